@@ -1,0 +1,61 @@
+# Each target works from a fresh clone: it makes .venv from the lock first.
+#   make reproduce   the published run: results/full/, ending with claims and paper.pdf
+#   make quick       the same rules on small sizes: results/quick/, PDF marked quick
+#   make verify      reproduce, then compare with published/
+#   make report      results/<MODE>/report.html of Snakemake (MODE=full or quick)
+#   make test        all tests;   make lint   style, types, workflow;   make clean   results away
+# Variables: CORES=2, PYTHON=python3.12, MODE=quick (report only), SNAKEMAKE_FLAGS=-n.
+
+ifndef PYTHON
+PYTHON := $(shell command -v python3.11 || command -v python3)
+endif
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
+MODE ?= full
+
+VENV := .venv
+READY := $(VENV)/.ready
+BIN := $(VENV)/bin
+SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) $(SNAKEMAKE_FLAGS)
+
+.PHONY: help reproduce quick verify report test lint clean tex run-full run-quick
+
+help:
+	@sed -n '2,8s/^# *//p' Makefile
+
+reproduce: run-full
+	@$(BIN)/zeroloss claims --mode full
+	@bash workflow/scripts/say-paper.sh results/full/paper.pdf
+
+quick: run-quick
+	@$(BIN)/zeroloss claims --mode quick
+	@bash workflow/scripts/say-paper.sh results/quick/paper.pdf
+
+run-full run-quick: run-%: $(READY) tex
+	@$(SNAKEMAKE) --config mode=$*
+
+verify: run-full
+	@$(BIN)/zeroloss verify --mode full
+
+report: run-$(MODE)
+	@$(SNAKEMAKE) --config mode=$(MODE) --report results/$(MODE)/report.html
+	@echo "Report: results/$(MODE)/report.html"
+
+test: $(READY) tex
+	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/pytest -n $(CORES) --dist worksteal $(PYTEST_FLAGS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+clean:
+	rm -rf results .snakemake
+
+tex:
+	@bash workflow/scripts/find-tex.sh install
+
+# The lock pins every version (constraints.txt); the package itself is installed in place.
+$(READY): requirements.in constraints.txt pyproject.toml
+	@bash workflow/scripts/make-venv.sh "$(PYTHON)" $(VENV)
+	@touch $@

@@ -1,0 +1,29 @@
+"""zeroloss: from the configuration to the paper.
+
+    snakemake -c2                            the published run: results/full/
+    snakemake -c2 --config mode=quick        the same rules on small sizes: results/quick/
+    snakemake -c2 --configfile mine.yaml     the published run, overlaid with mine.yaml
+    snakemake -c2 figures | tables | verdicts | paper
+
+Run `pip install -e .` once in the environment that holds Snakemake.
+"""
+
+
+# Every rule runs in the environment of Snakemake itself; a container user takes the plain image and
+# installs requirements.in under constraints.txt in it.
+containerized: "docker://python:3.11-bookworm"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/limits.smk"
+include: "workflow/rules/paper.smk"
+
+
+rule all:
+    """Everything; without TeX, everything but the PDF."""
+    default_target: True
+    input:
+        rules.figures.input,
+        rules.tables.input,
+        rules.verdicts.input,
+        rules.paper.input if HAVE_TEX else [],

@@ -1,0 +1,106 @@
+"""Configuration, cases and places of files, for all the others."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+# Jobs call `zeroloss` of the environment that runs Snakemake, also when it is not activated; and
+# same input, same bytes: no order of a set may depend on the process.
+os.environ.update(
+    PATH=os.pathsep.join([os.path.dirname(sys.executable), os.getenv("PATH", os.defpath)]),
+    PYTHONHASHSEED="0",
+)
+
+try:
+    from zeroloss.codegraph import literal_keys, sources
+    from zeroloss.config import ConfigError, load
+    from zeroloss.studies import STUDIES
+except ModuleNotFoundError as error:
+    raise WorkflowError(f"{error}; run `pip install -e .` in this environment first") from error
+
+
+def config_files():
+    """The published configuration and what lies over it, in order."""
+    overlays = {"full": [], "quick": ["config/quick.yaml"]}
+    mode = config.get("mode", "full")
+    if mode not in overlays:
+        raise WorkflowError(f"mode must be full or quick, got {mode}; set --config mode=quick")
+    given = [os.path.relpath(path) for path in workflow.configfiles]
+    return list(dict.fromkeys(["config/full.yaml", *overlays[mode], *given]))
+
+
+def load_config():
+    """The checked configuration, closed: a key that nothing reads stops the run."""
+    try:
+        checked = load(*map(Path, CONFIG_FILES))
+    except ConfigError as error:
+        raise WorkflowError(str(error)) from error
+    unread = sorted(set(workflow.config_settings.config) - {"mode"})
+    if unread:
+        raise WorkflowError(
+            f"--config takes the key mode only, got {', '.join(unread)}; write the others to a file"
+            " mine.yaml, an overlay of config/full.yaml, and give it with --configfile mine.yaml"
+        )
+    return checked
+
+
+def result(*parts):
+    """A file of this mode's results; wildcards stay as they are."""
+    return os.path.join("results", MODE, *parts)
+
+
+def tables_of(study):
+    """The table of each case of a study."""
+    return [result(study, f"{case}.parquet") for case in SPECS[study]]
+
+
+def spec_of(study):
+    """The specification of a job's case: when it changes, that case alone reruns."""
+    return lambda wildcards: json.dumps(SPECS[study][wildcards.case], sort_keys=True)
+
+
+def all_specs_of(study):
+    """All specifications of a study, to rerun what reads them when one changes."""
+    return json.dumps(SPECS[study], sort_keys=True)
+
+
+def code_of(*targets):
+    """The source files a job's code lives in: an edit reruns what imports them, nothing else.
+
+    results.py, which reads and writes for every job, always counts. cli.py does not: it only hands
+    arguments over, and counting it would rerun everything for a word in a help text.
+    """
+    return [os.path.relpath(path) for path in sources("zeroloss.results", *targets)]
+
+
+def figures_of(study, suffix):
+    """The figures of a study in one format."""
+    names = literal_keys(Path(f"figures/{study}.py"), "FIGURES")
+    return [result("figures", f"{study}-{name}.{suffix}") for name in names]
+
+
+def caption_of(path):
+    """The caption of a figure in the report: its own file, or else a general one."""
+    caption = f"workflow/report/{Path(path).stem}.rst"
+    return caption if os.path.exists(caption) else "workflow/report/figure.rst"
+
+
+CONFIG_FILES = config_files()
+CONFIG = load_config()
+MODE = CONFIG.mode
+SPECS = {study: import_module(f"zeroloss.studies.{study}.cases").cases(CONFIG) for study in STUDIES}
+HAVE_TEX = (
+    subprocess.run(
+        ["bash", "workflow/scripts/find-tex.sh", "check"], stderr=subprocess.DEVNULL
+    ).returncode
+    == 0
+)
+
+
+wildcard_constraints:
+    case="[a-z0-9-]+",

@@ -1,0 +1,91 @@
+"""From the estimates of all studies to verdicts, generated LaTeX and the PDF."""
+
+ESTIMATES = expand(result("{study}", "estimates.parquet"), study=STUDIES)
+SPEC_FILES = expand(result("{study}", "specs.json"), study=STUDIES)
+GENERATED = expand(
+    result("tex", "{name}.tex"), name=["mode", "numbers", "claims", "settings", "provenance"]
+)
+
+
+rule judge_claims:
+    """Compare every claim with what was measured."""
+    input:
+        code=code_of("zeroloss.claims"),
+        claims="paper/claims.yaml",
+        estimates=ESTIMATES,
+    output:
+        verdicts=result("verdicts.json"),
+    log:
+        result("logs", "judge.log"),
+    params:
+        mode=MODE,
+    shell:
+        "zeroloss judge --claims {input.claims} --estimates {input.estimates}"
+        " --mode {params.mode} --out {output.verdicts} 2> {log}"
+
+
+rule typeset_numbers:
+    """Write every number and table of the paper as LaTeX, with its provenance."""
+    input:
+        code=code_of("zeroloss.typeset"),
+        claims="paper/claims.yaml",
+        verdicts=rules.judge_claims.output.verdicts,
+        estimates=ESTIMATES,
+        specs=SPEC_FILES,
+    output:
+        GENERATED,
+    log:
+        result("logs", "typeset.log"),
+    params:
+        mode=MODE,
+        manifests=subpath(input.verdicts, parent=True),
+        out=lambda wildcards, output: os.path.dirname(output[0]),
+    shell:
+        "zeroloss typeset --verdicts {input.verdicts} --estimates {input.estimates}"
+        " --claims {input.claims} --specs {input.specs} --manifests-dir {params.manifests}"
+        " --mode {params.mode} --out {params.out} 2> {log}"
+
+
+rule build_paper:
+    """Typeset the paper."""
+    input:
+        scripts=expand("workflow/scripts/{name}.sh", name=["build-paper", "find-tex"]),
+        main="paper/main.tex",
+        parts=sorted(map(str, Path("paper").glob("sections/*.tex"))),
+        references="paper/references.bib",
+        generated=GENERATED,
+        figures=[path for study in STUDIES for path in figures_of(study, "pdf")],
+    output:
+        pdf=report(result("paper.pdf"), caption="../report/paper.rst", category="paper"),
+    log:
+        result("logs", "paper.log"),
+    params:
+        results=subpath(output.pdf, parent=True),
+    shell:
+        "bash workflow/scripts/build-paper.sh {params.results} {output.pdf} > {log} 2>&1"
+
+
+rule figures:
+    """Target: all figures."""
+    input:
+        [path for study in STUDIES for kind in ["pdf", "png"] for path in figures_of(study, kind)],
+
+
+rule tables:
+    """Target: all tables: the results themselves and what the paper prints of them."""
+    input:
+        [path for study in STUDIES for path in tables_of(study)],
+        ESTIMATES,
+        GENERATED,
+
+
+rule verdicts:
+    """Target: the verdict of every claim."""
+    input:
+        rules.judge_claims.output.verdicts,
+
+
+rule paper:
+    """Target: the PDF."""
+    input:
+        rules.build_paper.output.pdf,
