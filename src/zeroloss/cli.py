@@ -1,0 +1,217 @@
+"""The command line `zeroloss`: one subcommand for each step from a configuration to the paper.
+
+Only what a subcommand needs is imported, inside its function: the workflow starts many of these.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import zeroloss
+
+MODES = ("full", "quick")
+FAILED = 2
+
+Handler = Callable[[argparse.Namespace], int | None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; return 0 (done), 1 (`verify` disagrees) or 2 (an error, in words)."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.function(options) or 0
+    except Exception as error:
+        if not isinstance(error, _expected_errors()):
+            raise
+        notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+        print(f"zeroloss {options.command}: {error}{notes}", file=sys.stderr)
+        return FAILED
+
+
+def _expected_errors() -> tuple[type[Exception], ...]:
+    """Errors that say rule, value and remedy; any other is a bug and keeps its traceback."""
+    from zeroloss.claims import ClaimError
+    from zeroloss.config import ConfigError
+    from zeroloss.results import ResultError
+
+    return ResultError, ClaimError, ConfigError
+
+
+def specs(options: argparse.Namespace) -> None:
+    """Write the specs of all cases of a study."""
+    from zeroloss import jobs
+
+    jobs.write_specs(options.study, options.config, options.out)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Simulate one case."""
+    from zeroloss import jobs
+    from zeroloss.results import ResultError
+
+    try:
+        spec = json.loads(options.spec)
+    except json.JSONDecodeError as error:
+        raise ResultError(f"--spec must be JSON ({error}); take it from zeroloss specs") from error
+    jobs.run(options.study, options.case, spec, options.out)
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Measure the estimates of a study."""
+    from zeroloss import jobs
+
+    jobs.measure(options.study, options.specs, options.tables, options.out)
+
+
+def judge(options: argparse.Namespace) -> None:
+    """Write the verdicts of all claims."""
+    from zeroloss import claims, estimates, results, verdicts
+
+    record = verdicts.judge(
+        claims.load_claims(options.claims), estimates.read(options.estimates), options.mode
+    )
+    results.write_json(options.out, record)
+
+
+def draw(options: argparse.Namespace) -> None:
+    """Draw the figures of a study."""
+    from zeroloss import drawing, estimates, jobs
+
+    specs = jobs.read_specs(options.specs)
+    tables, _ = jobs.read_tables(specs, options.tables)
+    frames = drawing.Frames(tables, estimates.read([options.estimates]), specs, options.mode)
+    drawing.draw(options.study, options.module, frames, options.out)
+
+
+def typeset(options: argparse.Namespace) -> None:
+    """Write numbers and tables as LaTeX."""
+    from zeroloss import claims, estimates, jobs, results
+    from zeroloss import typeset as typesetting
+    from zeroloss.verify import read_verdicts
+
+    record = read_verdicts(options.verdicts)
+    if record["mode"] != options.mode:
+        raise results.ResultError(
+            f"{options.verdicts} must be of mode {options.mode}, got {record['mode']}; "
+            "judge that mode first"
+        )
+    frame = estimates.read(options.estimates)
+    manifests = typesetting.read_manifests(estimates.records(frame), options.manifests_dir)
+    specs = {path.resolve().parent.name: jobs.read_specs(path) for path in options.specs}
+    stated = claims.load_claims(options.claims)
+    typesetting.write(options.out, typesetting.typeset(record, stated, frame, specs, manifests))
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Compare the rebuilt results with the published ones."""
+    from zeroloss import claims, report, results
+    from zeroloss import verify as checking
+
+    try:
+        stated = claims.load_claims(options.claims)
+        folder = options.results / options.mode
+        found = checking.verify(stated, folder, options.published, options.mode, options.claim)
+    except results.MissingResultError:
+        raise
+    except results.ResultError as error:
+        print(f"zeroloss verify: {error}", file=sys.stderr)
+        return checking.DISAGREE
+    agreement = {claim["id"]: found.of(claim["id"]) for claim in found.rebuilt["claims"]}
+    differences = [str(difference) for difference in found.differences]
+    if options.json:
+        content = {"code": found.code, "differences": differences, "missing": found.missing}
+        content |= {"claims": found.rebuilt["claims"], "agreement": agreement}
+        print(json.dumps(results.jsonable(content), indent=1, sort_keys=True))
+        return found.code
+    report.print_table(found.rebuilt, agreement)
+    for text in (*differences, *found.missing):
+        print(text)
+    if found.code == checking.AGREE:
+        print(f"all verdicts and numbers agree with {options.published.as_posix()}/")
+    return found.code
+
+
+def claims(options: argparse.Namespace) -> None:
+    """Print the table of claims of one mode."""
+    from zeroloss import report
+    from zeroloss.verify import VERDICTS, read_verdicts
+
+    record = read_verdicts(options.results / options.mode / VERDICTS)
+    if options.json:
+        print(json.dumps(record, indent=1, sort_keys=True))
+    else:
+        report.print_table(record)
+
+
+def publish(options: argparse.Namespace) -> None:
+    """Copy a run to published/."""
+    from zeroloss import verify
+
+    for path in verify.publish(options.results / options.mode, options.published, options.mode):
+        print(path.as_posix())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="zeroloss", description=zeroloss.__doc__)
+    parser.add_argument("--version", action="version", version=f"zeroloss {zeroloss.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(function: Handler, *paths: str, study: bool = False) -> argparse.ArgumentParser:
+        """Add a subcommand under the function's name and docstring, with required paths."""
+        text = function.__doc__ or ""
+        added = commands.add_parser(function.__name__, help=text, description=text)
+        added.set_defaults(function=function)
+        if study:
+            added.add_argument("study", help="name of the study, such as limits")
+        for path in paths:
+            added.add_argument(f"--{path}", type=Path, required=True, metavar="PATH")
+        return added
+
+    several: dict[str, Any] = {
+        "type": Path,
+        "required": True,
+        "metavar": "PATH",
+        "nargs": "+",
+        "action": "extend",
+    }
+    command(specs, "out", study=True).add_argument("--config", **several)
+    running = command(run, "out", study=True)
+    running.add_argument("--case", required=True, help="name of the case")
+    running.add_argument("--spec", required=True, help="its specification as JSON")
+    command(measure, "specs", "tables", "out", study=True)
+    judging = command(judge, "claims", "out")
+    judging.add_argument("--estimates", **several)
+    drawing = command(draw, "module", "tables", "estimates", "specs", "out", study=True)
+    typesetting = command(typeset, "verdicts", "claims", "manifests-dir", "out")
+    typesetting.add_argument("--estimates", **several)
+    typesetting.add_argument("--specs", **several)
+    for added in (judging, drawing, typesetting):
+        added.add_argument("--mode", choices=MODES, required=True)
+    for added in (command(verify), command(claims), command(publish)):
+        _add_places(added)
+    return parser
+
+
+def _add_places(command: argparse.ArgumentParser) -> None:
+    """Add the options of the commands that look at a whole run."""
+    name = command.get_default("function").__name__
+    command.add_argument("--mode", choices=MODES, default="full")
+    command.add_argument("--results", type=Path, default=Path("results"), metavar="PATH")
+    if name != "claims":
+        command.add_argument("--published", type=Path, default=Path("published"), metavar="PATH")
+    if name != "publish":
+        command.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    if name == "verify":
+        command.add_argument(
+            "--claims", type=Path, default=Path("paper/claims.yaml"), metavar="PATH"
+        )
+        command.add_argument("claim", nargs="*", help="ids of claims; all of them by default")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""The jobs of a study: list its cases, run one, measure them all. Files in, files out.
+
+The functions of a study know nothing of files; these know nothing of mathematics.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zeroloss import results
+from zeroloss.results import ResultError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Spec = dict[str, Any]
+
+CASE = re.compile(r"[a-z0-9-]+")
+RESERVED = ("estimates", "specs")  # files of these names lie beside the cases
+
+
+def part_of(study: str, part: str) -> Any:
+    """Return a module of a study: `cases`, `simulate`, `measure`."""
+    from zeroloss.studies import STUDIES
+
+    if study not in STUDIES:
+        raise ResultError(
+            f"study must be one of {', '.join(STUDIES)}, got {study}; add it to zeroloss.studies"
+        )
+    return import_module(f"zeroloss.studies.{study}.{part}")
+
+
+def write_specs(study: str, config_files: Sequence[Path], out: Path) -> None:
+    """Write {case: spec} of the study under the configuration; later files overlay earlier ones."""
+    from zeroloss import config
+
+    specs = part_of(study, "cases").cases(config.load(*config_files))
+    for case in specs:
+        if not CASE.fullmatch(case) or case in RESERVED:
+            raise ResultError(
+                f"case {case!r} of {study}: a name must be made of lower-case letters, digits and "
+                f"'-', and be none of {', '.join(RESERVED)}; rename it in its cases module"
+            )
+    results.write_json(out, specs)
+
+
+def read_specs(path: Path) -> dict[str, Spec]:
+    """Return {case: spec} as `write_specs` wrote it."""
+    specs = results.read_json(path)
+    if not isinstance(specs, dict) or not all(isinstance(spec, dict) for spec in specs.values()):
+        raise ResultError(f"{path} must map case names to specs; write it with zeroloss specs")
+    return specs
+
+
+def run(study: str, case: str, spec: Spec, out: Path) -> None:
+    """Simulate one case and write its table; an exception names the case and leaves no table."""
+    from zeroloss import provenance
+
+    start = time.perf_counter()
+    try:
+        frame = part_of(study, "simulate").run(spec)
+    except Exception as error:
+        error.add_note(f"in study {study}, case {case}")
+        raise
+    module = f"zeroloss.studies.{study}.simulate"
+    fields = provenance.describe(study, case, module, time.perf_counter() - start, spec)
+    results.write_table(frame, out, fields)
+
+
+def read_tables(
+    specs: Mapping[str, Spec], folder: Path
+) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """Return the table of each case and its SHA-256; refuse one made under another spec."""
+    frames, digests = {}, {}
+    for case, spec in sorted(specs.items()):
+        path = Path(folder) / f"{case}.parquet"
+        frames[case] = results.read_table(path)
+        manifest = results.read_manifest(path)
+        if manifest.get("spec") != results.jsonable(spec):
+            raise ResultError(
+                f"{path} was made under another spec of case {case} than the one asked for; "
+                f"{results.REBUILD.format(path)}"
+            )
+        digests[case] = manifest["sha256"]
+    return frames, digests
+
+
+def measure(study: str, specs_file: Path, folder: Path, out: Path) -> None:
+    """Measure the estimates of a study on all of its cases and write the checked table."""
+    from zeroloss import estimates, provenance
+
+    start = time.perf_counter()
+    specs = read_specs(specs_file)
+    frames, digests = read_tables(specs, folder)
+    frame = estimates.check(part_of(study, "measure").measure(frames, specs), study)
+    strangers = {case for sources in frame["sources"] for case in sources.split(";") if case} - set(
+        specs
+    )
+    if strangers:
+        raise ResultError(
+            f"estimates of {study}: sources must be cases of the study, got "
+            f"{', '.join(sorted(strangers))}; join case names with ';'"
+        )
+    module = f"zeroloss.studies.{study}.measure"
+    fields = provenance.describe(
+        study, "estimates", module, time.perf_counter() - start, inputs=digests
+    )
+    results.write_table(frame, out, fields)

@@ -1,0 +1,92 @@
+"""The table of claims on a terminal: through rich where somebody looks, as plain text in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
+
+from zeroloss import results, verdicts
+from zeroloss.formatting import format_interval, format_number, half_width
+
+STYLES = {"supported": "green", "refuted": "bold red", "inconclusive": "yellow",
+          "agrees": "green", "differs": "bold red", "missing": "yellow"}  # fmt: skip
+HEADINGS = ("claim", "verdict", "quantity", "estimate", "interval", "replicates")
+RIGHT = ("estimate", "replicates")
+
+
+def lines_of(record: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return one line of cells per claim, in the order of HEADINGS."""
+    lines = []
+    for claim in record["claims"]:
+        row = verdicts.row_of(claim)
+        if row is None:
+            lines.append((claim["id"], claim["verdict"], "none measured", "n/a", "n/a", "n/a"))
+            continue
+        estimate, lower, upper = (
+            results.number(row[name]) for name in ("estimate", "lower", "upper")
+        )
+        count = row["replicates"]
+        lines.append(
+            (
+                claim["id"],
+                claim["verdict"],
+                f"{row['quantity']} at {row['cell']}",
+                format_number(estimate, half_width(lower, upper)),
+                format_interval(lower, upper),
+                "n/a" if count is None else str(count),
+            )
+        )
+    return lines
+
+
+def summary(record: Mapping[str, Any]) -> str:
+    """Return how many claims have which verdict, in one line that names the mode."""
+    count = verdicts.counts(record["claims"])
+    words = ", ".join(f"{count[word]} {word}" for word in reversed(verdicts.WORST_FIRST))
+    return f"{count['claims']} claims in mode {record['mode']}: {words}"
+
+
+def print_table(
+    record: Mapping[str, Any],
+    agreement: Mapping[str, str] | None = None,
+    stream: TextIO | None = None,
+) -> None:
+    """Print the claims of a record; `agreement` adds how each fared in `verify`."""
+    stream = stream or sys.stdout
+    headings, lines = HEADINGS, lines_of(record)
+    if agreement is not None:
+        headings = (*HEADINGS, "published")
+        lines = [(*line, agreement.get(line[0], "")) for line in lines]
+    if stream.isatty():
+        _print_rich(headings, lines, summary(record), stream)
+    else:
+        stream.write("\n".join(plain(headings, lines)) + f"\n{summary(record)}\n")
+
+
+def plain(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
+    """Return headings and lines padded to columns, without any control character."""
+    widths = [max(len(line[i]) for line in (headings, *lines)) for i in range(len(headings))]
+    return [
+        "  ".join(
+            cell.rjust(width) if heading in RIGHT else cell.ljust(width)
+            for heading, cell, width in zip(headings, line, widths, strict=True)
+        ).rstrip()
+        for line in (headings, *lines)
+    ]
+
+
+def _print_rich(
+    headings: Sequence[str], lines: Sequence[Sequence[str]], title: str, stream: TextIO
+) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(caption=title, caption_justify="left", header_style="bold")
+    for heading in headings:
+        justify = "right" if heading in RIGHT else "left"
+        table.add_column(heading, justify=justify, no_wrap=heading == "verdict", overflow="fold")
+    for line in lines:
+        table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in line))
+    Console(file=stream).print(table)

@@ -1,0 +1,273 @@
+"""Verdicts, estimates and settings as LaTeX: what `paper/main.tex` reads, and nothing it must know.
+
+numbers.tex (all keys), claims.tex (table of claims), provenance.tex (where each number comes from),
+sizes.tex (settings of the runs), mode.tex. The macros are defined in `paper/zeroloss.sty`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zeroloss import estimates as tables
+from zeroloss import latex, results, sizes, verdicts
+from zeroloss.claims import Claim, by_id
+from zeroloss.formatting import half_width, tex_interval, tex_number
+from zeroloss.latex import Column
+from zeroloss.results import ResultError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = Mapping[str, Any]
+PREFIX_DIGITS = 12
+FLOOR_DIGITS = 0.1  # a floor is shown as if known to a tenth of itself: two digits
+
+
+def typeset(
+    record: Mapping[str, Any],
+    claims: Sequence[Claim],
+    estimates: pd.DataFrame,
+    specs: Mapping[str, Mapping[str, sizes.Spec]],
+    manifests: Mapping[str, Mapping[str, Any]],
+) -> dict[str, str]:
+    """Return {file name: LaTeX}.
+
+    record: content of verdicts.json; estimates: with `study` and `key`;
+    specs: {study: {case: spec}}; manifests: {"study/case": manifest} of every source.
+    """
+    rows = sorted(tables.records(estimates), key=lambda row: row["key"])
+    mode = record["mode"]
+    shown = sorted(specs.items())
+    return {
+        "numbers.tex": numbers(record, claims, rows, specs),
+        "claims.tex": claims_table(record, claims),
+        "provenance.tex": provenance(rows, manifests, mode),
+        "sizes.tex": "\n".join(sizes.sizes_table(study, cases, mode) for study, cases in shown),
+        "mode.tex": rf"\newcommand{{\zlmode}}{{{latex.escape(mode)}}}" + "\n",
+    }
+
+
+def write(out: Path, files: Mapping[str, str]) -> None:
+    """Write the files of `typeset` into `out`."""
+    for name, text in sorted(files.items()):
+        results.write_text(Path(out) / name, text)
+
+
+def read_manifests(rows: Iterable[Row], folder: Path) -> dict[str, dict[str, Any]]:
+    """Return {"study/case": manifest} of every case that an estimate names as its source."""
+    sources = sorted({source for row in rows for source in sources_of(row)})
+    return {source: results.read_manifest(Path(folder) / f"{source}.parquet") for source in sources}
+
+
+def sources_of(row: Row) -> list[str]:
+    """Return the sources of an estimate as "study/case"."""
+    return [f"{row['study']}/{case}" for case in row["sources"].split(";") if case]
+
+
+# --- numbers.tex ---------------------------------------------------------------------------------
+
+
+def numbers(
+    record: Mapping[str, Any],
+    claims: Sequence[Claim],
+    rows: Sequence[Row],
+    specs: Mapping[str, Mapping[str, sizes.Spec]],
+) -> str:
+    """Return the definitions of all keys, one per line."""
+    lines = [_definition(row) for row in rows]
+    known = by_id(claims)
+    for verdict in record["claims"]:
+        lines.append(_claim_definition(verdict, known[verdict["id"]]))
+    lines += [rf"\zlcountdef{{{word}}}{{\num{{{count}}}}}" for word, count in _counts(record)]
+    lines += _settings(claims, specs)
+    return "\n".join(lines) + "\n"
+
+
+def estimate_of(row: Row) -> str:
+    """Return the estimate of a row as LaTeX, with the digits that its interval allows."""
+    return tex_number(
+        _value(row, "estimate"), half_width(_value(row, "lower"), _value(row, "upper"))
+    )
+
+
+def interval_of(row: Row) -> str:
+    """Return the interval of a row as LaTeX."""
+    return tex_interval(_value(row, "lower"), _value(row, "upper"))
+
+
+def count_of(row: Row, name: str) -> str:
+    """Return a count of a row as LaTeX."""
+    return r"\zlna{}" if row[name] is None else rf"\num{{{row[name]}}}"
+
+
+def _value(row: Row, name: str) -> float:
+    return results.number(row[name])
+
+
+def _is_bare(row: Row) -> bool:
+    """Tell a plain number, which has no interval, from an interval that could not be measured."""
+    return not row["claim"] and math.isnan(_value(row, "lower") + _value(row, "upper"))
+
+
+def _definition(row: Row) -> str:
+    floor, level = _value(row, "floor"), _value(row, "level")
+    bare = (
+        not row["claim"] and interval_of(row) == r"\zlna{}"
+    )  # a plain number, not a failed interval
+    cells = (
+        row["key"],
+        estimate_of(row),
+        "" if _is_bare(row) else interval_of(row),
+        tex_number(floor, FLOOR_DIGITS * abs(floor)),
+        count_of(row, "replicates"),
+        count_of(row, "sizes"),
+        r"\zlna{}" if math.isnan(level) else rf"\zlpercent{{{100 * level:g}}}",
+    )
+    return r"\zldef" + "".join(f"{{{cell}}}" for cell in cells)
+
+
+def _claim_definition(verdict: Mapping[str, Any], claim: Claim) -> str:
+    predicate = "; ".join(f"{p.quantity} {p.words()}" for p in claim.predicate)
+    cells = (
+        claim.id,
+        latex.escape(verdict["verdict"]),
+        latex.escape(claim.title),
+        claim.statement,
+        latex.escape(predicate),
+        verdict["deciding"] or "",
+    )
+    return r"\zlclaimdef" + "".join(f"{{{cell}}}" for cell in cells)
+
+
+def _counts(record: Mapping[str, Any]) -> list[tuple[str, int]]:
+    return sorted(verdicts.counts(record["claims"]).items())
+
+
+def _settings(claims: Sequence[Claim], specs: Mapping[str, Mapping[str, sizes.Spec]]) -> list[str]:
+    """Return the definitions of all settings; two studies may not disagree on one path."""
+    found: dict[str, tuple[str, str]] = {}
+    for study, cases in sorted(specs.items()):
+        for case, spec in sorted(cases.items()):
+            for path, text in sizes.leaves(spec, case):
+                if found.setdefault(path, (f"zl:case:{case}", text))[1] != text:
+                    raise ResultError(
+                        f"{path}: case {case} of {study} is also another study's; rename it"
+                    )
+    for claim in claims:
+        kept = claim.model_dump(
+            include={"level", "predicate", "tolerance", "minimum", "budget_minutes"}
+        )
+        for path, text in sizes.leaves(kept, claim.id):
+            found[path] = (f"zl:claim:{claim.id}", text)
+    return [
+        rf"\zlconfdef{{{path}}}{{{target}}}{{{text}}}"
+        for path, (target, text) in sorted(found.items())
+    ]
+
+
+# --- claims.tex ----------------------------------------------------------------------------------
+
+CLAIM_COLUMNS = (
+    Column("claim", 0.43),
+    Column("verdict", 0.15),
+    Column("estimate", 0.13),
+    Column("interval", 0.17),
+    Column("replicates", 0.12, right=True),
+)
+
+
+def claims_table(record: Mapping[str, Any], claims: Sequence[Claim]) -> str:
+    """Return the longtable of all claims, each with its deciding estimate."""
+    known = by_id(claims)
+    rows = [_claim_row(verdict, known[verdict["id"]]) for verdict in record["claims"]]
+    caption = (
+        "Every claim with its verdict and the estimate that decided it, the one nearest to failing."
+    )
+    if record["mode"] == "quick":
+        caption += r" \textbf{Quick mode}: small sizes, few replicates; not the published run."
+    return latex.longtable(CLAIM_COLUMNS, [r" \addlinespace".join(rows)], caption, "tab:claims")
+
+
+def _claim_row(verdict: Mapping[str, Any], claim: Claim) -> str:
+    deciding = verdicts.row_of(dict(verdict))
+    head = rf"\zltarget{{claim:{claim.id}}}{latex.name(claim.id)}\newline {claim.statement}"
+    if deciding is None:
+        return latex.row(head, latex.escape(verdict["verdict"]), *3 * [r"\zlna{}"])
+    place = f"{latex.name(deciding['quantity'])} at {latex.name(deciding['cell'])}"
+    return latex.row(
+        rf"{head}\newline {{\scriptsize decided by {place}}}",
+        latex.escape(verdict["verdict"]),
+        rf"\zlest{{{deciding['key']}}}",
+        rf"\zlint{{{deciding['key']}}}",
+        rf"\zlrep{{{deciding['key']}}}",
+    )
+
+
+# --- provenance.tex ------------------------------------------------------------------------------
+
+KEY_COLUMNS = (Column("key", 0.50), Column("estimate and interval", 0.32), Column("files", 0.18))
+FILE_COLUMNS = (
+    Column("no.", 0.07, right=True),
+    Column("file", 0.47),
+    Column("sha256 of the table", 0.23),
+    Column("sha256 of its code", 0.23),
+)
+
+
+def provenance(rows: Sequence[Row], manifests: Mapping[str, Mapping[str, Any]], mode: str) -> str:
+    """Return two longtables: each key with value and numbers of its files, then the files."""
+    order = {source: position for position, source in enumerate(sorted(manifests), start=1)}
+    keys = [
+        latex.row(
+            rf"\zltarget{{{row['key']}}}{latex.name(row['key'])}",
+            estimate_of(row) if _is_bare(row) else f"{estimate_of(row)} {interval_of(row)}",
+            _file_numbers([(order[source], source) for source in sources_of(row)]),
+        )
+        for row in rows
+    ]
+    files = [
+        latex.row(
+            rf"\zltarget{{file:{source}}}\num{{{number}}}",
+            latex.name(f"{source}.parquet"),
+            _prefix(manifests[source].get("sha256")),
+            _prefix(manifests[source].get("code_sha256")),
+        )
+        for source, number in order.items()
+    ]
+    studies = ", ".join(latex.name(study) for study in sorted({row["study"] for row in rows}))
+    caption = (
+        f"Every number of this paper: made by {latex.name('zeroloss measure')} ({studies}) "
+        r"from the files of Table~\ref{tab:files}."
+    )
+    where = (
+        f"Files below {latex.name(f'results/{mode}/')}, with the first digits of their checksums."
+    )
+    small = r"\scriptsize"
+    return "\n".join(
+        (
+            latex.longtable(KEY_COLUMNS, keys, caption, "tab:provenance", small),
+            latex.longtable(FILE_COLUMNS, files, where, "tab:files", small),
+        )
+    )
+
+
+def _prefix(digest: Any) -> str:
+    return rf"\texttt{{{str(digest)[:PREFIX_DIGITS]}}}" if digest else r"\zlna{}"
+
+
+def _file_numbers(files: Iterable[tuple[int, str]]) -> str:
+    """Return linked numbers, runs of three and more as ranges: 1, 4--7."""
+    runs: list[list[tuple[int, str]]] = []
+    for number, source in sorted(files):
+        if runs and runs[-1][-1][0] == number - 1:
+            runs[-1].append((number, source))
+        else:
+            runs.append([(number, source)])
+    shown = []
+    for run in runs:
+        ends = [rf"\zlfile{{{source}}}{{{number}}}" for number, source in run]
+        shown += [f"{ends[0]}--{ends[-1]}"] if len(ends) > 2 else ends
+    return ", ".join(shown) or "--"

@@ -1,0 +1,261 @@
+"""Compare what was rebuilt with what was published, and `published/` with itself.
+
+Three checks. `published/verdicts.json` must be what `paper/claims.yaml` makes of
+`published/estimates.csv`, exactly. Rebuilt verdicts must be the published words. Rebuilt numbers
+must lie within each claim's tolerance of the published ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zeroloss import estimates, results, verdicts
+from zeroloss.claims import DEFAULT_TOLERANCE, Claim, Tolerance, by_id
+from zeroloss.formatting import format_number
+from zeroloss.results import MissingResultError, ResultError
+
+Row = Mapping[str, Any]
+VERDICTS, ESTIMATES, PAPER = "verdicts.json", "estimates.csv", "paper.pdf"
+AGREE, DISAGREE, MISSING = 0, 1, 2
+COMPARED = ("estimate", "lower", "upper", "floor")  # within tolerance
+EXACT = ("level", "replicates", "sizes")
+REBUILD = "run make reproduce"
+RESTORE = "restore published/ from git, or publish the new run with zeroloss publish"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One disagreement: the claim (or study), the quantity, and what differs in words."""
+
+    claim: str
+    quantity: str
+    text: str
+
+    def __str__(self) -> str:
+        place = f"{self.claim}: {self.quantity}" if self.quantity else self.claim
+        return f"{place}: {self.text}"
+
+
+@dataclass
+class Comparison:
+    """What `verify` found: the rebuilt record, all differences, all that is missing."""
+
+    rebuilt: dict[str, Any]
+    differences: list[Difference] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    @property
+    def code(self) -> int:
+        """The exit status: 1 when anything disagrees, else 2 when anything is missing, else 0."""
+        if self.differences:
+            return DISAGREE
+        return MISSING if self.missing else AGREE
+
+    def of(self, claim: str) -> str:
+        """Return in a word how a claim fared."""
+        if any(difference.claim == claim for difference in self.differences):
+            return "differs"
+        return "missing" if any(text.startswith(f"{claim}:") for text in self.missing) else "agrees"
+
+
+def verify(
+    claims: Sequence[Claim],
+    rebuilt_folder: Path,
+    published_folder: Path,
+    mode: str,
+    only: Sequence[str] = (),
+) -> Comparison:
+    """Compare the rebuilt results of `mode` with the published ones, for all claims or for `only`.
+
+    Raises MissingResultError when a file, or a claim asked for, does not exist.
+    """
+    unknown = sorted(set(only) - set(by_id(claims)))
+    if unknown:
+        raise MissingResultError(
+            f"claim must be one of {', '.join(by_id(claims))}, got {', '.join(unknown)}"
+        )
+    rebuilt = read_verdicts(Path(rebuilt_folder) / VERDICTS)
+    published = read_verdicts(Path(published_folder) / VERDICTS)
+    csv = Path(published_folder) / ESTIMATES
+    table = estimates.from_csv(results.read_text(csv), csv.as_posix())
+    for record, place in ((rebuilt, rebuilt_folder), (published, published_folder)):
+        if record["mode"] != mode:
+            raise MissingResultError(
+                f"{place} must hold a run of mode {mode}, got {record['mode']!r}; "
+                "verify the mode that was published"
+            )
+    found = Comparison(_only(rebuilt, only))
+    judged = verdicts.judge(claims, _stated(table, claims), mode)
+    _compare_exactly(_only(published, only), _only(judged, only), found)
+    _compare_rebuilt(found.rebuilt, _only(published, only), by_id(claims), found)
+    return found
+
+
+def read_verdicts(path: Path) -> dict[str, Any]:
+    """Return the content of a verdicts.json; what is not one raises ResultError."""
+    record = results.read_json(path)
+    lists = isinstance(record, dict) and all(
+        isinstance(record.get(k), list) for k in ("claims", "numbers")
+    )
+    if not lists or not all(
+        "id" in claim and isinstance(claim.get("rows"), list) for claim in record["claims"]
+    ):
+        raise ResultError(f"{path} must hold mode, claims and numbers; restore or rebuild it")
+    return record
+
+
+def _stated(table: Any, claims: Sequence[Claim]) -> Any:
+    """Return the rows whose claim is stated or empty; a misspelt one is missed by its own claim."""
+    return table[table["claim"].isin(["", *(claim.id for claim in claims)])]
+
+
+def _only(record: dict[str, Any], only: Sequence[str]) -> dict[str, Any]:
+    """Return the record cut down to some claims, without the plain numbers; all of it for none."""
+    if not only:
+        return record
+    return {**record, "claims": [c for c in record["claims"] if c["id"] in only], "numbers": []}
+
+
+def _sections(record: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Row]]]:
+    """Yield (claim or study, {key: row}) of a record."""
+    for claim in record["claims"]:
+        yield claim["id"], {str(row.get("key")): row for row in claim["rows"]}
+    plain: dict[str, dict[str, Row]] = {}
+    for row in record["numbers"]:
+        key = str(row.get("key"))
+        plain.setdefault(key.partition("/")[0], {})[key] = row
+    yield from sorted(plain.items())
+
+
+# --- published/ against itself -------------------------------------------------------------------
+
+
+def _compare_exactly(
+    published: Mapping[str, Any], judged: Mapping[str, Any], found: Comparison
+) -> None:
+    """Note every place where verdicts.json is not what the claims make of estimates.csv."""
+    expected = {claim["id"]: claim for claim in judged["claims"]}
+    for claim in published["claims"]:
+        if claim["id"] not in expected:
+            text = f"published/{VERDICTS} has it, paper/claims.yaml does not; {RESTORE}"
+            found.differences.append(Difference(claim["id"], "", text))
+            continue
+        for name in ("verdict", "deciding"):
+            if claim.get(name) != expected[claim["id"]][name]:
+                text = (
+                    f"published/{VERDICTS} says {name} {claim.get(name)}, published/{ESTIMATES} "
+                    f"gives {expected[claim['id']][name]}; {RESTORE}"
+                )
+                found.differences.append(Difference(claim["id"], "", text))
+    from_csv = dict(_sections(judged))
+    from_json = dict(_sections(published))
+    for section in sorted(set(from_csv) | set(from_json)):
+        if section in expected or section in from_csv or "." not in section:
+            _compare_rows(section, from_json.get(section, {}), from_csv.get(section, {}), found)
+
+
+def _compare_rows(
+    section: str, in_json: Mapping[str, Row], in_csv: Mapping[str, Row], found: Comparison
+) -> None:
+    """Note each field of each row that differs between the two published files."""
+    for key in sorted(set(in_json) | set(in_csv)):
+        if key not in in_json or key not in in_csv:
+            absent = VERDICTS if key not in in_json else ESTIMATES
+            text = f"{key} is not in published/{absent}; {RESTORE}"
+            found.differences.append(Difference(section, _quantity(key), text))
+            continue
+        for name in sorted((set(in_json[key]) | set(in_csv[key])) - {"outcomes"}):
+            left, right = in_json[key].get(name), results.jsonable(in_csv[key].get(name))
+            if left != right:
+                text = (
+                    f"{key} {name}: published/{VERDICTS} says {left}, "
+                    f"published/{ESTIMATES} gives {right}; {RESTORE}"
+                )
+                found.differences.append(Difference(section, _quantity(key), text))
+
+
+def _quantity(key: str) -> str:
+    parts = key.split("/")
+    return parts[1] if len(parts) > 1 else ""
+
+
+# --- rebuilt against published -------------------------------------------------------------------
+
+
+def _compare_rebuilt(
+    rebuilt: Mapping[str, Any],
+    published: Mapping[str, Any],
+    known: Mapping[str, Claim],
+    found: Comparison,
+) -> None:
+    """Note verdicts that changed, numbers out of tolerance, and what only one side has."""
+    old = {claim["id"]: claim for claim in published["claims"]}
+    new = {claim["id"]: claim for claim in rebuilt["claims"]}
+    for name in sorted(set(old) | set(new)):
+        if name not in old or name not in new:
+            found.missing.append(_absent(name, "published" if name not in old else "rebuilt"))
+        elif old[name].get("verdict") != new[name].get("verdict"):
+            text = (
+                f"verdict: published {old[name].get('verdict')}, rebuilt {new[name].get('verdict')}"
+            )
+            found.differences.append(Difference(name, "", text))
+    before, after = dict(_sections(published)), dict(_sections(rebuilt))
+    for section in sorted(set(before) & set(after)):
+        for key in sorted(set(before[section]) | set(after[section])):
+            if key not in before[section] or key not in after[section]:
+                side = "published" if key not in before[section] else "rebuilt"
+                found.missing.append(_absent(f"{section}: {key}", side))
+                continue
+            tolerance = (
+                known[section].tolerance_of(_quantity(key))
+                if section in known
+                else DEFAULT_TOLERANCE
+            )
+            for text in _numbers_apart(after[section][key], before[section][key], tolerance):
+                found.differences.append(Difference(section, _quantity(key), f"{key} {text}"))
+
+
+def _absent(what: str, side: str) -> str:
+    """Return what is missing on one side, with the remedy, as `claim: …`."""
+    remedy = "run zeroloss publish" if side == "published" else REBUILD
+    separator = "" if ": " in what else ":"
+    return f"{what}{separator} is not among the {side} results; {remedy}"
+
+
+def _numbers_apart(rebuilt: Row, published: Row, tolerance: Tolerance) -> Iterator[str]:
+    """Yield in words each number of a row that is out of tolerance."""
+    for name in COMPARED:
+        new, old = results.number(rebuilt.get(name)), results.number(published.get(name))
+        if not tolerance.allows(new, old):
+            allowed = tolerance.abs + tolerance.rel * abs(old) if math.isfinite(old) else math.nan
+            shown = format_number(allowed)
+            yield f"{name}: published {old!r}, rebuilt {new!r}, apart by more than {shown}"
+    for name in EXACT:
+        if rebuilt.get(name) != published.get(name):
+            yield f"{name}: published {published.get(name)}, rebuilt {rebuilt.get(name)}"
+
+
+# --- publishing ----------------------------------------------------------------------------------
+
+
+def publish(results_folder: Path, published_folder: Path, mode: str) -> list[Path]:
+    """Copy verdicts, estimates (as text) and paper of `mode` to `published/`; return the files."""
+    source, target = Path(results_folder), Path(published_folder)
+    record = read_verdicts(source / VERDICTS)
+    if record["mode"] != mode:
+        raise ResultError(
+            f"{source / VERDICTS} must be of mode {mode}, got {record['mode']}; {REBUILD}"
+        )
+    found = sorted(source.glob("*/estimates.parquet"))
+    if not found:
+        raise MissingResultError(f"{source}/*/estimates.parquet is missing; {REBUILD}")
+    table = estimates.to_csv(estimates.read(found))
+    paper = results.read_bytes(source / PAPER)
+    results.write_json(target / VERDICTS, record)
+    results.write_text(target / ESTIMATES, table)
+    results.write_bytes(target / PAPER, paper)
+    return [target / name for name in (VERDICTS, ESTIMATES, PAPER)]
