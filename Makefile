@@ -41,11 +41,11 @@ report: run-$(MODE)
 	@echo "Report: results/$(MODE)/report.html"
 
 test: $(READY) tex
-	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/pytest -n $(CORES) --dist worksteal $(PYTEST_FLAGS)
+	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/pytest -n $(CORES) --dist loadgroup $(PYTEST_FLAGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 

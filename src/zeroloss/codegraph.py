@@ -1,10 +1,10 @@
 """Which source files a module depends on, read from the source without running it.
 
-The workflow lists these files as inputs of the jobs that run the module, so that an edit reruns what
-depends on it and nothing else; result manifests carry their digest. Counted are imports at any
+The workflow lists these files as inputs of the jobs that run the module, so that an edit reruns
+what depends on it and nothing else; result manifests carry their digest. Counted are imports at any
 depth (also inside functions, also relative ones) of modules of this repository, and the `__init__`
-of every package on the way, since importing runs it. Not counted: imports under `if TYPE_CHECKING:`,
-which never run, and modules of other distributions, which the lock pins.
+of every package on the way, since importing runs it. Not counted: imports under
+`if TYPE_CHECKING:`, which never run, and modules of other distributions, which the lock pins.
 """
 
 from __future__ import annotations

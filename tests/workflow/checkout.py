@@ -1,0 +1,71 @@
+"""A copy of the repository, and how to run the workflow in it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A copy of the repository and the commands that run in it."""
+
+    root: Path
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """This copy's package goes before the installed one; no colours, no display."""
+        inherited = {
+            k: v for k, v in os.environ.items() if not k.startswith(("SNAKEMAKE", "PYTEST"))
+        }
+        path = os.pathsep.join([str(BIN), inherited["PATH"]])
+        return {**inherited, "PATH": path, "PYTHONPATH": str(self.root / "src"), **more}
+
+    def command(self, *arguments: str) -> list[str]:
+        return [str(BIN / "snakemake"), *arguments]
+
+    def attempt(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake; its exit status, and all it says in `stdout`."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.root,
+            env=self.environment(**environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def snakemake(self, *arguments: str, **environment: str) -> str:
+        """Run Snakemake, which must succeed; all it says."""
+        done = self.attempt(*arguments, **environment)
+        assert done.returncode == 0, done.stdout[-6000:]
+        return done.stdout
+
+    def tiny(self, *arguments: str, cores: int = 2) -> str:
+        """Run the quick mode on sizes of seconds."""
+        return self.snakemake(*TINY, "--cores", str(cores), *arguments)
+
+    def plan(self, *arguments: str, **environment: str) -> dict[str, int]:
+        """Jobs by rule that a run with these arguments would start."""
+        return jobs_in(self.snakemake("-n", *arguments, **environment))
+
+    def edit(self, name: str, text: str = "\n# an edit\n") -> None:
+        """Append to a file."""
+        with (self.root / name).open("a") as file:
+            file.write(text)
+
+
+TINY = ("--config", "mode=quick", "--configfile", "tests/workflow/tiny.yaml")
+
+
+def jobs_in(output: str) -> dict[str, int]:
+    """The job table of a dry run."""
+    table = output.partition("Job stats:")[2].partition("\n\n")[0]
+    rows = re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE)
+    return {rule: int(count) for rule, count in rows if rule != "total"}

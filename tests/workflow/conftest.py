@@ -1,0 +1,34 @@
+"""A temporary copy of the repository to run the workflow in: the work tree stays untouched."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+from tests.workflow.checkout import ROOT, Checkout
+
+LEFT_OUT = shutil.ignore_patterns(
+    ".git",
+    ".venv",
+    ".snakemake",
+    "results",
+    "published",
+    "__pycache__",
+    ".*_cache",
+    ".hypothesis",
+    "*.egg-info",
+)
+
+
+@pytest.fixture(scope="session")
+def new_checkout(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Checkout]:
+    """Copy the work tree into a folder of its own."""
+
+    def copy() -> Checkout:
+        folder = tmp_path_factory.mktemp("checkout") / "repo"
+        shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
+        return Checkout(folder)
+
+    return copy

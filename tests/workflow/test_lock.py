@@ -1,0 +1,91 @@
+"""requirements.in, constraints.txt, environment.yml and pyproject.toml say the same."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+from rattler import MatchSpec
+
+ROOT = Path(__file__).resolve().parents[2]
+CONDA_NAMES = {
+    "torch": "pytorch",
+    "snakemake": "snakemake-minimal",
+    "matplotlib": "matplotlib-base",
+}
+
+
+def requirements(name: str) -> list[Requirement]:
+    lines = (line.split(" #")[0].split("#")[0].strip() for line in (ROOT / name).open())
+    return [Requirement(line) for line in lines if line]
+
+
+DIRECT: list[str] = [canonicalize_name(r.name) for r in requirements("requirements.in")]
+# The pins that hold on the Python of the lock; those for later Pythons stand beside them.
+PINS: dict[str, str] = {
+    canonicalize_name(r.name): next(iter(r.specifier)).version
+    for r in requirements("constraints.txt")
+    if r.marker is None
+    or r.marker.evaluate({"python_full_version": "3.11.7", "python_version": "3.11"})
+}
+ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
+
+
+def test_every_line_of_the_lock_is_a_pin() -> None:
+    for one in requirements("constraints.txt"):
+        assert one.url is None and not one.extras
+        assert [s.operator for s in one.specifier] == ["=="]
+        assert Version(next(iter(one.specifier)).version).local is None, (
+            f"{one} is no public version"
+        )
+
+
+def test_the_lock_knows_no_machine() -> None:
+    text = (ROOT / "constraints.txt").read_text()
+    assert not re.search(r"://|file:|--(?!universal|python-version)|/home|/root|/tmp|/opt", text)
+
+
+def test_torch_is_the_version_that_was_run() -> None:
+    assert PINS["torch"] == "2.13.0"
+
+
+@pytest.mark.parametrize("name", DIRECT)
+def test_direct_dependencies_are_pinned_and_installed(name: str) -> None:
+    wanted = next(r for r in requirements("requirements.in") if canonicalize_name(r.name) == name)
+    assert wanted.specifier.contains(PINS[name])
+    assert Version(metadata.version(name)).public == PINS[name]
+
+
+def test_the_package_asks_for_nothing_else() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for line in project["dependencies"]:
+        asked = Requirement(line)
+        assert canonicalize_name(asked.name) in DIRECT
+        assert asked.specifier.contains(PINS[canonicalize_name(asked.name)])
+
+
+def conda_specs() -> dict[str, MatchSpec]:
+    specs = [MatchSpec(s, strict=True) for s in ENVIRONMENT["dependencies"] if isinstance(s, str)]
+    # A name may be a pattern in general; ours are plain, and `normalized` is how they are written.
+    return {re.split(r"[ =]", str(spec))[0]: spec for spec in specs}
+
+
+def test_conda_pins_are_those_of_the_lock() -> None:
+    specs = conda_specs()
+    for name in DIRECT:
+        spec = specs.pop(CONDA_NAMES.get(name, name))
+        assert str(spec.version) == f"{PINS[name]}.*", name
+    assert set(specs) == {"python", "pip", "tectonic", "poppler", "graphviz", "make", "git"}
+    assert str(specs["python"].version) == "3.11.*"
+
+
+def test_conda_installs_the_package_itself() -> None:
+    assert ENVIRONMENT["dependencies"][-1] == {"pip": ["--editable=."]}
+    assert ENVIRONMENT["channels"] == ["conda-forge", "bioconda", "nodefaults"]

@@ -1,0 +1,96 @@
+"""What the workflow plans, without running it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.checkout import BIN, Checkout
+
+HEAVY = ("torch", "scipy", "pandas", "matplotlib", "sklearn")
+
+
+@pytest.fixture(scope="module")
+def checkout(new_checkout: Callable[[], Checkout]) -> Checkout:
+    return new_checkout()
+
+
+@pytest.mark.parametrize("mode", ["full", "quick"])
+def test_both_modes_plan(checkout: Checkout, mode: str) -> None:
+    jobs = checkout.plan("--config", f"mode={mode}")
+    assert jobs["simulate_limits"] >= 2
+    assert jobs["measure_limits"] == jobs["draw_limits"] == jobs["judge_claims"] == 1
+    assert sum(jobs.values()) < 500, "a job is worth its start-up: batch more"
+
+
+def test_full_is_the_default_and_modes_do_not_mix(checkout: Checkout) -> None:
+    assert "results/quick" not in checkout.snakemake("-n")
+    assert "results/full" not in checkout.snakemake("-n", "--config", "mode=quick")
+    assert checkout.plan("--configfile", "config/quick.yaml") == checkout.plan(
+        "--config", "mode=quick"
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "last"),
+    [
+        ("figures", "draw_limits"),
+        ("tables", "typeset_numbers"),
+        ("verdicts", "judge_claims"),
+        ("paper", "build_paper"),
+    ],
+)
+def test_targets(checkout: Checkout, target: str, last: str) -> None:
+    jobs = checkout.plan(target, "--config", "mode=quick")
+    assert jobs[last] == jobs[target] == 1
+    assert ("build_paper" in jobs) == (target == "paper")
+
+
+def test_planning_imports_nothing_heavy(checkout: Checkout, tmp_path: Path) -> None:
+    for name in HEAVY:
+        (tmp_path / f"{name}.py").write_text(f"raise ImportError('{name} at parse time')\n")
+    path = f"{tmp_path}:{checkout.root / 'src'}"
+    assert checkout.plan("--config", "mode=quick", PYTHONPATH=path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--config", "mode=fast"], "mode must be full or quick, got fast"),
+        (["--config", "seed=3"], "takes the key mode only, got seed"),
+        (["--configfile", "bad.yaml"], "no_such_key"),
+    ],
+)
+def test_a_wrong_configuration_stops_before_any_job(
+    checkout: Checkout, arguments: list[str], message: str
+) -> None:
+    (checkout.root / "bad.yaml").write_text("no_such_key: 1\n")
+    done = checkout.attempt("-n", *arguments)
+    output = done.stdout
+    assert done.returncode != 0 and message in output and "Job stats" not in output
+    assert "Traceback" not in output
+
+
+def test_lint_and_format(checkout: Checkout) -> None:
+    assert "good condition" in checkout.snakemake("--lint")
+    subprocess.run(
+        [BIN / "snakefmt", "--check", "Snakefile", "workflow"], cwd=checkout.root, check=True
+    )
+    snakefile = (checkout.root / "Snakefile").read_text().splitlines()
+    assert len(snakefile) < 40
+
+
+@pytest.mark.parametrize("graph", ["--dag", "--rulegraph"])
+def test_graphs(checkout: Checkout, graph: str) -> None:
+    assert "digraph snakemake_dag" in checkout.snakemake(graph, "--config", "mode=quick")
+
+
+def test_rules_call_commands_only(checkout: Checkout) -> None:
+    for path in (checkout.root / "workflow" / "rules").glob("*.smk"):
+        text = path.read_text()
+        assert "script:" not in text and "run:" not in text
+        assert "published/" not in text, "no rule writes where the published run lies"
+        assert text.startswith('"""'), "a rule file opens with what it is for"

@@ -1,0 +1,44 @@
+"""The commands that the README and CONTRIBUTING print are there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+
+
+def commands(name: str) -> list[str]:
+    blocks = re.findall(r"```(?:sh|bash|console)\n(.*?)```", (ROOT / name).read_text(), re.DOTALL)
+    lines = (line.split("#")[0].strip() for block in blocks for line in block.splitlines())
+    return [line for line in lines if line]
+
+
+MAKE = sorted({line for name in DOCUMENTS for line in commands(name) if line.startswith("make ")})
+
+
+def test_the_two_commands_stand_in_the_readme() -> None:
+    promised = {"make reproduce", "make quick", "make test", "make verify"}
+    assert promised <= set(commands("README.md"))
+
+
+@pytest.mark.parametrize("command", MAKE)
+def test_make_knows_what_the_documents_call(command: str) -> None:
+    done = subprocess.run([*command.split(), "-n"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_ci_calls_the_test_command_of_the_readme() -> None:
+    lines = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert lines[-2:] == ["make test", "make quick"]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_files_that_the_documents_name_exist(name: str) -> None:
+    text = (ROOT / name).read_text()
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / target).exists(), target

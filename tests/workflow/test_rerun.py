@@ -1,0 +1,140 @@
+"""Quick end to end on a tiny configuration: what runs, what runs again, and the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.checkout import TINY, Checkout, jobs_in
+
+# One worker runs them all, in order: they share the checkout and what was run in it.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+
+HAVE_TEX = shutil.which("latexmk") is not None
+AFTER_TABLES = {"measure_limits", "draw_limits", "judge_claims", "typeset_numbers"}
+PAPER = {"build_paper"} if HAVE_TEX else set[str]()
+RESULTS = Path("results") / "quick"
+
+
+@pytest.fixture(scope="module")
+def ran(new_checkout: Callable[[], Checkout]) -> Checkout:
+    """A checkout after its first run, on two cores."""
+    checkout = new_checkout()
+    checkout.tiny("--profile", "workflow/profiles/local")
+    return checkout
+
+
+def again(checkout: Checkout) -> set[str]:
+    """Rules that would rerun, without the target itself."""
+    return set(jobs_in(checkout.tiny("-n"))) - {"all"}
+
+
+def hashes(checkout: Checkout) -> dict[str, str]:
+    """Files that must be the same for any number of cores; manifests hold times and machine."""
+    folder = checkout.root / RESULTS
+    chosen = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in {".parquet", ".json", ".tex", ".pdf", ".png"}
+        and not path.name.endswith(".manifest.json")
+        and "build" not in path.parts
+    ]
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in chosen}
+
+
+def test_the_first_run_makes_everything(ran: Checkout) -> None:
+    made = hashes(ran)
+    assert {"verdicts.json", "limits/estimates.parquet", "limits/specs.json"} <= set(made)
+    assert {"tex/numbers.tex", "tex/claims.tex", "tex/provenance.tex", "tex/mode.tex"} <= set(made)
+    assert any(name.startswith("figures/") for name in made)
+    assert ("paper.pdf" in made) == HAVE_TEX
+    assert not (ran.root / "results" / "full").exists()
+
+
+@pytest.mark.skipif(not (HAVE_TEX and shutil.which("pdftotext")), reason="needs TeX and poppler")
+def test_the_quick_paper_says_that_it_is_quick(ran: Checkout) -> None:
+    pdf = ran.root / RESULTS / "paper.pdf"
+    done = subprocess.run(["pdftotext", pdf, "-"], capture_output=True, text=True, check=True)
+    assert "quick" in done.stdout.lower()
+
+
+def test_quick_supports_nothing_below_a_claims_own_minimum(ran: Checkout) -> None:
+    text = (ran.root / RESULTS / "verdicts.json").read_text()
+    assert json.loads(text), "verdicts are printed whatever they are"
+
+
+def test_a_second_run_does_nothing(ran: Checkout) -> None:
+    assert "Nothing to be done" in ran.tiny()
+
+
+def test_touching_without_a_change_reruns_nothing(ran: Checkout) -> None:
+    for name in ("src/zeroloss/block.py", "figures/limits.py", "paper/main.tex"):
+        (ran.root / name).touch()
+    assert not again(ran)
+
+
+def test_a_comment_in_the_configuration_reruns_nothing(ran: Checkout) -> None:
+    ran.edit("config/full.yaml")
+    assert not again(ran)
+
+
+def test_editing_a_figure_module_redraws_and_rebuilds_the_paper(ran: Checkout) -> None:
+    before = hashes(ran)
+    ran.edit("figures/limits.py")
+    assert again(ran) == {"draw_limits"} | PAPER
+    ran.tiny()
+    assert not again(ran)
+    assert hashes(ran) == before, "a comment changes no byte"
+
+
+def test_editing_a_section_rebuilds_the_paper_alone(ran: Checkout) -> None:
+    ran.edit("paper/sections/limits.tex", "\n% an edit\n")
+    assert again(ran) == PAPER
+
+
+def test_editing_the_claims_reruns_no_simulation(ran: Checkout) -> None:
+    ran.edit("paper/claims.yaml")
+    assert again(ran) == {"judge_claims", "typeset_numbers"} | PAPER
+
+
+def test_editing_the_block_reruns_all_that_computes_with_it(ran: Checkout) -> None:
+    cases = len(json.loads((ran.root / RESULTS / "limits" / "specs.json").read_text()))
+    ran.edit("src/zeroloss/block.py")
+    jobs = jobs_in(ran.tiny("-n"))
+    assert jobs["simulate_limits"] == cases
+    assert set(jobs) >= {"simulate_limits"} | AFTER_TABLES | PAPER
+
+
+def test_a_report_of_the_run(ran: Checkout, tmp_path: Path) -> None:
+    ran.tiny("--report", str(tmp_path / "report.html"))
+    assert "limits-" in (tmp_path / "report.html").read_text()
+
+
+def test_one_core_and_an_interruption_give_the_same_bytes(
+    ran: Checkout, new_checkout: Callable[[], Checkout]
+) -> None:
+    other = new_checkout()
+    command = other.command(*TINY, "--cores", "1")
+    process = subprocess.Popen(
+        command,
+        cwd=other.root,
+        env=other.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    limits = other.root / RESULTS / "limits"
+    while process.poll() is None and len(list(limits.glob("*.parquet"))) < 2:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    process.wait()
+    assert not (other.root / RESULTS / "verdicts.json").exists(), "interrupted too late to tell"
+    other.tiny("--rerun-incomplete", cores=1)
+    assert hashes(other) == hashes(ran)
