@@ -22,19 +22,22 @@ SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) 
 help:
 	@sed -n '2,8s/^# *//p' Makefile
 
+# Nothing was run that could be shown.
+IDLE := $(filter -n --dry-run --unlock,$(SNAKEMAKE_FLAGS))
+
 reproduce: run-full
-	@$(BIN)/zeroloss claims --mode full
-	@bash workflow/scripts/say-paper.sh results/full/paper.pdf
+	@$(if $(IDLE),,$(BIN)/zeroloss claims --mode full)
+	@$(if $(IDLE),,bash workflow/scripts/say-paper.sh results/full/paper.pdf)
 
 quick: run-quick
-	@$(BIN)/zeroloss claims --mode quick
-	@bash workflow/scripts/say-paper.sh results/quick/paper.pdf
+	@$(if $(IDLE),,$(BIN)/zeroloss claims --mode quick)
+	@$(if $(IDLE),,bash workflow/scripts/say-paper.sh results/quick/paper.pdf)
 
 run-full run-quick: run-%: $(READY) tex
 	@$(SNAKEMAKE) --config mode=$*
 
 verify: run-full
-	@$(BIN)/zeroloss verify --mode full
+	@$(if $(IDLE),,$(BIN)/zeroloss verify --mode full)
 
 report: run-$(MODE)
 	@$(SNAKEMAKE) --config mode=$(MODE) --report results/$(MODE)/report.html

@@ -25,7 +25,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("studies",),
     ("codegraph", "config", "estimates", "formatting", "results"),
     ("claims", "verdicts", "provenance"),
-    ("typeset", "latex", "sizes", "drawing", "verify", "publish"),
+    ("typeset", "latex", "sizes", "drawing", "verify", "report"),
     ("jobs",),
     ("cli", "__main__"),
 )

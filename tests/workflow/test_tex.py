@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -65,11 +66,21 @@ def test_debian_as_root_installs(tools: Path, tmp_path: Path, user: str, install
 def test_a_class_that_is_missing_is_named(tools: Path) -> None:
     for name in ("latexmk", "pdflatex", "bibtex"):
         add(tools, name, "exit 0")
-    add(tools, "kpsewhich", "[[ $1 != jmlr.cls ]]")
+    add(tools, "kpsewhich", "[[ $* != *cleveref.sty* ]]")
     done = find_tex(tools, "check")
-    assert done.returncode == 1 and "not found: jmlr.cls" in done.stderr
+    assert done.returncode == 1 and "not found: cleveref.sty" in done.stderr
     add(tools, "kpsewhich", "exit 0")
     assert find_tex(tools, "check").returncode == 0
+
+
+def test_all_that_the_paper_uses_is_looked_for() -> None:
+    wanted = set()
+    for path in [*(ROOT / "paper").glob("*.tex"), *(ROOT / "paper").glob("*.sty")]:
+        for names in re.findall(
+            r"^\\(?:usepackage|RequirePackage)(?:\[.*?\])?\{(.*?)\}", path.read_text(), re.MULTILINE
+        ):
+            wanted |= {f"{name.strip()}.sty" for name in names.split(",")}
+    assert wanted - {"zeroloss.sty"} <= set(re.findall(r"\w+\.sty", FIND_TEX.read_text()))
 
 
 def test_tectonic_will_do(tools: Path, tmp_path: Path) -> None:

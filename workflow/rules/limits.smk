@@ -39,7 +39,7 @@ rule write_specs_limits:
 rule measure_limits:
     """Turn the tables of all cases into estimates with intervals."""
     input:
-        code=code_of("zeroloss.studies.limits.measure"),
+        code=code_of("zeroloss.studies.limits.measure", "zeroloss.estimates"),
         specs=rules.write_specs_limits.output.specs,
         tables=tables_of("limits"),
     output:
@@ -60,7 +60,7 @@ rule measure_limits:
 rule draw_limits:
     """Draw the figures of the study."""
     input:
-        code=code_of("figures/limits.py"),
+        code=code_of("figures/limits.py", "zeroloss.drawing"),
         specs=rules.write_specs_limits.output.specs,
         tables=tables_of("limits"),
         estimates=rules.measure_limits.output.estimates,

@@ -3,14 +3,14 @@
 ESTIMATES = expand(result("{study}", "estimates.parquet"), study=STUDIES)
 SPEC_FILES = expand(result("{study}", "specs.json"), study=STUDIES)
 GENERATED = expand(
-    result("tex", "{name}.tex"), name=["mode", "numbers", "claims", "settings", "provenance"]
+    result("tex", "{name}.tex"), name=["mode", "numbers", "claims", "sizes", "provenance"]
 )
 
 
 rule judge_claims:
     """Compare every claim with what was measured."""
     input:
-        code=code_of("zeroloss.claims"),
+        code=code_of("zeroloss.verdicts"),
         claims="paper/claims.yaml",
         estimates=ESTIMATES,
     output:
@@ -51,7 +51,7 @@ rule build_paper:
     input:
         scripts=expand("workflow/scripts/{name}.sh", name=["build-paper", "find-tex"]),
         main="paper/main.tex",
-        parts=sorted(map(str, Path("paper").glob("sections/*.tex"))),
+        parts=sorted(map(str, [*Path("paper").glob("*.sty"), *Path("paper").glob("*/*.tex")])),
         references="paper/references.bib",
         generated=GENERATED,
         figures=[path for study in STUDIES for path in figures_of(study, "pdf")],

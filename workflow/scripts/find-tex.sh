@@ -5,9 +5,11 @@
 #                        because everything but the PDF can be built without TeX
 set -euo pipefail
 
-# One file of each Debian package below, as kpsewhich names them.
-readonly FILES=(article.cls jmlr.cls amsmath.sty booktabs.sty siunitx.sty cleveref.sty hyperref.sty
-    natbib.sty microtype.sty pgfplots.sty lmodern.sty)
+# What paper/ uses, as kpsewhich names it; a test keeps the list complete.
+readonly FILES=(article.cls fontenc.sty inputenc.sty lmodern.sty geometry.sty microtype.sty
+    amsmath.sty amssymb.sty amsthm.sty mathtools.sty bm.sty graphicx.sty booktabs.sty longtable.sty
+    array.sty caption.sty float.sty siunitx.sty fancyhdr.sty xcolor.sty natbib.sty hyperref.sty
+    cleveref.sty)
 readonly DEBIAN_PACKAGES=(texlive-latex-recommended texlive-latex-extra texlive-science
     texlive-publishers lmodern latexmk poppler-utils)
 
@@ -19,6 +21,8 @@ missing_from_tex() {
         command -v "$program" >/dev/null || echo "$program"
     done
     command -v kpsewhich >/dev/null || return 0
+    # One call when all is there, as nearly always; one for each file to name what is not.
+    kpsewhich "${FILES[@]}" >/dev/null && return 0
     for file in "${FILES[@]}"; do
         kpsewhich "$file" >/dev/null || echo "$file"
     done
@@ -40,8 +44,8 @@ say_how_to_install() {
         echo "  Arch:           pacman -S texlive-latexextra texlive-publishers texlive-mathscience" \
             "texlive-binextra"
         echo "  macOS:          brew install --cask mactex-no-gui"
-        echo "  any TeX Live:   tlmgr install latexmk jmlr siunitx cleveref pgfplots booktabs" \
-            "microtype natbib lm"
+        echo "  any TeX Live:   tlmgr install latexmk lm microtype mathtools booktabs caption float" \
+            "siunitx fancyhdr xcolor natbib cleveref"
     fi
     echo "and run the same command again: only the PDF is left to do."
 }
