@@ -42,7 +42,7 @@ class Frames:
 
 
 def draw(study: str, module: Path, frames: Frames, out: Path) -> list[Path]:
-    """Draw each figure of a module as `<study>-<name>.pdf` and `.png` in `out`; return the files."""
+    """Write each figure of a module as `<study>-<name>.pdf` and `.png`; return the files."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -72,7 +72,7 @@ def check(frame: pd.DataFrame, study: str) -> pd.DataFrame:
 def _typed(frame: pd.DataFrame, study: str) -> pd.DataFrame:
     """Return the columns in order, each in its own type."""
     kinds = dict.fromkeys(FLOATS, "float64") | dict.fromkeys(COUNTS, "Int64")
-    typed = frame[list(COLUMNS)].copy()
+    typed = frame.reindex(columns=list(COLUMNS))
     for column in COLUMNS:
         if column in kinds:
             try:
@@ -82,7 +82,7 @@ def _typed(frame: pd.DataFrame, study: str) -> pd.DataFrame:
                     f"estimates of {study}: column {column} must be {kinds[column]} ({error})"
                 ) from error
         else:
-            typed[column] = typed[column].fillna("").astype(str)
+            typed[column] = ["" if results.jsonable(v) is None else str(v) for v in typed[column]]
     return typed
 
 

@@ -15,6 +15,7 @@ PLAIN_DIGITS = 4
 MOST_DIGITS = 10
 FIXED_EXPONENTS = range(-3, 6)
 NOT_MEASURED = "n/a"
+BREAK = r"\zlbreak"  # where a line may end inside an interval
 
 
 class Shown(NamedTuple):
@@ -36,10 +37,10 @@ def half_width(lower: float, upper: float) -> float:
 
 def show(values: tuple[float, ...], width: float) -> Shown:
     """Round finite `values` to the place that `width` decides (a half-width; NaN or 0: none)."""
-    largest = max(abs(value) for value in values)
+    largest = max(abs(value) for value in values) or (width if _has_width(width) else 0.0)
     if largest == 0:
         return Shown(tuple("0" for _ in values), 0)
-    if math.isfinite(width) and width > 0:
+    if _has_width(width):
         last = _exponent(width, WIDTH_DIGITS) - WIDTH_DIGITS + 1
     elif all(value.is_integer() for value in values) and largest < 10 ** max(FIXED_EXPONENTS):
         last = 0
@@ -96,9 +97,9 @@ def tex_interval(lower: float, upper: float) -> str:
         return r"\zlna{}"
     width = half_width(lower, upper)
     if math.isinf(width):
-        return rf"\ensuremath{{[{tex_number(lower)},\,{tex_number(upper)}]}}"
+        return rf"\ensuremath{{[{tex_number(lower)},{BREAK}{tex_number(upper)}]}}"
     shown = show((lower, upper), width)
-    ends = rf"[\num{{{shown.digits[0]}}},\,\num{{{shown.digits[1]}}}]"
+    ends = rf"[\num{{{shown.digits[0]}}},{BREAK}\num{{{shown.digits[1]}}}]"
     power = rf"\times\num{{e{shown.exponent}}}" if shown.exponent else ""
     return rf"\ensuremath{{{ends}{power}}}"
 

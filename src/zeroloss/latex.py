@@ -5,6 +5,7 @@ The macros that the text uses (column types Z and Y, targets) are those of `pape
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ SPECIAL = {
     "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
 }  # fmt: skip
+NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])")
 BREAK_AFTER = "/.-_,"
 
 
@@ -27,6 +29,11 @@ class Column(NamedTuple):
 def escape(text: str) -> str:
     """Return plain text with the characters that LaTeX gives a meaning to made harmless."""
     return "".join(SPECIAL.get(character, character) for character in text)
+
+
+def numbers_in(text: str) -> str:
+    r"""Return plain text, escaped, with each number in it set by `\num`."""
+    return NUMBER.sub(lambda found: rf"\num{{{found[0]}}}", escape(text))
 
 
 def name(text: str) -> str:
@@ -70,6 +77,12 @@ def longtable(
         r"\end{longtable}}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def heading_row(text: str, columns: int, first: bool) -> str:
+    """Return a line across the table that stays with the line below it."""
+    space = "" if first else r"\addlinespace "
+    return rf"{space}\multicolumn{{{columns}}}{{l}}{{{text}}} \\*"
 
 
 def row(*cells: str) -> str:

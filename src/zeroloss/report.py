@@ -53,15 +53,15 @@ def print_table(
     stream: TextIO | None = None,
 ) -> None:
     """Print the claims of a record; `agreement` adds how each fared in `verify`."""
-    stream = stream or sys.stdout
+    out: TextIO = sys.stdout if stream is None else stream
     headings, lines = HEADINGS, lines_of(record)
     if agreement is not None:
         headings = (*HEADINGS, "published")
         lines = [(*line, agreement.get(line[0], "")) for line in lines]
-    if stream.isatty():
-        _print_rich(headings, lines, summary(record), stream)
+    if out.isatty():
+        _print_rich(headings, lines, summary(record), out)
     else:
-        stream.write("\n".join(plain(headings, lines)) + f"\n{summary(record)}\n")
+        out.write("\n".join(plain(headings, lines)) + f"\n{summary(record)}\n")
 
 
 def plain(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:

@@ -1,8 +1,8 @@
 """The only reader and writer of result files and of their manifests.
 
 A file is written whole or not at all: bytes go to a temporary neighbour, are forced to disk, and
-are renamed onto the final name. A table (`NAME.parquet`) has the same bytes for the same rows; whatever
-differs from run to run (wall time, machine, memory) is kept in its manifest (`NAME.manifest.json`).
+are renamed onto the final name. A table (`NAME.parquet`) has the same bytes for the same rows;
+whatever differs from run to run (time, machine, memory) is in its manifest (`NAME.manifest.json`).
 """
 
 from __future__ import annotations

@@ -15,18 +15,19 @@ from zeroloss.latex import Column
 
 Spec = Mapping[str, Any]
 
-# heading, share of the width, flush right, the names under which studies keep it (first found wins)
-SIZE_COLUMNS: tuple[tuple[Column, tuple[str, ...]], ...] = (
-    (Column("kind", 0.13), ("kind",)),
-    (Column("problem", 0.13), ("problem",)),
+# A column, and what it shows: each entry lists the names under which studies keep one setting (the
+# first that a spec has is shown), and the settings of one column are joined.
+SIZE_COLUMNS: tuple[tuple[Column, tuple[tuple[str, ...], ...]], ...] = (
+    (Column("kind", 0.12), (("kind",),)),
+    (Column("problem", 0.12), (("problem",),)),
     (
-        Column("setting", 0.12),
-        ("law", "initial_law", "initialisation", "sampling", "block", "activation"),
+        Column("setting", 0.15),
+        (("initial_law", "law"), ("initialisation", "sampling"), ("activation", "block")),
     ),
-    (Column("layers", 0.13), ("num_layers",)),
-    (Column("units", 0.13), ("num_units",)),
-    (Column("replicates", 0.12, right=True), ("replicates", "num_replicates")),
-    (Column("flow times", 0.14), ("flow_times", "flow_time", "times")),
+    (Column("layers", 0.12), (("num_layers",),)),
+    (Column("units", 0.11), (("num_units",),)),
+    (Column("replicates", 0.13, right=True), (("replicates", "num_replicates"),)),
+    (Column("flow times", 0.12), (("flow_times", "flow_time", "times"),)),
 )
 NAMES = ("name", "kind", "law", "sampling")
 LONGEST_LIST = 8
@@ -36,22 +37,24 @@ ABSENT = "--"
 
 def sizes_table(study: str, specs: Mapping[str, Spec], mode: str) -> str:
     """Return the longtable of one study: a row per case, a column per setting that any case has."""
-    found = {
-        case: [look_up(spec, names) for _, names in SIZE_COLUMNS] for case, spec in specs.items()
-    }
+    found = {case: [cell(spec, parts) for _, parts in SIZE_COLUMNS] for case, spec in specs.items()}
     kept = [
-        i for i in range(len(SIZE_COLUMNS)) if any(cells[i] is not None for cells in found.values())
+        i for i in range(len(SIZE_COLUMNS)) if any(cells[i] != ABSENT for cells in found.values())
     ]
     columns = [Column("case", 0.20), *(SIZE_COLUMNS[i][0] for i in kept)]
     rows = [
-        latex.row(
-            rf"\zltarget{{case:{case}}}{latex.name(case)}", *(show(found[case][i]) for i in kept)
-        )
+        latex.row(rf"\zltarget{{case:{case}}}{latex.name(case)}", *(found[case][i] for i in kept))
         for case in sorted(specs)
     ]
     marked = r" (\emph{quick} mode: small sizes, not the published run)" if mode == "quick" else ""
     caption = f"Sizes and settings of each run of {latex.name(study)}{marked}."
     return latex.longtable(columns, rows, caption, f"tab:sizes-{study}", r"\scriptsize")
+
+
+def cell(spec: Spec, parts: tuple[tuple[str, ...], ...]) -> str:
+    """Return the settings of one column as LaTeX."""
+    values = [look_up(spec, names) for names in parts]
+    return ", ".join(show(value) for value in values if value is not None) or ABSENT
 
 
 def look_up(spec: Spec, names: tuple[str, ...]) -> Any:

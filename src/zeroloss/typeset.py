@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,15 +109,13 @@ def _value(row: Row, name: str) -> float:
 
 
 def _is_bare(row: Row) -> bool:
-    """Tell a plain number, which has no interval, from an interval that could not be measured."""
-    return not row["claim"] and math.isnan(_value(row, "lower") + _value(row, "upper"))
+    """Tell whether a row has no interval to show: a plain number, or nothing measured at all."""
+    no_interval = math.isnan(_value(row, "lower") + _value(row, "upper"))
+    return no_interval and (not row["claim"] or math.isnan(_value(row, "estimate")))
 
 
 def _definition(row: Row) -> str:
     floor, level = _value(row, "floor"), _value(row, "level")
-    bare = (
-        not row["claim"] and interval_of(row) == r"\zlna{}"
-    )  # a plain number, not a failed interval
     cells = (
         row["key"],
         estimate_of(row),
@@ -130,13 +129,15 @@ def _definition(row: Row) -> str:
 
 
 def _claim_definition(verdict: Mapping[str, Any], claim: Claim) -> str:
-    predicate = "; ".join(f"{p.quantity} {p.words()}" for p in claim.predicate)
+    predicate = "; ".join(
+        rf"{latex.escape(p.quantity)} {latex.numbers_in(p.words())}" for p in claim.predicate
+    )
     cells = (
         claim.id,
         latex.escape(verdict["verdict"]),
         latex.escape(claim.title),
         claim.statement,
-        latex.escape(predicate),
+        predicate,
         verdict["deciding"] or "",
     )
     return r"\zlclaimdef" + "".join(f"{{{cell}}}" for cell in cells)
@@ -171,11 +172,11 @@ def _settings(claims: Sequence[Claim], specs: Mapping[str, Mapping[str, sizes.Sp
 # --- claims.tex ----------------------------------------------------------------------------------
 
 CLAIM_COLUMNS = (
-    Column("claim", 0.43),
-    Column("verdict", 0.15),
-    Column("estimate", 0.13),
-    Column("interval", 0.17),
-    Column("replicates", 0.12, right=True),
+    Column("claim", 0.375),
+    Column("verdict", 0.155),
+    Column("estimate", 0.115),
+    Column("interval", 0.225),
+    Column("replicates", 0.13, right=True),
 )
 
 
@@ -208,7 +209,7 @@ def _claim_row(verdict: Mapping[str, Any], claim: Claim) -> str:
 
 # --- provenance.tex ------------------------------------------------------------------------------
 
-KEY_COLUMNS = (Column("key", 0.50), Column("estimate and interval", 0.32), Column("files", 0.18))
+KEY_COLUMNS = (Column("key", 0.45), Column("estimate and interval", 0.37), Column("files", 0.18))
 FILE_COLUMNS = (
     Column("no.", 0.07, right=True),
     Column("file", 0.47),
@@ -220,14 +221,18 @@ FILE_COLUMNS = (
 def provenance(rows: Sequence[Row], manifests: Mapping[str, Mapping[str, Any]], mode: str) -> str:
     """Return two longtables: each key with value and numbers of its files, then the files."""
     order = {source: position for position, source in enumerate(sorted(manifests), start=1)}
-    keys = [
-        latex.row(
-            rf"\zltarget{{{row['key']}}}{latex.name(row['key'])}",
-            estimate_of(row) if _is_bare(row) else f"{estimate_of(row)} {interval_of(row)}",
-            _file_numbers([(order[source], source) for source in sources_of(row)]),
-        )
-        for row in rows
-    ]
+    keys: list[str] = []
+    for owner, own in groupby(rows, key=lambda row: row["claim"] or row["study"]):
+        keys.append(latex.heading_row(latex.name(f"{owner}/"), len(KEY_COLUMNS), first=not keys))
+        for row in own:
+            files_of_row = [(order[source], source) for source in sources_of(row)]
+            keys.append(
+                latex.row(
+                    rf"\zltarget{{{row['key']}}}\quad{latex.name(row['key'].partition('/')[2])}",
+                    estimate_of(row) if _is_bare(row) else f"{estimate_of(row)} {interval_of(row)}",
+                    _file_numbers(files_of_row),
+                )
+            )
     files = [
         latex.row(
             rf"\zltarget{{file:{source}}}\num{{{number}}}",
@@ -239,8 +244,8 @@ def provenance(rows: Sequence[Row], manifests: Mapping[str, Mapping[str, Any]], 
     ]
     studies = ", ".join(latex.name(study) for study in sorted({row["study"] for row in rows}))
     caption = (
-        f"Every number of this paper: made by {latex.name('zeroloss measure')} ({studies}) "
-        r"from the files of Table~\ref{tab:files}."
+        "Every number of this paper under its key, the heading and the line joined: made by "
+        rf"{latex.name('zeroloss measure')} ({studies}) from the files of Table~\ref{{tab:files}}."
     )
     where = (
         f"Files below {latex.name(f'results/{mode}/')}, with the first digits of their checksums."
