@@ -65,8 +65,8 @@ def row(
 
 def plain(quantity: str, value: float, **changes: Any) -> dict[str, Any]:
     """A row that no claim rests on."""
-    bare = {"claim": "", "lower": math.nan, "upper": math.nan, "level": math.nan, "floor": math.nan}
-    return row(quantity, value, **(bare | {"replicates": None, "sizes": None} | changes))
+    bare: dict[str, Any] = dict.fromkeys(("lower", "upper", "level", "floor"), math.nan)
+    return row(quantity, value) | bare | {"claim": "", "replicates": None, "sizes": None} | changes
 
 
 def rows() -> list[dict[str, Any]]:

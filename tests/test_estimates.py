@@ -73,7 +73,7 @@ def test_text_form_reads_back_exactly() -> None:
 def test_a_hand_edited_text_form_is_read_leniently_but_not_its_header() -> None:
     text = estimates.to_csv(evidence.frame(evidence.row()))
     back = estimates.from_csv(text.replace("-1.0,", "about one,"), "estimates.csv")
-    assert math.isnan(back["estimate"][0])
+    assert math.isnan(estimates.records(back)[0]["estimate"])
     with pytest.raises(ResultError, match=r"estimates\.csv must have the columns"):
         estimates.from_csv(text.replace("floor", "ceiling"), "estimates.csv")
     with pytest.raises(ResultError, match=r"estimates\.csv is not a table"):

@@ -111,7 +111,7 @@ def test_sizes_have_columns_only_for_settings_that_exist() -> None:
     assert "kind & setting & layers & replicates" in text
     assert "flow times" not in text
     assert r"\num{8}, \num{16}" in text
-    assert sizes.sizes_table("toy", {"bare": {}}, "full").count(r"\\") == 4
+    assert "kind" not in sizes.sizes_table("toy", {"bare": {}}, "full")
     nested = {"setting": {"problem": {"name": "sine"}, "activation": "tanh"}}
     assert sizes.look_up(nested, ("problem",)) == {"name": "sine"}
     assert sizes.show({"mean": 0.5}) == r"\texttt{mean} \num{0.5}"
@@ -166,9 +166,11 @@ DOCUMENT = r"""
 \input{mode}\input{numbers}
 \begin{document}
 \section{In \zlmode: \zlest{toy.depth/slope_L/sine.s4}}
-\zl{toy.depth/slope_L/sine.s4}, $x^{\zlest{toy.width/distance/sine.s4}} \in \zlint{toy.depth/slope_L/sine.s4}$,
-\zlfloor{toy.depth/slope_L/sine.s4}, \zlrep{toy.depth/slope_L/sine.s4}, \zlsizes{toy.depth/slope_L/sine.s4},
-\zllevel{toy.depth/slope_L/sine.s4}, \zl{toy/risk/sine.s4}, \zlint{toy/risk/sine.s4}, \zl{toy.depth/slope_L/lost},
+\zl{toy.depth/slope_L/sine.s4},
+$x^{\zlest{toy.width/distance/sine.s4}} \in \zlint{toy.depth/slope_L/sine.s4}$,
+\zlfloor{toy.depth/slope_L/sine.s4}, \zlrep{toy.depth/slope_L/sine.s4},
+\zlsizes{toy.depth/slope_L/sine.s4}, \zllevel{toy.depth/slope_L/sine.s4},
+\zl{toy/risk/sine.s4}, \zlint{toy/risk/sine.s4}, \zl{toy.depth/slope_L/lost},
 \zlverdict{toy.depth}, \zltitle{toy.width}, \zlstatement{toy.width}, \zlpredicate{toy.width},
 \zldeciding{toy.width}, \zldeciding{toy.none}, \zlcount{supported}, \zlconf{wide.rtol},
 \zlifdef{toy/none/x}{yes}{no}.

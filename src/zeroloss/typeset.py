@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 PREFIX_DIGITS = 12
-FLOOR_DIGITS = 0.1  # a floor is shown as if known to a tenth of itself: two digits
 
 
 def typeset(
@@ -120,7 +119,7 @@ def _definition(row: Row) -> str:
         row["key"],
         estimate_of(row),
         "" if _is_bare(row) else interval_of(row),
-        tex_number(floor, FLOOR_DIGITS * abs(floor)),
+        tex_number(floor, abs(floor)),  # two digits: a floor is an order of size
         count_of(row, "replicates"),
         count_of(row, "sizes"),
         r"\zlna{}" if math.isnan(level) else rf"\zlpercent{{{100 * level:g}}}",

@@ -144,13 +144,12 @@ def _compare_exactly(
             text = f"published/{VERDICTS} has it, paper/claims.yaml does not; {RESTORE}"
             found.differences.append(Difference(claim["id"], "", text))
             continue
-        for name in ("verdict", "deciding"):
-            if claim.get(name) != expected[claim["id"]][name]:
-                text = (
-                    f"published/{VERDICTS} says {name} {claim.get(name)}, published/{ESTIMATES} "
-                    f"gives {expected[claim['id']][name]}; {RESTORE}"
-                )
-                found.differences.append(Difference(claim["id"], "", text))
+        for name, left, right in _apart(claim, expected[claim["id"]], ignore="rows"):
+            text = (
+                f"published/{VERDICTS} says {name} {left}, published/{ESTIMATES} "
+                f"gives {right}; {RESTORE}"
+            )
+            found.differences.append(Difference(claim["id"], "", text))
     from_csv = dict(_sections(judged))
     from_json = dict(_sections(published))
     for section in sorted(set(from_csv) | set(from_json)):
@@ -168,14 +167,20 @@ def _compare_rows(
             text = f"{key} is not in published/{absent}; {RESTORE}"
             found.differences.append(Difference(section, _quantity(key), text))
             continue
-        for name in sorted((set(in_json[key]) | set(in_csv[key])) - {"outcomes"}):
-            left, right = in_json[key].get(name), results.jsonable(in_csv[key].get(name))
-            if left != right:
-                text = (
-                    f"{key} {name}: published/{VERDICTS} says {left}, "
-                    f"published/{ESTIMATES} gives {right}; {RESTORE}"
-                )
-                found.differences.append(Difference(section, _quantity(key), text))
+        for name, left, right in _apart(in_json[key], in_csv[key]):
+            text = (
+                f"{key} {name}: published/{VERDICTS} says {left}, "
+                f"published/{ESTIMATES} gives {right}; {RESTORE}"
+            )
+            found.differences.append(Difference(section, _quantity(key), text))
+
+
+def _apart(left: Row, right: Row, ignore: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield (field, read from JSON, computed) of each field in which two records differ."""
+    for name in sorted((set(left) | set(right)) - {ignore}):
+        computed = results.jsonable(right.get(name))
+        if left.get(name) != computed:
+            yield name, left.get(name), computed
 
 
 def _quantity(key: str) -> str:

@@ -1,0 +1,224 @@
+"""The command line carries a study from its configuration to LaTeX, and fails in words."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import evidence
+import pandas as pd
+import pytest
+
+import zeroloss.studies
+from zeroloss import cli, estimates, jobs, results
+from zeroloss.results import ResultError
+
+
+class Toy:
+    """A study whose modules are written here: two cases, one slope."""
+
+    def __init__(self) -> None:
+        self.rows = [evidence.row("slope_L", -1.0, 0.001), evidence.plain("risk", 0.25)]
+        self.specs: dict[str, dict[str, Any]] = {
+            "wide": {"kind": "wide", "seed": 3, "law": {"seed_law": 4}},
+            "narrow": {"kind": "narrow", "num_layers": [8, 16]},
+        }
+
+    def cases(self, config: Any) -> dict[str, dict[str, Any]]:
+        return self.specs
+
+    def run(self, spec: dict[str, Any]) -> pd.DataFrame:
+        if spec["kind"] == "divergent":
+            raise FloatingPointError("risk is nan at step 7")
+        return pd.DataFrame({"kind": [spec["kind"]] * 3, "risk": [1.0, 0.5, 0.25]})
+
+    def measure(self, tables: dict[str, pd.DataFrame], specs: dict[str, Any]) -> pd.DataFrame:
+        assert set(tables) == set(specs)
+        return pd.DataFrame(self.rows)
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Toy]:
+    """The study `toy`, known to the command line."""
+    study = Toy()
+    monkeypatch.setattr(zeroloss.studies, "STUDIES", ("toy",), raising=False)
+    for part, name in (("cases", "cases"), ("simulate", "run"), ("measure", "measure")):
+        module = ModuleType(f"zeroloss.studies.toy.{part}")
+        setattr(module, name, getattr(study, name))
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(sys.modules, "zeroloss.studies.toy", ModuleType("zeroloss.studies.toy"))
+    config = SimpleNamespace(load=lambda *paths: None, ConfigError=ValueError)
+    monkeypatch.setitem(sys.modules, "zeroloss.config", config)
+    monkeypatch.setattr(zeroloss, "config", config, raising=False)
+    monkeypatch.setattr("zeroloss.codegraph.digest", lambda *targets: "c0de" * 16)
+    yield study
+
+
+FIGURES = """
+import style
+from figures import style as same
+from matplotlib import pyplot
+
+
+def rates(frames):
+    assert style is not None and same.COLOUR == style.COLOUR
+    figure, axes = pyplot.subplots()
+    axes.plot(frames.tables["wide"]["risk"], color=style.COLOUR)
+    axes.set_title(f"{len(frames.estimates)} estimates")
+    return figure
+
+
+FIGURES = {"rates": rates}
+"""
+
+
+def walk(root: Path, mode: str = "quick") -> None:
+    """Take every step of the way through."""
+    base = root / "results" / mode
+    study = base / "toy"
+    specs, table = study / "specs.json", study / "estimates.parquet"
+
+    def call(*words: Any) -> None:
+        assert cli.main([str(word) for word in words]) == 0, words
+
+    call("specs", "toy", "--config", root / "full.yaml", "--out", specs)
+    for case, spec in results.read_json(specs).items():
+        out = study / f"{case}.parquet"
+        call("run", "toy", "--case", case, "--spec", json.dumps(spec), "--out", out)
+    call("measure", "toy", "--specs", specs, "--tables", study, "--out", table)
+    claims = evidence.write_claims(root / "claims.yaml", evidence.claim_entry())
+    record = base / "verdicts.json"
+    call("judge", "--claims", claims, "--estimates", table, "--mode", mode, "--out", record)
+    (root / "figures").mkdir(exist_ok=True)
+    (root / "figures" / "toy_drawings.py").write_text(FIGURES)
+    (root / "figures" / "style.py").write_text("COLOUR = 'k'\n")
+    module = root / "figures" / "toy_drawings.py"
+    draw = ("draw", "toy", "--module", module, "--tables", study, "--estimates", table)
+    call(*draw, "--specs", specs, "--mode", mode, "--out", base / "figures")
+    typeset = ("typeset", "--verdicts", record, "--estimates", table, "--claims", claims)
+    more = ("--specs", specs, "--manifests-dir", base, "--mode", mode, "--out", base / "tex")
+    call(*typeset, *more)
+    call("claims", "--mode", mode, "--results", root / "results")
+
+
+@pytest.fixture
+def figures_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget what drawing put on the path and among the modules."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in ("style", "figures", "figures.style", "figures.toy_drawings"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+
+def test_the_way_through_and_its_bytes(tmp_path, toy, capsys, figures_path) -> None:
+    walk(tmp_path)
+    base = tmp_path / "results" / "quick"
+    made = {path.relative_to(base).as_posix(): path.read_bytes() for path in base.rglob("*.*")}
+    assert set(made) == {
+        "toy/specs.json", "toy/wide.parquet", "toy/wide.manifest.json", "toy/narrow.parquet",
+        "toy/narrow.manifest.json", "toy/estimates.parquet", "toy/estimates.manifest.json",
+        "verdicts.json", "figures/toy-rates.pdf", "figures/toy-rates.png", "tex/numbers.tex",
+        "tex/claims.tex", "tex/provenance.tex", "tex/sizes.tex", "tex/mode.tex",
+    }  # fmt: skip
+    assert "1 claims in mode quick: 1 supported" in capsys.readouterr().out
+    walk(tmp_path)
+    for name, content in made.items():
+        if "manifest" not in name:
+            assert (base / name).read_bytes() == content, name
+
+
+def test_a_manifest_says_what_made_the_table(tmp_path: Path, toy: Toy, figures_path) -> None:
+    walk(tmp_path)
+    study = tmp_path / "results" / "quick" / "toy"
+    manifest = results.read_manifest(study / "wide.parquet")
+    assert manifest["spec"] == toy.specs["wide"]
+    assert manifest["seeds"] == {"seed": 3, "law.seed_law": 4}
+    assert manifest["code_sha256"] == "c0de" * 16
+    assert manifest["wall_seconds"] >= 0
+    assert manifest["peak_memory_mb"] > 1
+    assert manifest["versions"]["python"].startswith("3.")
+    assert set(manifest["machine"]) >= {"architecture", "processors", "threads"}
+    measured = results.read_manifest(study / "estimates.parquet")
+    assert measured["inputs"] == {
+        case: results.sha256_of((study / f"{case}.parquet").read_bytes()) for case in toy.specs
+    }
+    assert estimates.read([study / "estimates.parquet"])["study"].unique() == ["toy"]
+
+
+def test_a_case_that_fails_is_named_and_leaves_nothing(tmp_path: Path, toy: Toy) -> None:
+    with pytest.raises(FloatingPointError, match="step 7") as caught:
+        jobs.run("toy", "late", {"kind": "divergent"}, tmp_path / "late.parquet")
+    assert caught.value.__notes__ == ["in study toy, case late"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_of_another_spec_is_stale(tmp_path: Path, toy: Toy) -> None:
+    jobs.run("toy", "wide", {"kind": "wide", "seed": 1}, tmp_path / "wide.parquet")
+    frames, _ = jobs.read_tables({"wide": {"kind": "wide", "seed": 1}}, tmp_path)
+    assert list(frames) == ["wide"]
+    with pytest.raises(ResultError, match=r"made under another spec of case wide .* delete"):
+        jobs.read_tables({"wide": {"kind": "wide", "seed": 2}}, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["Wide", "a.b", "estimates", "specs", ""])
+def test_case_names_keep_to_their_rule(tmp_path: Path, toy: Toy, name: str) -> None:
+    toy.specs = {name: {}}
+    with pytest.raises(ResultError, match="a name must be made of lower-case letters"):
+        jobs.write_specs("toy", [], tmp_path / "specs.json")
+
+
+def test_sources_are_cases(tmp_path: Path, toy: Toy, capsys) -> None:
+    toy.rows = [evidence.row(sources="wide;broad")]
+    for case, spec in toy.specs.items():
+        jobs.run("toy", case, spec, tmp_path / f"{case}.parquet")
+    results.write_json(tmp_path / "specs.json", toy.specs)
+    places = ["--specs", str(tmp_path / "specs.json"), "--tables", str(tmp_path)]
+    assert cli.main(["measure", "toy", *places, "--out", str(tmp_path / "e.parquet")]) == 2
+    assert "sources must be cases of the study, got broad" in capsys.readouterr().err
+    assert not (tmp_path / "e.parquet").exists()
+
+
+def test_errors_are_said_in_words(tmp_path: Path, toy: Toy, capsys) -> None:
+    run = ["run", "elsewhere", "--case", "a", "--spec", "{}", "--out", str(tmp_path / "a.parquet")]
+    assert cli.main(run) == 2
+    assert (
+        "zeroloss run: study must be one of toy, got elsewhere; add it" in capsys.readouterr().err
+    )
+    run[5] = "{'a': 1}"
+    assert cli.main(run) == 2
+    assert "--spec must be JSON" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main(["claims", "--mode", "fast"])
+    assert "invalid choice: 'fast'" in capsys.readouterr().err
+
+
+def test_a_mode_is_never_mixed_with_the_other(tmp_path: Path, toy, capsys, figures_path) -> None:
+    walk(tmp_path, "quick")
+    base = tmp_path / "results" / "quick"
+    table = str(base / "toy" / "estimates.parquet")
+    words = ["typeset", "--verdicts", str(base / "verdicts.json"), "--estimates", table]
+    words += ["--claims", str(tmp_path / "claims.yaml"), "--specs", str(base / "toy/specs.json")]
+    words += ["--manifests-dir", str(base), "--mode", "full", "--out", str(tmp_path / "tex")]
+    capsys.readouterr()
+    assert cli.main(words) == 2
+    assert "must be of mode full, got quick; judge that mode first" in capsys.readouterr().err
+    assert not (tmp_path / "tex").exists()
+
+
+def test_asking_for_help_imports_nothing_heavy() -> None:
+    script = (
+        "import sys, zeroloss.cli as c\n"
+        "try: c.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'pandas', 'scipy', 'matplotlib', 'pyarrow', 'rich'} & set(sys.modules)\n"
+        "sys.exit(' '.join(sorted(heavy)) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "publish" in done.stdout
