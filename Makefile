@@ -44,7 +44,8 @@ report: run-$(MODE)
 	@echo "Report: results/$(MODE)/report.html"
 
 test: $(READY) tex
-	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/pytest -n $(CORES) --dist loadgroup $(PYTEST_FLAGS)
+	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/pytest -n $(CORES) --dist loadfile \
+		--no-loadscope-reorder $(PYTEST_FLAGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

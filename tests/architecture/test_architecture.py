@@ -122,10 +122,24 @@ FILE_CALLS_OF = {
 }
 
 
+def in_memory(name: str, arguments: list[ast.expr]) -> bool:
+    """`to_csv()` returns text; `read_csv(io.StringIO(text))` reads it."""
+    if not arguments:
+        return name.startswith("to_")
+    return ast.unparse(arguments[0]).startswith(("io.StringIO(", "io.BytesIO("))
+
+
 def file_calls(path: Path) -> list[str]:
-    """Calls that read or write files; `to_csv()` and the like count only with an argument."""
+    """Calls that read or write files; text in memory and our own modules do not count."""
     found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    ours = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("zeroloss")
+        for alias in node.names
+    }
+    for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
         function = node.func
@@ -136,11 +150,9 @@ def file_calls(path: Path) -> list[str]:
             name = function.attr
         else:
             continue
-        if owner == "results":
+        if owner in ours or in_memory(name, node.args):
             continue
-        if (name in FILE_CALLS and not (name.startswith("to_") and not node.args)) or (
-            (owner, name) in FILE_CALLS_OF
-        ):
+        if name in FILE_CALLS or (owner, name) in FILE_CALLS_OF:
             found.append(f"{path.name}:{node.lineno} {owner and owner + '.'}{name}")
     return found
 

@@ -22,6 +22,11 @@ LEFT_OUT = shutil.ignore_patterns(
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the end-to-end runs: they take longest, and other workers do the rest."""
+    items.sort(key=lambda item: item.path.name != "test_rerun.py")
+
+
 @pytest.fixture(scope="session")
 def new_checkout(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Checkout]:
     """Copy the work tree into a folder of its own."""

@@ -15,8 +15,8 @@ import pytest
 
 from tests.workflow.checkout import TINY, Checkout, jobs_in
 
-# One worker runs them all, in order: they share the checkout and what was run in it.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+# They share the checkout and what was run in it: `make test` gives a file to one worker.
+pytestmark = pytest.mark.slow
 
 HAVE_TEX = shutil.which("latexmk") is not None
 AFTER_TABLES = {"measure_limits", "draw_limits", "judge_claims", "typeset_numbers"}
