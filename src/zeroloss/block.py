@@ -1,0 +1,174 @@
+"""The residual block f(z, θ) = a σ(w·z + b): activations, derivatives, constants.
+
+Written once, used by the finite network and by its limits. Parameters of a layer are stored
+with the units innermost, ``theta`` (…, dim_theta, units) with rows (a, w, b) and
+dim_theta = 2 dim + 1: every kernel then runs along contiguous memory over the units.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["ACTIVATIONS", "Activation", "BlockConstants", "block_constants", "dim_theta",
+           "field", "preactivation", "split"]
+
+_SQRT_HALF = math.sqrt(0.5)
+_INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
+REGULARISED_RELU_WIDTH = 0.5
+
+
+@dataclass(frozen=True)
+class Activation:
+    """σ with σ' and σ'', elementwise, and the constants of σ used in bounds.
+
+    ``slope_of_value`` is set where σ' is a function of σ (tanh, sigmoid): training then stores
+    one array per layer instead of two. ``sup_value``, ``sup_slope``, ``sup_curvature`` bound
+    |σ|, |σ'|, |σ''| on the line (``inf`` where there is no bound).
+    """
+
+    name: str
+    value: Callable[[Tensor], Tensor]
+    slope: Callable[[Tensor], Tensor]
+    curvature: Callable[[Tensor], Tensor]
+    sup_value: float
+    sup_slope: float
+    sup_curvature: float
+    slope_of_value: Callable[[Tensor], Tensor] | None = None
+
+
+def _tanh_slope_of_value(h: Tensor) -> Tensor:
+    return torch.addcmul(torch.ones((), dtype=h.dtype, device=h.device), h, h, value=-1.0)
+
+
+def _tanh_curvature(u: Tensor) -> Tensor:
+    h = torch.tanh(u)
+    return -2.0 * h * (1.0 - h * h)
+
+
+def _sigmoid_curvature(u: Tensor) -> Tensor:
+    h = torch.sigmoid(u)
+    return h * (1.0 - h) * (1.0 - 2.0 * h)
+
+
+def _normal_cdf(u: Tensor) -> Tensor:
+    return 0.5 * (1.0 + torch.erf(u * _SQRT_HALF))
+
+
+def _normal_pdf(u: Tensor) -> Tensor:
+    return _INV_SQRT_2PI * torch.exp(-0.5 * u * u)
+
+
+def _regularised_relu(u: Tensor) -> Tensor:
+    c = REGULARISED_RELU_WIDTH
+    return torch.where(u > c, u, (u + c).clamp_min(0.0) ** 2 / (4.0 * c))
+
+
+def _regularised_relu_slope(u: Tensor) -> Tensor:
+    c = REGULARISED_RELU_WIDTH
+    return ((u + c) / (2.0 * c)).clamp(0.0, 1.0)
+
+
+def _regularised_relu_curvature(u: Tensor) -> Tensor:
+    c = REGULARISED_RELU_WIDTH
+    return torch.where(u.abs() < c, 1.0 / (2.0 * c), 0.0).to(u.dtype)
+
+
+# sup|GELU'| is at u = √2, sup|GELU''| at 0: GELU'' = φ(u)(2 − u²).
+_GELU_SUP_SLOPE = 0.5 * (1.0 + math.erf(1.0)) + math.sqrt(2.0) * _INV_SQRT_2PI * math.exp(-1.0)
+
+ACTIVATIONS: dict[str, Activation] = {
+    activation.name: activation
+    for activation in (
+        Activation("tanh", torch.tanh, lambda u: _tanh_slope_of_value(torch.tanh(u)),
+                   _tanh_curvature, 1.0, 1.0, 4.0 / (3.0 * math.sqrt(3.0)),
+                   slope_of_value=_tanh_slope_of_value),
+        Activation("sigmoid", torch.sigmoid,
+                   lambda u: torch.sigmoid(u) * (1.0 - torch.sigmoid(u)),
+                   _sigmoid_curvature, 1.0, 0.25, 1.0 / (6.0 * math.sqrt(3.0)),
+                   slope_of_value=lambda h: h * (1.0 - h)),
+        Activation("gelu", lambda u: u * _normal_cdf(u),
+                   lambda u: _normal_cdf(u) + u * _normal_pdf(u),
+                   lambda u: _normal_pdf(u) * (2.0 - u * u),
+                   math.inf, _GELU_SUP_SLOPE, 2.0 * _INV_SQRT_2PI),
+        Activation("relu2", lambda u: u.clamp_min(0.0) ** 2, lambda u: 2.0 * u.clamp_min(0.0),
+                   lambda u: 2.0 * (u > 0).to(u.dtype), math.inf, math.inf, 2.0),
+        Activation("regularised-relu", _regularised_relu, _regularised_relu_slope,
+                   _regularised_relu_curvature, math.inf, 1.0,
+                   1.0 / (2.0 * REGULARISED_RELU_WIDTH)),
+        Activation("identity", lambda u: u.clone(), torch.ones_like, torch.zeros_like,
+                   math.inf, 1.0, 0.0),
+    )
+}
+
+
+def dim_theta(dim: int) -> int:
+    """k = 2 d + 1, the number of parameters θ = (a, w, b) of one unit."""
+    return 2 * dim + 1
+
+
+def split(theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The views a (…, d, units), w (…, d, units), b (…, 1, units) of ``theta``."""
+    d = (theta.shape[-2] - 1) // 2
+    return theta[..., :d, :], theta[..., d : 2 * d, :], theta[..., 2 * d :, :]
+
+
+def preactivation(z: Tensor, theta: Tensor) -> Tensor:
+    """u = w·z + b: z (…, samples, dim), theta (…, dim_theta, units) -> (…, samples, units)."""
+    _, w, b = split(theta)
+    return z @ w + b
+
+
+def field(z: Tensor, theta: Tensor, weights: Tensor, activation: Activation) -> Tensor:
+    """F(z) = Σ_m ω_m f(z, θ_m): like z, (…, samples, dim)."""
+    a, _, _ = split(theta)
+    return activation.value(preactivation(z, theta)) @ (weights.unsqueeze(-2) * a).mT
+
+
+@dataclass(frozen=True)
+class BlockConstants:
+    """Upper bounds of f and its derivatives over |z| ≤ z_max, |a| ≤ a_max, |w| ≤ w_max, |b| ≤ b_max.
+
+    value: |f|;  dz: ‖∂_z f‖;  dtheta: ‖∂_θ f‖;  dzz, dztheta, dthetatheta: the second derivatives,
+    all in Euclidean operator norm. They are what Gronwall's inequality needs along a limit.
+    """
+
+    value: float
+    dz: float
+    dtheta: float
+    dzz: float
+    dztheta: float
+    dthetatheta: float
+
+
+def block_constants(activation: Activation, z_max: float, a_max: float, w_max: float,
+                    b_max: float) -> BlockConstants:
+    """The constants of f = a σ(w·z + b) on a range, from those of σ there.
+
+    Where σ, σ' or σ'' has no bound on the line, |u| ≤ w_max z_max + b_max bounds it: all
+    activations here satisfy |σ(u)| ≤ |σ(0)| + sup|σ'| |u| and |σ'(u)| ≤ |σ'(0)| + sup|σ''| |u|.
+
+    Raises ValueError if a range is negative.
+    """
+    for name, value in (("z_max", z_max), ("a_max", a_max), ("w_max", w_max), ("b_max", b_max)):
+        if value < 0:
+            raise ValueError(f"{name} must be at least 0, got {value}; pass the largest norm met")
+    u = w_max * z_max + b_max
+    zero = torch.zeros((), dtype=torch.float64)
+    at_zero = float(activation.value(zero).abs()), float(activation.slope(zero).abs())
+    s2 = activation.sup_curvature
+    s1 = min(activation.sup_slope, at_zero[1] + s2 * u)
+    s0 = min(activation.sup_value, at_zero[0] + s1 * u)
+    zb = math.sqrt(z_max**2 + 1.0)  # ∂_(w,b) u = (z, 1)
+    return BlockConstants(
+        value=a_max * s0,
+        dz=a_max * s1 * w_max,
+        dtheta=math.hypot(s0, a_max * s1 * zb),
+        dzz=a_max * s2 * w_max**2,
+        dztheta=s1 * w_max + a_max * (s2 * w_max * zb + s1),
+        dthetatheta=2.0 * s1 * zb + a_max * s2 * zb**2,
+    )

@@ -1,0 +1,1 @@
+"""The mean-field limit: collocation in depth, quadrature in θ, flow, fluctuations."""

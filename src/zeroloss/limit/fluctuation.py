@@ -1,0 +1,172 @@
+"""Influence function ψ and the predicted law of the residuals of a finite network.
+
+ψ_s(θ₀, t) = ∂r(s)/∂ω: the response of the trained residuals to an extra mass ω of ρ_ini at (θ₀, t).
+For output i, a costate per mass v_i(θ, t, s') runs back in training time from
+v_i(s) = Q_iᵀ ∂_θ f (Q_i the adjoint of residual i) by dv/ds' = D[∇_θ δE/δρ] v, and
+
+    ψ_i = Q_iᵀ f(Z_i(t), θ(s)) − ∫_0^s D(δE/δρ)(θ(s'), t)[v_i(s')] ds'
+
+where D is the derivative when every particle moves along v (derivation: docs/derivations.md).
+Then r_network = r + A/L + ξ/√(LM), ξ ~ N(0, Σ), with Σ = ∫ Cov[ψ(·, t)] dt for independent layers
+and ξ/√M, Σ = Cov[∫ ψ(ϑ(t), t) dt] for paths.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from zeroloss.block import split
+from zeroloss.limit.flow import MeanField, theta_gradient
+from zeroloss.runge_kutta import Trajectory
+
+__all__ = ["Influence", "covariance_independent", "covariance_of_paths", "influence",
+           "pair_covariances"]
+
+
+@dataclass(frozen=True)
+class Influence:
+    """ψ at the particles of the rule: psi (outputs N, nodes n, particles), centred per node with
+    the weights of the rule; node weights b (n,), particle weights (particles,)."""
+
+    flow_time: float
+    psi: np.ndarray
+    depth_weights: np.ndarray
+    weights: np.ndarray
+
+
+class _Linearised:
+    """One point of a limit run, and the derivatives of its gradient along costates."""
+
+    def __init__(self, field: MeanField, theta: Tensor) -> None:
+        self.field, self.theta = field, theta  # theta (n, k, particles)
+        self.state, self.r, p = field.solve_depth(theta.unsqueeze(0))
+        self.p = p[0]
+        self.z, self.sigma, self.slope = (
+            part[0] for part in (self.state.features, self.state.sigma, self.state.slope))
+        a, w, b = split(theta)
+        self.a, self.w = a, w
+        self.curvature = field.cloud.activation.curvature(self.z @ w + b)
+        self.pa = self.p @ a  # (n, N, particles)
+        self.weights = field.cloud.weights
+
+    def output_adjoint(self) -> Tensor:
+        """Q (n, N, d): the adjoint of each sample's own residual, p(1) = ∇g."""
+        g = self.field.problem.readout.expand(1, *self.field.problem.inputs.shape)
+        return self.field.cloud.adjoint(self.state, g)[0]
+
+    def along(self, v: Tensor) -> tuple[Tensor, Tensor]:
+        """D[∇_θ δE/δρ] v, like v (outputs, n, k, particles), and D(δE/δρ)[v] (outputs, n, particles)."""
+        field, rule, N = self.field, self.field.rule, self.field.problem.num_samples
+        va, vw, vb = split(v)
+        along_z = self.z @ vw + vb  # v_w·z + v_b: (outputs, n, N, particles)
+        force = ((self.slope * along_z) @ (self.weights * self.a).mT
+                 + self.sigma @ (self.weights * va).mT)
+        # linearised forward: Ż_q = Σ A_qp (J_p Ż_p + Ḟ_p)
+        forcing = torch.einsum("qp,opnd->oqnd", rule.matrix, force)
+        zdot = field.cloud.solve(rule.matrix, self.state.jacobian,
+                                 forcing.unsqueeze(1)).squeeze(1)
+        response = (self.state.jacobian[0] @ zdot.unsqueeze(-1)).squeeze(-1) + force
+        rdot = torch.einsum("q,oqnd,d->on", rule.weights, response, field.problem.readout)
+        w_zdot = zdot @ self.w
+        bend = self.pa * self.curvature * (along_z + w_zdot)  # (a·P) σ'' u̇
+        tilt = (self.p @ va) * self.slope + bend
+        # linearised adjoint: Ṗ_q = ṗ(1) + Σ C_qp (J_pᵀ Ṗ_p + J̇_pᵀ P_p)
+        turn = (tilt @ (self.weights * self.w).mT
+                + (self.pa * self.slope) @ (self.weights * vw).mT)
+        final = rdot.unsqueeze(-1) * field.problem.readout
+        forcing = final.unsqueeze(1) + torch.einsum("qp,opnd->oqnd", rule.adjoint_matrix, turn)
+        pdot = field.cloud.solve(rule.adjoint_matrix, self.state.jacobian.mT,
+                                 forcing.unsqueeze(1)).squeeze(1)
+        pdot_a = pdot @ self.a
+        total = tilt + pdot_a * self.slope
+        push = self.pa * self.slope
+        rows_a = pdot.mT @ self.sigma + self.p.mT @ (self.slope * (along_z + w_zdot))
+        rows_w = self.z.mT @ total + zdot.mT @ push
+        hessian = torch.cat([rows_a, rows_w, total.sum(-2, keepdim=True)], dim=-2) / N
+        first = (pdot_a * self.sigma + push * w_zdot).sum(-2) / N
+        return hessian, first
+
+    def final_costate(self) -> tuple[Tensor, Tensor]:
+        """v_i = Q_iᵀ ∂_θ f and δr_i/δρ = Q_iᵀ f at the particles, output by output."""
+        q = self.output_adjoint()
+        v = torch.stack([
+            theta_gradient(self.z[:, i:i + 1], q[:, i:i + 1], self.theta,
+                           self.sigma[:, i:i + 1], self.slope[:, i:i + 1])
+            for i in range(self.field.problem.num_samples)])
+        direct = ((q @ self.a) * self.sigma).transpose(0, 1)
+        return v, direct
+
+
+def influence(field: MeanField, trajectory: Trajectory, flow_time: float) -> Influence:
+    """ψ_s at all particles of a recorded limit run, for s one of its accepted points.
+
+    Classical Runge–Kutta of order 4 backwards over the accepted steps, the state in between by
+    cubic Hermite interpolation. Cost: four evaluations per step, each N times a gradient's.
+
+    Raises ValueError if the trajectory does not stop at ``flow_time``.
+    """
+    if flow_time not in trajectory.s:
+        raise ValueError(f"the trajectory has no accepted point at s = {flow_time}; make it an "
+                         "output time of the run")
+    last = trajectory.s.index(flow_time)
+    if last == 0:
+        _, psi = _Linearised(field, _particles(field, trajectory.y[0])).final_costate()
+    else:
+        psi = _integrate_back(field, trajectory, last)
+    weights = field.cloud.weights
+    psi = psi - (psi @ weights).unsqueeze(-1)
+    return Influence(flow_time, psi.numpy(), field.rule.weights.numpy(), weights.numpy())
+
+
+def _particles(field: MeanField, y: Tensor) -> Tensor:
+    return field.shape(y.unsqueeze(0))[0]
+
+
+def _integrate_back(field: MeanField, trajectory: Trajectory, last: int) -> Tensor:
+    end = _Linearised(field, _particles(field, trajectory.y[last]))
+    v, psi = end.final_costate()
+    for step in reversed(range(last)):
+        h = trajectory.s[step + 1] - trajectory.s[step]
+        middle = _Linearised(field, _particles(field, trajectory.at(step, 0.5)))
+        start = _Linearised(field, _particles(field, trajectory.y[step]))
+        k1, f1 = end.along(v)
+        k2, f2 = middle.along(v - 0.5 * h * k1)
+        k3, f3 = middle.along(v - 0.5 * h * k2)
+        k4, f4 = start.along(v - h * k3)
+        v = v - (h / 6) * (k1 + 2 * k2 + 2 * k3 + k4)
+        psi = psi - (h / 6) * (f1 + 2 * f2 + 2 * f3 + f4)
+        end = start
+    return psi
+
+
+def covariance_independent(psi: Influence) -> np.ndarray:
+    """Σ = ∫ Cov[ψ(θ₀, t)] dt (N, N) of independent layers: std ∝ (LM)^{−1/2}."""
+    return np.einsum("iqj,lqj,q,j->il", psi.psi, psi.psi, psi.depth_weights, psi.weights,
+                     optimize=True)
+
+
+def covariance_of_paths(psi: Influence) -> np.ndarray:
+    """Σ = Cov[∫ ψ(ϑ(t), t) dt] (N, N) of constant paths: std ∝ M^{−1/2}.
+
+    Particle j is one path: the same θ₀ at every node.
+    """
+    path = np.einsum("iqj,q->ij", psi.psi, psi.depth_weights)
+    return np.einsum("ij,lj,j->il", path, path, psi.weights, optimize=True)
+
+
+def pair_covariances(psi: Influence, num_blocks: int) -> np.ndarray:
+    """G_{qq'}(κ) = trace Cov[ψ(X, t_q), ψ(Y, t_q')] for a cloud of ``correlated_sobol``.
+
+    The cloud is X followed by one block of Y per κ: (num_blocks − 1, n, n), symmetrised.
+    """
+    outputs, nodes, particles = psi.psi.shape
+    block = psi.psi.reshape(outputs, nodes, num_blocks, particles // num_blocks)
+    block = block - block.mean(-1, keepdims=True)
+    first = block[:, :, 0]
+    pairs = np.einsum("iqj,ipbj->bqp", first, block[:, :, 1:], optimize=True)
+    pairs /= particles // num_blocks
+    return 0.5 * (pairs + pairs.transpose(0, 2, 1))

@@ -1,0 +1,178 @@
+"""The finite ResNet: forward, hand-written adjoint, gradient flow and gradient descent.
+
+z_{l+1} = z_l + (1/(L M)) Σ_m f(z_l, θ_{l,m}),  E = mean ½ r²,  dθ_{l,m}/ds = −L M ∇_{θ_{l,m}} E.
+Batched over replicates: theta (replicates, layers, dim_theta, units). No autograd: memory is one
+stored activation per unit and sample, whatever the number of steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from zeroloss.block import ACTIVATIONS, Activation, dim_theta
+from zeroloss.problem import Problem
+from zeroloss.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, Pair, integrate
+
+__all__ = ["Network", "Training"]
+
+
+@dataclass
+class Training:
+    """Trained networks at the output times s.
+
+    residuals (outputs, replicates, samples); risk (outputs, replicates), E_s if regularised
+    is in ``objective``; dissipated: ∫_0^s of the dissipation of the objective, the same shape.
+    """
+
+    flow_times: tuple[float, ...]
+    residuals: Tensor
+    risk: Tensor
+    objective: Tensor
+    dissipated: Tensor
+    parameters: Tensor
+    steps: Tensor
+
+
+class Network:
+    """Residual networks of one shape on one problem; see the module's equations.
+
+    ``branch_scale`` replaces 1/(L M) in front of the sum over units (a wrong scaling is a negative
+    control); ``regularised`` adds e^{−s} (1/(L M)) Σ |θ|² to the risk.
+    """
+
+    def __init__(self, problem: Problem, num_layers: int, num_units: int,
+                 activation: str = "tanh", *, branch_scale: float | None = None,
+                 regularised: bool = False) -> None:
+        for name, value in (("num_layers", num_layers), ("num_units", num_units)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}; set it in sizes")
+        self.problem, self.L, self.M = problem, num_layers, num_units
+        self.activation: Activation = ACTIVATIONS[activation]
+        self.scale = 1.0 / (num_layers * num_units) if branch_scale is None else branch_scale
+        self.regularised = regularised
+        self._buffers: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
+
+    @property
+    def parameter_shape(self) -> tuple[int, int, int]:
+        """(layers, dim_theta, units)."""
+        return self.L, dim_theta(self.problem.dim), self.M
+
+    def _workspace(self, replicates: int) -> tuple[Tensor, Tensor, Tensor]:
+        """z with a column of ones (L+1, R, N, d+1), stored activations (L, R, N, M), scratch."""
+        if replicates not in self._buffers:
+            x = self.problem.inputs
+            N, d = x.shape
+            z = x.new_ones((self.L + 1, replicates, N, d + 1))
+            stored = x.new_empty((self.L, replicates, N, self.M))
+            self._buffers = {replicates: (z, stored, x.new_empty((replicates, N, self.M)))}
+        return self._buffers[replicates]
+
+    def features(self, theta: Tensor) -> Tensor:
+        """z_l(x) for all layers: (replicates, L, k, M) -> (L+1, replicates, samples, dim)."""
+        z, _ = self._forward(theta)
+        return z[..., :-1].clone()
+
+    def _forward(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        d, sigma = self.problem.dim, self.activation
+        z, stored, _ = self._workspace(theta.shape[0])
+        z[0, ..., :d] = self.problem.inputs
+        current = z[0, ..., :d]
+        for l in range(self.L):
+            u = torch.bmm(z[l], theta[:, l, d:], out=stored[l])  # w·z + b, b against the ones
+            h = torch.tanh_(u) if sigma.name == "tanh" else sigma.value(u)
+            if sigma.slope_of_value is not None:
+                stored[l] = h
+            current = torch.baddbmm(current, h, theta[:, l, :d].mT, alpha=self.scale)
+            z[l + 1, ..., :d] = current
+        return z, stored
+
+    def gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """L M ∇_θ E like theta (replicates, L, k, M), and residuals (replicates, samples).
+
+        Adjoint: p_L = r ∇g, p_l = p_{l+1} + scale Σ_m ∂_z f(z_l, θ_{l,m})ᵀ p_{l+1}, and
+        ∇_{θ_{l,m}} E = scale · mean over samples of p_{l+1}ᵀ ∂_θ f(z_l, θ_{l,m}).
+        """
+        d, sigma = self.problem.dim, self.activation
+        z, stored = self._forward(theta)
+        scratch = self._workspace(theta.shape[0])[2]
+        r = self.problem.residuals(z[self.L, ..., :d])
+        grad = torch.empty_like(theta)
+        p = r.unsqueeze(-1) * self.problem.readout
+        for l in reversed(range(self.L)):
+            if sigma.slope_of_value is not None:
+                h, slope = stored[l], sigma.slope_of_value(stored[l])
+            else:
+                h, slope = sigma.value(stored[l]), sigma.slope(stored[l])
+            grad[:, l, :d] = torch.bmm(p.mT, h)
+            q = torch.bmm(p, theta[:, l, :d], out=scratch).mul_(slope)  # (p·a) σ'
+            grad[:, l, d:] = torch.bmm(z[l].mT, q)
+            p = torch.baddbmm(p, q, theta[:, l, d : 2 * d].mT, alpha=self.scale)
+        grad.mul_(self.L * self.M * self.scale / self.problem.num_samples)
+        return grad, r
+
+    def vector_field(self, flat: Tensor, s: Tensor) -> Evaluation:
+        """−L M ∇E (or of E_s), residuals and dissipation at flat (replicates, L k M)."""
+        theta = flat.view(-1, *self.parameter_shape)
+        grad, r = self.gradient(theta)
+        slope = grad.flatten(1).neg_()
+        particles = self.L * self.M
+        if not self.regularised:
+            rate = slope.square().sum(1) / particles
+        else:
+            # dE_s/ds = −mean |∇δE_s|² − e^{−s} mean |θ|²
+            decay = torch.exp(-s)
+            slope.sub_(flat * (2.0 * decay)[:, None])
+            rate = (slope.square().sum(1) + decay * flat.square().sum(1)) / particles
+        size = flat.square().sum(1, keepdim=True) / particles
+        return Evaluation(slope, torch.cat([r, size], 1), rate)
+
+    def train(self, theta: Tensor, flow_times: Sequence[float], *, rtol: float = 1e-6,
+              pair: Pair = DORMAND_PRINCE) -> Training:
+        """Gradient flow from theta (replicates, L, k, M) through the flow times.
+
+        Each replicate steps by its own error estimate (atol = rtol).
+        """
+        flow = integrate(self.vector_field, theta.flatten(1), flow_times, rtol=rtol, pair=pair)
+        return self._training(flow, flow_times)
+
+    def descend(self, theta: Tensor, step: float, num_steps: int,
+                record_every: int = 1) -> Training:
+        """Plain gradient descent, θ ← θ − h L M ∇E: a learning rate of h·L·M for each unit.
+
+        ``step`` h is in units of flow time s. Records every ``record_every`` steps, and the start.
+        """
+        if not step > 0 or num_steps < 0:
+            raise ValueError(f"step must be above 0 and num_steps at least 0, got {step} and "
+                             f"{num_steps}; set step")
+        flat = theta.flatten(1).clone()
+        times, observed, integrals = [], [], []
+        integral = flat.new_zeros(flat.shape[0])
+        for n in range(num_steps + 1):
+            now = self.vector_field(flat, torch.full_like(integral, n * step))
+            if n % record_every == 0 or n == num_steps:
+                if not bool(torch.isfinite(now.observed).all()):
+                    raise FloatingPointError(f"gradient descent is not finite at step {n}; "
+                                             f"reduce step (now {step})")
+                times.append(n * step)
+                observed.append(now.observed)
+                integrals.append(integral)
+            if n < num_steps:
+                flat.add_(now.slope, alpha=step)
+                integral = integral + step * now.rate
+        steps = torch.full((flat.shape[0],), num_steps)
+        flow = Flow(torch.stack(observed), torch.stack(integrals), None, flat, steps,
+                    torch.zeros_like(steps), None)
+        return self._training(flow, times)
+
+    def _training(self, flow: Flow, flow_times: Sequence[float]) -> Training:
+        r, size = flow.observed[..., :-1], flow.observed[..., -1]
+        risk = Problem.risk(r)
+        times = torch.tensor(list(flow_times), dtype=risk.dtype, device=risk.device)
+        penalty = torch.exp(-times)[:, None] * size if self.regularised else 0.0
+        return Training(tuple(flow_times), r, risk, risk + penalty, flow.integral,
+                        flow.final.view(-1, *self.parameter_shape),
+                        flow.accepted + flow.rejected)
