@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -35,6 +36,17 @@ def test_make_knows_what_the_documents_call(command: str) -> None:
 def test_ci_calls_the_test_command_of_the_readme() -> None:
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
     assert lines[-2:] == ["make test", "make quick"]
+
+
+def test_the_table_of_claims_is_the_published_one() -> None:
+    published = ROOT / "published" / "verdicts.json"
+    if not published.is_file():
+        pytest.skip("nothing is published yet")
+    text = (ROOT / "README.md").read_text()
+    table = text.partition("<!-- claims:begin")[2].partition("<!-- claims:end")[0].splitlines()
+    for claim in json.loads(published.read_text())["claims"]:
+        lines = [line for line in table if claim["id"] in line]
+        assert len(lines) == 1 and claim["verdict"] in lines[0], claim["id"]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.checkout import TINY, Checkout, jobs_in
+from zeroloss.claims import by_id, load_claims
 
 # They share the checkout and what was run in it: `make test` gives a file to one worker.
 pytestmark = pytest.mark.slow
@@ -67,8 +68,16 @@ def test_the_quick_paper_says_that_it_is_quick(ran: Checkout) -> None:
 
 
 def test_quick_supports_nothing_below_a_claims_own_minimum(ran: Checkout) -> None:
-    text = (ran.root / RESULTS / "verdicts.json").read_text()
-    assert json.loads(text), "verdicts are printed whatever they are"
+    claims = by_id(load_claims(ran.root / "paper" / "claims.yaml"))
+    verdicts = json.loads((ran.root / RESULTS / "verdicts.json").read_text())
+    assert verdicts["mode"] == "quick"
+    assert [verdict["id"] for verdict in verdicts["claims"]] == list(claims)
+    for verdict in verdicts["claims"]:
+        minimum = claims[verdict["id"]].minimum
+        for row in verdict["rows"] if verdict["verdict"] == "supported" else []:
+            for name in ("replicates", "sizes"):
+                least = getattr(minimum, name)
+                assert None in (least, row[name]) or row[name] >= least, row["key"]
 
 
 def test_a_second_run_does_nothing(ran: Checkout) -> None:
