@@ -50,8 +50,13 @@ def _tanh_curvature(u: Tensor) -> Tensor:
     return -2.0 * h * (1.0 - h * h)
 
 
+def _sigmoid(u: Tensor) -> Tensor:
+    # torch.sigmoid rounds an element by its place in the batch, exp does not
+    return torch.exp(-u).add_(1.0).reciprocal_()
+
+
 def _sigmoid_curvature(u: Tensor) -> Tensor:
-    h = torch.sigmoid(u)
+    h = _sigmoid(u)
     return h * (1.0 - h) * (1.0 - 2.0 * h)
 
 
@@ -87,8 +92,7 @@ ACTIVATIONS: dict[str, Activation] = {
         Activation("tanh", torch.tanh, lambda u: _tanh_slope_of_value(torch.tanh(u)),
                    _tanh_curvature, 1.0, 1.0, 4.0 / (3.0 * math.sqrt(3.0)),
                    slope_of_value=_tanh_slope_of_value),
-        Activation("sigmoid", torch.sigmoid,
-                   lambda u: torch.sigmoid(u) * (1.0 - torch.sigmoid(u)),
+        Activation("sigmoid", _sigmoid, lambda u: _sigmoid(u) * (1.0 - _sigmoid(u)),
                    _sigmoid_curvature, 1.0, 0.25, 1.0 / (6.0 * math.sqrt(3.0)),
                    slope_of_value=lambda h: h * (1.0 - h)),
         Activation("gelu", lambda u: u * _normal_cdf(u),
@@ -131,7 +135,7 @@ def field(z: Tensor, theta: Tensor, weights: Tensor, activation: Activation) -> 
 
 @dataclass(frozen=True)
 class BlockConstants:
-    """Upper bounds of f and its derivatives over |z| ≤ z_max, |a| ≤ a_max, |w| ≤ w_max, |b| ≤ b_max.
+    """Upper bounds of f and its derivatives over the ranges |z|, |a|, |w|, |b| ≤ their maxima.
 
     value: |f|;  dz: ‖∂_z f‖;  dtheta: ‖∂_θ f‖;  dzz, dztheta, dthetatheta: the second derivatives,
     all in Euclidean operator norm. They are what Gronwall's inequality needs along a limit.
