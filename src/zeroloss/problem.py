@@ -5,6 +5,7 @@ E = mean over samples of ½ (g(z(1)) − y)², with a linear readout g(z) = g·z
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from zeroloss.streams import stream
 __all__ = ["BUILT_IN", "DataError", "Problem", "built_in", "from_csv", "problem"]
 
 Array = NDArray[np.float64]
+_MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
 
 
 class DataError(ValueError):
@@ -72,13 +74,19 @@ def problem(name: str, inputs: ArrayLike, targets: ArrayLike,
 
     Raises DataError for wrong shapes, non-finite values, fewer than two samples.
     """
-    x = np.asarray(inputs, dtype=np.float64)
-    y = np.asarray(targets, dtype=np.float64)
+    try:
+        x = np.asarray(inputs, dtype=np.float64)
+        y = np.asarray(targets, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name}: inputs and targets must be numbers ({error}); encode them "
+                        "as numbers, one row per sample") from error
     if x.ndim == 1:
         x = x[:, None]
     if x.ndim != 2 or y.ndim != 1 or len(x) != len(y):
         raise DataError(f"{name}: inputs must be (N, p) and targets (N,), got {x.shape} and "
                         f"{y.shape}; pass one row per sample")
+    if x.shape[1] < 1:
+        raise DataError(f"{name}: at least 1 feature is needed, got 0; add a column")
     if len(x) < 2:
         raise DataError(f"{name}: at least 2 samples are needed, got {len(x)}; add rows")
     for what, array in (("inputs", x), ("targets", y)):
@@ -118,10 +126,10 @@ def _standardise(x: Array) -> Array:
 
 
 def _diabetes(num_samples: int, seed: int) -> Problem:
-    """Diabetes progression (Efron et al. 2004): rows by a seeded choice, all standardised, d = 10."""
+    """Diabetes progression (Efron et al. 2004): seeded rows, all standardised, d = 10."""
     from sklearn.datasets import load_diabetes
 
-    data, target = load_diabetes(return_X_y=True, scaled=False)
+    data, target = map(np.asarray, load_diabetes(return_X_y=True, scaled=False))
     rows = np.sort(stream(seed, "diabetes", "rows").choice(len(data), num_samples, replace=False))
     x, y = _standardise(data), _standardise(target)
     return problem("diabetes", x[rows], y[rows])
@@ -129,11 +137,11 @@ def _diabetes(num_samples: int, seed: int) -> Problem:
 
 def _digits(num_samples: int, seed: int, classes: tuple[int, int] = (3, 8),
             dim: int = 16) -> Problem:
-    """Handwritten 3 against 8 as ±1 (UCI digits): standardised pixels, PCA to d = 16, unit variance."""
+    """Handwritten 3 against 8 as ±1 (UCI): pixels standardised, PCA to d = 16, unit variance."""
     from sklearn.datasets import load_digits
     from sklearn.decomposition import PCA
 
-    data, label = load_digits(return_X_y=True)
+    data, label = map(np.asarray, load_digits(return_X_y=True))
     keep = np.isin(label, classes)
     data, label = data[keep], label[keep]
     data = _standardise(data[:, data.std(0) > 0])
@@ -151,6 +159,7 @@ def _digits(num_samples: int, seed: int, classes: tuple[int, int] = (3, 8),
 BUILT_IN: dict[str, Callable[[int, int], Problem]] = {
     "sine": _sine, "surface": _surface, "diabetes": _diabetes, "digits": _digits,
 }
+_AT_MOST = {"diabetes": 442, "digits": 348}  # rows; twice the rarer of the two digits
 
 
 def built_in(name: str, num_samples: int, seed: int) -> Problem:
@@ -160,6 +169,9 @@ def built_in(name: str, num_samples: int, seed: int) -> Problem:
     if num_samples < 2:
         raise DataError(f"{name}: num_samples must be at least 2, got {num_samples}; "
                         "set problem.num_samples")
+    if num_samples > _AT_MOST.get(name, num_samples):
+        raise DataError(f"{name}: num_samples must be at most {_AT_MOST[name]}, got {num_samples}; "
+                        "set problem.num_samples")
     return BUILT_IN[name](num_samples, seed)
 
 
@@ -167,49 +179,90 @@ def from_csv(path: str | Path, target: str, features: Sequence[str] | None = Non
              num_samples: int | None = None, seed: int = 0, lift: int = 0) -> Problem:
     """A problem from a user's CSV: the named target and feature columns, standardised.
 
-    ``num_samples`` rows by a seeded choice (all by default). Raises DataError naming the column
-    for missing columns or values, text, constant columns, and too few rows.
+    UTF-8, commas, one header line; blank lines are skipped. All columns but the target are
+    features unless ``features`` names them. ``num_samples`` rows by a seeded choice (all by
+    default). Raises DataError naming the column or line for missing or doubled columns, missing
+    values, text, constant columns, and too few rows.
     """
-    import pandas as pd
-
     source = Path(path)
+    header, rows = _read_csv(source)
+    names = [c for c in header if c != target] if features is None else list(features)
+    _check_names(source, header, names, target)
+    if len(rows) < 2:
+        raise DataError(f"{source}: at least 2 rows are needed, got {len(rows)}; add rows")
+    columns = [_column(source, rows, header.index(name), name) for name in [*names, target]]
+    wanted = len(rows) if num_samples is None else num_samples
+    if not 2 <= wanted <= len(rows):
+        raise DataError(f"{source}: num_samples must lie in 2…{len(rows)} (the rows), got "
+                        f"{wanted}; set problem.num_samples")
+    values = _standardise(np.stack(columns, axis=1))
+    chosen = np.sort(stream(seed, "csv", "rows").choice(len(rows), wanted, replace=False))
+    return problem(source.stem, values[chosen, :-1], values[chosen, -1], lift=lift)
+
+
+def _read_csv(source: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The names of the columns, and each row with its line; cells as they are written.
+
+    Read cell by cell: a reader that guesses would rename doubled columns, take a first column
+    without a name for row labels, and count lines without the blank ones.
+    """
     if not source.is_file():
         raise DataError(f"{source}: no such file; set problem.path")
     try:
-        frame = pd.read_csv(source)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"{source}: not readable as CSV ({error}); save it as UTF-8, one header "
-                        "line") from error
-    names = [c for c in frame.columns if c != target] if features is None else list(features)
-    for column in [*names, target]:
-        if column not in frame.columns:
-            raise DataError(f"{source}: no column {column!r}; columns are "
-                            f"{', '.join(map(str, frame.columns))}")
-        _check_column(source, column, frame[column])
-    wanted = len(frame) if num_samples is None else num_samples
-    if not 2 <= wanted <= len(frame):
-        raise DataError(f"{source}: num_samples must lie in 2…{len(frame)} (the rows), got "
-                        f"{wanted}; set problem.num_samples")
-    values = _standardise(frame[[*names, target]].to_numpy(np.float64))
-    rows = np.sort(stream(seed, "csv", "rows").choice(len(frame), wanted, replace=False))
-    return problem(source.stem, values[rows, :-1], values[rows, -1], lift=lift)
+        with source.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, skipinitialspace=True, strict=True)
+            lines = [(reader.line_num, [cell.strip() for cell in cells])
+                     for cells in reader if cells]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{source}: not readable as CSV ({error}); save it as UTF-8 with commas "
+                        "and one header line") from error
+    if not lines:
+        raise DataError(f"{source}: not readable as CSV (it is empty); save it with one header "
+                        "line and a row per sample")
+    header = lines[0][1]
+    for line, cells in lines[1:]:
+        if len(cells) != len(header):
+            raise DataError(f"{source}: not readable as CSV (line {line} has {len(cells)} cells "
+                            f"under a header of {len(header)}); give every row every column")
+    return header, lines[1:]
 
 
-def _check_column(source: Path, column: str, values: object) -> None:
-    import pandas as pd
+def _check_names(source: Path, header: list[str], names: list[str], target: str) -> None:
+    listed = ", ".join(header)
+    if "" in header:
+        raise DataError(f"{source}: column {header.index('') + 1} has no name; name or remove it")
+    for column in header:
+        if header.count(column) > 1:
+            raise DataError(f"{source}: column {column!r} occurs twice; rename one")
+    for column in [target, *names]:
+        if column not in header:
+            raise DataError(f"{source}: no column {column!r}; columns are {listed}")
+        if names.count(column) > 1:
+            raise DataError(f"{source}: feature {column!r} is named twice; remove one")
+    if target in names:
+        raise DataError(f"{source}: the target {target!r} is among the features; remove it")
+    if not names:
+        raise DataError(f"{source}: no feature besides the target {target!r}; add a column")
 
-    assert isinstance(values, pd.Series)
-    if values.isna().any():
-        row = int(np.flatnonzero(values.isna())[0]) + 2
-        raise DataError(f"{source}: column {column!r} has a missing value in line {row}; "
-                        "fill it or drop the row")
-    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
-        bad = next((v for v in values if not isinstance(v, (int, float))), values.iloc[0])
-        raise DataError(f"{source}: column {column!r} is not numeric (first such value {bad!r}); "
-                        "encode it as numbers or leave the column out")
-    array = values.to_numpy(np.float64)
-    if not np.isfinite(array).all():
-        raise DataError(f"{source}: column {column!r} has an infinite value; clean it")
-    if array.std() == 0 or not math.isfinite(array.std()):
-        raise DataError(f"{source}: column {column!r} is constant or too large to standardise "
-                        f"(std {array.std()}); leave it out")
+
+def _column(source: Path, rows: list[tuple[int, list[str]]], index: int, name: str) -> Array:
+    where = f"{source}: column {name!r}"
+    values = np.empty(len(rows))
+    for i, (line, cells) in enumerate(rows):
+        cell = cells[index]
+        if cell.lower() in _MISSING:
+            raise DataError(f"{where} has a missing value in line {line}; fill it or drop the row")
+        try:
+            values[i] = float(cell if "_" not in cell else "text")  # Python reads 1_0 as 10
+        except ValueError:
+            raise DataError(f"{where} is not numeric (first such value {cell!r}, in line {line}); "
+                            "encode it as numbers or leave the column out") from None
+        if not math.isfinite(values[i]):
+            raise DataError(f"{where} has an infinite value in line {line}; clean it")
+    with np.errstate(over="ignore"):
+        std = values.std()
+    # equal values may have a standard deviation of round-off
+    if values.min() == values.max() or not (math.isfinite(std) and std > 0):
+        raise DataError(f"{where} is constant or too large to standardise (std {std:.3g}); "
+                        "leave it out")
+    return values
