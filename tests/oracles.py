@@ -169,7 +169,9 @@ def limit_end(masses: Tensor, theta: Tensor, inputs: Tensor, matrix: Tensor, wei
 
     z = inputs.expand(*theta.shape[:2], *inputs.shape)
     for _ in range(sweeps):
-        z = inputs + torch.einsum("qp,bpnd->bqnd", matrix, fields(z))
+        z, last = inputs + torch.einsum("qp,bpnd->bqnd", matrix, fields(z)), z
+        if float((z - last).detach().abs().max()) < 1e-15:
+            break
     return inputs + torch.einsum("q,bqnd->bnd", weights, fields(z))
 
 
@@ -198,7 +200,7 @@ def limit_residuals(masses: Tensor, theta: Tensor, data: Problem, matrix: Tensor
 
 
 def influence_by_mass(theta: Tensor, shares: Tensor, data: Problem, matrix: Tensor,
-                      weights: Tensor, activation: str, flow_time: float, steps: int = 40,
+                      weights: Tensor, activation: str, flow_time: float, steps: int = 60,
                       step: float = 1e-4) -> Array:
     """∂r(s)/∂mass (N, n, particles) by central differences, all masses in one batch.
 
