@@ -90,45 +90,50 @@ class Network:
             z[l + 1, ..., :d] = current
         return z, stored
 
-    def gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """L M ∇_θ E like theta (replicates, L, k, M), and residuals (replicates, samples).
+    def velocity(self, theta: Tensor, out: Tensor) -> Tensor:
+        """Write −L M ∇_θ E, like theta (replicates, L, k, M), to ``out``; residuals (replicates, N).
 
         Adjoint: p_L = r ∇g, p_l = p_{l+1} + scale Σ_m ∂_z f(z_l, θ_{l,m})ᵀ p_{l+1}, and
-        ∇_{θ_{l,m}} E = scale · mean over samples of p_{l+1}ᵀ ∂_θ f(z_l, θ_{l,m}).
+        ∇_{θ_{l,m}} E = scale · mean over samples of p_{l+1}ᵀ ∂_θ f(z_l, θ_{l,m}). The adjoint is
+        linear: it carries the factor −L M scale/N from the start.
         """
         d, sigma = self.problem.dim, self.activation
         z, stored = self._forward(theta)
         scratch = self._workspace(theta.shape[0])[2]
         r = self.problem.residuals(z[self.L, ..., :d])
-        grad = torch.empty_like(theta)
-        p = r.unsqueeze(-1) * self.problem.readout
+        factor = -self.L * self.M * self.scale / self.problem.num_samples
+        p = (factor * r).unsqueeze(-1) * self.problem.readout
         for l in reversed(range(self.L)):
             if sigma.slope_of_value is not None:
                 h, slope = stored[l], sigma.slope_of_value(stored[l])
             else:
                 h, slope = sigma.value(stored[l]), sigma.slope(stored[l])
-            grad[:, l, :d] = torch.bmm(p.mT, h)
+            out[:, l, :d] = torch.bmm(p.mT, h)
             q = torch.bmm(p, theta[:, l, :d], out=scratch).mul_(slope)  # (p·a) σ'
-            grad[:, l, d:] = torch.bmm(z[l].mT, q)
+            out[:, l, d:] = torch.bmm(z[l].mT, q)
             p = torch.baddbmm(p, q, theta[:, l, d : 2 * d].mT, alpha=self.scale)
-        grad.mul_(self.L * self.M * self.scale / self.problem.num_samples)
-        return grad, r
+        return r
 
-    def vector_field(self, flat: Tensor, s: Tensor) -> Evaluation:
-        """−L M ∇E (or of E_s), residuals and dissipation at flat (replicates, L k M)."""
-        theta = flat.view(-1, *self.parameter_shape)
-        grad, r = self.gradient(theta)
-        slope = grad.flatten(1).neg_()
+    def gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """L M ∇_θ E like theta (replicates, L, k, M), and residuals (replicates, samples)."""
+        out = torch.empty_like(theta)
+        r = self.velocity(theta, out)
+        return out.neg_(), r
+
+    def vector_field(self, flat: Tensor, s: Tensor, out: Tensor) -> Evaluation:
+        """−L M ∇E (or of E_s) at flat (replicates, L k M), residuals and dissipation."""
+        shape = (flat.shape[0], *self.parameter_shape)
+        r = self.velocity(flat.view(shape), out.view(shape))
         particles = self.L * self.M
         if not self.regularised:
-            rate = slope.square().sum(1) / particles
-        else:
-            # dE_s/ds = −mean |∇δE_s|² − e^{−s} mean |θ|²
-            decay = torch.exp(-s)
-            slope.sub_(flat * (2.0 * decay)[:, None])
-            rate = (slope.square().sum(1) + decay * flat.square().sum(1)) / particles
-        size = flat.square().sum(1, keepdim=True) / particles
-        return Evaluation(slope, torch.cat([r, size], 1), rate)
+            rate = torch.linalg.vector_norm(out, dim=1).square() / particles
+            return Evaluation(r, rate)
+        # dE_s/ds = −mean |∇δE_s|² − e^{−s} mean |θ|²
+        decay = torch.exp(-s)
+        out.sub_(flat * (2.0 * decay)[:, None])
+        size = flat.square().sum(1) / particles
+        rate = out.square().sum(1) / particles + decay * size
+        return Evaluation(torch.cat([r, size.unsqueeze(1)], 1), rate)
 
     def train(self, theta: Tensor, flow_times: Sequence[float], *, rtol: float = 1e-6,
               pair: Pair = DORMAND_PRINCE) -> Training:
@@ -149,10 +154,11 @@ class Network:
             raise ValueError(f"step must be above 0 and num_steps at least 0, got {step} and "
                              f"{num_steps}; set step")
         flat = theta.flatten(1).clone()
+        slope = torch.empty_like(flat)
         times, observed, integrals = [], [], []
         integral = flat.new_zeros(flat.shape[0])
         for n in range(num_steps + 1):
-            now = self.vector_field(flat, torch.full_like(integral, n * step))
+            now = self.vector_field(flat, torch.full_like(integral, n * step), slope)
             if n % record_every == 0 or n == num_steps:
                 if not bool(torch.isfinite(now.observed).all()):
                     raise FloatingPointError(f"gradient descent is not finite at step {n}; "
@@ -161,7 +167,7 @@ class Network:
                 observed.append(now.observed)
                 integrals.append(integral)
             if n < num_steps:
-                flat.add_(now.slope, alpha=step)
+                flat.add_(slope, alpha=step)
                 integral = integral + step * now.rate
         steps = torch.full((flat.shape[0],), num_steps)
         flow = Flow(torch.stack(observed), torch.stack(integrals), None, flat, steps,
@@ -169,10 +175,11 @@ class Network:
         return self._training(flow, times)
 
     def _training(self, flow: Flow, flow_times: Sequence[float]) -> Training:
-        r, size = flow.observed[..., :-1], flow.observed[..., -1]
-        risk = Problem.risk(r)
-        times = torch.tensor(list(flow_times), dtype=risk.dtype, device=risk.device)
-        penalty = torch.exp(-times)[:, None] * size if self.regularised else 0.0
-        return Training(tuple(flow_times), r, risk, risk + penalty, flow.integral,
+        r = flow.observed[..., : self.problem.num_samples]
+        objective = risk = Problem.risk(r)
+        if self.regularised:
+            times = torch.tensor(list(flow_times), dtype=risk.dtype, device=risk.device)
+            objective = risk + torch.exp(-times)[:, None] * flow.observed[..., -1]
+        return Training(tuple(flow_times), r, risk, objective, flow.integral,
                         flow.final.view(-1, *self.parameter_shape),
                         flow.accepted + flow.rejected)

@@ -6,6 +6,7 @@ batched with. Pairs are first-same-as-last: the last stage is the slope at the n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -54,19 +55,14 @@ DORMAND_PRINCE = Pair(  # Dormand and Prince 1980, 5(4)
 
 @dataclass
 class Evaluation:
-    """The vector field at a point: slope (replicates, n), and what is observed there.
+    """What is seen at a point, besides the slope, which the vector field writes where it is told.
 
     ``observed`` (replicates, m) is recorded at the output times; ``rate`` (replicates,) is
     integrated along the flow with the weights of the pair (here: the dissipation of the risk).
     """
 
-    slope: Tensor
     observed: Tensor
     rate: Tensor
-
-    def rows(self, index: Tensor) -> Evaluation:
-        """The same for some replicates only."""
-        return Evaluation(self.slope[index], self.observed[index], self.rate[index])
 
 
 @dataclass
@@ -104,12 +100,8 @@ class Flow:
     trajectory: Trajectory | None
 
 
-Field = Callable[[Tensor, Tensor], Evaluation]
-
-
-def _error_norm(delta: Tensor, y: Tensor, new: Tensor, rtol: float, atol: float) -> Tensor:
-    scale = torch.maximum(y.abs(), new.abs()).mul_(rtol).add_(atol)
-    return delta.div_(scale).square_().mean(1).sqrt_()
+# (state (active, n), s (active,), out (active, n)) -> Evaluation, with the slope written to out
+Field = Callable[[Tensor, Tensor, Tensor], Evaluation]
 
 
 def _check(rtol: float, atol: float, outputs: Sequence[float]) -> None:
@@ -120,39 +112,62 @@ def _check(rtol: float, atol: float, outputs: Sequence[float]) -> None:
                          "set flow_times")
 
 
-class _Stepper:
-    """One attempted step of the pair for all active replicates."""
+class _Stages:
+    """The slopes K (active, stages, n) of one attempted step; K[:, 0] is that of the point."""
 
-    def __init__(self, vector_field: Field, pair: Pair, rtol: float, atol: float) -> None:
+    def __init__(self, vector_field: Field, pair: Pair, y: Tensor, rtol: float, atol: float
+                 ) -> None:
         self.vector_field, self.pair, self.rtol, self.atol = vector_field, pair, rtol, atol
+        self.K = y.new_empty((y.shape[0], len(pair.c), y.shape[1]))
+        table = y.new_zeros((len(pair.c) + 1, len(pair.c)))
+        for i, row in enumerate((*pair.a, pair.error)):
+            table[i, : len(row)] = y.new_tensor(row)
+        self.table = table
 
-    def attempt(self, y: Tensor, s: Tensor, h: Tensor, first: Evaluation
+    def _combine(self, row: int, count: int, h: Tensor, y: Tensor | None) -> Tensor:
+        """y + h Σ_j table[row, j] K_j in one pass over the stages."""
+        weights = (h[:, None] * self.table[row, :count]).unsqueeze(1)
+        if y is None:
+            return torch.bmm(weights, self.K[:, :count]).squeeze(1)
+        if count == 1:
+            # a product with a single row is rounded otherwise when it is alone in its batch
+            return (weights.squeeze(1) * self.K[:, 0]).add_(y)
+        return torch.baddbmm(y.unsqueeze(1), weights, self.K[:, :count]).squeeze(1)
+
+    def attempt(self, y: Tensor, s: Tensor, h: Tensor, rate: Tensor
                 ) -> tuple[Tensor, Evaluation, Tensor, Tensor]:
         """New state, evaluation there, scaled error (≤ 1 accepts), integral of the rate."""
-        pair, step = self.pair, h[:, None]
-        stages, integral = [first], first.rate * pair.b[0]
-        new = y
-        for i in range(1, len(pair.c)):
-            new = torch.zeros_like(y)
-            for weight, stage in zip(pair.a[i], stages, strict=True):
-                if weight:
-                    new.add_(stage.slope, alpha=weight)
-            new.mul_(step).add_(y)
-            stages.append(self.vector_field(new, s + pair.c[i] * h))
-            integral = integral + stages[-1].rate * pair.b[i]
-        delta = torch.zeros_like(y)
-        for weight, stage in zip(pair.error, stages, strict=True):
-            if weight:
-                delta.add_(stage.slope, alpha=weight)
-        error = _error_norm(delta.mul_(step), y, new, self.rtol, self.atol)
-        return new, stages[-1], error, integral * h
+        pair, last = self.pair, len(self.pair.c) - 1
+        integral = rate * pair.b[0]
+        new, now = y, Evaluation(y, rate)
+        for i in range(1, last + 1):
+            new = self._combine(i, i, h, y)
+            now = self.vector_field(new, s + pair.c[i] * h, self.K[:, i])
+            integral = integral + now.rate * pair.b[i]
+        delta = self._combine(last + 1, last + 1, h, None)
+        scale = torch.maximum(y.abs(), new.abs()).mul_(self.rtol).add_(self.atol)
+        error = torch.linalg.vector_norm(delta.div_(scale), dim=1) / math.sqrt(y.shape[1])
+        return new, now, error, integral * h
+
+
+def _power(x: Tensor, exponent: float) -> Tensor:
+    """x^exponent; ``torch.pow`` rounds an element by its place in the batch, log and exp do not."""
+    return torch.exp(torch.log(x) * exponent)
+
+
+def _check_finite(values: Tensor, alive: Tensor, s: Tensor) -> None:
+    finite = torch.isfinite(values)
+    if not bool(finite.all()):
+        row = int(torch.nonzero(~finite)[0])
+        raise FloatingPointError(f"replicate {int(alive[row])} is not finite at flow time "
+                                 f"{float(s[row]):.6g}; reduce rtol or the scales of the law")
 
 
 def _first_step(y: Tensor, slope: Tensor, rtol: float, atol: float, order: int) -> Tensor:
     """A first step from the size of state and slope (Hairer, Nørsett, Wanner, II.4, simplified)."""
     scale = y.abs().mul_(rtol).add_(atol)
     d1 = (slope / scale).square_().mean(1).sqrt_()
-    return (1.0 / d1.clamp_min(1e-12)).pow(1.0 / order).clamp_max(0.5) * 0.5
+    return _power(d1.clamp_min(1e-12), -1.0 / order).clamp_max(0.5) * 0.5
 
 
 def integrate(vector_field: Field, y0: Tensor, outputs: Sequence[float], *, rtol: float = 1e-6,
@@ -160,7 +175,8 @@ def integrate(vector_field: Field, y0: Tensor, outputs: Sequence[float], *, rtol
               record: bool = False, max_steps: int = 100_000) -> Flow:
     """Integrate dy/ds = vector_field(y, s) from s = 0 through the output times.
 
-    vector_field: (active, n) state and (active,) s -> Evaluation; y0 (replicates, n). Local error
+    vector_field(state (active, n), s (active,), out (active, n)) writes the slope to ``out`` and
+    returns what else is seen; y0 (replicates, n). Local error
     per step is held below atol + rtol |y| in root mean square over n; output times are hit
     exactly. Replicates that are done leave the batch. Memory does not grow with the steps
     unless ``record`` keeps the trajectory (one replicate only).
@@ -170,52 +186,53 @@ def integrate(vector_field: Field, y0: Tensor, outputs: Sequence[float], *, rtol
     atol = rtol if atol is None else atol
     _check(rtol, atol, outputs)
     replicates = y0.shape[0]
-    stepper = _Stepper(vector_field, pair, rtol, atol)
     times = torch.tensor([*outputs, float("inf")], dtype=y0.dtype, device=y0.device)
     y = y0.clone()
     s = torch.zeros(replicates, dtype=y.dtype, device=y.device)
-    now = vector_field(y, s)
-    integral = torch.zeros_like(s)
-    book = _Book(len(outputs), y, now, keep_states)
-    trajectory = Trajectory([0.0], [y[0].clone()], [now.slope[0].clone()]) if record else None
-    h = _first_step(y, now.slope, rtol, atol, pair.order)
+    stages = _Stages(vector_field, pair, y, rtol, atol)
+    now = vector_field(y, s, stages.K[:, 0])
+    observed, rate, integral = now.observed, now.rate, torch.zeros_like(s)
+    book = _Book(len(outputs), y, observed, keep_states)
+    trajectory = Trajectory([0.0], [y[0].clone()], [stages.K[0, 0].clone()]) if record else None
+    h = _first_step(y, stages.K[:, 0], rtol, atol, pair.order)
     alive = torch.arange(replicates, device=y.device)
+    _check_finite(h, alive, s)
     cursor = torch.zeros_like(alive)
-    cursor = book.record(alive, cursor, times, s, y, now, integral)
+    cursor = book.record(alive, cursor, times, s, y, observed, integral)
     for _ in range(max_steps):
         keep = cursor < len(outputs)
         if not bool(keep.all()):
             if not bool(keep.any()):
                 return book.flow(trajectory)
-            y, s, h, integral = y[keep], s[keep], h[keep], integral[keep]
-            now, alive, cursor = now.rows(keep), alive[keep], cursor[keep]
+            y, s, h, integral, observed, rate, alive, cursor, stages.K = (
+                part[keep] for part in (y, s, h, integral, observed, rate, alive, cursor, stages.K))
         target = times[cursor]
         # stretch or halve the last steps so that none is tiny before an output
         left = target - s
         step = torch.where(h >= left, left, torch.where(2 * h > left, left / 2, h))
-        new, after, error, gained = stepper.attempt(y, s, step, now)
-        if not bool(torch.isfinite(error).all()):
-            row = int(torch.nonzero(~torch.isfinite(error))[0])
-            raise FloatingPointError(f"replicate {int(alive[row])} is not finite at flow time "
-                                     f"{float(s[row]):.6g}; reduce rtol or the scales of the law")
+        new, after, error, gained = stages.attempt(y, s, step, rate)
+        _check_finite(error, alive, s)
         accept = error <= 1.0
         book.count(alive, accept)
-        factor = (0.9 * error.clamp_min(1e-10).pow(-1.0 / pair.order)).clamp(0.2, 5.0)
+        factor = (0.9 * _power(error.clamp_min(1e-10), -1.0 / pair.order)).clamp(0.2, 5.0)
         # a step cut short by an output time says nothing against the longer one
         h = torch.where(accept & (step < h), torch.maximum(h, step * factor), step * factor)
         hit = accept & (step >= left)
-        take = accept[:, None]
-        y = torch.where(take, new, y)
-        now = Evaluation(torch.where(take, after.slope, now.slope),
-                         torch.where(take, after.observed, now.observed),
-                         torch.where(accept, after.rate, now.rate))
-        integral = torch.where(accept, integral + gained, integral)
         s = torch.where(hit, target, torch.where(accept, s + step, s))
+        integral = torch.where(accept, integral + gained, integral)
+        rate = torch.where(accept, after.rate, rate)
+        observed = torch.where(accept[:, None], after.observed, observed)
+        if bool(accept.all()):
+            y = new
+            stages.K[:, 0] = stages.K[:, -1]
+        else:
+            y[accept] = new[accept]
+            stages.K[accept, 0] = stages.K[accept, -1]
         if trajectory is not None and bool(accept[0]):
             trajectory.s.append(float(s[0]))
             trajectory.y.append(y[0].clone())
-            trajectory.slope.append(now.slope[0].clone())
-        cursor = book.record(alive, cursor, times, s, y, now, integral)
+            trajectory.slope.append(stages.K[0, 0].clone())
+        cursor = book.record(alive, cursor, times, s, y, observed, integral)
     raise RuntimeError(f"more than {max_steps} steps to reach flow time {outputs[-1]}; "
                        "raise rtol or shorten flow_times")
 
@@ -223,9 +240,9 @@ def integrate(vector_field: Field, y0: Tensor, outputs: Sequence[float], *, rtol
 class _Book:
     """Keeps what is observed at the output times."""
 
-    def __init__(self, outputs: int, y: Tensor, now: Evaluation, keep_states: bool) -> None:
+    def __init__(self, outputs: int, y: Tensor, observed: Tensor, keep_states: bool) -> None:
         replicates = y.shape[0]
-        self.observed = now.observed.new_zeros((outputs, *now.observed.shape))
+        self.observed = observed.new_zeros((outputs, *observed.shape))
         self.integral = y.new_zeros((outputs, replicates))
         self.states = y.new_zeros((outputs, *y.shape)) if keep_states else None
         self.final = y.clone()
@@ -237,12 +254,12 @@ class _Book:
         self.rejected[alive] += ~accept
 
     def record(self, alive: Tensor, cursor: Tensor, times: Tensor, s: Tensor, y: Tensor,
-               now: Evaluation, integral: Tensor) -> Tensor:
+               observed: Tensor, integral: Tensor) -> Tensor:
         """Note every replicate that stands at its next output time; returns the new cursor."""
         hit = s == times[cursor]
         if bool(hit.any()):
             rows, slots = alive[hit], cursor[hit]
-            self.observed[slots, rows] = now.observed[hit]
+            self.observed[slots, rows] = observed[hit]
             self.integral[slots, rows] = integral[hit]
             if self.states is not None:
                 self.states[slots, rows] = y[hit]

@@ -1,0 +1,86 @@
+"""The configuration: closed, frozen models, read from YAML with sparse overlays.
+
+Nothing heavy is imported here: the workflow reads the configuration before every run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+from zeroloss.closed import Closed
+from zeroloss.studies.limits.settings import Settings as LimitsSettings
+
+__all__ = ["Config", "ConfigError", "load"]
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be run: the message names file, key, value and remedy."""
+
+
+class Config(Closed):
+    """The whole configuration: how to run, and one block per study."""
+
+    mode: Literal["full", "quick"]
+    seed: int = Field(ge=0)
+    device: Literal["cpu", "cuda"] = "cpu"
+    limits: LimitsSettings
+
+
+def load(*paths: str | Path) -> Config:
+    """Read the first file and lay the others over it: mappings merge, lists and scalars replace.
+
+    Raises ConfigError naming file, key, value and remedy.
+    """
+    merged: dict[str, Any] = {}
+    for path in paths:
+        merged = _overlay(merged, _read(Path(path)))
+    try:
+        return Config.model_validate(merged)
+    except ValidationError as error:
+        raise ConfigError(_message(error, " + ".join(str(p) for p in paths))) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file; give an existing configuration") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        first = str(error).splitlines()[0]
+        raise ConfigError(f"{path}: not readable as YAML ({first}); mend the syntax") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: must be a mapping of keys, got {type(content).__name__}; "
+                          "start from config/full.yaml")
+    return content
+
+
+def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        known = merged.get(key)
+        both = isinstance(known, Mapping) and isinstance(value, Mapping)
+        merged[key] = _overlay(known, value) if both else value
+    return merged
+
+
+def _message(error: ValidationError, source: str) -> str:
+    lines = []
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"]) or "(top)"
+        value = item.get("input")
+        shown = repr(value) if not isinstance(value, (dict, list)) else f"a {type(value).__name__}"
+        if item["type"] == "extra_forbidden":
+            lines.append(f"{source}: {key}: unknown key (value {shown}); remove it or mend its name")
+        elif item["type"] == "missing":
+            lines.append(f"{source}: {key}: missing; set it as config/full.yaml does")
+        else:
+            text = item["msg"].removeprefix("Value error, ")
+            lines.append(f"{source}: {key}: {text[:1].lower()}{text[1:]}, got {shown}; set {key}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Study `limits`: the finite ResNet approaches the mean-field limit as depth and width grow."""

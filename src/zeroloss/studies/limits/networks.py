@@ -1,0 +1,174 @@
+"""The jobs of `limits` that train finite networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from zeroloss.law import FractionalBrownian, PathLaw, SmoothPath, sobol_rule
+from zeroloss.limit.collocation import gauss_legendre
+from zeroloss.limit.flow import MeanField
+from zeroloss.network import Network
+from zeroloss.problem import Problem
+from zeroloss.studies.limits.setup import (
+    build_law,
+    build_problem,
+    chunks,
+    independent_parameters,
+    path_parameters,
+)
+from zeroloss.tidy import tidy
+
+__all__ = ["commute", "energy", "ensemble", "fixed_paths", "rough", "smooth"]
+
+Spec = dict[str, Any]
+Array = np.ndarray
+
+
+def _layers(num_layers: int) -> Array:
+    return np.arange(num_layers) / num_layers
+
+
+def _train(spec: Spec, problem: Problem, theta: Tensor, flow_times: Sequence[float]) -> Array:
+    """Residuals (flow_times, replicates, samples) of networks started at theta."""
+    network = Network(problem, theta.shape[1], theta.shape[3], spec["activation"])
+    return network.train(theta, flow_times, rtol=spec["network_rtol"]).residuals.cpu().numpy()
+
+
+def _replicates(spec: Spec, problem: Problem, path: PathLaw | None, first: int, count: int,
+                num_layers: int, num_units: int, flow_times: Sequence[float]) -> pd.DataFrame:
+    """Train replicates of one size; ``path`` None means independent layers."""
+    parts = []
+    for batch in chunks(first, count, num_layers * num_units * (2 * problem.dim + 1)):
+        if path is None:
+            theta = independent_parameters(spec, problem, batch, num_layers, num_units)
+        else:
+            theta = path_parameters(spec, problem, path, batch, _layers(num_layers), num_units)
+        parts.append(_train(spec, problem, theta, flow_times))
+    r = np.concatenate(parts, axis=1).transpose(1, 0, 2)
+    return tidy(r, {"replicate": range(first, first + count), "flow_time": flow_times,
+                    "sample": range(r.shape[2])}, "residual",
+                num_layers=num_layers, num_units=num_units)
+
+
+def ensemble(spec: Spec) -> pd.DataFrame:
+    """Residuals of trained networks of one size, on independent layers or constant paths."""
+    path = PathLaw() if spec["sampling"] == "path" else None
+    return _replicates(spec, build_problem(spec), path, spec["first_replicate"],
+                       spec["replicates"], spec["num_layers"], spec["num_units"],
+                       spec["flow_times"])
+
+
+def smooth(spec: Spec) -> pd.DataFrame:
+    """The same on smooth paths of one correlation length."""
+    path = SmoothPath(spec["correlation_length"])
+    return _replicates(spec, build_problem(spec), path, 0, spec["replicates"],
+                       spec["num_layers"], spec["num_units"], spec["flow_times"])
+
+
+def _continuous(spec: Spec, problem: Problem, path: PathLaw, replicates: int, num_units: int,
+                nodes: int, flow_times: Sequence[float]) -> pd.DataFrame:
+    """The continuous limit (L = ∞, num_layers 0) on M paths of each replicate."""
+    rule = gauss_legendre(nodes)
+    field = MeanField(problem, rule, num_units, spec["activation"])
+    parts = []
+    for batch in chunks(0, replicates, nodes * num_units * (2 * problem.dim + 1)):
+        theta = path_parameters(spec, problem, path, batch, rule.nodes.numpy(), num_units)
+        run = field.run(theta.flatten(1), flow_times, rtol=spec["network_rtol"])
+        parts.append(run.residuals.cpu().numpy())
+    r = np.concatenate(parts, axis=1).transpose(1, 0, 2)
+    return tidy(r, {"replicate": range(replicates), "flow_time": flow_times,
+                    "sample": range(r.shape[2])}, "residual", num_layers=0, num_units=num_units)
+
+
+def fixed_paths(spec: Spec) -> pd.DataFrame:
+    """Networks of several depths and the continuous limit, all on the same smooth paths."""
+    problem, path = build_problem(spec), SmoothPath(spec["correlation_length"])
+    times, M, R = spec["flow_times"], spec["num_units"], spec["replicates"]
+    frames = [_continuous(spec, problem, path, R, M, spec["depth_nodes"], times)]
+    frames += [_replicates(spec, problem, path, 0, R, L, M, times) for L in spec["depths"]]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _admissibility(theta: Tensor, num_layers: int) -> Tensor:
+    """(1/M) Σ_l Σ_m ∫_{l/L}^{(l+1)/L} |ϑ_m(t) − ϑ_m(l/L)|² dt per replicate.
+
+    theta (replicates, cells + 1, k, M) on equal cells of [0, 1]; the integral by the trapezoidal
+    rule on the cells of each layer, as many for every depth.
+    """
+    per_layer = (theta.shape[1] - 1) // num_layers
+    total = theta.new_zeros(theta.shape[0])
+    for l in range(num_layers):
+        part = theta[:, l * per_layer : (l + 1) * per_layer + 1]
+        square = (part - part[:, :1]).square().sum(2).mean(2)  # |·|² over k, mean over units
+        total += (square.sum(1) - 0.5 * square[:, -1]) / (per_layer * num_layers)
+    return total
+
+
+def rough(spec: Spec) -> pd.DataFrame:
+    """Depths on the same fractional Brownian (or smooth) paths, and their admissibility sums.
+
+    Rows of quantity `residual` (flow_time, sample) and `admissibility` (flow_time 0, sample −1).
+    """
+    problem, R, M = build_problem(spec), spec["replicates"], spec["num_units"]
+    finest = max(spec["depths"])
+    cells = finest * spec["cells_per_layer"]
+    path = (SmoothPath(spec["correlation_length"]) if "correlation_length" in spec
+            else FractionalBrownian(spec["hurst"], cells))
+    frames = []
+    for L in spec["depths"]:
+        times = [s for s in spec["flow_times"] if s == 0 or L in spec["trained_depths"]]
+        parts, sums = [], []
+        for batch in chunks(0, R, cells * M * (2 * problem.dim + 1)):
+            per_layer = spec["cells_per_layer"]
+            grid = np.arange(L * per_layer + 1) / (L * per_layer)
+            theta = path_parameters(spec, problem, path, batch, grid, M)
+            sums.append(_admissibility(theta, L))
+            parts.append(_train(spec, problem, theta[:, :-1:per_layer].contiguous(), times))
+        r = np.concatenate(parts, axis=1).transpose(1, 0, 2)
+        frames.append(tidy(r, {"replicate": range(R), "flow_time": times,
+                               "sample": range(r.shape[2])}, "value", num_layers=L,
+                           quantity="residual"))
+        frames.append(tidy(torch.cat(sums).cpu().numpy(), {"replicate": range(R)}, "value",
+                           num_layers=L, quantity="admissibility", flow_time=0.0, sample=-1))
+    return pd.concat(frames, ignore_index=True)
+
+
+def commute(spec: Spec) -> pd.DataFrame:
+    """Two routes of sampled paths: L = ∞ at growing M, and L = M growing jointly.
+
+    The third order (M = ∞ at growing L) is the depth ladder.
+    """
+    problem, path, times = build_problem(spec), PathLaw(), spec["flow_times"]
+    frames = [
+        _continuous(spec, problem, path, spec["replicates"], M, spec["depth_nodes"], times)
+        .assign(route="depth-first") for M in spec["widths"]]
+    frames += [
+        _replicates(spec, problem, None, 0, spec["joint_replicates"], size, size, times)
+        .assign(route="jointly") for size in spec["sizes"]]
+    return pd.concat(frames, ignore_index=True)
+
+
+def energy(spec: Spec) -> pd.DataFrame:
+    """E(0), E(s) and the integral of the dissipation, along the limit and along networks."""
+    problem, times, rtol = build_problem(spec), spec["flow_times"], spec["rtol"]
+    points = sobol_rule(build_law(spec), problem.dim, spec["log2_points"], spec["seed"],
+                        spec["setting"], "energy")
+    field = MeanField(problem, gauss_legendre(spec["depth_nodes"]), points.shape[-1],
+                      spec["activation"])
+    run = field.run(field.start(points[None]), [0.0, *times[1:]], rtol=rtol)
+    L, M, R = spec["num_layers"], spec["num_units"], spec["replicates"]
+    theta = independent_parameters(spec, problem, range(R), L, M)
+    trained = Network(problem, L, M, spec["activation"]).train(theta, [0.0, *times[1:]], rtol=rtol)
+    frames = []
+    for model, result in (("limit", run), ("network", trained)):
+        for column, values in (("risk", result.risk), ("dissipated", result.dissipated)):
+            frames.append(tidy(values.cpu().numpy(), {"flow_time": [0.0, *times[1:]],
+                                                      "replicate": range(values.shape[1])},
+                               "value", model=model, quantity=column))
+    return pd.concat(frames, ignore_index=True)

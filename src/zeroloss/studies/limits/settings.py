@@ -1,0 +1,179 @@
+"""The `limits` block of the configuration."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from zeroloss.closed import Closed
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, strict=False)]
+NonNegative = Annotated[float, Field(ge=0, strict=False)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
+Times = Annotated[tuple[NonNegative, ...], Field(min_length=1, strict=False)]
+Counts = Annotated[tuple[Count, ...], Field(min_length=2, strict=False)]
+
+
+class ProblemSettings(Closed):
+    """A built-in problem, or a CSV by path with its target column."""
+
+    kind: Literal["sine", "surface", "diabetes", "digits", "csv"]
+    num_samples: Annotated[int, Field(ge=2)]
+    path: str | None = None
+    target: str | None = None
+    features: Annotated[tuple[str, ...], Field(strict=False)] | None = None
+    lift: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _csv_is_named(self) -> ProblemSettings:
+        if (self.kind == "csv") != (self.path is not None and self.target is not None):
+            raise ValueError("path and target go with kind csv, and only with it")
+        return self
+
+
+class LawSettings(Closed):
+    """ρ_ini: a product law with a scale each for a, w, b."""
+
+    kind: Literal["gaussian", "uniform"] = "gaussian"
+    scale_a: Positive = 1.0
+    scale_w: Positive = 1.0
+    scale_b: Positive = 1.0
+
+
+class Rule(Closed):
+    """A Sobol rule of ρ_ini: 2^log2_points points, so many scrambles."""
+
+    log2_points: Annotated[int, Field(ge=4, le=18)]
+    scrambles: Annotated[int, Field(ge=2)]
+
+
+class Setting(Closed):
+    """One problem with its block, law and flow times: a row of the paper's table of settings."""
+
+    problem: ProblemSettings
+    activation: Literal["tanh", "sigmoid", "gelu", "relu2", "regularised-relu", "identity"]
+    initial_law: LawSettings
+    flow_times: Times
+    depth_nodes: Annotated[int, Field(ge=2, le=16)]
+    reference: Rule
+    influence: Rule
+    ladder: Counts
+    ladder_rule: Rule
+
+    @model_validator(mode="after")
+    def _increasing(self) -> Setting:
+        if list(self.flow_times) != sorted(set(self.flow_times)):
+            raise ValueError("flow_times must be increasing")
+        steps = [b / a for a, b in zip(self.ladder, self.ladder[1:], strict=False)]
+        if any(step != 2 for step in steps):
+            raise ValueError("each depth of ladder must be twice the one before")
+        return self
+
+
+class Ensemble(Closed):
+    """Trained networks of one size; ``role`` says which estimates may read it."""
+
+    setting: Name
+    sampling: Literal["independent", "path"]
+    num_layers: Count
+    num_units: Count
+    replicates: Annotated[int, Field(ge=8)]
+    roles: Annotated[tuple[Literal["units", "layers", "constant"], ...], Field(strict=False)]
+
+
+class Smooth(Closed):
+    """Networks on smooth paths of several correlation lengths."""
+
+    setting: Name
+    num_layers: Count
+    num_units: Count
+    replicates: Annotated[int, Field(ge=8)]
+    correlation_lengths: Annotated[tuple[Positive, ...], Field(min_length=2, strict=False)]
+    flow_times: Times
+    rule: Rule
+    correlations: Annotated[tuple[Positive, ...], Field(min_length=3, strict=False)]
+
+
+class Paths(Closed):
+    """Networks of several depths on the same paths."""
+
+    setting: Name
+    depths: Counts
+    num_units: Count
+    replicates: Annotated[int, Field(ge=8)]
+    flow_times: Times
+
+
+class SmoothPaths(Paths):
+    """Depths on smooth paths, against the continuous limit on the same paths."""
+
+    correlation_length: Positive
+    depth_nodes: Annotated[int, Field(ge=2, le=32)]
+
+
+class RoughPaths(Paths):
+    """Depths on fractional Brownian paths of several Hurst indices, and on smooth ones."""
+
+    hurst: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
+    correlation_length: Positive
+    trained_depths: Counts
+    cells_per_layer: Count
+
+
+class Commute(Closed):
+    """Three orders of the limits L → ∞ and M → ∞."""
+
+    setting: Name
+    flow_times: Times
+    widths: Counts
+    replicates: Annotated[int, Field(ge=8)]
+    sizes: Counts
+    joint_replicates: Annotated[int, Field(ge=8)]
+
+
+class Energy(Closed):
+    """The energy identity along limit and network."""
+
+    settings: Annotated[tuple[Name, ...], Field(min_length=1, strict=False)]
+    rtol: Positive
+    log2_points: Annotated[int, Field(ge=4)]
+    num_layers: Count
+    num_units: Count
+    replicates: Count
+
+
+class Portrait(Closed):
+    """The training flow itself, for the figure: features over depth and particles at several s."""
+
+    setting: Name
+    flow_times: Times
+    log2_points: Annotated[int, Field(ge=4)]
+    depth_nodes: Annotated[int, Field(ge=2, le=16)]
+
+
+class Settings(Closed):
+    """The whole block: settings by name, then what is run on them."""
+
+    settings: dict[Name, Setting]
+    network_rtol: Positive
+    limit_rtol: Positive
+    elements_per_job: Count
+    ensembles: Annotated[tuple[Ensemble, ...], Field(strict=False)]
+    smooth: Smooth
+    fixed_paths: SmoothPaths
+    rough_paths: RoughPaths
+    commute: Commute
+    energy: Energy
+    portrait: Portrait
+
+    @model_validator(mode="after")
+    def _settings_exist(self) -> Settings:
+        named = [e.setting for e in self.ensembles] + list(self.energy.settings) + [
+            part.setting for part in (self.smooth, self.fixed_paths, self.rough_paths,
+                                      self.commute, self.portrait)]
+        for name in named:
+            if name not in self.settings:
+                raise ValueError(f"setting {name!r} is not defined in limits.settings")
+        return self
