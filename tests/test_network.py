@@ -214,6 +214,21 @@ def test_a_network_is_the_same_in_any_batch(name: str, sizes: tuple[int, int, in
             assert torch.equal(part.steps, whole.steps[rows])
 
 
+def test_a_network_is_the_same_on_any_number_of_threads() -> None:
+    """Sums over 81,920 parameters, long enough for torch to share them out."""
+    network = Network(oracles.small_problem(8, 2), 64, 256)
+    theta, threads = some_theta(network), torch.get_num_threads()
+    try:
+        trained = []
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            trained.append(network.train(theta, [0.2], rtol=1e-4))
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(trained[0].parameters, trained[1].parameters)
+    assert torch.equal(trained[0].dissipated, trained[1].dissipated)
+
+
 def test_descent_follows_the_flow_with_order_one() -> None:
     network = Network(oracles.small_problem(4, 2), 3, 4)
     theta = some_theta(network, 2)

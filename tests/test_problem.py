@@ -176,7 +176,7 @@ def test_a_csv_may_name_features_rows_and_lift(tmp_path: Path) -> None:
     'x,u,"y"\n1,2,3\n2,1,5\n4,4,1\n0,9,2',
 ], ids=["windows", "byte-order-mark", "spaces", "exponents", "quotes"])
 def test_usual_spellings_of_a_csv_are_read(tmp_path: Path, text: str) -> None:
-    data = from_csv(written(tmp_path, text), "y")
+    data = from_csv(written(tmp_path, text), "y", ["x", "u"])
     folder = tmp_path / "plain"
     folder.mkdir()
     plain = from_csv(written(folder, GOOD), "y")

@@ -217,9 +217,10 @@ def test_a_value_that_is_not_finite_names_replicate_and_time() -> None:
         run(blow_up, start, [5.0])
 
 
-def test_a_start_that_is_not_finite_is_refused_at_time_zero() -> None:
+@pytest.mark.parametrize("outputs", [[0.0], [0.0, 1.0], [1.0]])
+def test_a_start_that_is_not_finite_is_refused_at_time_zero(outputs: list[float]) -> None:
     with pytest.raises(FloatingPointError, match="replicate 1 is not finite at flow time 0"):
-        run(forced, torch.cat([solution(0.0), torch.full((1, 2), torch.nan)]), [0.0, 1.0])
+        run(forced, torch.cat([solution(0.0), torch.full((1, 2), torch.nan)]), outputs)
 
 
 @pytest.mark.parametrize(("outputs", "rtol", "message"), [
