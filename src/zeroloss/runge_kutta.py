@@ -197,8 +197,7 @@ def integrate(vector_field: Field, y0: Tensor, outputs: Sequence[float], *, rtol
     h = _first_step(y, stages.K[:, 0], rtol, atol, pair.order)
     alive = torch.arange(replicates, device=y.device)
     _check_finite(h, alive, s)
-    cursor = torch.zeros_like(alive)
-    cursor = book.record(alive, cursor, times, s, y, observed, integral)
+    cursor = book.record(alive, torch.zeros_like(alive), times, s, y, observed, integral)
     for _ in range(max_steps):
         keep = cursor < len(outputs)
         if not bool(keep.all()):
