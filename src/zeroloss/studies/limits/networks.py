@@ -72,8 +72,8 @@ def smooth(spec: Spec) -> pd.DataFrame:
 
 
 def _continuous(spec: Spec, problem: Problem, path: PathLaw, replicates: int, num_units: int,
-                nodes: int, flow_times: Sequence[float]) -> pd.DataFrame:
-    """The continuous limit (L = ∞, num_layers 0) on M paths of each replicate."""
+                nodes: int, flow_times: Sequence[float], num_layers: int = 0) -> pd.DataFrame:
+    """The continuous limit (L = ∞, entered as num_layers 0) on M paths of each replicate."""
     rule = gauss_legendre(nodes)
     field = MeanField(problem, rule, num_units, spec["activation"])
     parts = []
@@ -83,14 +83,20 @@ def _continuous(spec: Spec, problem: Problem, path: PathLaw, replicates: int, nu
         parts.append(run.residuals.cpu().numpy())
     r = np.concatenate(parts, axis=1).transpose(1, 0, 2)
     return tidy(r, {"replicate": range(replicates), "flow_time": flow_times,
-                    "sample": range(r.shape[2])}, "residual", num_layers=0, num_units=num_units)
+                    "sample": range(r.shape[2])}, "residual", num_layers=num_layers,
+                num_units=num_units)
 
 
 def fixed_paths(spec: Spec) -> pd.DataFrame:
-    """Networks of several depths and the continuous limit, all on the same smooth paths."""
+    """Networks of several depths and the continuous limit, all on the same smooth paths.
+
+    num_layers 0 is the continuous limit, −1 the same with two nodes less.
+    """
     problem, path = build_problem(spec), SmoothPath(spec["correlation_length"])
     times, M, R = spec["flow_times"], spec["num_units"], spec["replicates"]
-    frames = [_continuous(spec, problem, path, R, M, spec["depth_nodes"], times)]
+    nodes = spec["depth_nodes"]
+    frames = [_continuous(spec, problem, path, R, M, nodes, times),
+              _continuous(spec, problem, path, R, M, nodes - 2, times, num_layers=-1)]
     frames += [_replicates(spec, problem, path, 0, R, L, M, times) for L in spec["depths"]]
     return pd.concat(frames, ignore_index=True)
 
@@ -124,7 +130,7 @@ def rough(spec: Spec) -> pd.DataFrame:
     for L in spec["depths"]:
         times = [s for s in spec["flow_times"] if s == 0 or L in spec["trained_depths"]]
         parts, sums = [], []
-        for batch in chunks(0, R, cells * M * (2 * problem.dim + 1)):
+        for batch in chunks(0, R, M * (2 * problem.dim + 1), most=512):
             per_layer = spec["cells_per_layer"]
             grid = np.arange(L * per_layer + 1) / (L * per_layer)
             theta = path_parameters(spec, problem, path, batch, grid, M)

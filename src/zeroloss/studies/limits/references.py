@@ -66,13 +66,14 @@ def reference(spec: Spec) -> pd.DataFrame:
 
 def ladder(spec: Spec) -> pd.DataFrame:
     """Residuals of the wide limit (M = ∞) at each depth of the ladder and of the continuous limit
-    (num_layers 0), on one common rule per scramble, so that its error cancels in differences."""
+    (num_layers 0; −1 with half the nodes), on one common rule per scramble, so that its error
+    cancels in differences."""
     spec = _with_dim(spec)
     frames = []
     for scramble in range(spec["rule"]["scrambles"]):
         points = _points(spec, scramble)
-        for depth in [0, *spec["ladder"]]:
-            rule = euler(depth) if depth else gauss_legendre(2 * spec["depth_nodes"])
+        for depth in [-1, 0, *spec["ladder"]]:
+            rule = euler(depth) if depth > 0 else gauss_legendre(spec["depth_nodes"] * (2 + depth))
             r = _residuals(spec, rule, points, spec["limit_rtol"])
             frames.append(tidy(r, _axes(spec, r.shape[1]), "residual", scramble=scramble,
                                num_layers=depth))

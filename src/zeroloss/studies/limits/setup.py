@@ -37,9 +37,12 @@ def build_law(spec: dict[str, Any]) -> InitialLaw:
     return InitialLaw(**spec["initial_law"])
 
 
-def chunks(first: int, count: int, numbers_each: int) -> list[range]:
-    """Replicates in batches that stay near the processor's caches."""
-    size = max(1, min(64, _BATCH_NUMBERS // numbers_each))
+def chunks(first: int, count: int, numbers_each: int, most: int = 64) -> list[range]:
+    """Replicates in batches that stay near the processor's caches; ``most`` of them at once.
+
+    Narrow layers want more replicates at once: calls cost more than their arithmetic there.
+    """
+    size = max(1, min(most, _BATCH_NUMBERS // numbers_each))
     return [range(i, min(i + size, first + count)) for i in range(first, first + count, size)]
 
 

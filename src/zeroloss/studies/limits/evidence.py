@@ -1,0 +1,204 @@
+"""What the tables of `limits` say, as arrays: references, predictions, ensembles."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from zeroloss.statistics import Estimate
+from zeroloss.tidy import untidy
+
+__all__ = ["Ensemble", "Evidence", "Prediction", "cell", "row"]
+
+Array = np.ndarray
+Spec = Mapping[str, Any]
+
+
+def cell(setting: str, flow_time: float, *more: str) -> str:
+    """The name of a cell: `sine.s4`, `sine.path.s4`."""
+    return ".".join([setting, *more, f"s{flow_time:g}"])
+
+
+def row(claim: str, quantity: str, where: str, estimate: Estimate, sources: list[str], *,
+        floor: float = math.nan, replicates: int | None = None, sizes: int | None = None,
+        note: str = "") -> dict[str, Any]:
+    """One row of the table of estimates."""
+    return {"claim": claim, "quantity": quantity, "cell": where, "estimate": estimate.value,
+            "lower": estimate.lower, "upper": estimate.upper, "level": estimate.level,
+            "floor": floor, "replicates": replicates, "sizes": sizes,
+            "sources": ";".join(sources), "note": note}
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Residuals (replicates, flow_times, samples) of trained networks of one size."""
+
+    setting: str
+    sampling: str
+    num_layers: int
+    num_units: int
+    roles: tuple[str, ...]
+    flow_times: tuple[float, ...]
+    residuals: Array
+    sources: list[str]
+
+    @property
+    def count(self) -> int:
+        """n in ξ/√n: L M for independent layers, M for paths."""
+        layers = self.num_layers if self.sampling == "independent" else 1
+        return layers * self.num_units
+
+    @property
+    def risk(self) -> Array:
+        """½ mean r²: (replicates, flow_times)."""
+        return 0.5 * np.mean(self.residuals**2, axis=-1)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """N(mean, Σ/n) for the residuals of networks of a depth at one flow time.
+
+    mean (N,) and its error (N,); covariance Σ (N, N), and the relative error of its trace.
+    """
+
+    mean: Array
+    mean_error: Array
+    covariance: Array
+    trace_error: float
+    sources: list[str]
+
+    def risks(self, count: int, draws: int, rng: np.random.Generator) -> Array:
+        """Draws of ½ mean |mean + ξ/√count|², by antithetic normals."""
+        values, vectors = np.linalg.eigh(self.covariance)
+        root = vectors * np.sqrt(values.clip(min=0.0) / count)
+        xi = rng.standard_normal((draws // 2, len(values)))
+        xi = np.concatenate([xi, -xi]) @ root.T
+        return 0.5 * np.mean((self.mean + xi) ** 2, axis=1)
+
+
+class Evidence:
+    """The tables of one run of `limits`, by what they are about."""
+
+    def __init__(self, tables: Mapping[str, pd.DataFrame], specs: Mapping[str, Spec]) -> None:
+        self.tables, self.specs = tables, specs
+
+    def of_kind(self, kind: str, **match: Any) -> Iterator[tuple[str, Spec, pd.DataFrame]]:
+        """Cases of a kind whose specification has these values: name, specification, table."""
+        for name, spec in self.specs.items():
+            if spec["kind"] == kind and all(spec[k] == v for k, v in match.items()):
+                yield name, spec, self.tables[name]
+
+    def one(self, kind: str, **match: Any) -> tuple[str, Spec, pd.DataFrame]:
+        """The single case of a kind that matches; ValueError if there is none or several."""
+        found = list(self.of_kind(kind, **match))
+        if len(found) != 1:
+            raise ValueError(f"{len(found)} cases of kind {kind} match {match}; one is needed")
+        return found[0]
+
+    @cached_property
+    def settings(self) -> list[str]:
+        """The settings, in the order of the configuration."""
+        return [spec["setting"] for _, spec, _ in self.of_kind("reference")]
+
+    def flow_times(self, setting: str) -> tuple[float, ...]:
+        """Output times s of a setting."""
+        return tuple(self.one("reference", setting=setting)[1]["flow_times"])
+
+    def reference(self, setting: str) -> tuple[Array, Array, Array]:
+        """r(s) (flow_times, N) of the limit, its error, and r of each scramble (S, T, N)."""
+        _, _, table = self.one("reference", setting=setting)
+        main = table[table.variant == "reference"]
+        r, _ = untidy(main, ["scramble", "flow_time", "sample"], "residual")
+        others = [untidy(table[table.variant == v], ["flow_time", "sample"], "residual")[0]
+                  for v in ("fewer-nodes", "looser-step")]
+        error = self._standard(r) + sum(np.abs(other - r[0]) for other in others)
+        return r.mean(0), error, r
+
+    def risk(self, setting: str) -> tuple[Array, Array]:
+        """E(ρ(s)) and its error: spread over scrambles at 95 %, depth nodes, step in s."""
+        _, _, table = self.one("reference", setting=setting)
+        risks = {}
+        for variant in ("reference", "fewer-nodes", "looser-step"):
+            r, _ = untidy(table[table.variant == variant], ["scramble", "flow_time", "sample"],
+                          "residual")
+            risks[variant] = 0.5 * np.mean(r**2, axis=-1)
+        main = risks["reference"]
+        error = self._standard(main) + sum(
+            np.abs(risks[v][0] - main[0]) for v in ("fewer-nodes", "looser-step"))
+        return main.mean(0), error
+
+    @staticmethod
+    def _standard(values: Array) -> Array:
+        n = len(values)
+        return float(stats.t.ppf(0.975, n - 1)) * values.std(0, ddof=1) / math.sqrt(n)
+
+    def ladder(self, setting: str) -> tuple[list[int], Array]:
+        """Depths and residuals (scrambles, depths, T, N); depths −1 and 0 are the continuous limit."""
+        _, _, table = self.one("ladder", setting=setting)
+        r, labels = untidy(table, ["scramble", "num_layers", "flow_time", "sample"], "residual")
+        return [int(depth) for depth in labels["num_layers"]], r
+
+    def depth_bias(self, setting: str, num_layers: int) -> tuple[Array, Array]:
+        """r_L − r (T, N) of the wide limit on common rules, and its error over scrambles."""
+        depths, r = self.ladder(setting)
+        gap = r[:, depths.index(num_layers)] - r[:, depths.index(0)]
+        return gap.mean(0), self._standard(gap)
+
+    def first_order_bias(self, setting: str) -> Array:
+        """A(s) (scrambles, T, N) in r_L = r + A/L + …, by Richardson on the two finest depths."""
+        depths, r = self.ladder(setting)
+        coarse, fine = depths[-2:]
+        gap = {L: L * (r[:, depths.index(L)] - r[:, depths.index(0)]) for L in (coarse, fine)}
+        return 2 * gap[fine] - gap[coarse]
+
+    def covariance(self, setting: str, sampling: str, num_layers: int) -> tuple[Array, str]:
+        """Predicted Σ (scrambles, T, N, N), of the limit for num_layers 0."""
+        name, _, table = self.one("influence", setting=setting, num_layers=num_layers)
+        chosen = table[table.sampling == sampling]
+        return untidy(chosen, ["scramble", "flow_time", "row", "column"], "covariance")[0], name
+
+    def prediction(self, ensemble: Ensemble, time: int) -> Prediction:
+        """The predicted law of an ensemble at its time-th flow time, at its own depth."""
+        r, r_error, _ = self.reference(ensemble.setting)
+        gap, gap_error = self.depth_bias(ensemble.setting, ensemble.num_layers)
+        sigma, name = self.covariance(ensemble.setting, ensemble.sampling, ensemble.num_layers)
+        traces = np.trace(sigma[:, time], axis1=1, axis2=2)
+        error = float(traces.std(ddof=1)) / math.sqrt(len(traces)) / float(traces.mean())
+        sources = [self.one(k, setting=ensemble.setting)[0] for k in ("reference", "ladder")]
+        return Prediction(r[time] + gap[time], r_error[time] + gap_error[time],
+                          sigma[:, time].mean(0), error, [*sources, name])
+
+    @cached_property
+    def ensembles(self) -> list[Ensemble]:
+        """All ensembles, the blocks of one size put together."""
+        groups: dict[tuple[Any, ...], list[str]] = {}
+        for name, spec, _ in self.of_kind("ensemble"):
+            key = (spec["setting"], spec["sampling"], spec["num_layers"], spec["num_units"],
+                   tuple(spec["roles"]), tuple(spec["flow_times"]))
+            groups.setdefault(key, []).append(name)
+        made = []
+        for key, names in groups.items():
+            table = pd.concat([self.tables[name] for name in names])
+            r, _ = untidy(table, ["replicate", "flow_time", "sample"], "residual")
+            made.append(Ensemble(*key, residuals=r, sources=names))
+        return made
+
+    def with_role(self, role: str, **match: Any) -> list[Ensemble]:
+        """Ensembles of a role, by growing count of units times layers."""
+        chosen = [e for e in self.ensembles if role in e.roles
+                  and all(getattr(e, k) == v for k, v in match.items())]
+        return sorted(chosen, key=lambda e: (e.num_layers * e.num_units, e.num_layers))
+
+    def largest(self) -> list[Ensemble]:
+        """For each setting and sampling the largest ensemble with a predicted law."""
+        best: dict[tuple[str, str], Ensemble] = {}
+        for e in self.with_role("constant"):
+            best[e.setting, e.sampling] = e
+        return list(best.values())

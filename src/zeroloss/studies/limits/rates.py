@@ -1,0 +1,157 @@
+"""Estimates of `limits` that are rates: in depth, in width, in correlation length, of rough paths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from zeroloss.law import SmoothPath
+from zeroloss.limit.collocation import gauss_legendre
+from zeroloss.statistics import (
+    Estimate,
+    bootstrap,
+    log_slope,
+    observed_orders,
+    simultaneous_level,
+    slope_of_stds,
+    student,
+    trace_ratio,
+)
+from zeroloss.studies.limits.evidence import Evidence, cell, row
+from zeroloss.tidy import untidy
+
+__all__ = ["admissible", "depth", "smooth", "smooth_prediction", "width_independent", "width_path"]
+
+Array = np.ndarray
+Rows = list[dict[str, Any]]
+
+
+def depth(evidence: Evidence) -> Rows:
+    """Order of the gap in L on the finest pair, at M = ∞ and at fixed paths."""
+    rows: Rows = []
+    for setting in evidence.settings:
+        depths, r = evidence.ladder(setting)
+        name = evidence.one("ladder", setting=setting)[0]
+        exact = r[:, depths.index(0)]
+        gaps = np.linalg.norm(r[:, 2:] - exact[:, None], axis=-1)  # scrambles, depths, T
+        floor = np.linalg.norm(r[:, 0] - exact, axis=-1).max(0)
+        for t, s in enumerate(evidence.flow_times(setting)):
+            slope = -observed_orders(gaps[:, :, t])[:, -1]
+            rows.append(row("limits.depth" if s > 0 else "", "slope_wide", cell(setting, s),
+                            student(slope), [name], floor=float(floor[t]),
+                            sizes=len(depths) - 2))
+    for name, spec, table in evidence.of_kind("fixed-paths"):
+        r, labels = untidy(table, ["num_layers", "replicate", "flow_time", "sample"], "residual")
+        gap = ((r[2:] - r[1]) ** 2).sum(-1)  # depths, replicates, T
+        floor = np.sqrt(((r[0] - r[1]) ** 2).sum(-1).mean(0))
+        for t, s in enumerate(spec["flow_times"]):
+            pair = gap[-2:, :, t]
+            slope = bootstrap(lambda w, pair=pair: 0.5 * np.log2((w @ pair[1]) / (w @ pair[0])),
+                              pair.shape[1])
+            rows.append(row("limits.depth" if s > 0 else "", "slope_paths",
+                            cell(spec["setting"], s), slope, [name], floor=float(floor[t]),
+                            replicates=pair.shape[1], sizes=len(labels["num_layers"]) - 2))
+    return rows
+
+
+def _slopes(evidence: Evidence, claim: str, sampling: str) -> Rows:
+    rows: Rows = []
+    for role, axis in (("units", "num_units"), ("layers", "num_layers")):
+        for setting in evidence.settings:
+            group = evidence.with_role(role, setting=setting, sampling=sampling)
+            if len(group) < 2:
+                continue
+            sizes = [getattr(e, axis) for e in group]
+            paired = sampling == "path" and role == "layers"
+            for t, s in enumerate(group[0].flow_times):
+                slope = slope_of_stds(sizes, [e.residuals[:, t] for e in group], paired)
+                rows.append(row(claim, "slope_M" if role == "units" else "slope_L",
+                                cell(setting, s), slope, [n for e in group for n in e.sources],
+                                replicates=min(len(e.residuals) for e in group), sizes=len(group)))
+    return rows
+
+
+def width_independent(evidence: Evidence) -> Rows:
+    """Slopes of log std of the residuals in M and L, independent layers."""
+    return _slopes(evidence, "limits.width-independent", "independent")
+
+
+def width_path(evidence: Evidence) -> Rows:
+    """The same for constant paths; all depths share their paths, so that L is compared in pairs."""
+    return _slopes(evidence, "limits.width-path", "path")
+
+
+def smooth_prediction(table: pd.DataFrame, depth_nodes: int, flow_time: float,
+                      length: float, num_layers: int) -> Array:
+    """trace Σ_{ℓ,L} = (1/L²) Σ_l Σ_l' G_{t_l t_l'}(κ_ℓ(t_l − t_l')) per scramble.
+
+    G is interpolated in depth on the collocation nodes and in κ by the polynomial through the
+    computed correlations and G(0) = 0.
+    """
+    g, labels = untidy(table[table.flow_time == flow_time],
+                       ["scramble", "correlation", "depth", "other_depth"], "covariance")
+    kappas = labels["correlation"]
+    basis = np.stack([kappas**n for n in range(1, len(kappas) + 1)], 1)
+    coefficients = np.einsum("nk,skqp->snqp", np.linalg.inv(basis), g)
+    t = np.arange(num_layers) / num_layers
+    lagrange = gauss_legendre(depth_nodes).interpolation(t)
+    kappa = SmoothPath(length).correlation(t[:, None] - t[None, :])
+    total = np.zeros(len(g))
+    for n in range(coefficients.shape[1]):
+        inner = np.einsum("lq,sqp,mp->slm", lagrange, coefficients[:, n], lagrange, optimize=True)
+        total += (inner * kappa ** (n + 1)).sum((1, 2))
+    return total / num_layers**2
+
+
+def smooth(evidence: Evidence) -> Rows:
+    """Measured over predicted covariance on smooth paths of each correlation length."""
+    rows: Rows = []
+    cases = list(evidence.of_kind("smooth"))
+    pairs_name, pairs_spec, pairs = evidence.one("pairs")
+    times = cases[0][1]["flow_times"]
+    level = simultaneous_level(0.95, len(cases) * len(times))
+    for name, spec, table in cases:
+        r, _ = untidy(table, ["replicate", "flow_time", "sample"], "residual")
+        for t, s in enumerate(times):
+            traces = smooth_prediction(pairs, pairs_spec["depth_nodes"], s,
+                                       spec["correlation_length"], spec["num_layers"])
+            error = float(traces.std(ddof=1)) / np.sqrt(len(traces))
+            ratio = trace_ratio(r[:, t], float(traces.mean()) / spec["num_units"],
+                                error / spec["num_units"], level)
+            where = cell(spec["setting"], s, f"l{spec['correlation_length']:g}")
+            rows.append(row("limits.smooth", "ratio", where, _at(ratio), [name, pairs_name],
+                            replicates=len(r), sizes=len(cases)))
+            rows.append(row("", "smooth_predicted", where,
+                            Estimate(*[float(traces.mean())] * 3), [pairs_name]))
+    return rows
+
+
+def _at(estimate: Estimate, level: float = 0.95) -> Estimate:
+    """The same interval, at the level that it holds jointly with the other cells."""
+    return Estimate(estimate.value, estimate.lower, estimate.upper, level)
+
+
+def admissible(evidence: Evidence) -> Rows:
+    """Rate of the admissibility sum and of the depth gap, per roughness of the paths."""
+    rows: Rows = []
+    for name, spec, table in evidence.of_kind("rough"):
+        kind = f"h{spec['hurst']:g}" if "hurst" in spec else "lipschitz"
+        sums, labels = untidy(table[table.quantity == "admissibility"],
+                              ["num_layers", "replicate"], "value")
+        depths = labels["num_layers"]
+        slope = bootstrap(lambda w, a=sums, L=depths: log_slope(L, w @ a.T), sums.shape[1])
+        rows.append(row("limits.admissible", "bound_slope", kind, slope, [name],
+                        replicates=sums.shape[1], sizes=len(depths)))
+        residuals = table[table.quantity == "residual"]
+        for s in spec["flow_times"]:
+            r, labels = untidy(residuals[residuals.flow_time == s],
+                               ["num_layers", "replicate", "sample"], "value")
+            gap = ((r[:-1] - r[1:]) ** 2).sum(-1)  # nested pairs (L, 2 L), replicates
+            finest = gap[-2:]
+            rate = bootstrap(
+                lambda w, g=finest: 0.5 * np.log2((w @ g[0]) / (w @ g[1])), gap.shape[1])
+            rows.append(row("limits.admissible", "depth_rate", cell(kind, s), rate, [name],
+                            replicates=gap.shape[1], sizes=len(labels["num_layers"])))
+    return rows
