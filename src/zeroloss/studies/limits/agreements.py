@@ -23,7 +23,7 @@ __all__ = ["commute", "constant", "energy", "law", "loss_bias", "numbers", "pred
 Array = np.ndarray
 Rows = list[dict[str, Any]]
 REAL_DATA = ("diabetes", "digits")
-DRAWS = 400_000
+MOST_DRAWS = 400_000
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -62,7 +62,8 @@ def predicted_risks(evidence: Evidence, ensemble: Ensemble, time: int) -> Array:
     """Draws from the predicted law of the trained risk of an ensemble."""
     rng = stream("predicted-risk", ensemble.setting, ensemble.sampling, ensemble.num_layers,
                  ensemble.num_units, time)
-    return evidence.prediction(ensemble, time).risks(ensemble.count, DRAWS, rng)
+    draws = min(MOST_DRAWS, 200 * len(ensemble.residuals))  # well below the sample's own error
+    return evidence.prediction(ensemble, time).risks(ensemble.count, draws, rng)
 
 
 def law(evidence: Evidence) -> Rows:
@@ -174,17 +175,18 @@ def _width_first(evidence: Evidence, setting: str, t: int, s: float) -> Rows:
 def energy(evidence: Evidence) -> Rows:
     """|E(s) − E(0) + ∫ dissipation| / E(0), along the limit and the worst of the networks."""
     rows: Rows = []
-    for name, spec, table in evidence.of_kind("energy"):
+    name, spec, table = evidence.one("energy")
+    for one in spec["cases"]:
         for model in ("limit", "network"):
-            part = table[table.model == model]
+            part = table[(table.model == model) & (table.setting == one["setting"])]
             risk, _ = untidy(part[part.quantity == "risk"], ["flow_time", "replicate"], "value")
             lost, _ = untidy(part[part.quantity == "dissipated"], ["flow_time", "replicate"],
                              "value")
             defect = (np.abs(risk - risk[0] + lost) / risk[0]).max(1)
-            for t, s in enumerate(spec["flow_times"]):
+            for t, s in enumerate(one["flow_times"]):
                 if s > 0:
                     value = float(defect[t])
-                    rows.append(row("limits.energy", f"defect_{model}", cell(spec["setting"], s),
+                    rows.append(row("limits.energy", f"defect_{model}", cell(one["setting"], s),
                                     Estimate(value, value, value), [name],
                                     replicates=risk.shape[1]))
     return rows

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zeroloss.config import Config
-    from zeroloss.studies.limits.settings import Settings
+    from zeroloss.studies.limits.settings import Ensemble, Settings
 
 __all__ = ["cases"]
 
@@ -24,17 +24,24 @@ def cases(config: Config) -> dict[str, Spec]:
         jobs[f"reference-{name}"] = builder.spec("reference", name, rule=rule.model_dump())
         jobs[f"ladder-{name}"] = builder.spec("ladder", name, rule=setting.ladder_rule.model_dump(),
                                               ladder=list(setting.ladder))
-        for depth in [0, *_depths(block, name)]:
-            where = "continuous" if depth == 0 else f"l{depth}"
-            jobs[f"influence-{name}-{where}"] = builder.spec(
-                "influence", name, rule=setting.influence.model_dump(), num_layers=depth)
+        rule = setting.influence
+        depths = [0, *_depths(block, name)]
+        # work in the unit of an ensemble's: one influence costs N gradients at each step
+        samples = setting.problem.num_samples
+        each = [(rule.scrambles * 2**rule.log2_points * (depth or setting.depth_nodes)
+                 * samples**2 * 8, depth) for depth in depths]
+        for i, packed in enumerate(_packed(each, block.elements_per_job)):
+            jobs[f"influence-{name}-{i}"] = builder.spec(
+                "influence", name, rule=rule.model_dump(), depths=packed)
     jobs.update(builder.ensembles())
     jobs.update(builder.paths())
     for name in ("commute", "energy", "portrait"):
         part = getattr(block, name).model_dump(mode="json")
         if name == "energy":
-            for setting_name in part.pop("settings"):
-                jobs[f"energy-{setting_name}"] = builder.spec("energy", setting_name, **part)
+            names = part.pop("settings")
+            jobs["energy"] = {"kind": "energy", "cases": [
+                builder.spec("energy", one, **part) for one in names]} | {
+                    key: builder.spec("energy", names[0])[key] for key in ("seed", "device")}
         else:
             jobs[name] = builder.spec(name, part.pop("setting"), **part)
     return jobs
@@ -65,21 +72,29 @@ class _Builder:
         return base | parts
 
     def ensembles(self) -> dict[str, Spec]:
-        """Networks of each size, split so that no job is much larger than the others."""
+        """Trained networks: large sizes in blocks of replicates, small ones several to a job."""
         jobs: dict[str, Spec] = {}
+        groups: dict[tuple[str, str], list[Ensemble]] = {}
         for e in self.block.ensembles:
-            # paths are common to all depths: one stream per path, whatever L
-            samples = self.block.settings[e.setting].problem.num_samples
-            work = e.num_layers * e.num_units * samples * e.replicates
-            blocks = math.ceil(work / self.block.elements_per_job)
-            edges = [round(i * e.replicates / blocks) for i in range(blocks + 1)]
-            for i in range(blocks):
-                case = f"{e.sampling}-{e.setting}-l{e.num_layers}-m{e.num_units}-b{i}"
-                jobs[case] = self.spec(
-                    "ensemble", e.setting, sampling=e.sampling, num_layers=e.num_layers,
-                    num_units=e.num_units, first_replicate=edges[i],
-                    replicates=edges[i + 1] - edges[i], roles=list(e.roles))
+            groups.setdefault((e.sampling, e.setting), []).append(e)
+        for (sampling, name), group in groups.items():
+            samples = self.block.settings[name].problem.num_samples
+            pieces = [piece for e in group for piece in self._blocks(e, samples)]
+            for i, packed in enumerate(_packed(pieces, self.block.elements_per_job)):
+                jobs[f"{sampling}-{name}-{i}"] = self.spec(
+                    "ensemble", name, sampling=sampling, sizes=packed)
         return jobs
+
+    def _blocks(self, e: Ensemble, samples: int) -> list[tuple[int, Spec]]:
+        """Blocks of replicates of one size, each with its work (particles × samples)."""
+        each = e.num_layers * e.num_units * samples
+        blocks = math.ceil(each * e.replicates / self.block.elements_per_job)
+        edges = [round(i * e.replicates / blocks) for i in range(blocks + 1)]
+        return [
+            (each * (stop - start),
+             {"num_layers": e.num_layers, "num_units": e.num_units, "first_replicate": start,
+              "replicates": stop - start, "roles": list(e.roles)})
+            for start, stop in zip(edges, edges[1:], strict=False)]
 
     def paths(self) -> dict[str, Spec]:
         """Networks on smooth and on rough paths."""
@@ -89,14 +104,33 @@ class _Builder:
         correlations = smooth.pop("correlations")
         jobs["pairs"] = self.spec("pairs", name, rule=rule, correlations=correlations,
                                   flow_times=smooth["flow_times"])
-        for i, length in enumerate(smooth.pop("correlation_lengths")):
-            jobs[f"smooth-{i}"] = self.spec("smooth", name, correlation_length=length, **smooth)
+        samples = self.block.settings[name].problem.num_samples
+        work = smooth["num_layers"] * smooth["num_units"] * samples * smooth["replicates"]
+        lengths = [(work, length) for length in smooth.pop("correlation_lengths")]
+        for i, packed in enumerate(_packed(lengths, self.block.elements_per_job)):
+            jobs[f"smooth-{i}"] = self.spec("smooth", name, correlation_lengths=packed, **smooth)
         fixed = self.block.fixed_paths.model_dump(mode="json")
         jobs["fixed-paths"] = self.spec("fixed-paths", fixed.pop("setting"), **fixed)
         rough = self.block.rough_paths.model_dump(mode="json")
         name, hursts = rough.pop("setting"), rough.pop("hurst")
         length = rough.pop("correlation_length")
-        for i, hurst in enumerate(hursts):
-            jobs[f"rough-{i}"] = self.spec("rough", name, hurst=hurst, **rough)
-        jobs["rough-lipschitz"] = self.spec("rough", name, correlation_length=length, **rough)
+        paths = [{"hurst": hurst} for hurst in hursts] + [{"correlation_length": length}]
+        samples = self.block.settings[name].problem.num_samples
+        work = 2 * max(rough["depths"]) * rough["num_units"] * samples * rough["replicates"]
+        for i, packed in enumerate(_packed([(work, path) for path in paths],
+                                           self.block.elements_per_job)):
+            jobs[f"rough-{i}"] = self.spec("rough", name, paths=packed, **rough)
         return jobs
+
+
+def _packed(pieces: list[tuple[int, Any]], most: int) -> list[list[Any]]:
+    """Pieces in their order, put together while their work stays within ``most``."""
+    packs: list[list[Any]] = []
+    filled = 0
+    for work, piece in pieces:
+        if not packs or filled + work > most:
+            packs.append([])
+            filled = 0
+        packs[-1].append(piece)
+        filled += work
+    return packs

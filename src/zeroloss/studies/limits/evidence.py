@@ -159,10 +159,14 @@ class Evidence:
         return 2 * gap[fine] - gap[coarse]
 
     def covariance(self, setting: str, sampling: str, num_layers: int) -> tuple[Array, str]:
-        """Predicted Σ (scrambles, T, N, N), of the limit for num_layers 0."""
-        name, _, table = self.one("influence", setting=setting, num_layers=num_layers)
-        chosen = table[table.sampling == sampling]
-        return untidy(chosen, ["scramble", "flow_time", "row", "column"], "covariance")[0], name
+        """Predicted Σ (scrambles, T, N, N), of the limit for num_layers 0; and its case."""
+        for name, spec, table in self.of_kind("influence", setting=setting):
+            if num_layers in spec["depths"]:
+                chosen = table[(table.sampling == sampling) & (table.num_layers == num_layers)]
+                axes = ["scramble", "flow_time", "row", "column"]
+                return untidy(chosen, axes, "covariance")[0], name
+        raise ValueError(f"no case predicts Σ of {setting} at num_layers {num_layers}; "
+                         "give an ensemble of that depth the role constant")
 
     def prediction(self, ensemble: Ensemble, time: int) -> Prediction:
         """The predicted law of an ensemble at its time-th flow time, at its own depth."""
@@ -178,16 +182,18 @@ class Evidence:
     @cached_property
     def ensembles(self) -> list[Ensemble]:
         """All ensembles, the blocks of one size put together."""
-        groups: dict[tuple[Any, ...], list[str]] = {}
-        for name, spec, _ in self.of_kind("ensemble"):
-            key = (spec["setting"], spec["sampling"], spec["num_layers"], spec["num_units"],
-                   tuple(spec["roles"]), tuple(spec["flow_times"]))
-            groups.setdefault(key, []).append(name)
+        groups: dict[tuple[Any, ...], list[tuple[str, pd.DataFrame]]] = {}
+        for name, spec, table in self.of_kind("ensemble"):
+            by_size = dict(tuple(table.groupby(["num_layers", "num_units"])))
+            for size in {(z["num_layers"], z["num_units"], tuple(z["roles"]))
+                         for z in spec["sizes"]}:
+                key = (spec["setting"], spec["sampling"], *size, tuple(spec["flow_times"]))
+                groups.setdefault(key, []).append((name, by_size[size[:2]]))
         made = []
-        for key, names in groups.items():
-            table = pd.concat([self.tables[name] for name in names])
+        for key, parts in groups.items():
+            table = pd.concat([part for _, part in parts])
             r, _ = untidy(table, ["replicate", "flow_time", "sample"], "residual")
-            made.append(Ensemble(*key, residuals=r, sources=names))
+            made.append(Ensemble(*key, residuals=r, sources=[name for name, _ in parts]))
         return made
 
     def with_role(self, role: str, **match: Any) -> list[Ensemble]:

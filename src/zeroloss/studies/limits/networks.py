@@ -57,18 +57,22 @@ def _replicates(spec: Spec, problem: Problem, path: PathLaw | None, first: int, 
 
 
 def ensemble(spec: Spec) -> pd.DataFrame:
-    """Residuals of trained networks of one size, on independent layers or constant paths."""
+    """Residuals of trained networks of some sizes, on independent layers or constant paths."""
+    problem = build_problem(spec)
     path = PathLaw() if spec["sampling"] == "path" else None
-    return _replicates(spec, build_problem(spec), path, spec["first_replicate"],
-                       spec["replicates"], spec["num_layers"], spec["num_units"],
-                       spec["flow_times"])
+    return pd.concat([
+        _replicates(spec, problem, path, size["first_replicate"], size["replicates"],
+                    size["num_layers"], size["num_units"], spec["flow_times"])
+        for size in spec["sizes"]], ignore_index=True)
 
 
 def smooth(spec: Spec) -> pd.DataFrame:
-    """The same on smooth paths of one correlation length."""
-    path = SmoothPath(spec["correlation_length"])
-    return _replicates(spec, build_problem(spec), path, 0, spec["replicates"],
-                       spec["num_layers"], spec["num_units"], spec["flow_times"])
+    """The same on smooth paths of some correlation lengths."""
+    problem = build_problem(spec)
+    return pd.concat([
+        _replicates(spec, problem, SmoothPath(length), 0, spec["replicates"], spec["num_layers"],
+                    spec["num_units"], spec["flow_times"]).assign(correlation_length=length)
+        for length in spec["correlation_lengths"]], ignore_index=True)
 
 
 def _continuous(spec: Spec, problem: Problem, path: PathLaw, replicates: int, num_units: int,
@@ -119,30 +123,36 @@ def _admissibility(theta: Tensor, num_layers: int) -> Tensor:
 def rough(spec: Spec) -> pd.DataFrame:
     """Depths on the same fractional Brownian (or smooth) paths, and their admissibility sums.
 
-    Rows of quantity `residual` (flow_time, sample) and `admissibility` (flow_time 0, sample −1).
+    Rows of quantity `residual` (flow_time, sample) and `admissibility` (flow_time 0, sample −1);
+    column path is `h0.25` for a Hurst index, `lipschitz` for smooth paths.
     """
-    problem, R, M = build_problem(spec), spec["replicates"], spec["num_units"]
-    finest = max(spec["depths"])
-    cells = finest * spec["cells_per_layer"]
-    path = (SmoothPath(spec["correlation_length"]) if "correlation_length" in spec
-            else FractionalBrownian(spec["hurst"], cells))
+    finest = max(spec["depths"]) * spec["cells_per_layer"]
     frames = []
-    for L in spec["depths"]:
-        times = [s for s in spec["flow_times"] if s == 0 or L in spec["trained_depths"]]
-        parts, sums = [], []
-        for batch in chunks(0, R, M * (2 * problem.dim + 1), most=512):
-            per_layer = spec["cells_per_layer"]
-            grid = np.arange(L * per_layer + 1) / (L * per_layer)
-            theta = path_parameters(spec, problem, path, batch, grid, M)
-            sums.append(_admissibility(theta, L))
-            parts.append(_train(spec, problem, theta[:, :-1:per_layer].contiguous(), times))
-        r = np.concatenate(parts, axis=1).transpose(1, 0, 2)
-        frames.append(tidy(r, {"replicate": range(R), "flow_time": times,
-                               "sample": range(r.shape[2])}, "value", num_layers=L,
-                           quantity="residual"))
-        frames.append(tidy(torch.cat(sums).cpu().numpy(), {"replicate": range(R)}, "value",
-                           num_layers=L, quantity="admissibility", flow_time=0.0, sample=-1))
+    for chosen in spec["paths"]:
+        if "hurst" in chosen:
+            path, name = FractionalBrownian(chosen["hurst"], finest), f"h{chosen['hurst']:g}"
+        else:
+            path, name = SmoothPath(chosen["correlation_length"]), "lipschitz"
+        frames += [_on_rough_paths(spec, path, L).assign(path=name) for L in spec["depths"]]
     return pd.concat(frames, ignore_index=True)
+
+
+def _on_rough_paths(spec: Spec, path: PathLaw, num_layers: int) -> pd.DataFrame:
+    problem, R, M = build_problem(spec), spec["replicates"], spec["num_units"]
+    per_layer = spec["cells_per_layer"]
+    times = [s for s in spec["flow_times"] if s == 0 or num_layers in spec["trained_depths"]]
+    grid = np.arange(num_layers * per_layer + 1) / (num_layers * per_layer)
+    parts, sums = [], []
+    for batch in chunks(0, R, M * (2 * problem.dim + 1), most=512):
+        theta = path_parameters(spec, problem, path, batch, grid, M)
+        sums.append(_admissibility(theta, num_layers))
+        parts.append(_train(spec, problem, theta[:, :-1:per_layer].contiguous(), times))
+    r = np.concatenate(parts, axis=1).transpose(1, 0, 2)
+    residuals = tidy(r, {"replicate": range(R), "flow_time": times, "sample": range(r.shape[2])},
+                     "value", num_layers=num_layers, quantity="residual")
+    admissibility = tidy(torch.cat(sums).cpu().numpy(), {"replicate": range(R)}, "value",
+                         num_layers=num_layers, quantity="admissibility", flow_time=0.0, sample=-1)
+    return pd.concat([residuals, admissibility], ignore_index=True)
 
 
 def commute(spec: Spec) -> pd.DataFrame:
@@ -162,19 +172,25 @@ def commute(spec: Spec) -> pd.DataFrame:
 
 def energy(spec: Spec) -> pd.DataFrame:
     """E(0), E(s) and the integral of the dissipation, along the limit and along networks."""
-    problem, times, rtol = build_problem(spec), spec["flow_times"], spec["rtol"]
+    return pd.concat([_energy(one).assign(setting=one["setting"]) for one in spec["cases"]],
+                     ignore_index=True)
+
+
+def _energy(spec: Spec) -> pd.DataFrame:
+    problem, rtol = build_problem(spec), spec["rtol"]
+    times = sorted({0.0, *spec["flow_times"]})
     points = sobol_rule(build_law(spec), problem.dim, spec["log2_points"], spec["seed"],
                         spec["setting"], "energy")
     field = MeanField(problem, gauss_legendre(spec["depth_nodes"]), points.shape[-1],
                       spec["activation"])
-    run = field.run(field.start(points[None]), [0.0, *times[1:]], rtol=rtol)
+    run = field.run(field.start(points[None]), times, rtol=rtol)
     L, M, R = spec["num_layers"], spec["num_units"], spec["replicates"]
     theta = independent_parameters(spec, problem, range(R), L, M)
-    trained = Network(problem, L, M, spec["activation"]).train(theta, [0.0, *times[1:]], rtol=rtol)
+    trained = Network(problem, L, M, spec["activation"]).train(theta, times, rtol=rtol)
     frames = []
     for model, result in (("limit", run), ("network", trained)):
         for column, values in (("risk", result.risk), ("dissipated", result.dissipated)):
-            frames.append(tidy(values.cpu().numpy(), {"flow_time": [0.0, *times[1:]],
+            frames.append(tidy(values.cpu().numpy(), {"flow_time": times,
                                                       "replicate": range(values.shape[1])},
                                "value", model=model, quantity=column))
     return pd.concat(frames, ignore_index=True)

@@ -26,6 +26,7 @@ __all__ = ["admissible", "depth", "smooth", "smooth_prediction", "width_independ
 
 Array = np.ndarray
 Rows = list[dict[str, Any]]
+FINEST = 3  # nested pairs of depths that a rate of rough paths is fitted to
 
 
 def depth(evidence: Evidence) -> Rows:
@@ -108,23 +109,28 @@ def smooth_prediction(table: pd.DataFrame, depth_nodes: int, flow_time: float,
 def smooth(evidence: Evidence) -> Rows:
     """Measured over predicted covariance on smooth paths of each correlation length."""
     rows: Rows = []
-    cases = list(evidence.of_kind("smooth"))
     pairs_name, pairs_spec, pairs = evidence.one("pairs")
-    times = cases[0][1]["flow_times"]
-    level = simultaneous_level(0.95, len(cases) * len(times))
-    for name, spec, table in cases:
-        r, _ = untidy(table, ["replicate", "flow_time", "sample"], "residual")
-        for t, s in enumerate(times):
-            traces = smooth_prediction(pairs, pairs_spec["depth_nodes"], s,
-                                       spec["correlation_length"], spec["num_layers"])
+    cases = [(name, spec, table, length) for name, spec, table in evidence.of_kind("smooth")
+             for length in spec["correlation_lengths"]]
+    level = simultaneous_level(0.95, sum(len(spec["flow_times"]) for _, spec, _, _ in cases))
+    for name, spec, table, length in cases:
+        r, _ = untidy(table[table.correlation_length == length],
+                      ["replicate", "flow_time", "sample"], "residual")
+        M = spec["num_units"]
+        for t, s in enumerate(spec["flow_times"]):
+            traces = smooth_prediction(pairs, pairs_spec["depth_nodes"], s, length,
+                                       spec["num_layers"])
+            predicted = student(traces)
             error = float(traces.std(ddof=1)) / np.sqrt(len(traces))
-            ratio = trace_ratio(r[:, t], float(traces.mean()) / spec["num_units"],
-                                error / spec["num_units"], level)
-            where = cell(spec["setting"], s, f"l{spec['correlation_length']:g}")
+            ratio = trace_ratio(r[:, t], predicted.value / M, error / M, level)
+            where = cell(spec["setting"], s, f"l{length:g}")
             rows.append(row("limits.smooth", "ratio", where, _at(ratio), [name, pairs_name],
                             replicates=len(r), sizes=len(cases)))
-            rows.append(row("", "smooth_predicted", where,
-                            Estimate(*[float(traces.mean())] * 3), [pairs_name]))
+            rows.append(row("", "smooth_predicted", where, predicted, [pairs_name]))
+            measured = Estimate(*(x * predicted.value for x in (ratio.value, ratio.lower,
+                                                                ratio.upper)))
+            rows.append(row("", "smooth_measured", where, measured, [name, pairs_name],
+                            replicates=len(r)))
     return rows
 
 
@@ -137,21 +143,25 @@ def admissible(evidence: Evidence) -> Rows:
     """Rate of the admissibility sum and of the depth gap, per roughness of the paths."""
     rows: Rows = []
     for name, spec, table in evidence.of_kind("rough"):
-        kind = f"h{spec['hurst']:g}" if "hurst" in spec else "lipschitz"
-        sums, labels = untidy(table[table.quantity == "admissibility"],
-                              ["num_layers", "replicate"], "value")
-        depths = labels["num_layers"]
-        slope = bootstrap(lambda w, a=sums, L=depths: log_slope(L, w @ a.T), sums.shape[1])
-        rows.append(row("limits.admissible", "bound_slope", kind, slope, [name],
-                        replicates=sums.shape[1], sizes=len(depths)))
-        residuals = table[table.quantity == "residual"]
-        for s in spec["flow_times"]:
-            r, labels = untidy(residuals[residuals.flow_time == s],
-                               ["num_layers", "replicate", "sample"], "value")
-            gap = ((r[:-1] - r[1:]) ** 2).sum(-1)  # nested pairs (L, 2 L), replicates
-            finest = gap[-2:]
-            rate = bootstrap(
-                lambda w, g=finest: 0.5 * np.log2((w @ g[0]) / (w @ g[1])), gap.shape[1])
-            rows.append(row("limits.admissible", "depth_rate", cell(kind, s), rate, [name],
-                            replicates=gap.shape[1], sizes=len(labels["num_layers"])))
+        for path, part in table.groupby("path"):
+            rows += _roughness(name, spec["flow_times"], str(path), part)
+    return rows
+
+
+def _roughness(name: str, flow_times: list[float], path: str, table: pd.DataFrame) -> Rows:
+    sums, labels = untidy(table[table.quantity == "admissibility"],
+                          ["num_layers", "replicate"], "value")
+    depths = labels["num_layers"]
+    slope = bootstrap(lambda w: log_slope(depths, w @ sums.T), sums.shape[1])
+    rows = [row("limits.admissible", "bound_slope", path, slope, [name],
+                replicates=sums.shape[1], sizes=len(depths))]
+    residuals = table[table.quantity == "residual"]
+    for s in flow_times:
+        r, labels = untidy(residuals[residuals.flow_time == s],
+                           ["num_layers", "replicate", "sample"], "value")
+        gap = ((r[:-1] - r[1:]) ** 2).sum(-1)  # nested pairs (L, 2 L), replicates
+        rate = bootstrap(lambda w, g=gap[-FINEST:]: -0.5 * log_slope(
+            2.0 ** np.arange(len(g)), w @ g.T), gap.shape[1])
+        rows.append(row("limits.admissible", "depth_rate", cell(path, s), rate, [name],
+                        replicates=gap.shape[1], sizes=len(labels["num_layers"])))
     return rows

@@ -87,24 +87,29 @@ def _recorded(spec: Spec, rule: DepthRule, points: Array) -> tuple[MeanField, Li
 
 
 def influence_covariances(spec: Spec) -> pd.DataFrame:
-    """Predicted Σ(s) for independent layers and for constant paths, per scramble.
+    """Predicted Σ(s) for independent layers and for constant paths, per depth and scramble.
 
     num_layers 0: of the continuous limit; else of the wide limit with that many layers.
     """
     spec = _with_dim(spec)
-    depth = spec["num_layers"]
+    return pd.concat([
+        _influence_at(spec, depth, scramble) for depth in spec["depths"]
+        for scramble in range(spec["rule"]["scrambles"])], ignore_index=True)
+
+
+def _influence_at(spec: Spec, depth: int, scramble: int) -> pd.DataFrame:
     rule = euler(depth) if depth else gauss_legendre(spec["depth_nodes"])
+    field, run = _recorded(spec, rule, _points(spec, scramble))
+    assert run.flow.trajectory is not None
     frames = []
-    for scramble in range(spec["rule"]["scrambles"]):
-        field, run = _recorded(spec, rule, _points(spec, scramble))
-        assert run.flow.trajectory is not None
-        for s in spec["flow_times"]:
-            psi = influence(field, run.flow.trajectory, s)
-            for sampling, covariance in (("independent", covariance_independent(psi)),
-                                         ("path", covariance_of_paths(psi))):
-                samples = range(len(covariance))
-                frames.append(tidy(covariance, {"row": samples, "column": samples}, "covariance",
-                                   sampling=sampling, flow_time=s, scramble=scramble))
+    for s in spec["flow_times"]:
+        psi = influence(field, run.flow.trajectory, s)
+        for sampling, covariance in (("independent", covariance_independent(psi)),
+                                     ("path", covariance_of_paths(psi))):
+            samples = range(len(covariance))
+            frames.append(tidy(covariance, {"row": samples, "column": samples}, "covariance",
+                               sampling=sampling, num_layers=depth, flow_time=s,
+                               scramble=scramble))
     return pd.concat(frames, ignore_index=True)
 
 
