@@ -1,0 +1,121 @@
+"""How the figures of the paper look: size, fonts, colours, and the few marks that they share.
+
+Colours are seaborn's colour-blind palette, and each series differs in its marker as well: what a
+figure says survives a black-and-white print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, NullLocator
+
+__all__ = ["MARKERS", "WIDTH", "canvas", "colours", "entry", "intervals", "legend", "names",
+           "number", "sizes_axis", "slope_guide", "time_label"]
+
+Array = np.ndarray
+WIDTH = 6.3  # inches: the text block of the paper
+SMALL, MEDIUM = 8, 9  # points
+MARKERS = ("o", "s", "^", "D", "v", "P")
+GUIDE = "0.45"
+
+_STYLE = {
+    "font.family": "STIXGeneral", "mathtext.fontset": "stix", "pdf.fonttype": 42,
+    "font.size": MEDIUM, "axes.labelsize": MEDIUM, "axes.titlesize": MEDIUM,
+    "xtick.labelsize": SMALL, "ytick.labelsize": SMALL, "legend.fontsize": SMALL,
+    "axes.linewidth": 0.6, "grid.linewidth": 0.4, "grid.color": "0.9", "lines.linewidth": 1.0,
+    "lines.markersize": 4.0, "xtick.major.width": 0.6, "ytick.major.width": 0.6,
+    "xtick.major.size": 3.0, "ytick.major.size": 3.0, "axes.edgecolor": "0.25",
+    "legend.frameon": False, "legend.handlelength": 1.8, "figure.constrained_layout.use": True,
+}  # fmt: skip
+
+
+def canvas(mosaic: Sequence[Sequence[str]], height: float, width: float = WIDTH,
+           **options: Any) -> tuple[Figure, dict[str, Axes]]:
+    """An empty figure (inches) in the paper's style, and its axes by their names in ``mosaic``.
+
+    The style stays set after the call, since some of it is read only when the figure is saved.
+    """
+    sns.set_theme(context="paper", style="ticks", rc=_STYLE)
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplot_mosaic([list(row) for row in mosaic], **options)
+    for ax in axes.values():
+        ax.grid(True)
+        ax.set_axisbelow(True)
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def colours(count: int) -> list[tuple[float, float, float]]:
+    """As many colours of the colour-blind palette, in the order used in all figures."""
+    palette = list(sns.color_palette("colorblind"))
+    order = [0, 1, 2, 4, 3, 5, 6, 7, 8, 9]
+    return [palette[order[i % len(order)]] for i in range(count)]
+
+
+def number(value: float) -> str:
+    """A size or time for a label, powers of ten as such: 50, 0.25, 3·10⁻⁷."""
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
+        return f"{value:g}"
+    mantissa, exponent = f"{value:.0e}".split("e")
+    return rf"${mantissa}\cdot10^{{{int(exponent)}}}$"
+
+
+def time_label(flow_time: float) -> str:
+    """How a training time is named in every figure."""
+    return f"$s = {flow_time:g}$"
+
+
+def names(axes: dict[str, Axes], titles: dict[str, str]) -> None:
+    """Letter and title above the left end of each panel named in ``titles``, in its order."""
+    for i, (key, title) in enumerate(titles.items()):
+        axes[key].set_title(f"({chr(ord('a') + i)}) {title}", loc="left")
+
+
+def intervals(ax: Axes, x: Array | Sequence[float], value: Array, lower: Array, upper: Array,
+              colour: Any, marker: str, filled: bool = True, **options: Any) -> None:
+    """Markers with their intervals; hollow ones for the second of two laws."""
+    errors = np.stack([np.subtract(value, lower), np.subtract(upper, value)]).clip(min=0.0)
+    ax.errorbar(x, value, yerr=errors, fmt=marker, color=colour, capsize=1.5, elinewidth=0.8,
+                markerfacecolor=colour if filled else "white", markeredgewidth=0.8,
+                **({"zorder": 3} | options))
+
+
+def entry(label: str, **options: Any) -> Line2D:
+    """One entry of a legend, drawn as ``options`` say."""
+    return Line2D([], [], label=label, **({"linestyle": "none", "color": "0.3"} | options))
+
+
+def legend(figure: Figure, handles: Sequence[Artist], columns: int) -> None:
+    """The legend below all panels, where no data can be."""
+    figure.legend(handles=list(handles), loc="outside lower center", ncols=columns,
+                  columnspacing=1.4, handletextpad=0.5)
+
+
+def sizes_axis(ax: Axes, sizes: Sequence[float]) -> None:
+    """A logarithmic axis of sizes whose ticks are the sizes themselves."""
+    ticks = sorted(set(sizes))
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(FixedLocator(ticks))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xticks(ticks, [f"{size:g}" for size in ticks])
+
+
+def slope_guide(ax: Axes, x: tuple[float, float], y: float, slope: float, text: str,
+                above: bool = False) -> None:
+    """A thin line of a slope on logarithmic axes from (x[0], y) to x[1], with its name."""
+    ends = np.array(x)
+    heights = y * (ends / ends[0]) ** slope
+    ax.plot(ends, heights, color=GUIDE, linewidth=0.8, zorder=1)
+    middle = (float(np.sqrt(ends[0] * ends[1])), float(np.sqrt(heights[0] * heights[1])))
+    ax.annotate(text, middle, xytext=(0, 3 if above else -3), textcoords="offset points",
+                ha="center" if slope == 0 else "right", va="bottom" if above else "top",
+                color=GUIDE, fontsize=mpl.rcParams["legend.fontsize"])
