@@ -18,7 +18,7 @@ PACKAGE = ROOT / "src" / "zeroloss"
 # A room imports its own row and the rows above it, never one below. `network` and `limit` share a
 # row and still never meet: their agreement is the evidence.
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("__init__", "block", "closed", "law", "problem", "runge_kutta", "streams"),
+    ("__init__", "block", "closed", "law", "problem", "runge_kutta", "streams", "tidy"),
     ("network", "limit"),
     ("bounds",),
     ("statistics",),

@@ -213,15 +213,17 @@ def loss_bias(evidence: Evidence) -> Rows:
             fitted, deviation = _weighted_fit(design, y, np.hypot(sd, error[t] / 2))
             where, size = cell(setting, s), {"replicates": min(len(e.risk) for e in group),
                                              "sizes": len(group)}
-            predicted = student(A[:, t] @ r[t] / r.shape[1])
+            scrambles = A[:, t] @ r[t] / r.shape[1]
+            predicted = student(scrambles)
+            spread = float(scrambles.std(ddof=1)) / np.sqrt(len(scrambles))
             rows += [
                 row("limits.loss-bias", "Aprime", where, _normal(fitted[0], deviation[0]),
                     sources, **size),
                 row("limits.loss-bias", "B", where, _normal(fitted[1], deviation[1]), sources,
                     **size),
                 row("limits.loss-bias", "Aprime_difference", where, _normal(
-                    fitted[0] - predicted.value, float(np.hypot(
-                        deviation[0], predicted.half_width / 2))), sources, **size),
+                    fitted[0] - predicted.value, float(np.hypot(deviation[0], spread))),
+                    sources, **size),
                 row("", "Aprime_predicted", where, predicted,
                     [evidence.one("ladder", setting=setting)[0]]),
             ]

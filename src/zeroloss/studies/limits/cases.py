@@ -23,7 +23,8 @@ def cases(config: Config) -> dict[str, Spec]:
         rule = setting.reference
         jobs[f"reference-{name}"] = builder.spec("reference", name, rule=rule.model_dump())
         jobs[f"ladder-{name}"] = builder.spec("ladder", name, rule=setting.ladder_rule.model_dump(),
-                                              ladder=list(setting.ladder))
+                                              ladder=list(setting.ladder),
+                                              ladder_nodes=setting.ladder_nodes)
         rule = setting.influence
         depths = [0, *_depths(block, name)]
         # work in the unit of an ensemble's: one influence costs N gradients at each step

@@ -44,7 +44,8 @@ def _replicates(spec: Spec, problem: Problem, path: PathLaw | None, first: int, 
                 num_layers: int, num_units: int, flow_times: Sequence[float]) -> pd.DataFrame:
     """Train replicates of one size; ``path`` None means independent layers."""
     parts = []
-    for batch in chunks(first, count, num_layers * num_units * (2 * problem.dim + 1)):
+    numbers = num_layers * num_units * (2 * problem.dim + 1)
+    for batch in chunks(first, count, numbers, most=max(64, 4096 // num_units)):
         if path is None:
             theta = independent_parameters(spec, problem, batch, num_layers, num_units)
         else:

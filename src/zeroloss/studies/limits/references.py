@@ -73,7 +73,8 @@ def ladder(spec: Spec) -> pd.DataFrame:
     for scramble in range(spec["rule"]["scrambles"]):
         points = _points(spec, scramble)
         for depth in [-1, 0, *spec["ladder"]]:
-            rule = euler(depth) if depth > 0 else gauss_legendre(spec["depth_nodes"] * (2 + depth))
+            nodes = spec["ladder_nodes"] // (1 - depth) if depth <= 0 else 0
+            rule = euler(depth) if depth > 0 else gauss_legendre(nodes)
             r = _residuals(spec, rule, points, spec["limit_rtol"])
             frames.append(tidy(r, _axes(spec, r.shape[1]), "residual", scramble=scramble,
                                num_layers=depth))

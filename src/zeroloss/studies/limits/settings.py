@@ -60,6 +60,7 @@ class Setting(Closed):
     reference: Rule
     influence: Rule
     ladder: Counts
+    ladder_nodes: Annotated[int, Field(ge=4, le=32)]
     ladder_rule: Rule
 
     @model_validator(mode="after")

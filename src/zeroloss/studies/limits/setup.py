@@ -17,8 +17,8 @@ from zeroloss.streams import stream
 
 __all__ = ["build_law", "build_problem", "chunks", "independent_parameters", "path_parameters"]
 
-# state of one batch of networks: about 10 MB in float64
-_BATCH_NUMBERS = 1_300_000
+# state of one batch of networks: about 20 MB in float64
+_BATCH_NUMBERS = 2_600_000
 
 
 def build_problem(spec: dict[str, Any]) -> Problem:
