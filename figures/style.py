@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import seaborn as sns
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
+from numpy.typing import ArrayLike
 
-__all__ = ["MARKERS", "WIDTH", "canvas", "colours", "entry", "intervals", "legend", "names",
-           "number", "sizes_axis", "slope_guide", "time_label"]
+__all__ = ["MARKERS", "WIDTH", "canvas", "colours", "entry", "intervals", "legend", "missing",
+           "names", "number", "sizes_axis", "slope_guide", "time_label"]
 
 Array = np.ndarray
 WIDTH = 6.3  # inches: the text block of the paper
@@ -80,23 +79,29 @@ def names(axes: dict[str, Axes], titles: dict[str, str]) -> None:
         axes[key].set_title(f"({chr(ord('a') + i)}) {title}", loc="left")
 
 
-def intervals(ax: Axes, x: Array | Sequence[float], value: Array, lower: Array, upper: Array,
-              colour: Any, marker: str, filled: bool = True, **options: Any) -> None:
+def intervals(ax: Axes, x: ArrayLike, value: ArrayLike, lower: ArrayLike, upper: ArrayLike,
+              colour: Any, marker: str, filled: bool = True, size: float = 4.0,
+              caps: float = 1.5) -> None:
     """Markers with their intervals; hollow ones for the second of two laws."""
     errors = np.stack([np.subtract(value, lower), np.subtract(upper, value)]).clip(min=0.0)
-    ax.errorbar(x, value, yerr=errors, fmt=marker, color=colour, capsize=1.5, elinewidth=0.8,
+    ax.errorbar(x, value, yerr=errors, fmt=marker, color=colour, capsize=caps, elinewidth=0.8,
                 markerfacecolor=colour if filled else "white", markeredgewidth=0.8,
-                **({"zorder": 3} | options))
+                markersize=size, zorder=3)
 
 
-def entry(label: str, **options: Any) -> Line2D:
-    """One entry of a legend, drawn as ``options`` say."""
-    return Line2D([], [], label=label, **({"linestyle": "none", "color": "0.3"} | options))
+def entry(label: str, color: Any = "0.3", linestyle: Any = "none", marker: str = "none",
+          markersize: float = 4.0, markerfacecolor: Any = None) -> Line2D:
+    """One entry of a legend."""
+    return Line2D([], [], label=label, color=color, linestyle=linestyle, marker=marker,
+                  markersize=markersize, markerfacecolor=markerfacecolor or color)
 
 
-def legend(figure: Figure, handles: Sequence[Artist], columns: int) -> None:
-    """The legend below all panels, where no data can be."""
-    figure.legend(handles=list(handles), loc="outside lower center", ncols=columns,
+def legend(figure: Figure, *rows: Sequence[Line2D]) -> None:
+    """The legend below all panels, where no data can be; entries row by row."""
+    columns = max(len(row) for row in rows)
+    padded = [[*row, *(entry(" ") for _ in range(columns - len(row)))] for row in rows]
+    handles = [row[i] for i in range(columns) for row in padded]  # matplotlib fills columns first
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns,
                   columnspacing=1.4, handletextpad=0.5)
 
 
@@ -109,13 +114,16 @@ def sizes_axis(ax: Axes, sizes: Sequence[float]) -> None:
     ax.set_xticks(ticks, [f"{size:g}" for size in ticks])
 
 
-def slope_guide(ax: Axes, x: tuple[float, float], y: float, slope: float, text: str,
-                above: bool = False) -> None:
-    """A thin line of a slope on logarithmic axes from (x[0], y) to x[1], with its name."""
+def slope_guide(ax: Axes, x: tuple[float, float], y: float, slope: float, text: str) -> None:
+    """A thin line of a slope on logarithmic axes from (x[0], y) to x[1], named at its end."""
     ends = np.array(x)
     heights = y * (ends / ends[0]) ** slope
     ax.plot(ends, heights, color=GUIDE, linewidth=0.8, zorder=1)
-    middle = (float(np.sqrt(ends[0] * ends[1])), float(np.sqrt(heights[0] * heights[1])))
-    ax.annotate(text, middle, xytext=(0, 3 if above else -3), textcoords="offset points",
-                ha="center" if slope == 0 else "right", va="bottom" if above else "top",
-                color=GUIDE, fontsize=mpl.rcParams["legend.fontsize"])
+    ax.annotate(text, (ends[1], heights[1]), xytext=(3, 0), textcoords="offset points",
+                ha="left", va="center", color=GUIDE, fontsize=SMALL)
+
+
+def missing(ax: Axes, what: str) -> None:
+    """Says in an empty panel what the run does not hold."""
+    ax.text(0.5, 0.5, f"{what}: not in this run", transform=ax.transAxes, ha="center",
+            va="center", color=GUIDE, fontsize=SMALL)

@@ -1,0 +1,66 @@
+"""What the figures of `limits` read: one setting's evidence, estimates by cell, legend entries."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.lines import Line2D
+
+from figures import style
+from zeroloss.drawing import Frames
+from zeroloss.studies.limits.evidence import Evidence
+
+__all__ = ["LAWS", "LAW_NAMES", "estimate", "evidence_of", "law_entries", "limit_traces",
+           "main_setting", "time_entries"]
+
+Array = np.ndarray
+LAWS = ("independent", "path")
+LAW_NAMES = {"independent": "independent layers", "path": "paths"}
+
+
+def evidence_of(frames: Frames, setting: str) -> Evidence:
+    """The evidence on one setting alone: what other settings weigh is not read."""
+    return Evidence(frames.tables, {name: spec for name, spec in frames.specs.items()
+                                    if spec.get("setting") == setting})
+
+
+def main_setting(frames: Frames) -> str:
+    """The setting that was run at most sizes; the first one if no network was run."""
+    counts = {spec["setting"]: 0 for spec in frames.specs.values() if spec["kind"] == "reference"}
+    for spec in frames.specs.values():
+        if spec["kind"] == "ensemble":
+            counts[spec["setting"]] += len(
+                {(z["num_layers"], z["num_units"]) for z in spec["sizes"]})
+    return max(counts, key=lambda name: counts[name])
+
+
+def estimate(frames: Frames, claim: str, quantity: str, where: str) -> pd.Series | None:
+    """The row of an estimate, None if the run has none; ``quantity`` may be the start of it."""
+    table = frames.estimates
+    found = table[(table.claim == claim) & table.quantity.str.startswith(quantity)
+                  & (table.cell == where)]
+    return None if found.empty else found.iloc[0]
+
+
+def limit_traces(evidence: Evidence, setting: str, sampling: str) -> Array | None:
+    """trace Σ (flow_times,) of the limit, None where the run does not predict it."""
+    try:
+        sigma, _ = evidence.covariance(setting, sampling, 0)
+    except ValueError:
+        return None
+    return np.trace(sigma, axis1=-2, axis2=-1).mean(0)
+
+
+def time_entries(times: tuple[float, ...]) -> list[Line2D]:
+    """Legend entries of training times."""
+    return [style.entry(style.time_label(s), color=colour, marker=marker)
+            for s, colour, marker in zip(times, style.colours(len(times)), style.MARKERS,
+                                         strict=False)]
+
+
+def law_entries(lines: bool = False) -> list[Line2D]:
+    """Legend entries of the two laws: filled and hollow, with solid and dashed predictions."""
+    marks = {"independent": ("0.3", "-"), "path": ("white", "--")}
+    return [style.entry(LAW_NAMES[law], marker="o", color="0.3", markerfacecolor=face,
+                        linestyle=line if lines else "none")
+            for law, (face, line) in marks.items()]
