@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from figures import style
 from figures.limits_data import (
@@ -94,8 +93,8 @@ def _entries(ax: Axes, evidence: Evidence, ensembles: list[Ensemble], t: int) ->
                         style.colours(len(e.flow_times))[t], style.MARKERS[t],
                         e.sampling == "independent", size=2.5, caps=0)
     ax.axline((0, 0), slope=1, color="0.25", linewidth=0.8, zorder=2)
-    ax.xaxis.set_major_locator(MaxNLocator(4))
-    ax.yaxis.set_major_locator(MaxNLocator(5))
+    style.few_ticks(ax.xaxis, 4)
+    style.few_ticks(ax.yaxis, 5)
 
 
 def risk(frames: Frames) -> Figure:
@@ -122,6 +121,7 @@ def risk(frames: Frames) -> Figure:
         titles[f"quantiles {t}"] = f"quantiles, {style.time_label(s)}"
     for e in ensembles:
         axes[f"{e.sampling} 0"].set_ylabel("density of $E$")
+    style.share_rows([axes[f"quantiles {t}"] for t in range(len(times))])
     axes["quantiles 0"].set_ylabel("trained − predicted\n(predicted std of $E$)")
     in_rows = {f"{row} {t}": titles[f"{row} {t}"] for row in rows for t in range(len(times))}
     style.names(axes, in_rows)
@@ -150,7 +150,7 @@ def _density(ax: Axes, frames: Frames, e: Ensemble, t: int, predicted: Array) ->
                     va="top", fontsize=7, color="0.3")
     ax.set_ylim(bottom=0.0)
     ax.set_yticks([])
-    ax.xaxis.set_major_locator(MaxNLocator(4))
+    style.few_ticks(ax.xaxis, 3)
     ax.set_xlabel("risk $E$ of a network")
 
 
@@ -192,8 +192,9 @@ def smooth(frames: Frames) -> Figure:
         style.intervals(ax, list(found), *(np.array([row[part] for row in found.values()])
                         for part in PARTS), colour=colour, marker=style.MARKERS[t])
     _smooth_axes(ax, L, curve)
-    style.legend(figure, time_entries(times), [
-        style.entry("predicted", linestyle="-"), style.entry("constant paths", linestyle=":"),
+    style.legend(figure, [
+        *time_entries(times), style.entry("predicted", linestyle="-"),
+        style.entry("constant paths", linestyle=":"),
         style.entry("independent layers", linestyle="--")])
     return figure
 
@@ -207,7 +208,7 @@ def _smooth_axes(ax: Axes, L: int, curve: Array) -> None:
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlim(curve[0], curve[-1])
-    ax.set_xlabel(r"correlation length $\ell$ of the paths (total depth $= 1$)")
+    ax.set_xlabel(r"correlation length $\ell$ of the paths (total depth 1)")
     ax.set_ylabel(r"$M\,\mathrm{tr}\,\mathrm{Cov}\,r$, predicted $\mathrm{tr}\,\Sigma_{\ell,L}$")
 
 

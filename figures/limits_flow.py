@@ -30,10 +30,10 @@ def flow(frames: Frames) -> Figure:
     evidence = evidence_of(frames, setting)
     _, spec, table = evidence.one("portrait")
     times = list(spec["flow_times"])
-    features, labels = untidy(table[table["what"] == "feature"],
-                              ["flow_time", "depth", "index", "coordinate"], "value")
-    particles, _ = untidy(table[table["what"] == "particle"],
-                          ["flow_time", "index", "coordinate"], "value")
+    parts = dict(tuple(table.groupby("what")))
+    features, labels = untidy(parts["feature"], ["flow_time", "depth", "index", "coordinate"],
+                              "value")
+    particles, _ = untidy(parts["particle"], ["flow_time", "index", "coordinate"], "value")
     top, bottom = ([f"{row} {i}" for i in range(len(times))] for row in ("z", "rho"))
     figure, axes = style.canvas([top, bottom], 4.3)
     targets = _targets(evidence, setting, times, features)
@@ -79,7 +79,7 @@ def _feature_panels(figure: Figure, axes: list[Axes], features: Array, depth: Ar
                         clip_on=False)
         ax.set_xlabel("depth $t$")
         ax.set_xticks([0.0, 0.5, 1.0], ["0", "½", "1"])
-    _share(axes)
+    style.share_rows(axes)
     axes[0].set_ylabel(f"feature $Z_{{{features.shape[-1]}}}(t)$")
     figure.colorbar(colours, ax=axes, label="input $x_1$", aspect=25, pad=0.01)
 
@@ -87,7 +87,7 @@ def _feature_panels(figure: Figure, axes: list[Axes], features: Array, depth: Ar
 def _particle_panels(figure: Figure, axes: list[Axes], particles: Array, dim: int) -> None:
     """Particles (w₁, a_d), one panel per training time, coloured by where they started."""
     start = particles[0, :, dim - 1]
-    bound = float(np.quantile(np.abs(start), 0.98))
+    bound = 1.2 * float(np.abs(start).max())  # short of the light ends of the map
     shown = None
     for ax, theta in zip(axes, particles, strict=True):
         shown = ax.scatter(theta[:, dim], theta[:, dim - 1], c=start, s=3, cmap="icefire",
@@ -97,16 +97,7 @@ def _particle_panels(figure: Figure, axes: list[Axes], particles: Array, dim: in
     for ax in axes:
         ax.set_xlim(-reach[0], reach[0])
         ax.set_ylim(-reach[1], reach[1])
-    _share(axes)
+    style.share_rows(axes)
     axes[0].set_ylabel(f"output weight $a_{{{dim}}}$")
     if shown is not None:
         figure.colorbar(shown, ax=axes, label=f"$a_{{{dim}}}$ at the start", aspect=25, pad=0.01)
-
-
-def _share(axes: list[Axes]) -> None:
-    """One vertical axis for a row of panels, with its numbers at the left."""
-    low = min(ax.get_ylim()[0] for ax in axes)
-    high = max(ax.get_ylim()[1] for ax in axes)
-    for ax in axes:
-        ax.set_ylim(low, high)
-        ax.tick_params(labelleft=ax is axes[0])

@@ -69,8 +69,8 @@ def _fluctuations(ax: Axes, evidence: Evidence, setting: str, role: str) -> None
         style.missing(ax, "networks of several sizes")
         return
     style.sizes_axis(ax, sizes)
-    name, symbol = (("width $M$ (units per layer)", "L") if role == "units"
-                    else ("depth $L$ (layers)", "M"))
+    name, symbol = (("width $M$", "L") if role == "units"
+                    else ("depth $L$", "M"))
     ax.set_xlabel(f"{name}, at ${symbol}$ = {', '.join(at)}")
 
 
@@ -127,7 +127,7 @@ def _paths_gap(ax: Axes, evidence: Evidence, times: tuple[float, ...]) -> None:
             series[s] = ([(f.value, f.lower, f.upper) for f in found],
                          float(np.sqrt(gap[0, :, t].mean())))
         _gaps(ax, labels["num_layers"][2:].tolist(), times, series)
-        ax.set_xlabel(f"depth $L$ (layers), at $M$ = {spec['num_units']}")
+        ax.set_xlabel(f"depth $L$, at $M$ = {spec['num_units']}")
 
 
 def _gaps(ax: Axes, depths: list[int], times: tuple[float, ...], series: Gaps) -> None:
@@ -140,7 +140,7 @@ def _gaps(ax: Axes, depths: list[int], times: tuple[float, ...], series: Gaps) -
     x = np.array(depths, dtype=float)
     ax.set_yscale("log")
     style.sizes_axis(ax, x.tolist())
-    ax.set_xlabel("depth $L$ (layers)")
+    ax.set_xlabel("depth $L$")
     for s, (found, _) in series.items():
         value, lower, upper = np.array(found).T
         style.intervals(ax, x, value, lower.clip(min=value.min() / 100), upper, *look[s])
@@ -156,4 +156,4 @@ def _gaps(ax: Axes, depths: list[int], times: tuple[float, ...], series: Gaps) -
              for s, (_, floor) in series.items() if s not in shown]
     if below:
         ax.text(0.02, 0.02, "error of the reference below: " + ", ".join(below),
-                transform=ax.transAxes, fontsize=7, color="0.4")
+                transform=ax.transAxes, fontsize=7, color="0.4", bbox=style.PATCH)

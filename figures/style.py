@@ -12,19 +12,22 @@ from typing import Any
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
-__all__ = ["MARKERS", "WIDTH", "canvas", "colours", "entry", "intervals", "legend", "missing",
-           "names", "number", "sizes_axis", "slope_guide", "time_label"]
+__all__ = ["MARKERS", "PATCH", "WIDTH", "canvas", "colours", "entry", "few_ticks", "intervals",
+           "legend", "missing", "names", "number", "share_rows", "sizes_axis", "slope_guide",
+           "time_label"]
 
 Array = np.ndarray
 WIDTH = 6.3  # inches: the text block of the paper
 SMALL, MEDIUM = 8, 9  # points
 MARKERS = ("o", "s", "^", "D", "v", "P")
 GUIDE = "0.45"
+PATCH = {"facecolor": "white", "alpha": 0.75, "pad": 0.6, "linewidth": 0}  # under words on lines
 
 _STYLE = {
     "font.family": "STIXGeneral", "mathtext.fontset": "stix", "pdf.fonttype": 42,
@@ -114,13 +117,27 @@ def sizes_axis(ax: Axes, sizes: Sequence[float]) -> None:
     ax.set_xticks(ticks, [f"{size:g}" for size in ticks])
 
 
+def few_ticks(axis: Axis, count: int) -> None:
+    """At most so many intervals between ticks, at round numbers."""
+    axis.set_major_locator(MaxNLocator(count, steps=[1, 2, 5, 10]))
+
+
+def share_rows(axes: Sequence[Axes]) -> None:
+    """One vertical axis for a row of panels, with its numbers at the left."""
+    low = min(ax.get_ylim()[0] for ax in axes)
+    high = max(ax.get_ylim()[1] for ax in axes)
+    for ax in axes:
+        ax.set_ylim(low, high)
+        ax.tick_params(labelleft=ax is axes[0])
+
+
 def slope_guide(ax: Axes, x: tuple[float, float], y: float, slope: float, text: str) -> None:
     """A thin line of a slope on logarithmic axes from (x[0], y) to x[1], named at its end."""
     ends = np.array(x)
     heights = y * (ends / ends[0]) ** slope
     ax.plot(ends, heights, color=GUIDE, linewidth=0.8, zorder=1)
     ax.annotate(text, (ends[1], heights[1]), xytext=(3, 0), textcoords="offset points",
-                ha="left", va="center", color=GUIDE, fontsize=SMALL)
+                ha="left", va="center", color=GUIDE, fontsize=SMALL, bbox=PATCH)
 
 
 def missing(ax: Axes, what: str) -> None:
