@@ -120,7 +120,8 @@ def risk(frames: Frames) -> Figure:
         last.set_xticks([100 * q for q in QUANTILES])
         titles[f"quantiles {t}"] = f"quantiles, {style.time_label(s)}"
     for e in ensembles:
-        axes[f"{e.sampling} 0"].set_ylabel("density of $E$")
+        axes[f"{e.sampling} 0"].set_ylabel(
+            f"density of $E$\n$L={e.num_layers}$, $M={e.num_units}$")
     style.share_rows([axes[f"quantiles {t}"] for t in range(len(times))])
     axes["quantiles 0"].set_ylabel("trained − predicted\n(predicted std of $E$)")
     in_rows = {f"{row} {t}": titles[f"{row} {t}"] for row in rows for t in range(len(times))}
@@ -146,11 +147,11 @@ def _density(ax: Axes, frames: Frames, e: Ensemble, t: int, predicted: Array) ->
         if abs(limit.estimate - (low + high) / 2) < 0.8 * (high - low):
             ax.axvline(limit.estimate, color="0.3", linestyle=":", linewidth=1.0)
         else:  # it would leave no room for the law
-            ax.text(0.03, 0.97, f"limit: {limit.estimate:.3g}", transform=ax.transAxes,
+            ax.text(0.03, 0.97, f"limit:\n{limit.estimate:.3g}", transform=ax.transAxes,
                     va="top", fontsize=7, color="0.3")
     ax.set_ylim(bottom=0.0)
     ax.set_yticks([])
-    style.few_ticks(ax.xaxis, 3)
+    style.few_ticks(ax.xaxis, 4)
     ax.set_xlabel("risk $E$ of a network")
 
 

@@ -87,7 +87,7 @@ def _feature_panels(figure: Figure, axes: list[Axes], features: Array, depth: Ar
 def _particle_panels(figure: Figure, axes: list[Axes], particles: Array, dim: int) -> None:
     """Particles (w₁, a_d), one panel per training time, coloured by where they started."""
     start = particles[0, :, dim - 1]
-    bound = 1.2 * float(np.abs(start).max())  # short of the light ends of the map
+    bound = 1.3 * float(np.quantile(np.abs(start), 0.98))  # the map is light at its ends
     shown = None
     for ax, theta in zip(axes, particles, strict=True):
         shown = ax.scatter(theta[:, dim], theta[:, dim - 1], c=start, s=3, cmap="icefire",

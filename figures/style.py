@@ -118,8 +118,8 @@ def sizes_axis(ax: Axes, sizes: Sequence[float]) -> None:
 
 
 def few_ticks(axis: Axis, count: int) -> None:
-    """At most so many intervals between ticks, at round numbers."""
-    axis.set_major_locator(MaxNLocator(count, steps=[1, 2, 5, 10]))
+    """About so many ticks, at round numbers."""
+    axis.set_major_locator(MaxNLocator(count, steps=[1, 2, 4, 5, 10]))
 
 
 def share_rows(axes: Sequence[Axes]) -> None:
