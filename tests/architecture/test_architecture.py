@@ -22,6 +22,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("network", "limit"),
     ("bounds",),
     ("statistics",),
+    ("ensembles",),
     ("studies",),
     ("codegraph", "config", "estimates", "formatting", "results"),
     ("claims", "verdicts", "provenance"),

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from zeroloss.statistics import Estimate
+from zeroloss.statistics import Estimate, draw_risks
 from zeroloss.tidy import untidy
 
 __all__ = ["Ensemble", "Evidence", "Prediction", "cell", "row"]
@@ -76,11 +76,7 @@ class Prediction:
 
     def risks(self, count: int, draws: int, rng: np.random.Generator) -> Array:
         """Draws of ½ mean |mean + ξ/√count|², by antithetic normals."""
-        values, vectors = np.linalg.eigh(self.covariance)
-        root = vectors * np.sqrt(values.clip(min=0.0) / count)
-        xi = rng.standard_normal((draws // 2, len(values)))
-        xi = np.concatenate([xi, -xi]) @ root.T
-        return 0.5 * np.mean((self.mean + xi) ** 2, axis=1)
+        return draw_risks(self.mean, self.covariance / count, draws, rng)
 
 
 class Evidence:

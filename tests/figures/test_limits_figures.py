@@ -1,0 +1,97 @@
+"""The figures of `limits` draw from whatever sizes a run has, and the same run the same bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+
+from figures.limits import FIGURES
+from figures.limits_data import main_setting
+from zeroloss.drawing import Frames, render
+from zeroloss.estimates import COLUMNS, with_keys
+from zeroloss.tidy import tidy
+
+matplotlib.use("Agg")
+N, R, TIMES = 3, 24, [0.0, 2.0]
+SAMPLES = range(N)
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(shape).standard_normal(shape)
+
+
+def ensemble(sampling: str, sizes: list[tuple[int, int, list[str]]]) -> tuple[Any, pd.DataFrame]:
+    spec = {"kind": "ensemble", "setting": "toy", "sampling": sampling, "flow_times": TIMES,
+            "sizes": [{"num_layers": L, "num_units": M, "roles": roles} for L, M, roles in sizes]}
+    axes = {"replicate": range(R), "flow_time": TIMES, "sample": SAMPLES}
+    tables = [tidy(1 + noise(R, 2, N) / M, axes, "residual", num_layers=L, num_units=M)
+              for L, M, _ in sizes]
+    return spec, pd.concat(tables)
+
+
+def limits() -> dict[str, tuple[Any, pd.DataFrame]]:
+    """The limit's side of a run: reference, ladder, influence, pairs, portrait."""
+    toy = {"setting": "toy", "flow_times": TIMES}
+    gaps = np.array([1e-4, 0.0, 0.25, 0.125])[:, None, None] + np.zeros((2, 4, 2, N))
+    near = {"scramble": range(2), "flow_time": TIMES, "sample": SAMPLES}
+    made = {"reference": (toy | {"kind": "reference"}, pd.concat([
+        tidy(1 + 1e-3 * noise(2, 2, N), near, "residual", variant=variant)
+        for variant in ("reference", "fewer-nodes", "looser-step")]))}
+    made["ladder"] = (toy | {"kind": "ladder"}, tidy(1 + gaps, {
+        "scramble": range(2), "num_layers": [-1, 0, 4, 8], "flow_time": TIMES,
+        "sample": SAMPLES}, "residual"))
+    sigma = np.broadcast_to(np.eye(N), (2, 2, 2, N, N)) * (1 + 0.01 * noise(2, 2, 2, 1, 1))
+    made["influence"] = (toy | {"kind": "influence", "depths": [0, 4]}, pd.concat([
+        tidy(sigma, {"num_layers": [0, 4], "flow_time": TIMES, "scramble": range(2),
+                     "row": SAMPLES, "column": SAMPLES}, "covariance", sampling=sampling)
+        for sampling in ("independent", "path")]))
+    nodes = [0.2113248654, 0.7886751346]
+    made["pairs"] = (toy | {"kind": "pairs", "depth_nodes": 2}, tidy(
+        1 + 0.1 * np.abs(noise(2, 2, 2, 2, 2)), {
+            "flow_time": TIMES, "scramble": range(2), "correlation": [0.5, 1.0],
+            "depth": nodes, "other_depth": nodes}, "covariance"))
+    made["portrait"] = (toy | {"kind": "portrait"}, pd.concat([
+        tidy(noise(2, 4, N, 2), {"flow_time": TIMES, "depth": [0.0, *nodes, 1.0],
+                                 "index": SAMPLES, "coordinate": range(2)}, "value",
+             what="feature"),
+        tidy(noise(2, 1, 16, 5), {"flow_time": TIMES, "depth": [0.5], "index": range(16),
+                                  "coordinate": range(5)}, "value", what="particle")]))
+    return made
+
+
+def frames(with_networks: bool) -> Frames:
+    made = limits()
+    lengths = [0.1, 0.4]
+    made["smooth"] = ({"kind": "smooth", "setting": "toy", "flow_times": TIMES, "num_layers": 4,
+                       "num_units": 8, "correlation_lengths": lengths}, pd.DataFrame())
+    if with_networks:
+        made["independent"] = ensemble("independent", [
+            (4, 8, ["units", "layers"]), (4, 16, ["units", "constant"]), (8, 8, ["layers"])])
+        made["path"] = ensemble("path", [(4, 8, ["units", "constant"])])
+        made["fixed-paths"] = (
+            {"kind": "fixed-paths", "setting": "toy", "flow_times": TIMES, "num_units": 8},
+            tidy(noise(4, R, 2, N), {"num_layers": [-1, 0, 4, 8], "replicate": range(R),
+                                     "flow_time": TIMES, "sample": SAMPLES}, "residual"))
+    rows = [("", "smooth_measured", f"toy.s{s:g}.l{length:g}") for s in TIMES for length in lengths]
+    rows += [("limits.constant", "ratio_small", f"toy.independent.s{s:g}") for s in TIMES]
+    rows += [("", "quantile_50", f"toy.path.s{s:g}") for s in TIMES]
+    estimates = pd.DataFrame(rows, columns=["claim", "quantity", "cell"]).assign(
+        estimate=1.0, lower=0.9, upper=1.1, floor=np.nan).reindex(columns=list(COLUMNS))
+    return Frames({name: table for name, (_, table) in made.items()},
+                  with_keys(estimates, "limits"),
+                  {name: spec for name, (spec, _) in made.items()}, "full")
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("with_networks", [True, False])
+def test_a_figure_draws_from_what_the_run_has(name: str, with_networks: bool) -> None:
+    given = frames(with_networks)
+    assert main_setting(given) == "toy"
+    content = render(FIGURES[name](given), "pdf")
+    assert content.startswith(b"%PDF")
+    if with_networks and name in ("risk", "flow"):  # random draws, and pixels
+        assert content == render(FIGURES[name](frames(True)), "pdf")
