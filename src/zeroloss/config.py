@@ -17,6 +17,8 @@ from zeroloss.studies.limits.settings import Settings as LimitsSettings
 
 __all__ = ["Config", "ConfigError", "load"]
 
+LONGEST_SHOWN = 60
+
 
 class ConfigError(ValueError):
     """A configuration that cannot be run: the message names file, key, value and remedy."""
@@ -74,13 +76,22 @@ def _message(error: ValidationError, source: str) -> str:
     lines = []
     for item in error.errors():
         key = ".".join(str(part) for part in item["loc"]) or "(top)"
-        value = item.get("input")
-        shown = repr(value) if not isinstance(value, (dict, list)) else f"a {type(value).__name__}"
+        shown = _shown(item.get("input"))
         if item["type"] == "extra_forbidden":
             lines.append(f"{source}: {key}: unknown key (value {shown}); remove it or mend its name")
         elif item["type"] == "missing":
             lines.append(f"{source}: {key}: missing; set it as config/full.yaml does")
         else:
             text = item["msg"].removeprefix("Value error, ")
-            lines.append(f"{source}: {key}: {text[:1].lower()}{text[1:]}, got {shown}; set {key}")
+            if item["type"] == "float_type" and isinstance(item.get("input"), str):
+                text += " (YAML reads 1e-5 as text: write 1.0e-5)"
+            if ", got " not in text:  # rules over several keys say their values themselves
+                text += f", got {shown}"
+            lines.append(f"{source}: {key}: {text[:1].lower()}{text[1:]}; set {key}")
     return "\n".join(lines)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    plain = not isinstance(value, (dict, list)) or len(text) <= LONGEST_SHOWN
+    return text if plain else f"a {type(value).__name__}"

@@ -19,13 +19,13 @@ Spec = Mapping[str, Any]
 # first that a spec has is shown), and the settings of one column are joined.
 SIZE_COLUMNS: tuple[tuple[Column, tuple[tuple[str, ...], ...]], ...] = (
     (Column("kind", 0.12), (("kind",),)),
-    (Column("problem", 0.12), (("problem",),)),
+    (Column("problem", 0.12), (("setting", "problem"),)),
     (
         Column("setting", 0.15),
         (("initial_law", "law"), ("initialisation", "sampling"), ("activation", "block")),
     ),
-    (Column("layers", 0.12), (("num_layers",),)),
-    (Column("units", 0.11), (("num_units",),)),
+    (Column("layers", 0.12), (("num_layers", "depths", "ladder"),)),
+    (Column("units", 0.11), (("num_units", "widths"),)),
     (Column("replicates", 0.13, right=True), (("replicates", "num_replicates"),)),
     (Column("flow times", 0.12), (("flow_times", "flow_time", "times"),)),
 )
@@ -58,12 +58,22 @@ def cell(spec: Spec, parts: tuple[tuple[str, ...], ...]) -> str:
 
 
 def look_up(spec: Spec, names: tuple[str, ...]) -> Any:
-    """Return the first of `names` in the spec, else in the mappings one level below; else None."""
+    """Return the first of `names` in the spec, else in the mappings one level below; else None.
+
+    In a list of mappings (the sizes of a case) each entry is asked: all values, each once.
+    """
     below = [value for value in spec.values() if isinstance(value, Mapping)]
     for place in (spec, *below):
         for key in names:
             if place.get(key) is not None:
                 return place[key]
+    for entries in spec.values():
+        if isinstance(entries, list) and entries and isinstance(entries[0], Mapping):
+            found = [look_up(entry, names) for entry in entries]
+            once = [value for i, value in enumerate(found)
+                    if value is not None and value not in found[:i]]
+            if once:
+                return once if len(once) > 1 else once[0]
     return None
 
 

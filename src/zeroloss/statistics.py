@@ -149,12 +149,11 @@ def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> Estimat
 
 
 def draw_risks(mean: Array, covariance: Array, draws: int, rng: np.random.Generator) -> Array:
-    """Draws of ½ mean |r|² for r ~ N(mean, covariance), by antithetic normals: (draws,).
+    """Independent draws of ½ mean |r|² for r ~ N(mean, covariance): (draws,).
 
-    mean (N,), covariance (N, N); ``draws`` is rounded down to an even number.
+    mean (N,), covariance (N, N).
     """
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(values.clip(min=0.0))
-    xi = rng.standard_normal((draws // 2, len(values)))
-    xi = np.concatenate([xi, -xi]) @ root.T
+    xi = rng.standard_normal((draws, len(values))) @ root.T
     return 0.5 * np.mean((mean + xi) ** 2, axis=1)

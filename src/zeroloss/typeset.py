@@ -119,12 +119,18 @@ def _definition(row: Row) -> str:
         row["key"],
         estimate_of(row),
         "" if _is_bare(row) else interval_of(row),
-        tex_number(floor, abs(floor)),  # two digits: a floor is an order of size
+        tex_number(floor, _floor_precision(row, floor)),
         count_of(row, "replicates"),
         count_of(row, "sizes"),
         r"\zlna{}" if math.isnan(level) else rf"\zlpercent{{{100 * level:g}}}",
     )
     return r"\zldef" + "".join(f"{{{cell}}}" for cell in cells)
+
+
+def _floor_precision(row: Row, floor: float) -> float:
+    """As exact as the interval beside it, and never less than two digits."""
+    half = 0.5 * (_value(row, "upper") - _value(row, "lower"))
+    return min(abs(floor), half) if half > 0 else abs(floor)
 
 
 def _claim_definition(verdict: Mapping[str, Any], claim: Claim) -> str:

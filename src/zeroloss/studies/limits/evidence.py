@@ -75,7 +75,7 @@ class Prediction:
     sources: list[str]
 
     def risks(self, count: int, draws: int, rng: np.random.Generator) -> Array:
-        """Draws of ½ mean |mean + ξ/√count|², by antithetic normals."""
+        """Draws of ½ mean |mean + ξ/√count|², independent."""
         return draw_risks(self.mean, self.covariance / count, draws, rng)
 
 

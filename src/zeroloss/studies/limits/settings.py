@@ -4,16 +4,35 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from zeroloss.closed import Closed
 
 Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0, strict=False)]
-NonNegative = Annotated[float, Field(ge=0, strict=False)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
-Times = Annotated[tuple[NonNegative, ...], Field(min_length=1, strict=False)]
-Counts = Annotated[tuple[Count, ...], Field(min_length=2, strict=False)]
+
+
+def _increasing(values: tuple[float, ...]) -> tuple[float, ...]:
+    if any(b <= a for a, b in zip(values, values[1:], strict=False)):
+        raise ValueError("each must be above the one before")
+    return values
+
+
+def _doubling(values: tuple[int, ...]) -> tuple[int, ...]:
+    if any(b != 2 * a for a, b in zip(values, values[1:], strict=False)):
+        raise ValueError("each must be twice the one before")
+    return values
+
+
+Times = Annotated[tuple[NonNegative, ...], Field(min_length=1, strict=False),
+                  AfterValidator(_increasing)]
+# orders are observed, and limits extrapolated, on sizes that double
+Doubling = Annotated[tuple[Count, ...], Field(min_length=2, strict=False),
+                     AfterValidator(_doubling)]
+Correlation = Annotated[float, Field(gt=0, le=1)]
+Hurst = Annotated[float, Field(gt=0, lt=1)]
 
 
 class ProblemSettings(Closed):
@@ -28,8 +47,10 @@ class ProblemSettings(Closed):
 
     @model_validator(mode="after")
     def _csv_is_named(self) -> ProblemSettings:
-        if (self.kind == "csv") != (self.path is not None and self.target is not None):
-            raise ValueError("path and target go with kind csv, and only with it")
+        asked = [self.path is not None, self.target is not None]
+        if not all(asked) if self.kind == "csv" else any(asked) or self.features is not None:
+            raise ValueError("path and target go with kind csv, features too, and only with it; "
+                             f"got kind {self.kind}, path {self.path}, target {self.target}")
         return self
 
 
@@ -59,18 +80,9 @@ class Setting(Closed):
     depth_nodes: Annotated[int, Field(ge=2, le=16)]
     reference: Rule
     influence: Rule
-    ladder: Counts
+    ladder: Doubling
     ladder_nodes: Annotated[int, Field(ge=4, le=32)]
     ladder_rule: Rule
-
-    @model_validator(mode="after")
-    def _increasing(self) -> Setting:
-        if list(self.flow_times) != sorted(set(self.flow_times)):
-            raise ValueError("flow_times must be increasing")
-        steps = [b / a for a, b in zip(self.ladder, self.ladder[1:], strict=False)]
-        if any(step != 2 for step in steps):
-            raise ValueError("each depth of ladder must be twice the one before")
-        return self
 
 
 class Ensemble(Closed):
@@ -94,14 +106,15 @@ class Smooth(Closed):
     correlation_lengths: Annotated[tuple[Positive, ...], Field(min_length=2, strict=False)]
     flow_times: Times
     rule: Rule
-    correlations: Annotated[tuple[Positive, ...], Field(min_length=3, strict=False)]
+    correlations: Annotated[tuple[Correlation, ...], Field(min_length=3, strict=False),
+                            AfterValidator(_increasing)]
 
 
 class Paths(Closed):
     """Networks of several depths on the same paths."""
 
     setting: Name
-    depths: Counts
+    depths: Doubling
     num_units: Count
     replicates: Annotated[int, Field(ge=8)]
     flow_times: Times
@@ -111,16 +124,24 @@ class SmoothPaths(Paths):
     """Depths on smooth paths, against the continuous limit on the same paths."""
 
     correlation_length: Positive
-    depth_nodes: Annotated[int, Field(ge=2, le=32)]
+    depth_nodes: Annotated[int, Field(ge=4, le=32)]  # the error is estimated with two less
 
 
 class RoughPaths(Paths):
     """Depths on fractional Brownian paths of several Hurst indices, and on smooth ones."""
 
-    hurst: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
+    hurst: Annotated[tuple[Hurst, ...], Field(min_length=1, strict=False)]
     correlation_length: Positive
-    trained_depths: Counts
+    trained_depths: Doubling
     cells_per_layer: Count
+
+    @model_validator(mode="after")
+    def _trained_are_run(self) -> RoughPaths:
+        missing = set(self.trained_depths) - set(self.depths)
+        if missing:
+            raise ValueError(f"trained_depths must be among depths {list(self.depths)}, "
+                             f"got {sorted(missing)} besides")
+        return self
 
 
 class Commute(Closed):
@@ -128,9 +149,9 @@ class Commute(Closed):
 
     setting: Name
     flow_times: Times
-    widths: Counts
+    widths: Doubling
     replicates: Annotated[int, Field(ge=8)]
-    sizes: Counts
+    sizes: Annotated[Doubling, Field(min_length=3)]
     joint_replicates: Annotated[int, Field(ge=8)]
 
 
@@ -177,4 +198,29 @@ class Settings(Closed):
         for name in named:
             if name not in self.settings:
                 raise ValueError(f"setting {name!r} is not defined in limits.settings")
+        return self
+
+    @model_validator(mode="after")
+    def _ensembles_are_predicted(self) -> Settings:
+        seen = set()
+        for e in self.ensembles:
+            size = (e.setting, e.sampling, e.num_layers, e.num_units)
+            if size in seen:
+                raise ValueError(f"each size of ensembles must be given once, got {size} twice")
+            seen.add(size)
+            ladder = self.settings[e.setting].ladder
+            if "constant" in e.roles and e.num_layers not in ladder:
+                raise ValueError(f"num_layers of an ensemble of role constant must be in the ladder "
+                                 f"{list(ladder)} of its setting {e.setting}, got {e.num_layers}")
+        return self
+
+    @model_validator(mode="after")
+    def _routes_meet(self) -> Settings:
+        setting = self.settings[self.commute.setting]
+        if self.commute.flow_times[0] not in setting.flow_times:
+            raise ValueError(f"commute.flow_times must be among those of {self.commute.setting}, "
+                             f"{list(setting.flow_times)}, got {list(self.commute.flow_times)}")
+        if len(setting.ladder) < 3:
+            raise ValueError(f"the ladder of {self.commute.setting}, the setting of commute, must "
+                             f"have 3 depths or more, got {list(setting.ladder)}")
         return self
