@@ -78,7 +78,8 @@ def _message(error: ValidationError, source: str) -> str:
         key = ".".join(str(part) for part in item["loc"]) or "(top)"
         shown = _shown(item.get("input"))
         if item["type"] == "extra_forbidden":
-            lines.append(f"{source}: {key}: unknown key (value {shown}); remove it or mend its name")
+            lines.append(f"{source}: {key}: unknown key (value {shown}); remove it or mend its "
+                         "name")
         elif item["type"] == "missing":
             lines.append(f"{source}: {key}: missing; set it as config/full.yaml does")
         else:

@@ -56,7 +56,7 @@ def student(values: Array, level: float = 0.95) -> Estimate:
     return Estimate(mean, mean - half, mean + half, level)
 
 
-def log_slope(sizes: Sequence[float], values: Array) -> Array:
+def log_slope(sizes: Sequence[float] | Array, values: Array) -> Array:
     """Least-squares slope of log values (…, sizes) against log sizes."""
     x = np.log(np.asarray(sizes, dtype=np.float64))
     x = x - x.mean()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class _Builder:
             (each * (stop - start),
              {"num_layers": e.num_layers, "num_units": e.num_units, "first_replicate": start,
               "replicates": stop - start, "roles": list(e.roles)})
-            for start, stop in zip(edges, edges[1:], strict=False)]
+            for start, stop in pairwise(edges)]
 
     def paths(self) -> dict[str, Spec]:
         """Networks on smooth and on rough paths."""

@@ -136,7 +136,7 @@ class Evidence:
         return float(stats.t.ppf(0.975, n - 1)) * values.std(0, ddof=1) / math.sqrt(n)
 
     def ladder(self, setting: str) -> tuple[list[int], Array]:
-        """Depths and residuals (scrambles, depths, T, N); depths −1 and 0 are the continuous limit."""
+        """Depths and residuals (scrambles, depths, T, N); depths −1, 0 are the continuous limit."""
         _, _, table = self.one("ladder", setting=setting)
         r, labels = untidy(table, ["scramble", "num_layers", "flow_time", "sample"], "residual")
         return [int(depth) for depth in labels["num_layers"]], r
@@ -181,8 +181,9 @@ class Evidence:
         groups: dict[tuple[Any, ...], list[tuple[str, pd.DataFrame]]] = {}
         for name, spec, table in self.of_kind("ensemble"):
             by_size = dict(tuple(table.groupby(["num_layers", "num_units"])))
-            for size in {(z["num_layers"], z["num_units"], tuple(z["roles"]))
-                         for z in spec["sizes"]}:
+            # not a set: sums over ensembles must keep their order in every process
+            for size in dict.fromkeys((z["num_layers"], z["num_units"], tuple(z["roles"]))
+                                      for z in spec["sizes"]):
                 key = (spec["setting"], spec["sampling"], *size, tuple(spec["flow_times"]))
                 groups.setdefault(key, []).append((name, by_size[size[:2]]))
         made = []

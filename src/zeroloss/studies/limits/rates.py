@@ -1,4 +1,4 @@
-"""Estimates of `limits` that are rates: in depth, in width, in correlation length, of rough paths."""
+"""Estimates of `limits` that are rates: in depth, width, correlation length, of rough paths."""
 
 from __future__ import annotations
 
@@ -26,35 +26,53 @@ __all__ = ["admissible", "depth", "smooth", "smooth_prediction", "width_independ
 
 Array = np.ndarray
 Rows = list[dict[str, Any]]
+LARGEST = 4  # sizes that a rate in width or depth is fitted to
+FLOOR_SHARE = 0.25  # of the finest gap: the most that the reference's own error may be
 FINEST = 3  # nested pairs of depths that a rate of rough paths is fitted to
 
 
 def depth(evidence: Evidence) -> Rows:
-    """Order of the gap in L on the finest pair, at M = ∞ and at fixed paths."""
+    """Order of the gap in L on the finest pair, at M = ∞ and at fixed paths.
+
+    The gap is taken to the continuous limit where this is known far better than the finest gap,
+    else between nested depths, which needs no reference: no slope is measured on the floor.
+    """
     rows: Rows = []
     for setting in evidence.settings:
         depths, r = evidence.ladder(setting)
         name = evidence.one("ladder", setting=setting)[0]
-        exact = r[:, depths.index(0)]
-        gaps = np.linalg.norm(r[:, 2:] - exact[:, None], axis=-1)  # scrambles, depths, T
-        floor = np.linalg.norm(r[:, 0] - exact, axis=-1).max(0)
         for t, s in enumerate(evidence.flow_times(setting)):
-            slope = -observed_orders(gaps[:, :, t])[:, -1]
+            squares, floor, note = _gaps(r[:, :, t].swapaxes(0, 1))
+            slope = -0.5 * observed_orders(squares.T)[:, -1]
             rows.append(row("limits.depth" if s > 0 else "", "slope_wide", cell(setting, s),
-                            student(slope), [name], floor=float(floor[t]),
-                            sizes=len(depths) - 2))
+                            student(slope), [name], floor=floor, sizes=len(depths) - 2,
+                            note=note))
     for name, spec, table in evidence.of_kind("fixed-paths"):
         r, labels = untidy(table, ["num_layers", "replicate", "flow_time", "sample"], "residual")
-        gap = ((r[2:] - r[1]) ** 2).sum(-1)  # depths, replicates, T
-        floor = np.sqrt(((r[0] - r[1]) ** 2).sum(-1).mean(0))
         for t, s in enumerate(spec["flow_times"]):
-            pair = gap[-2:, :, t]
+            squares, floor, note = _gaps(r[:, :, t])
+            pair = squares[-2:]
             slope = bootstrap(lambda w, pair=pair: 0.5 * np.log2((w @ pair[1]) / (w @ pair[0])),
                               pair.shape[1])
             rows.append(row("limits.depth" if s > 0 else "", "slope_paths",
-                            cell(spec["setting"], s), slope, [name], floor=float(floor[t]),
-                            replicates=pair.shape[1], sizes=len(labels["num_layers"]) - 2))
+                            cell(spec["setting"], s), slope, [name], floor=floor,
+                            replicates=pair.shape[1], sizes=len(labels["num_layers"]) - 2,
+                            note=note))
     return rows
+
+
+def _gaps(r: Array) -> tuple[Array, float, str]:
+    """Squared gaps (depths or nested pairs, draws), the reference's error, and which they are.
+
+    r (depths, draws, N), the first two depths the continuous limit with fewer and with all nodes.
+    """
+    to_reference = ((r[2:] - r[1]) ** 2).sum(-1)
+    floor = float(np.sqrt(((r[0] - r[1]) ** 2).sum(-1).max()))
+    if floor <= FLOOR_SHARE * float(np.sqrt(to_reference[-1].mean())):
+        return to_reference, floor, "gap to the continuous limit"
+    if len(to_reference) < 3:
+        return to_reference, floor, "too few depths for nested gaps: the reference is not exact"
+    return (np.diff(r[2:], axis=0) ** 2).sum(-1), floor, "gap between nested depths"
 
 
 def _slopes(evidence: Evidence, claim: str, sampling: str) -> Rows:
@@ -62,6 +80,7 @@ def _slopes(evidence: Evidence, claim: str, sampling: str) -> Rows:
     for role, axis in (("units", "num_units"), ("layers", "num_layers")):
         for setting in evidence.settings:
             group = evidence.with_role(role, setting=setting, sampling=sampling)
+            group = group[-LARGEST:]
             if len(group) < 2:
                 continue
             sizes = [getattr(e, axis) for e in group]
@@ -75,7 +94,7 @@ def _slopes(evidence: Evidence, claim: str, sampling: str) -> Rows:
 
 
 def width_independent(evidence: Evidence) -> Rows:
-    """Slopes of log std of the residuals in M and L, independent layers."""
+    """Slopes of log std of the residuals in M and L on the largest sizes, independent layers."""
     return _slopes(evidence, "limits.width-independent", "independent")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -15,13 +16,13 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
 
 
 def _increasing(values: tuple[float, ...]) -> tuple[float, ...]:
-    if any(b <= a for a, b in zip(values, values[1:], strict=False)):
+    if any(b <= a for a, b in pairwise(values)):
         raise ValueError("each must be above the one before")
     return values
 
 
 def _doubling(values: tuple[int, ...]) -> tuple[int, ...]:
-    if any(b != 2 * a for a, b in zip(values, values[1:], strict=False)):
+    if any(b != 2 * a for a, b in pairwise(values)):
         raise ValueError("each must be twice the one before")
     return values
 
@@ -210,8 +211,8 @@ class Settings(Closed):
             seen.add(size)
             ladder = self.settings[e.setting].ladder
             if "constant" in e.roles and e.num_layers not in ladder:
-                raise ValueError(f"num_layers of an ensemble of role constant must be in the ladder "
-                                 f"{list(ladder)} of its setting {e.setting}, got {e.num_layers}")
+                raise ValueError("num_layers of an ensemble of role constant must be in the "
+                                 f"ladder {list(ladder)} of its setting {e.setting}, got {e.num_layers}")
         return self
 
     @model_validator(mode="after")
