@@ -22,9 +22,8 @@ def test_one_row_per_entry_in_c_order() -> None:
     assert table.replicate.tolist() == [3] * 4 + [1] * 4 + [2] * 4
     assert table["sample"].tolist() == ["b", "a"] * 6
     assert (table.num_layers == 8).all()
-    for row in table.itertuples():
-        place = [AXES[name].index(getattr(row, name)) for name in AXES]
-        assert VALUES[tuple(place)] == row.residual
+    for row in table.to_dict("records"):
+        assert VALUES[tuple(AXES[name].index(row[name]) for name in AXES)] == row["residual"]
 
 
 def test_back_over_sorted_labels() -> None:
@@ -64,7 +63,7 @@ def test_labels_fit_the_array(axes: dict[str, range]) -> None:
 def test_a_missing_entry_and_one_that_stands_twice() -> None:
     table = tidy(VALUES, AXES, "residual")
     for wrong in (table.drop(index=5), pd.concat([table, table.iloc[[5]]])):
-        with pytest.raises(ValueError, match="rows are not one per entry .* select the rows"):
+        with pytest.raises(ValueError, match=r"rows are not one per entry .* select the rows"):
             untidy(wrong, list(AXES), "residual")
 
 

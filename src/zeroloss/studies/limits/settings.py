@@ -211,8 +211,9 @@ class Settings(Closed):
             seen.add(size)
             ladder = self.settings[e.setting].ladder
             if "constant" in e.roles and e.num_layers not in ladder:
-                raise ValueError("num_layers of an ensemble of role constant must be in the "
-                                 f"ladder {list(ladder)} of its setting {e.setting}, got {e.num_layers}")
+                raise ValueError("num_layers of an ensemble of role constant must be in the ladder "
+                                 f"{list(ladder)} of its setting {e.setting}, "
+                                 f"got {e.num_layers}")
         return self
 
     @model_validator(mode="after")

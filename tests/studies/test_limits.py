@@ -1,0 +1,375 @@
+"""The study `limits`: jobs that are functions of their specification, and what is read off them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from studies.conftest import ROOT, Run
+
+from zeroloss import estimates
+from zeroloss.claims import Claim, load_claims
+from zeroloss.config import load
+from zeroloss.law import FractionalBrownian, PathLaw, SmoothPath
+from zeroloss.limit.collocation import gauss_legendre
+from zeroloss.streams import stream
+from zeroloss.studies.limits import simulate
+from zeroloss.studies.limits.cases import cases
+from zeroloss.studies.limits.evidence import Ensemble, Evidence, Prediction
+from zeroloss.studies.limits.measure import measure
+from zeroloss.studies.limits.planted import PLANTED
+from zeroloss.studies.limits.rates import smooth_prediction
+from zeroloss.studies.limits.setup import build_problem, chunks, path_parameters
+from zeroloss.tidy import tidy
+from zeroloss.verdicts import REFUTED, SUPPORTED, judge_claim
+
+Spec = dict[str, Any]
+CLAIMS = {claim.id: claim for claim in load_claims(ROOT / "paper" / "claims.yaml")}
+EACH_CLAIM = pytest.mark.parametrize("claim", CLAIMS.values(), ids=list(CLAIMS))
+# of these alone sizes of seconds are enough for the predicate to be fair
+NOT_ASYMPTOTIC = ("limits.energy", "limits.loss-bias", "limits.smooth", "limits.commute")
+
+
+# ---- jobs
+
+
+def test_every_kind_of_job_is_run(tiny: Run) -> None:
+    assert {spec["kind"] for spec in tiny.specs.values()} == set(simulate.KINDS)
+    for name, table in tiny.tables.items():
+        assert len(table) and not table.isna().any(axis=None), name
+
+
+@pytest.mark.parametrize("kind", simulate.KINDS)
+def test_a_job_is_a_function_of_its_specification(tiny: Run, kind: str) -> None:
+    name = min((n for n, spec in tiny.specs.items() if spec["kind"] == kind),
+               key=lambda n: len(tiny.tables[n]))
+    torch.manual_seed(1)  # nothing may draw from a shared generator
+    pd.testing.assert_frame_equal(simulate.run(tiny.specs[name]), tiny.tables[name],
+                                  check_exact=True)
+
+
+def ensemble_spec(tiny: Run, sampling: str, *blocks: tuple[int, int]) -> Spec:
+    """12 replicates of one size in blocks (first, count)."""
+    return tiny.specs[f"{sampling}-sine-0"] | {"flow_times": [0.0, 1.0], "sizes": [
+        {"num_layers": 4, "num_units": 8, "first_replicate": first, "replicates": count,
+         "roles": ["units"]} for first, count in blocks]}
+
+
+@pytest.mark.parametrize("sampling", ["independent", "path"])
+def test_replicates_are_the_same_in_jobs_of_any_size(tiny: Run, sampling: str) -> None:
+    whole = simulate.run(ensemble_spec(tiny, sampling, (0, 12)))
+    parts = simulate.run(ensemble_spec(tiny, sampling, (0, 5), (5, 7)))
+    jobs = [simulate.run(ensemble_spec(tiny, sampling, block)) for block in ((0, 1), (1, 11))]
+    for other in (parts, pd.concat(jobs, ignore_index=True)):
+        pd.testing.assert_frame_equal(other, whole, check_exact=True)
+    assert whole[whole.flow_time > 0].groupby(["replicate", "sample"]).residual.size().eq(1).all()
+    assert whole.residual.nunique() == len(whole), "replicates differ"
+
+
+def test_cases_cover_every_replicate_once_however_they_are_packed(tiny: Run) -> None:
+    for most in (20_000, 1_000_000, 10**9):
+        config = tiny.config.model_copy(update={"limits": tiny.config.limits.model_copy(
+            update={"elements_per_job": most})})
+        blocks: dict[tuple[Any, ...], list[int]] = {}
+        for spec in cases(config).values():
+            for z in spec.get("sizes", []) if spec["kind"] == "ensemble" else []:
+                size = (spec["setting"], spec["sampling"], z["num_layers"], z["num_units"])
+                first = z["first_replicate"]
+                blocks.setdefault(size, []).extend(range(first, first + z["replicates"]))
+        asked = {(e.setting, e.sampling, e.num_layers, e.num_units): list(range(e.replicates))
+                 for e in config.limits.ensembles}
+        assert blocks == asked
+
+
+@pytest.mark.parametrize("path", [PathLaw(), SmoothPath(0.3), FractionalBrownian(0.3, 16)],
+                         ids=lambda path: type(path).__name__)
+def test_all_depths_share_their_paths(tiny: Run, path: PathLaw) -> None:
+    spec = tiny.specs["reference-sine"]
+    problem, coarse = build_problem(spec), np.arange(5) / 4
+    fine = path_parameters(spec, problem, path, range(3), np.arange(17) / 16, 6)
+    there = path_parameters(spec, problem, path, range(3), coarse, 6)
+    torch.testing.assert_close(fine[:, ::4], there, rtol=0, atol=1e-13)
+    alone = path_parameters(spec, problem, path, range(2, 3), coarse, 6)
+    assert torch.equal(alone[0], there[2]), "a replicate does not depend on its batch"
+    assert not torch.equal(there[0], there[1])
+
+
+def test_batches_cover_their_replicates() -> None:
+    for first, count, each in ((0, 1, 1), (7, 100, 1), (3, 50, 100_000), (0, 5, 10**9)):
+        batches = chunks(first, count, each)
+        assert [i for batch in batches for i in batch] == list(range(first, first + count))
+        assert all(len(batch) <= 64 for batch in batches)
+
+
+def test_a_job_that_cannot_run_says_why(tiny: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = tiny.specs["reference-surface"]
+    with pytest.raises(ValueError, match="unknown kind 'guess'; choose one of reference, ladder"):
+        simulate.run(spec | {"kind": "guess"})
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="torch finds none; set device: cpu"):
+        simulate.run(spec | {"device": "cuda"})
+    broken = pd.DataFrame({"sample": [0, 1], "residual": [0.0, math.nan]})
+    monkeypatch.setitem(simulate.KINDS, "reference", lambda _: broken)
+    with pytest.raises(FloatingPointError, match="residual is not finite in a job of kind refer"):
+        simulate.run(spec)
+
+
+# ---- what the tables say, as arrays
+
+
+def test_references_and_ladders(tiny: Run) -> None:
+    for setting, block in tiny.config.limits.settings.items():
+        times, N = block.flow_times, block.problem.num_samples
+        r, error, scrambles = tiny.evidence.reference(setting)
+        assert tiny.evidence.flow_times(setting) == times
+        assert r.shape == error.shape == (len(times), N)
+        assert scrambles.shape == (block.reference.scrambles, len(times), N)
+        assert (error > 0).all() and np.abs(scrambles - r).max() < 1
+        risk, risk_error = tiny.evidence.risk(setting)
+        assert (np.diff(risk) < 0).all(), "training lowers the risk"
+        assert risk == pytest.approx(0.5 * (scrambles**2).mean((0, 2))) and (risk_error > 0).all()
+        depths, ladder = tiny.evidence.ladder(setting)
+        assert depths == [-1, 0, *block.ladder]
+        assert ladder.shape == (block.ladder_rule.scrambles, len(depths), len(times), N)
+        gap, gap_error = tiny.evidence.depth_bias(setting, block.ladder[-1])
+        assert gap == pytest.approx((ladder[:, -1] - ladder[:, 1]).mean(0))
+        assert gap_error.shape == gap.shape
+
+
+def test_ensembles_put_their_blocks_together(tiny: Run) -> None:
+    split = tiny.config.model_copy(update={"limits": tiny.config.limits.model_copy(
+        update={"elements_per_job": 20_000})})
+    specs = cases(split)
+    # the same residuals, cut into the tables of more jobs
+    tables = dict(tiny.tables)
+    for name, spec in specs.items():
+        if spec["kind"] == "ensemble":
+            whole = pd.concat([t for n, t in tiny.tables.items() if tiny.specs[n]["kind"]
+                               == "ensemble" and all(tiny.specs[n][k] == spec[k]
+                                                     for k in ("sampling", "setting"))])
+            tables[name] = pd.concat([whole.query(
+                "num_layers == @z['num_layers'] and num_units == @z['num_units'] and "
+                "0 <= replicate - @z['first_replicate'] < @z['replicates']")
+                for z in spec["sizes"]])
+    made = {(e.setting, e.sampling, e.num_layers, e.num_units): e
+            for e in Evidence(tables, specs).ensembles}
+    assert len(specs) > len(tiny.specs)
+    asked = tiny.config.limits.ensembles
+    assert len(made) == len(asked) == len(tiny.evidence.ensembles)
+    for e, whole in zip(asked, tiny.evidence.ensembles, strict=True):
+        part = made[e.setting, e.sampling, e.num_layers, e.num_units]
+        times = tiny.config.limits.settings[e.setting].flow_times
+        assert part.residuals.shape[:2] == (e.replicates, len(times))
+        assert part.residuals.tobytes() == whole.residuals.tobytes()
+        assert whole.roles == e.roles
+        assert whole.count == e.num_units * (e.num_layers if e.sampling == "independent" else 1)
+        assert whole.risk == pytest.approx(0.5 * (whole.residuals**2).mean(2))
+
+
+def test_predicted_covariances(tiny: Run) -> None:
+    for e in tiny.evidence.with_role("constant"):
+        for depth in (0, e.num_layers):
+            sigma, name = tiny.evidence.covariance(e.setting, e.sampling, depth)
+            assert tiny.specs[name]["kind"] == "influence"
+            assert sigma.shape[1:] == (len(e.flow_times), *[e.residuals.shape[2]] * 2)
+            assert np.abs(sigma - sigma.swapaxes(2, 3)).max() < 1e-12 * np.abs(sigma).max()
+            assert np.linalg.eigvalsh(sigma).min() > -1e-12 * np.abs(sigma).max()
+    with pytest.raises(ValueError, match="give an ensemble of that depth the role constant"):
+        tiny.evidence.covariance("sine", "path", 3)
+
+
+def test_the_largest_ensembles_are_judged(tiny: Run) -> None:
+    largest = tiny.evidence.largest()
+    assert {(e.setting, e.sampling) for e in largest} == {
+        (e.setting, e.sampling) for e in tiny.config.limits.ensembles if "constant" in e.roles}
+    units = tiny.evidence.with_role("units", setting="sine", sampling="independent")
+    assert [e.num_units for e in units] == sorted(e.num_units for e in units)
+
+
+def test_what_is_not_there_is_named(tiny: Run) -> None:
+    for match in ({"setting": "cosine"}, {}):
+        with pytest.raises(ValueError, match=r"cases of kind reference match .* one is needed"):
+            tiny.evidence.one("reference", **match)
+
+
+def made_ladder(A: np.ndarray, B: np.ndarray, times: list[float]) -> Evidence:
+    """A ladder of residuals r + A/L + B/L² exactly."""
+    depths = [-1, 0, 4, 8, 16]
+    r = np.stack([1.0 + (A / L + B / L**2 if L > 0 else 0.0 * A) for L in depths], 1)
+    axes = {"scramble": range(len(A)), "num_layers": depths, "flow_time": times,
+            "sample": range(A.shape[2])}
+    spec = {"kind": "ladder", "setting": "made"}
+    return Evidence({"ladder": tidy(r, axes, "residual")}, {"ladder": spec})
+
+
+def test_the_first_order_bias_is_extrapolated_exactly() -> None:
+    rng = stream("made ladder")
+    A, B = rng.standard_normal((2, 3, 2, 5))
+    evidence = made_ladder(A, B, [0.0, 4.0])
+    np.testing.assert_allclose(evidence.first_order_bias("made"), A, rtol=1e-10)
+    gap, error = evidence.depth_bias("made", 8)
+    np.testing.assert_allclose(gap, (A / 8 + B / 64).mean(0), rtol=1e-10)
+    assert error.shape == gap.shape == (2, 5)
+
+
+def test_draws_of_the_predicted_risk() -> None:
+    """E = ½ mean(m² + Σ/n), Var = (2 tr(Σ/n)² + 4 mᵀ(Σ/n)m) / (4 N²), for quadratic forms."""
+    N, n, draws = 4, 32, 400_000
+    rng = stream("prediction")
+    root = rng.standard_normal((N, 2))  # Σ of rank 2
+    mean, sigma = rng.standard_normal(N), root @ root.T
+    made = Prediction(mean, np.zeros(N), sigma, 0.0, [])
+    risks = made.risks(n, draws, stream("draws"))
+    S = sigma / n
+    assert risks.shape == (draws,) and (risks >= 0).all()
+    exact = 0.5 * np.mean(mean**2 + np.diag(S))
+    variance = (2 * np.trace(S @ S) + 4 * mean @ S @ mean) / (4 * N**2)
+    assert risks.mean() == pytest.approx(exact, abs=4 * math.sqrt(variance / draws))
+    assert risks.var() == pytest.approx(variance, rel=0.02)
+    assert risks.tobytes() == made.risks(n, draws, stream("draws")).tobytes()
+
+
+def test_a_prediction_takes_the_bias_of_its_depth(tiny: Run) -> None:
+    e = tiny.evidence.largest()[0]
+    made = tiny.evidence.prediction(e, 1)
+    r, _, _ = tiny.evidence.reference(e.setting)
+    gap, _ = tiny.evidence.depth_bias(e.setting, e.num_layers)
+    sigma, name = tiny.evidence.covariance(e.setting, e.sampling, e.num_layers)
+    assert made.mean == pytest.approx((r + gap)[1])
+    assert made.covariance == pytest.approx(sigma[:, 1].mean(0))
+    assert name in made.sources and 0 < made.trace_error < 1
+
+
+# ---- from paths to independent layers
+
+
+def separable(nodes: np.ndarray, times: list[float]) -> pd.DataFrame:
+    """G_{tt'}(κ) = (1 + s) g(t) g(t') (κ + ½ κ² − ¼ κ³), with g of degree 3."""
+    kappas = np.array([0.3, 0.6, 1.0])
+    g, of_kappa = profile(nodes), kappas + 0.5 * kappas**2 - 0.25 * kappas**3
+    G = np.stack([of_kappa[:, None, None] * np.outer(g, g) * (1 + s) for s in times])
+    return tidy(np.stack([G, 2 * G]), {"scramble": [0, 1], "flow_time": times,
+                                       "correlation": list(kappas),
+                                       "depth": list(nodes), "other_depth": list(nodes)},
+                "covariance")
+
+
+def profile(t: np.ndarray) -> np.ndarray:
+    return 1.0 + t - 2 * t**2 + 0.5 * t**3
+
+
+@pytest.mark.parametrize("L", [1, 2, 7, 32])
+def test_the_curve_of_correlation_lengths_by_hand(L: int) -> None:
+    """At any depth: long paths are constant ones, short ones independent layers over L."""
+    table = separable(gauss_legendre(4).nodes.numpy(), [0.0, 4.0])
+    g = profile(np.arange(L) / L)
+    for s, factor in ((0.0, 1.25), (4.0, 6.25)):
+        constant = factor * np.array([1, 2]) * g.mean() ** 2
+        np.testing.assert_allclose(smooth_prediction(table, 4, s, 1e9, L), constant, rtol=1e-11)
+        independent = factor * np.array([1, 2]) * (g**2).mean() / L
+        np.testing.assert_allclose(smooth_prediction(table, 4, s, 1e-9, L), independent,
+                                   rtol=1e-11)
+        lag = (np.arange(L)[:, None] - np.arange(L)) / L
+        kappa = np.exp(-0.5 * (lag / 0.2) ** 2)
+        between = ((kappa + 0.5 * kappa**2 - 0.25 * kappa**3) * np.outer(g, g)).mean()
+        np.testing.assert_allclose(smooth_prediction(table, 4, s, 0.2, L),
+                                   (1 + s) * np.array([1, 2]) * between, rtol=1e-11)
+
+
+def test_the_ends_of_the_curve_are_the_predicted_covariances(tiny: Run) -> None:
+    """The same two numbers by another rule in θ₀: as far apart as rules of tiny sizes are."""
+    table, L = tiny.tables["pairs"], 512
+    nodes = tiny.specs["pairs"]["depth_nodes"]
+    for t, s in enumerate(tiny.specs["pairs"]["flow_times"]):
+        for sampling, length, factor in (("path", 1e6, 1), ("independent", 1e-6, L)):
+            sigma, _ = tiny.evidence.covariance("sine", sampling, 0)
+            trace = np.trace(sigma[:, t], axis1=1, axis2=2).mean()
+            curve = factor * smooth_prediction(table, nodes, s, length, L).mean()
+            assert curve == pytest.approx(trace, rel=0.2), (sampling, s)
+
+
+# ---- estimates, verdicts, planted failures
+
+
+def test_measuring_yields_every_claim(tiny: Run) -> None:
+    table = estimates.check(tiny.estimates, "limits")
+    assert set(table.claim) - {""} == set(CLAIMS)
+    known = table[table.estimate.notna()]
+    assert len(known) == len(table)
+    assert (known.lower.fillna(-math.inf) <= known.estimate).all()
+    assert (known.estimate <= known.upper.fillna(math.inf)).all()
+    for sources in table.sources:
+        assert sources and set(sources.split(";")) <= set(tiny.specs)
+
+
+@EACH_CLAIM
+def test_every_predicate_finds_its_rows(tiny: Run, claim: Claim) -> None:
+    rows = tiny.estimates[tiny.estimates.claim == claim.id]
+    for predicate in claim.predicate:
+        assert any(predicate.concerns(q, c) for q, c in zip(rows.quantity, rows.cell,
+                                                            strict=True)), predicate
+    record = judge_claim(claim, tiny.estimates)
+    minimum = claim.minimum.replicates or claim.minimum.sizes
+    assert minimum is None or record["verdict"] != SUPPORTED, "tiny sizes support nothing"
+
+
+def test_measuring_is_a_function_of_the_tables(tiny: Run) -> None:
+    again = measure({n: t.sample(frac=1.0, random_state=1) for n, t in tiny.tables.items()},
+                    tiny.specs)
+    pd.testing.assert_frame_equal(again, tiny.estimates, rtol=1e-9)
+
+
+def test_every_claim_has_its_planted_failure() -> None:
+    assert {claim.planted_failure.name for claim in CLAIMS.values()} == set(PLANTED)
+    assert len(CLAIMS) == 10
+
+
+@EACH_CLAIM
+def test_a_planted_failure_is_refuted(tiny: Run, claim: Claim) -> None:
+    planted = PLANTED[claim.planted_failure.name](tiny.tables, tiny.specs)
+    failed = judge_claim(claim, measure(planted, tiny.specs))
+    assert failed["verdict"] == REFUTED, failed["reasons"]
+    # not for a row alone that small sizes refute anyway
+    honest = {r["key"]: r["verdict"] for r in judge_claim(claim, tiny.estimates)["rows"]}
+    assert any(r["verdict"] == REFUTED != honest[r["key"]] for r in failed["rows"])
+
+
+@pytest.mark.parametrize("name", NOT_ASYMPTOTIC)
+def test_the_honest_run_is_not_refuted(tiny: Run, name: str) -> None:
+    record = judge_claim(CLAIMS[name], tiny.estimates)
+    assert record["verdict"] != REFUTED, record["reasons"]
+
+
+def content(table: pd.DataFrame) -> str:
+    return table.to_csv()
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_planting_leaves_the_honest_tables_alone(tiny: Run, name: str) -> None:
+    before = {n: content(t) for n, t in tiny.tables.items()}
+    planted = PLANTED[name](tiny.tables, tiny.specs)
+    assert {n: content(t) for n, t in tiny.tables.items()} == before
+    assert set(planted) == set(tiny.tables)
+    assert any(not planted[n].equals(t) for n, t in tiny.tables.items())
+
+
+def test_the_published_settings_make_the_same_kinds_of_jobs(tiny: Run) -> None:
+    config = load(ROOT / "config" / "full.yaml")
+    made = cases(config)
+    assert {spec["kind"] for spec in made.values()} == set(simulate.KINDS)
+    assert len(made) < 200, "a job is worth its start-up"
+    keys = {spec["kind"]: set(spec) for spec in made.values()}
+    assert all(set(spec) == keys[spec["kind"]] for spec in tiny.specs.values())
+
+
+def made_ensemble(sampling: str) -> Ensemble:
+    return Ensemble("made", sampling, 8, 32, ("units",), (0.0,), np.array([[[3.0, 4.0]]]), ["one"])
+
+
+def test_how_many_draws_an_ensemble_averages() -> None:
+    assert made_ensemble("independent").count == 256 and made_ensemble("path").count == 32
+    assert made_ensemble("path").risk.tolist() == [[6.25]]
