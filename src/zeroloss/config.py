@@ -67,8 +67,9 @@ def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, An
     merged = dict(below)
     for key, value in above.items():
         known = merged.get(key)
-        both = isinstance(known, Mapping) and isinstance(value, Mapping)
-        merged[key] = _overlay(known, value) if both else value
+        if isinstance(known, Mapping) and isinstance(value, Mapping):
+            value = _overlay(known, value)
+        merged[key] = value
     return merged
 
 

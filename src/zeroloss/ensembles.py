@@ -2,8 +2,8 @@
 
     law of the residuals of networks of L layers and M units:  N(r_L(s), Σ_L(s)/n)
 
-with n = L M for independent layers and n = M for constant paths; r_L and Σ_L come from the wide limit
-at that depth (M = ∞), with nothing fitted.
+with n = L M for independent layers and n = M for constant paths; r_L and Σ_L come from the wide
+limit at that depth (M = ∞), with nothing fitted.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ def ks_distance(sample: Array, reference: Array, level: float = 0.95) -> Estimat
     The interval follows from the inequality of Dvoretzky, Kiefer and Wolfowitz with Massart's
     constant for both samples: |D − D_true| ≤ √(log(2/α)/2) (R^{−1/2} + n^{−1/2}), each at α/2.
     """
-    distance = float(stats.ks_2samp(sample, reference, method="asymp").statistic)
+    distance = float(np.asarray(stats.ks_2samp(sample, reference, method="asymp"))[0])
     alpha = (1.0 - level) / 2
     radius = math.sqrt(math.log(2.0 / alpha) / 2.0)
     half = radius * (1 / math.sqrt(len(sample)) + 1 / math.sqrt(len(reference)))

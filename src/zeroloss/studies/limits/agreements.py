@@ -142,7 +142,7 @@ def commute(evidence: Evidence) -> Rows:
 def _extrapolate(table: Any, route: str, size: str, weights: tuple[float, ...]
                  ) -> tuple[Array, Array]:
     """Mean residuals extrapolated in 1/size on sizes that double, and their standard deviation."""
-    chosen = table[table.route == route]
+    chosen = table.loc[table.route == route]
     mean, variance = 0.0, 0.0
     sizes = sorted(chosen[size].unique())[-len(weights):]
     for weight, value in zip(weights, sizes, strict=True):
@@ -178,9 +178,9 @@ def energy(evidence: Evidence) -> Rows:
     name, spec, table = evidence.one("energy")
     for one in spec["cases"]:
         for model in ("limit", "network"):
-            part = table[(table.model == model) & (table.setting == one["setting"])]
-            risk, _ = untidy(part[part.quantity == "risk"], ["flow_time", "replicate"], "value")
-            lost, _ = untidy(part[part.quantity == "dissipated"], ["flow_time", "replicate"],
+            part = table.loc[(table.model == model) & (table.setting == one["setting"])]
+            risk, _ = untidy(part.loc[part.quantity == "risk"], ["flow_time", "replicate"], "value")
+            lost, _ = untidy(part.loc[part.quantity == "dissipated"], ["flow_time", "replicate"],
                              "value")
             defect = (np.abs(risk - risk[0] + lost) / risk[0]).max(1)
             for t, s in enumerate(one["flow_times"]):
@@ -211,8 +211,9 @@ def loss_bias(evidence: Evidence) -> Rows:
             y = np.array([e.risk[:, t].mean() for e in group]) - risk[t]
             sd = np.array([e.risk[:, t].std(ddof=1) / np.sqrt(len(e.risk)) for e in group])
             fitted, deviation = _weighted_fit(design, y, np.hypot(sd, error[t] / 2))
-            where, size = cell(setting, s), {"replicates": min(len(e.risk) for e in group),
-                                             "sizes": len(group)}
+            where = cell(setting, s)
+            size: dict[str, Any] = {"replicates": min(len(e.risk) for e in group),
+                                    "sizes": len(group)}
             scrambles = A[:, t] @ r[t] / r.shape[1]
             predicted = student(scrambles)
             spread = float(scrambles.std(ddof=1)) / np.sqrt(len(scrambles))

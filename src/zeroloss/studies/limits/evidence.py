@@ -110,9 +110,9 @@ class Evidence:
     def reference(self, setting: str) -> tuple[Array, Array, Array]:
         """r(s) (flow_times, N) of the limit, its error, and r of each scramble (S, T, N)."""
         _, _, table = self.one("reference", setting=setting)
-        main = table[table.variant == "reference"]
+        main = table.loc[table.variant == "reference"]
         r, _ = untidy(main, ["scramble", "flow_time", "sample"], "residual")
-        others = [untidy(table[table.variant == v], ["flow_time", "sample"], "residual")[0]
+        others = [untidy(table.loc[table.variant == v], ["flow_time", "sample"], "residual")[0]
                   for v in ("fewer-nodes", "looser-step")]
         error = self._standard(r) + sum(np.abs(other - r[0]) for other in others)
         return r.mean(0), error, r
@@ -122,7 +122,7 @@ class Evidence:
         _, _, table = self.one("reference", setting=setting)
         risks = {}
         for variant in ("reference", "fewer-nodes", "looser-step"):
-            r, _ = untidy(table[table.variant == variant], ["scramble", "flow_time", "sample"],
+            r, _ = untidy(table.loc[table.variant == variant], ["scramble", "flow_time", "sample"],
                           "residual")
             risks[variant] = 0.5 * np.mean(r**2, axis=-1)
         main = risks["reference"]
@@ -158,7 +158,7 @@ class Evidence:
         """Predicted Σ (scrambles, T, N, N), of the limit for num_layers 0; and its case."""
         for name, spec, table in self.of_kind("influence", setting=setting):
             if num_layers in spec["depths"]:
-                chosen = table[(table.sampling == sampling) & (table.num_layers == num_layers)]
+                chosen = table.loc[(table.sampling == sampling) & (table.num_layers == num_layers)]
                 axes = ["scramble", "flow_time", "row", "column"]
                 return untidy(chosen, axes, "covariance")[0], name
         raise ValueError(f"no case predicts Σ of {setting} at num_layers {num_layers}; "

@@ -16,6 +16,7 @@ __all__ = ["PLANTED"]
 
 Tables = dict[str, pd.DataFrame]
 Specs = Mapping[str, Mapping[str, Any]]
+Factor = pd.Series | np.ndarray
 Change = Callable[[pd.DataFrame, Mapping[str, Any]], pd.DataFrame]
 
 
@@ -29,7 +30,7 @@ def _changed(kind: str, change: Change) -> Callable[[Tables, Specs], Tables]:
     return apply
 
 
-def _pull(table: pd.DataFrame, groups: list[str], factor: pd.Series) -> pd.DataFrame:
+def _pull(table: pd.DataFrame, groups: list[str], factor: Factor) -> pd.DataFrame:
     """Multiply deviations from the mean of each group by a factor per row."""
     mean = table.groupby(groups)["residual"].transform("mean")
     table["residual"] = mean + (table["residual"] - mean) * factor
@@ -46,8 +47,8 @@ def _second_order_layers(tables: Tables, specs: Specs) -> Tables:
         del spec
         axis = "scramble" if "scramble" in table else "replicate"
         keys = [axis, "flow_time", "sample"]
-        exact = table[table.num_layers == 0].set_index(keys)["residual"]
-        base = exact.loc[pd.MultiIndex.from_frame(table[keys])].to_numpy()
+        exact = table.loc[table.num_layers == 0].set_index(keys)["residual"]
+        base = exact.loc[pd.MultiIndex.from_frame(table.loc[:, keys])].to_numpy()
         shrink = np.where(table.num_layers > 0, 1.0 / table.num_layers.clip(lower=1), 1.0)
         table["residual"] = base + (table["residual"] - base) * shrink
         return table
@@ -73,8 +74,8 @@ def _untrained_influence(table: pd.DataFrame, spec: Mapping[str, Any]) -> pd.Dat
     """The influence function of initialisation, taken for that of the trained network."""
     first = min(spec["flow_times"])
     keys = ["sampling", "num_layers", "scramble", "row", "column"]
-    start = table[table.flow_time == first].set_index(keys)["covariance"]
-    table["covariance"] = start.loc[pd.MultiIndex.from_frame(table[keys])].to_numpy()
+    start = table.loc[table.flow_time == first].set_index(keys)["covariance"]
+    table["covariance"] = start.loc[pd.MultiIndex.from_frame(table.loc[:, keys])].to_numpy()
     return table
 
 
@@ -90,8 +91,8 @@ def _correlation_ignored(table: pd.DataFrame, spec: Mapping[str, Any]) -> pd.Dat
     """Every lag fully correlated, whatever the correlation length: the law of constant paths."""
     del spec
     keys = ["scramble", "flow_time", "depth", "other_depth"]
-    full = table[table.correlation == table.correlation.max()].set_index(keys)["covariance"]
-    table["covariance"] = full.loc[pd.MultiIndex.from_frame(table[keys])].to_numpy()
+    full = table.loc[table.correlation == table.correlation.max()].set_index(keys)["covariance"]
+    table["covariance"] = full.loc[pd.MultiIndex.from_frame(table.loc[:, keys])].to_numpy()
     return table
 
 
@@ -103,7 +104,7 @@ def _brownian_as_lipschitz(tables: Tables, specs: Specs) -> Tables:
     for name in rough:
         table = tables[name]
         if (table.path == "lipschitz").any():
-            kept = table[table.path != "lipschitz"]
+            kept = table.loc[table.path != "lipschitz"]
             changed[name] = pd.concat([kept, brownian.assign(path="lipschitz")])
     return changed
 
@@ -112,8 +113,8 @@ def _reference_at_another_time(table: pd.DataFrame, spec: Mapping[str, Any]) -> 
     """The limit at the last flow time, offered as the limit at all of them."""
     last = max(spec["flow_times"])
     keys = ["variant", "scramble", "sample"]
-    late = table[table.flow_time == last].set_index(keys)["residual"]
-    table["residual"] = late.loc[pd.MultiIndex.from_frame(table[keys])].to_numpy()
+    late = table.loc[table.flow_time == last].set_index(keys)["residual"]
+    table["residual"] = late.loc[pd.MultiIndex.from_frame(table.loc[:, keys])].to_numpy()
     return table
 
 
@@ -128,8 +129,8 @@ def _bias_a_hundredfold(table: pd.DataFrame, spec: Mapping[str, Any]) -> pd.Data
     """A depth bias A a hundred times too large."""
     del spec
     keys = ["scramble", "flow_time", "sample"]
-    exact = table[table.num_layers == 0].set_index(keys)["residual"]
-    base = exact.loc[pd.MultiIndex.from_frame(table[keys])].to_numpy()
+    exact = table.loc[table.num_layers == 0].set_index(keys)["residual"]
+    base = exact.loc[pd.MultiIndex.from_frame(table.loc[:, keys])].to_numpy()
     table["residual"] = base + 100.0 * (table["residual"] - base)
     return table
 

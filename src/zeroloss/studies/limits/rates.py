@@ -110,7 +110,7 @@ def smooth_prediction(table: pd.DataFrame, depth_nodes: int, flow_time: float,
     G is interpolated in depth on the collocation nodes and in κ by the polynomial through the
     computed correlations and G(0) = 0.
     """
-    g, labels = untidy(table[table.flow_time == flow_time],
+    g, labels = untidy(table.loc[table.flow_time == flow_time],
                        ["scramble", "correlation", "depth", "other_depth"], "covariance")
     kappas = labels["correlation"]
     basis = np.stack([kappas**n for n in range(1, len(kappas) + 1)], 1)
@@ -133,7 +133,7 @@ def smooth(evidence: Evidence) -> Rows:
              for length in spec["correlation_lengths"]]
     level = simultaneous_level(0.95, sum(len(spec["flow_times"]) for _, spec, _, _ in cases))
     for name, spec, table, length in cases:
-        r, _ = untidy(table[table.correlation_length == length],
+        r, _ = untidy(table.loc[table.correlation_length == length],
                       ["replicate", "flow_time", "sample"], "residual")
         M = spec["num_units"]
         for t, s in enumerate(spec["flow_times"]):
@@ -168,19 +168,19 @@ def admissible(evidence: Evidence) -> Rows:
 
 
 def _roughness(name: str, flow_times: list[float], path: str, table: pd.DataFrame) -> Rows:
-    sums, labels = untidy(table[table.quantity == "admissibility"],
+    sums, labels = untidy(table.loc[table.quantity == "admissibility"],
                           ["num_layers", "replicate"], "value")
     depths = labels["num_layers"]
     slope = bootstrap(lambda w: log_slope(depths, w @ sums.T), sums.shape[1])
     rows = [row("limits.admissible", "bound_slope", path, slope, [name],
                 replicates=sums.shape[1], sizes=len(depths))]
-    residuals = table[table.quantity == "residual"]
+    residuals = table.loc[table.quantity == "residual"]
     for s in flow_times:
-        r, labels = untidy(residuals[residuals.flow_time == s],
+        r, labels = untidy(residuals.loc[residuals.flow_time == s],
                            ["num_layers", "replicate", "sample"], "value")
         gap = ((r[:-1] - r[1:]) ** 2).sum(-1)  # nested pairs (L, 2 L), replicates
         rate = bootstrap(lambda w, g=gap[-FINEST:]: -0.5 * log_slope(
-            2.0 ** np.arange(len(g)), w @ g.T), gap.shape[1])
+            [2.0**i for i in range(len(g))], w @ g.T), gap.shape[1])
         rows.append(row("limits.admissible", "depth_rate", cell(path, s), rate, [name],
                         replicates=gap.shape[1], sizes=len(labels["num_layers"])))
     return rows
