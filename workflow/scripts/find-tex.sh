@@ -8,8 +8,8 @@ set -euo pipefail
 # What paper/ uses, as kpsewhich names it; a test keeps the list complete.
 readonly FILES=(article.cls fontenc.sty inputenc.sty lmodern.sty geometry.sty microtype.sty
     amsmath.sty amssymb.sty amsthm.sty mathtools.sty bm.sty graphicx.sty booktabs.sty longtable.sty
-    array.sty caption.sty float.sty siunitx.sty fancyhdr.sty xcolor.sty natbib.sty hyperref.sty
-    cleveref.sty)
+    array.sty caption.sty float.sty siunitx.sty xfp.sty fancyhdr.sty xcolor.sty natbib.sty
+    hyperref.sty cleveref.sty)
 readonly DEBIAN_PACKAGES=(texlive-latex-recommended texlive-latex-extra texlive-science
     texlive-publishers lmodern latexmk poppler-utils)
 
