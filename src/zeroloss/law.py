@@ -99,7 +99,7 @@ class SmoothPath(PathLaw):
         ell = self.correlation_length
         period = 1.0 + 8.0 * ell
         omega = 2.0 * math.pi / period
-        count = int(math.ceil(8.0 / (ell * omega))) + 1
+        count = math.ceil(8.0 / (ell * omega)) + 1
         power = np.exp(-0.5 * (ell * omega * np.arange(count)) ** 2)
         power[1:] *= 2.0
         return np.sqrt(power / power.sum()), omega
@@ -169,7 +169,7 @@ def _sobol_normals(columns: int, log2_points: int, *name: str | int) -> Array:
 
 
 def sobol_rule(law: InitialLaw, dim: int, log2_points: int, *name: str | int) -> Array:
-    """2^log2_points scrambled Sobol points of ρ_ini (Owen 1998), equal weights: (dim_theta, points).
+    """2^log2_points scrambled Sobol points of ρ_ini (Owen 1998), equal weights: (k, points).
 
     The spread over scrambles (other ``name``) estimates the error of a mean.
     """

@@ -91,7 +91,7 @@ class Network:
         return z, stored
 
     def velocity(self, theta: Tensor, out: Tensor) -> Tensor:
-        """Write −L M ∇_θ E, like theta (replicates, L, k, M), to ``out``; residuals (replicates, N).
+        """Write −L M ∇_θ E, like theta (replicates, L, k, M), to ``out``; return residuals.
 
         Adjoint: p_L = r ∇g, p_l = p_{l+1} + scale Σ_m ∂_z f(z_l, θ_{l,m})ᵀ p_{l+1}, and
         ∇_{θ_{l,m}} E = scale · mean over samples of p_{l+1}ᵀ ∂_θ f(z_l, θ_{l,m}). The adjoint is

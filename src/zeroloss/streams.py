@@ -10,7 +10,7 @@ __all__ = ["stream"]
 
 
 def stream(*name: str | int | float) -> np.random.Generator:
-    """The random stream of this name, e.g. ``stream(seed, "sine", "independent", L, M, replicate)``.
+    """The random stream of this name, e.g. ``stream(seed, "sine", "path", M, replicate)``.
 
     The name is hashed (SHA-256) into the seed of a counter-based generator (Philox, Salmon et
     al. 2011): streams of different names are independent, and one stream does not

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 __all__ = ["tidy", "untidy"]
 
 
-def tidy(values: NDArray[np.float64], axes: Mapping[str, Sequence[Any]], column: str,
+def tidy(values: NDArray[np.float64], axes: Mapping[str, Sequence[Any] | NDArray[Any]], column: str,
          **constants: Any) -> pd.DataFrame:
     """One row per entry of ``values``, in C order; ``axes`` names and labels its dimensions.
 
@@ -38,9 +38,13 @@ def untidy(table: pd.DataFrame, axes: Sequence[str], column: str
     labels = {name: np.unique(table[name].to_numpy()) for name in axes}
     shape = tuple(len(values) for values in labels.values())
     if int(np.prod(shape)) != len(table):
-        raise ValueError(f"{len(table)} rows are not one per entry of {dict(zip(axes, shape))}; "
+        sizes = dict(zip(axes, shape, strict=True))
+        raise ValueError(f"{len(table)} rows are not one per entry of {sizes}; "
                          "select the rows of one array first")
     codes = tuple(np.searchsorted(labels[name], table[name].to_numpy()) for name in axes)
+    if len(np.unique(np.ravel_multi_index(codes, shape))) != len(table):
+        raise ValueError(f"an entry of {list(axes)} stands twice and another is missing; "
+                         "select the rows of one array first")
     values = np.full(shape, np.nan)
     values[codes] = table[column].to_numpy(np.float64)
     return values, labels

@@ -131,16 +131,18 @@ class Cloud:
         if z is None or z.shape[0] != R:
             z = x.expand(R, n, *x.shape).clone()
         A = self.rule.matrix
+        worst = float("nan")
         for _ in range(30):
             F, J, sigma, slope = self._field(z, theta)
             defect = z - x - torch.einsum("qp,rpnd->rqnd", A, F)
-            if float(defect.abs().max()) < self.tolerance * (1.0 + float(x.abs().max())):
+            worst = float(defect.abs().max())
+            if worst < self.tolerance * (1.0 + float(x.abs().max())):
                 self._guess = z
                 end = x + torch.einsum("q,rqnd->rnd", self.rule.weights, F)
                 return DepthState(z, end, J, sigma, slope)
             z = z - self.solve(A, J, defect)
         raise FloatingPointError(
-            f"collocation in depth did not converge (defect {float(defect.abs().max()):.3g}); "
+            f"collocation in depth did not converge (defect {worst:.3g}); "
             "reduce the scales of the initial law or rtol"
         )
 

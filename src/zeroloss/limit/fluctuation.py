@@ -67,7 +67,7 @@ class _Linearised:
         return self.field.cloud.adjoint(self.state, g)[0]
 
     def along(self, v: Tensor) -> tuple[Tensor, Tensor]:
-        """D[∇_θ δE/δρ] v, like v (outputs, n, k, particles), and D(δE/δρ)[v] (outputs, n, particles).
+        """D[∇_θ δE/δρ] v, like v (outputs, n, k, particles), and D(δE/δρ)[v] without the k.
 
         Outputs are taken a few at a time, so that what is computed on the way stays in cache.
         """

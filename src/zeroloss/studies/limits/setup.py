@@ -65,10 +65,10 @@ def path_parameters(spec: dict[str, Any], problem: Problem, path: PathLaw, repli
                     times: NDArray[np.float64], num_units: int) -> Tensor:
     """Paths at ``times``: (replicates, len(times), k, M).
 
-    The stream does not depend on ``times``: all depths, and the continuous limit, share their paths.
+    The stream does not depend on ``times``: all depths and the continuous limit share paths.
     """
-    law = build_law(spec)
+    law, name = build_law(spec), (spec["seed"], spec["setting"], repr(path), num_units)
     return _tensor([
-        laws.sample_paths(law, path, stream(spec["seed"], spec["setting"], repr(path), num_units, i),
+        laws.sample_paths(law, path, stream(*name, i),
                           times, num_units, problem.dim)
         for i in replicates], problem)
