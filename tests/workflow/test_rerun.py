@@ -138,6 +138,8 @@ def test_one_core_and_an_interruption_give_the_same_bytes(
         env=other.environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        # a job started in the background inherits an ignored SIGINT: undo it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     limits = other.root / RESULTS / "limits"
     while process.poll() is None and len(list(limits.glob("*.parquet"))) < 2:
