@@ -66,19 +66,12 @@ class _Linearised:
         g = self.field.problem.readout.expand(1, *self.field.problem.inputs.shape)
         return self.field.cloud.adjoint(self.state, g)[0]
 
+    def outputs_at_once(self) -> int:
+        """So many costates that what is computed on the way stays in cache."""
+        return max(1, _CACHED_ELEMENTS // self.sigma.numel())
+
     def along(self, v: Tensor) -> tuple[Tensor, Tensor]:
-        """D[∇_θ δE/δρ] v, like v (outputs, n, k, particles), and D(δE/δρ)[v] without the k.
-
-        Outputs are taken a few at a time, so that what is computed on the way stays in cache.
-        """
-        chunk = max(1, _CACHED_ELEMENTS // self.sigma.numel())
-        hessian, first = torch.empty_like(v), v.new_empty(v.shape[0], v.shape[1], v.shape[3])
-        for start in range(0, len(v), chunk):
-            part = slice(start, start + chunk)
-            hessian[part], first[part] = self._along(v[part])
-        return hessian, first
-
-    def _along(self, v: Tensor) -> tuple[Tensor, Tensor]:
+        """D[∇_θ δE/δρ] v, like v (outputs, n, k, particles), and D(δE/δρ)[v] without the k."""
         field, rule = self.field, self.field.rule
         va, vw, vb = split(v)
         udot = (self.z @ vw).add_(vb)  # v_w·z + v_b: (outputs, n, N, particles)
@@ -162,20 +155,26 @@ def _integrate_back(field: MeanField, trajectory: Trajectory, last: int) -> Tens
             middle, start = (
                 _Linearised(field, _particles(field, trajectory.at(step, (sub + x) / count)))
                 for x in (0.5, 0.0))
-            v, psi = _step_back(v, psi, h / count, end, middle, start)
+            _step_back(v, psi, h / count, end, middle, start)
             end = start
     return psi
 
 
 def _step_back(v: Tensor, psi: Tensor, h: float, end: _Linearised, middle: _Linearised,
-               start: _Linearised) -> tuple[Tensor, Tensor]:
-    """One step of length h of the classical method of order 4, backwards in training time."""
-    k1, f1 = end.along(v)
-    k2, f2 = middle.along(v - 0.5 * h * k1)
-    k3, f3 = middle.along(v - 0.5 * h * k2)
-    k4, f4 = start.along(v - h * k3)
-    v = v - (h / 6) * (k1 + 2 * k2 + 2 * k3 + k4)
-    return v, psi - (h / 6) * (f1 + 2 * f2 + 2 * f3 + f4)
+               start: _Linearised) -> None:
+    """One step of length h of the classical method of order 4, backwards in training time.
+
+    In place, and a few outputs at a time: no stage of all costates is ever kept.
+    """
+    some = end.outputs_at_once()
+    for first in range(0, len(v), some):
+        part = slice(first, first + some)
+        k1, f1 = end.along(v[part])
+        k2, f2 = middle.along(v[part] - 0.5 * h * k1)
+        k3, f3 = middle.along(v[part] - 0.5 * h * k2)
+        k4, f4 = start.along(v[part] - h * k3)
+        v[part] -= (h / 6) * (k1 + 2 * k2 + 2 * k3 + k4)
+        psi[part] -= (h / 6) * (f1 + 2 * f2 + 2 * f3 + f4)
 
 
 def covariance_independent(psi: Influence) -> np.ndarray:
