@@ -12,7 +12,6 @@ from figures.limits_data import (
     estimate,
     evidence_of,
     law_entries,
-    limit_traces,
     main_setting,
     time_entries,
 )
@@ -169,24 +168,22 @@ def _quantiles(ax: Axes, frames: Frames, e: Ensemble, t: int, predicted: Array) 
 
 
 def smooth(frames: Frames) -> Figure:
-    """trace Σ_{ℓ,L} against the correlation length, between independent layers and paths."""
+    """trace Σ_{ℓ,L} against the correlation length ℓ, and its ends: ℓ → 0 are independent layers,
+    ℓ → ∞ constant paths, of the same depth."""
     setting = next(spec["setting"] for spec in frames.specs.values() if spec["kind"] == "pairs")
     evidence = evidence_of(frames, setting)
-    _, pairs_spec, pairs = evidence.one("pairs")
-    specs = [spec for _, spec, _ in evidence.of_kind("smooth")]
-    lengths = sorted({x for spec in specs for x in spec["correlation_lengths"]})
-    L, times = specs[0]["num_layers"], tuple(specs[0]["flow_times"])
+    _, spec, pairs = evidence.one("pairs")
+    lengths = sorted({x for _, one, _ in evidence.of_kind("smooth")
+                      for x in one["correlation_lengths"]})
+    L, times = spec["num_layers"], tuple(spec["flow_times"])
     figure, axes = style.canvas([["curve"]], 3.5, 5.0)
     ax = axes["curve"]
     curve = np.geomspace(min(lengths) / 2, max(lengths) * 2, CURVE_POINTS)
     for t, (s, colour) in enumerate(zip(times, style.colours(len(times)), strict=True)):
-        ax.plot(curve, [smooth_prediction(pairs, pairs_spec["depth_nodes"], s, x, L).mean()
-                        for x in curve], color=colour)
-        for law, count, line in (("independent", L, "--"), ("path", 1, ":")):
-            traces = limit_traces(evidence, setting, law)
-            if traces is not None and s in evidence.flow_times(setting):
-                ax.axhline(traces[evidence.flow_times(setting).index(s)] / count, color=colour,
-                           linestyle=line, linewidth=0.8)
+        ends = smooth_prediction(pairs, s, [1e-6 / L, np.inf]).mean(1)
+        for height, line in zip(ends, ("--", ":"), strict=True):
+            ax.axhline(height, color=colour, linestyle=line, linewidth=0.8)
+        ax.plot(curve, smooth_prediction(pairs, s, curve.tolist()).mean(1), color=colour)
         rows = {x: estimate(frames, "", "smooth_measured", cell(setting, s, f"l{x:g}"))
                 for x in lengths}
         found = {x: row for x, row in rows.items() if row is not None}

@@ -51,10 +51,10 @@ def limits() -> dict[str, tuple[Any, pd.DataFrame]]:
                      "row": SAMPLES, "column": SAMPLES}, "covariance", sampling=sampling)
         for sampling in ("independent", "path")]))
     nodes = [0.2113248654, 0.7886751346]
-    made["pairs"] = (toy | {"kind": "pairs", "depth_nodes": 2}, tidy(
-        1 + 0.1 * np.abs(noise(2, 2, 2, 2, 2)), {
+    made["pairs"] = (toy | {"kind": "pairs", "num_layers": 4}, tidy(
+        1 + 0.1 * np.abs(noise(2, 2, 2, 4, 4)), {
             "flow_time": TIMES, "scramble": range(2), "correlation": [0.5, 1.0],
-            "depth": nodes, "other_depth": nodes}, "covariance"))
+            "depth": np.arange(4) / 4, "other_depth": np.arange(4) / 4}, "covariance"))
     made["portrait"] = (toy | {"kind": "portrait"}, pd.concat([
         tidy(noise(2, 4, N, 2), {"flow_time": TIMES, "depth": [0.0, *nodes, 1.0],
                                  "index": SAMPLES, "coordinate": range(2)}, "value",

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import numpy as np
 import oracles
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor
 
 from zeroloss.block import ACTIVATIONS
@@ -69,28 +66,6 @@ def test_euler_rule_is_the_layers() -> None:
     assert rule.weights.tolist() == [0.25] * 4
     assert torch.equal(rule.matrix, torch.ones(4, 4, dtype=torch.float64).tril(-1) / 4)
     assert torch.equal(rule.adjoint_matrix, rule.matrix.T)
-
-
-@settings(max_examples=20)
-@given(st.integers(1, 6), st.lists(st.floats(-1, 1), min_size=6, max_size=6))
-def test_interpolation_reproduces_polynomials(n: int, coefficients: list[float]) -> None:
-    """Degree n − 1 exactly, at depths inside and at both ends."""
-    rule = gauss_legendre(n)
-    polynomial = np.polynomial.Polynomial(coefficients[:n])
-    t = np.array([0.0, 0.1, 0.5, 0.83, 1.0])
-    basis = rule.interpolation(t)
-    assert basis.shape == (5, n)
-    np.testing.assert_allclose(basis @ polynomial(rule.nodes.numpy()), polynomial(t), atol=1e-11)
-    np.testing.assert_allclose(rule.interpolation(rule.nodes.numpy()), np.eye(n), atol=1e-13)
-
-
-def test_interpolation_converges_with_the_nodes() -> None:
-    t = np.linspace(0, 1, 101)
-    rules = [gauss_legendre(n) for n in (2, 4, 6, 8)]
-    errors = [np.abs(rule.interpolation(t) @ np.sin(3 * rule.nodes.numpy()) - np.sin(3 * t)).max()
-              for rule in rules]
-    assert all(fine < coarse / 10 for coarse, fine in itertools.pairwise(errors))
-    assert errors[-1] < 2e-5
 
 
 # ---- forward

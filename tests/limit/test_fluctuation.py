@@ -173,10 +173,11 @@ def test_pair_covariances_of_drifting_linear_units() -> None:
         np.testing.assert_allclose(pairs[i], exact, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("rule", [gauss_legendre(3), euler(4)], ids=lambda rule: rule.name)
 @pytest.mark.parametrize("flow_time", [0.0, 1.5])
-def test_pairs_at_full_correlation_are_constant_paths(flow_time: float) -> None:
+def test_pairs_at_full_correlation_are_constant_paths(rule: DepthRule, flow_time: float) -> None:
     """bᵀ G(1) b is the trace of the paths' Σ; G(0) vanishes: tanh, trained and untrained."""
-    data, rule = oracles.small_problem(4, 2), gauss_legendre(3)
+    data = oracles.small_problem(4, 2)
     points = correlated_sobol(InitialLaw(), 2, 9, np.array([1.0, 0.0]), "pairs")
     field = MeanField(data, rule, points.shape[1])
     psi = influence_of(field, field.start(points[None]), flow_time, 1e-7)

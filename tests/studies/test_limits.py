@@ -15,7 +15,6 @@ from zeroloss import estimates
 from zeroloss.claims import Claim, load_claims
 from zeroloss.config import load
 from zeroloss.law import FractionalBrownian, PathLaw, SmoothPath
-from zeroloss.limit.collocation import gauss_legendre
 from zeroloss.streams import stream
 from zeroloss.studies.limits import simulate
 from zeroloss.studies.limits.cases import cases
@@ -247,49 +246,55 @@ def test_a_prediction_takes_the_bias_of_its_depth(tiny: Run) -> None:
 # ---- from paths to independent layers
 
 
-def separable(nodes: np.ndarray, times: list[float]) -> pd.DataFrame:
-    """G_{tt'}(κ) = (1 + s) g(t) g(t') (κ + ½ κ² − ¼ κ³), with g of degree 3."""
+def separable(L: int, times: list[float]) -> pd.DataFrame:
+    """G_{ll'}(κ) = (1 + s) g_l g_l' (κ + ½ κ² − ¼ κ³), with a g that is smooth in no sense."""
     kappas = np.array([0.3, 0.6, 1.0])
-    g, of_kappa = profile(nodes), kappas + 0.5 * kappas**2 - 0.25 * kappas**3
+    t, of_kappa = np.arange(L) / L, kappas + 0.5 * kappas**2 - 0.25 * kappas**3
+    g = profile(L)
     G = np.stack([of_kappa[:, None, None] * np.outer(g, g) * (1 + s) for s in times])
     return tidy(np.stack([G, 2 * G]), {"scramble": [0, 1], "flow_time": times,
                                        "correlation": list(kappas),
-                                       "depth": list(nodes), "other_depth": list(nodes)},
+                                       "depth": list(t), "other_depth": list(t)},
                 "covariance")
 
 
-def profile(t: np.ndarray) -> np.ndarray:
-    return 1.0 + t - 2 * t**2 + 0.5 * t**3
+def profile(L: int) -> np.ndarray:
+    return 1.0 + np.arange(L) % 3
 
 
 @pytest.mark.parametrize("L", [1, 2, 7, 32])
 def test_the_curve_of_correlation_lengths_by_hand(L: int) -> None:
     """At any depth: long paths are constant ones, short ones independent layers over L."""
-    table = separable(gauss_legendre(4).nodes.numpy(), [0.0, 4.0])
-    g = profile(np.arange(L) / L)
+    table, g = separable(L, [0.0, 4.0]), profile(L)
     for s, factor in ((0.0, 1.25), (4.0, 6.25)):
-        constant = factor * np.array([1, 2]) * g.mean() ** 2
-        np.testing.assert_allclose(smooth_prediction(table, 4, s, 1e9, L), constant, rtol=1e-11)
-        independent = factor * np.array([1, 2]) * (g**2).mean() / L
-        np.testing.assert_allclose(smooth_prediction(table, 4, s, 1e-9, L), independent,
-                                   rtol=1e-11)
-        lag = (np.arange(L)[:, None] - np.arange(L)) / L
-        kappa = np.exp(-0.5 * (lag / 0.2) ** 2)
-        between = ((kappa + 0.5 * kappa**2 - 0.25 * kappa**3) * np.outer(g, g)).mean()
-        np.testing.assert_allclose(smooth_prediction(table, 4, s, 0.2, L),
-                                   (1 + s) * np.array([1, 2]) * between, rtol=1e-11)
+        kappa = np.exp([[-0.5 * ((l - m) / L / 0.2) ** 2 for m in range(L)] for l in range(L)])
+        between = ((kappa + 0.5 * kappa**2 - 0.25 * kappa**3) * np.outer(g, g)).mean() / 1.25
+        ends = (g**2).mean() / L, g.mean() ** 2
+        curve = smooth_prediction(table, s, [1e-9, 0.2, 1e9, math.inf])
+        assert curve.shape == (4, 2)
+        by_hand = factor * np.outer([ends[0], between, ends[1], ends[1]], [1, 2])
+        np.testing.assert_allclose(curve, by_hand, rtol=1e-11)
 
 
-def test_the_ends_of_the_curve_are_the_predicted_covariances(tiny: Run) -> None:
-    """The same two numbers by another rule in θ₀: as far apart as rules of tiny sizes are."""
-    table, L = tiny.tables["pairs"], 512
-    nodes = tiny.specs["pairs"]["depth_nodes"]
-    for t, s in enumerate(tiny.specs["pairs"]["flow_times"]):
-        for sampling, length, factor in (("path", 1e6, 1), ("independent", 1e-6, L)):
-            sigma, _ = tiny.evidence.covariance("sine", sampling, 0)
-            trace = np.trace(sigma[:, t], axis1=1, axis2=2).mean()
-            curve = factor * smooth_prediction(table, nodes, s, length, L).mean()
-            assert curve == pytest.approx(trace, rel=0.2), (sampling, s)
+def test_the_curve_is_predicted_at_the_depth_of_its_networks(tiny: Run) -> None:
+    """Two layers are far from their limit: both ends of the curve are the covariances of two
+    layers, by another rule in θ₀, and not those of the limit."""
+    smooth, pairs = tiny.specs["smooth-0"], tiny.specs["pairs"]
+    assert pairs["num_layers"] == smooth["num_layers"] == tiny.config.limits.smooth.num_layers
+    assert np.unique(tiny.tables["pairs"].depth) == pytest.approx(np.arange(8) / 8)
+    times = [0.0, 4.0]
+    table = simulate.run(pairs | {"num_layers": 2, "flow_times": times,
+                                  "rule": {"log2_points": 9, "scrambles": 4}})
+    predicted = simulate.run(tiny.specs["influence-sine-0"] | {
+        "depths": [0, 2], "flow_times": times, "rule": {"log2_points": 10, "scrambles": 4}})
+    on_diagonal = predicted[predicted.row == predicted.column]
+    traces = on_diagonal.groupby(["flow_time", "num_layers", "sampling"]).covariance.sum() / 4
+    for s in times:
+        curve = smooth_prediction(table, s, [1e-9, math.inf]).mean(1) * [2, 1]
+        for sampling, value in zip(("independent", "path"), curve, strict=True):
+            limit, own = (traces[s, depth, sampling] for depth in (0, 2))
+            assert value == pytest.approx(own, rel=0.06), (sampling, s)
+            assert s == 0 or value < 0.85 * limit, (sampling, s)
 
 
 # ---- estimates, verdicts, planted failures

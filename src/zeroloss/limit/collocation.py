@@ -45,16 +45,6 @@ class DepthRule:
         """n, the number of nodes in depth (layers for the Euler rule)."""
         return len(self.nodes)
 
-    def interpolation(self, t: np.ndarray) -> np.ndarray:
-        """Lagrange basis of the nodes at depths t: (len(t), n)."""
-        c = self.nodes.numpy()
-        gaps = np.where(np.eye(len(c), dtype=bool), 1.0, c[:, None] - c[None, :])
-        out = np.empty((len(t), len(c)))
-        for q in range(len(c)):
-            others = np.arange(len(c)) != q
-            out[:, q] = np.prod((t[:, None] - c[others]) / gaps[q, others], axis=1)
-        return out
-
 
 def gauss_legendre(num_nodes: int) -> DepthRule:
     """Gauss–Legendre collocation on [0, 1] with n nodes, order 2 n."""

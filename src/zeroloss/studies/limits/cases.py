@@ -105,6 +105,7 @@ class _Builder:
         name, rule = smooth.pop("setting"), smooth.pop("rule")
         correlations = smooth.pop("correlations")
         jobs["pairs"] = self.spec("pairs", name, rule=rule, correlations=correlations,
+                                  num_layers=smooth["num_layers"],
                                   flow_times=smooth["flow_times"])
         samples = self.block.settings[name].problem.num_samples
         work = smooth["num_layers"] * smooth["num_units"] * samples * smooth["replicates"]

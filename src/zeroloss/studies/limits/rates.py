@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from zeroloss.law import SmoothPath
-from zeroloss.limit.collocation import gauss_legendre
 from zeroloss.statistics import (
     Estimate,
     bootstrap,
@@ -103,32 +103,27 @@ def width_path(evidence: Evidence) -> Rows:
     return _slopes(evidence, "limits.width-path", "path")
 
 
-def smooth_prediction(table: pd.DataFrame, depth_nodes: int, flow_time: float,
-                      length: float, num_layers: int) -> Array:
-    """trace Σ_{ℓ,L} = (1/L²) Σ_l Σ_l' G_{t_l t_l'}(κ_ℓ(t_l − t_l')) per scramble.
+def smooth_prediction(table: pd.DataFrame, flow_time: float, lengths: Sequence[float]) -> Array:
+    """trace Σ_{ℓ,L} = (1/L²) Σ_l Σ_l' G_{ll'}(κ_ℓ(t_l − t_l')): (lengths, scrambles).
 
-    G is interpolated in depth on the collocation nodes and in κ by the polynomial through the
-    computed correlations and G(0) = 0.
+    G is the table of pairs at one flow time, computed at every pair of layers t_l = l/L; in κ it
+    is the polynomial through the computed correlations and G(0) = 0.
     """
     g, labels = untidy(table.loc[table.flow_time == flow_time],
                        ["scramble", "correlation", "depth", "other_depth"], "covariance")
-    kappas = labels["correlation"]
+    kappas, t = labels["correlation"], labels["depth"]
     basis = np.stack([kappas**n for n in range(1, len(kappas) + 1)], 1)
-    coefficients = np.einsum("nk,skqp->snqp", np.linalg.inv(basis), g)
-    t = np.arange(num_layers) / num_layers
-    lagrange = gauss_legendre(depth_nodes).interpolation(t)
-    kappa = SmoothPath(length).correlation(t[:, None] - t[None, :])
-    total = np.zeros(len(g))
-    for n in range(coefficients.shape[1]):
-        inner = np.einsum("lq,sqp,mp->slm", lagrange, coefficients[:, n], lagrange, optimize=True)
-        total += (inner * kappa ** (n + 1)).sum((1, 2))
-    return total / num_layers**2
+    coefficients = np.einsum("nk,sklm->nslm", np.linalg.inv(basis), g)
+    lag = t[:, None] - t[None, :]
+    powers = np.stack([[SmoothPath(ell).correlation(lag) ** n for n in range(1, len(kappas) + 1)]
+                       for ell in lengths])
+    return np.einsum("enlm,nslm->es", powers, coefficients, optimize=True) / len(t) ** 2
 
 
 def smooth(evidence: Evidence) -> Rows:
     """Measured over predicted covariance on smooth paths of each correlation length."""
     rows: Rows = []
-    pairs_name, pairs_spec, pairs = evidence.one("pairs")
+    pairs_name, _, pairs = evidence.one("pairs")
     cases = [(name, spec, table, length) for name, spec, table in evidence.of_kind("smooth")
              for length in spec["correlation_lengths"]]
     level = simultaneous_level(0.95, sum(len(spec["flow_times"]) for _, spec, _, _ in cases))
@@ -137,8 +132,7 @@ def smooth(evidence: Evidence) -> Rows:
                       ["replicate", "flow_time", "sample"], "residual")
         M = spec["num_units"]
         for t, s in enumerate(spec["flow_times"]):
-            traces = smooth_prediction(pairs, pairs_spec["depth_nodes"], s, length,
-                                       spec["num_layers"])
+            traces = smooth_prediction(pairs, s, [length])[0]
             predicted = student(traces)
             error = float(traces.std(ddof=1)) / np.sqrt(len(traces))
             ratio = trace_ratio(r[:, t], predicted.value / M, error / M, level)

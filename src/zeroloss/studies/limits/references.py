@@ -115,11 +115,15 @@ def _influence_at(spec: Spec, depth: int, scramble: int) -> pd.DataFrame:
 
 
 def pairs(spec: Spec) -> pd.DataFrame:
-    """trace Cov[ψ(X, t), ψ(Y, t')] at the depth nodes for each correlation κ of X and Y."""
+    """G_{ll'}(κ) = trace Cov[ψ^L(X, l/L), ψ^L(Y, l'/L)] for each correlation κ of X and Y.
+
+    ψ^L is that of the wide limit with the layers of the networks it predicts; depth and
+    other_depth are l/L and l'/L, so that nothing is interpolated in depth.
+    """
     spec = _with_dim(spec)
     kappas = np.array(spec["correlations"])
-    rule = gauss_legendre(spec["depth_nodes"])
-    nodes = rule.nodes.numpy()
+    rule = euler(spec["num_layers"])
+    layers = rule.nodes.numpy()
     frames = []
     for scramble in range(spec["rule"]["scrambles"]):
         points = correlated_sobol(build_law(spec), spec["problem_dim"],
@@ -129,7 +133,7 @@ def pairs(spec: Spec) -> pd.DataFrame:
         assert run.flow.trajectory is not None
         for s in spec["flow_times"]:
             g = pair_covariances(influence(field, run.flow.trajectory, s), 1 + len(kappas))
-            frames.append(tidy(g, {"correlation": kappas, "depth": nodes, "other_depth": nodes},
+            frames.append(tidy(g, {"correlation": kappas, "depth": layers, "other_depth": layers},
                                "covariance", flow_time=s, scramble=scramble))
     return pd.concat(frames, ignore_index=True)
 
