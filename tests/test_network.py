@@ -150,7 +150,7 @@ def test_energy_identity_sees_a_wrong_gradient() -> None:
             out[:, ::2] *= 1 + 1e-4
             return seen
 
-    network = Wrong(oracles.small_problem(4, 2), 3, 4)
+    network = Wrong(oracles.small_problem(4, 2), 3, 4, compiled=False)
     done = network.train(some_theta(network), [2.0], rtol=1e-9)
     start = Problem.risk(network.gradient(some_theta(network))[1])
     assert abs(float((start - done.risk[-1]) / done.dissipated[-1]) - 1) > 1e-5
@@ -305,7 +305,7 @@ def test_memory_does_not_grow_with_the_steps() -> None:
                 seen.append(live_bytes())
             return super().vector_field(flat, s, out)
 
-    network = Watched(oracles.small_problem(4, 2), 8, 16)
+    network = Watched(oracles.small_problem(4, 2), 8, 16, compiled=False)
     network.train(some_theta(network, 4), [8.0], rtol=1e-9)
     assert network.calls > 300
     few, many = seen

@@ -3,8 +3,9 @@
 The workflow lists these files as inputs of the jobs that run the module, so that an edit reruns
 what depends on it and nothing else; result manifests carry their digest. Counted are imports at any
 depth (also inside functions, also relative ones) of modules of this repository, and the `__init__`
-of every package on the way, since importing runs it. Not counted: imports under
-`if TYPE_CHECKING:`, which never run, and modules of other distributions, which the lock pins.
+of every package on the way, since importing runs it, with the C sources beside it. Not counted:
+imports under `if TYPE_CHECKING:`, which never run, and modules of other distributions, which the
+lock pins.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ def sources(*targets: str) -> tuple[Path, ...]:
     found: set[Path] = set()
     for target in targets:
         found |= _reachable(*_locate_target(target))
-    return tuple(sorted(found))
+    compiled = {part for path in found if path.name == "__init__.py"
+                for part in path.parent.glob("*.[ch]")}
+    return tuple(sorted(found | compiled))
 
 
 def digest(*targets: str) -> str:

@@ -2,7 +2,8 @@
 
 z_{l+1} = z_l + (1/(L M)) Σ_m f(z_l, θ_{l,m}),  E = mean ½ r²,  dθ_{l,m}/ds = −L M ∇_{θ_{l,m}} E.
 Batched over replicates: theta (replicates, layers, dim_theta, units). No autograd: memory is one
-stored activation per unit and sample, whatever the number of steps.
+stored activation per unit and sample, whatever the number of steps. On the processor the compiled
+engine does the work; the torch code below says the same and serves all other devices.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from zeroloss import engine
 from zeroloss.block import ACTIVATIONS, Activation, dim_theta
 from zeroloss.problem import Problem
-from zeroloss.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, Pair, integrate
+from zeroloss.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, Pair, check, integrate
 
 __all__ = ["Network", "Training"]
 
@@ -41,12 +43,15 @@ class Network:
     """Residual networks of one shape on one problem; see the module's equations.
 
     ``branch_scale`` replaces 1/(L M) in front of the sum over units (a wrong scaling is a negative
-    control); ``regularised`` adds e^{−s} (1/(L M)) Σ |θ|² to the risk.
+    control); ``regularised`` adds e^{−s} (1/(L M)) Σ |θ|² to the risk; ``recompute`` computes
+    activations a second time instead of keeping L layers of them; ``threads`` share replicates;
+    ``compiled`` False keeps to torch on the processor too.
     """
 
     def __init__(self, problem: Problem, num_layers: int, num_units: int,
                  activation: str = "tanh", *, branch_scale: float | None = None,
-                 regularised: bool = False) -> None:
+                 regularised: bool = False, recompute: bool = False, threads: int = 1,
+                 compiled: bool = True) -> None:
         for name, value in (("num_layers", num_layers), ("num_units", num_units)):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}; set it in sizes")
@@ -54,6 +59,11 @@ class Network:
         self.activation: Activation = ACTIVATIONS[activation]
         self.scale = 1.0 / (num_layers * num_units) if branch_scale is None else branch_scale
         self.regularised = regularised
+        self.threads = threads
+        self._engine = None
+        if compiled and engine.serves(problem, activation):
+            self._engine = engine.Shape(problem, num_layers, num_units, activation, self.scale,
+                                        regularised, recompute)
         self._buffers: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
 
     @property
@@ -97,6 +107,8 @@ class Network:
         ∇_{θ_{l,m}} E = scale · mean over samples of p_{l+1}ᵀ ∂_θ f(z_l, θ_{l,m}). The adjoint is
         linear: it carries the factor −L M scale/N from the start.
         """
+        if self._engine is not None:
+            return engine.velocity(self._engine, theta, out, self.threads)
         d, sigma = self.problem.dim, self.activation
         z, stored = self._forward(theta)
         scratch = self._workspace(theta.shape[0])[2]
@@ -141,8 +153,12 @@ class Network:
 
         Each replicate steps by its own error estimate (atol = rtol).
         """
+        if self._engine is not None:
+            check(rtol, rtol, flow_times)
+            return self._seen(engine.flow(self._engine, theta, flow_times, rtol=rtol, atol=rtol,
+                                          pair=pair, threads=self.threads), flow_times)
         flow = integrate(self.vector_field, theta.flatten(1), flow_times, rtol=rtol, pair=pair)
-        return self._training(flow, flow_times)
+        return self._of_flow(flow, flow_times)
 
     def descend(self, theta: Tensor, step: float, num_steps: int,
                 record_every: int = 1) -> Training:
@@ -153,6 +169,13 @@ class Network:
         if not step > 0 or num_steps < 0:
             raise ValueError(f"step must be above 0 and num_steps at least 0, got {step} and "
                              f"{num_steps}; set step")
+        if record_every < 1:
+            raise ValueError(f"record_every must be at least 1, got {record_every}")
+        if self._engine is not None:
+            times = [n * step for n in range(num_steps + 1)
+                     if n % record_every == 0 or n == num_steps]
+            return self._seen(engine.descend(self._engine, theta, step, num_steps, record_every,
+                                             self.threads), times)
         flat = theta.flatten(1).clone()
         slope = torch.empty_like(flat)
         times, observed, integrals = [], [], []
@@ -172,14 +195,23 @@ class Network:
         steps = torch.full((flat.shape[0],), num_steps)
         flow = Flow(torch.stack(observed), torch.stack(integrals), None, flat, steps,
                     torch.zeros_like(steps), None)
-        return self._training(flow, times)
+        return self._of_flow(flow, times)
 
-    def _training(self, flow: Flow, flow_times: Sequence[float]) -> Training:
+    def _of_flow(self, flow: Flow, flow_times: Sequence[float]) -> Training:
         r = flow.observed[..., : self.problem.num_samples]
+        size = flow.observed[..., -1] if self.regularised else torch.zeros_like(flow.integral)
+        return self._training(flow_times, r, flow.integral, size, flow.final,
+                              flow.accepted + flow.rejected)
+
+    def _seen(self, run: engine.Run, flow_times: Sequence[float]) -> Training:
+        return self._training(flow_times, run.residuals, run.integral, run.size, run.final,
+                              run.accepted + run.rejected)
+
+    def _training(self, flow_times: Sequence[float], r: Tensor, dissipated: Tensor, size: Tensor,
+                  final: Tensor, steps: Tensor) -> Training:
         objective = risk = Problem.risk(r)
         if self.regularised:
             times = torch.tensor(list(flow_times), dtype=risk.dtype, device=risk.device)
-            objective = risk + torch.exp(-times)[:, None] * flow.observed[..., -1]
-        return Training(tuple(flow_times), r, risk, objective, flow.integral,
-                        flow.final.view(-1, *self.parameter_shape),
-                        flow.accepted + flow.rejected)
+            objective = risk + torch.exp(-times)[:, None] * size
+        return Training(tuple(flow_times), r, risk, objective, dissipated,
+                        final.view(-1, *self.parameter_shape), steps)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 __all__ = ["BOGACKI_SHAMPINE", "DORMAND_PRINCE", "Evaluation", "Flow", "Pair", "Trajectory",
-           "integrate"]
+           "check", "integrate"]
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,8 @@ class Flow:
 Field = Callable[[Tensor, Tensor, Tensor], Evaluation]
 
 
-def _check(rtol: float, atol: float, outputs: Sequence[float]) -> None:
+def check(rtol: float, atol: float, outputs: Sequence[float]) -> None:
+    """Raise ValueError unless tolerances are above 0 and output times increase from 0 on."""
     if not (rtol > 0 and atol > 0):
         raise ValueError(f"rtol and atol must be above 0, got {rtol} and {atol}; set rtol")
     if not outputs or min(outputs) < 0 or list(outputs) != sorted(set(outputs)):
@@ -184,7 +185,7 @@ def integrate(vector_field: Field, y0: Tensor, outputs: Sequence[float], *, rtol
     Raises FloatingPointError with replicate and s if a value is not finite.
     """
     atol = rtol if atol is None else atol
-    _check(rtol, atol, outputs)
+    check(rtol, atol, outputs)
     replicates = y0.shape[0]
     times = torch.tensor([*outputs, float("inf")], dtype=y0.dtype, device=y0.device)
     y = y0.clone()

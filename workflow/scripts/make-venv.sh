@@ -22,3 +22,5 @@ echo "Installing the pinned packages into $VENV: about two minutes the first tim
     -r requirements.in -c constraints.txt
 "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check \
     --no-deps --no-build-isolation --editable .
+# The compiled engine, so that no job has to wait for it; without it torch does the same, slowly.
+"$VENV/bin/python" -c 'from zeroloss.engine import why_not; print(why_not() or "Engine compiled")'

@@ -1,0 +1,71 @@
+/* The engine: finite ResNets trained on one core, one network after the other, in cache.
+
+   z_{l+1} = z_l + scale Σ_m a_m σ(w_m·z_l + b_m),  E = mean ½ r²,  dθ/ds = −L M ∇_θ E.
+
+   The body is compiled twice, in double and in single precision. Compiled by clang; everything
+   that could change a digit is spelt out (vectors of 64 bytes whatever the processor has, sums
+   over their lanes in one order, fused multiply–adds where written and nowhere else), so that
+   processors with fused multiply–add give the same bytes. */
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+#define EXPORT __attribute__((visibility("default")))
+
+enum { TANH, SIGMOID, GELU, RELU2, REGULARISED_RELU, IDENTITY };
+
+enum { DONE, NO_MEMORY, NOT_FINITE, TOO_MANY };
+
+#define MOST_STAGES 8
+
+/* Butcher tableau: a (stages, stages), b, error = b − b̂, c (stages,). */
+typedef struct {
+    long stages, order;
+    const double *a, *b, *error, *c;
+} Tableau;
+#define TABLEAU Tableau
+
+/* posix_memalign and malloc differ by platform; a line of cache more keeps loads inside. */
+static void *aligned(long bytes)
+{
+    return aligned_alloc(64, (size_t)(bytes + 127) / 64 * 64);
+}
+
+/* x^(−1/order) for x > 0 by Newton's method from a linear guess in the exponent: no library's
+   rounding enters. */
+static double inverse_root(double x, long order)
+{
+    double p = (double)order, one = 1.0;
+    int64_t bits = __builtin_bit_cast(int64_t, x), ones = __builtin_bit_cast(int64_t, one);
+    double y = __builtin_bit_cast(double, ones + ones / order - bits / order);
+    for (int i = 0; i < 8; i++) {
+        double power = 1.0;
+        for (long j = 0; j < order; j++) power *= y;
+        y += y * (1.0 - x * power) / p;
+    }
+    return y;
+}
+
+static double decay(double s);
+
+#define REAL double
+#define WORD int64_t
+#define LANES 8
+#define NAME(x) x##_f64
+#include "body.h"
+#undef REAL
+#undef WORD
+#undef LANES
+#undef NAME
+
+/* e^{−s}, s ≥ 0. */
+static double decay(double s) { return exp_of_minus_f64((V_f64)s)[0]; }
+
+#define SINGLE
+#define REAL float
+#define WORD int32_t
+#define LANES 16
+#define NAME(x) x##_f32
+#include "body.h"
