@@ -225,6 +225,7 @@ def test_a_block_is_a_mapping(tmp_path_factory: pytest.TempPathFactory, place: P
 
 SINE = ("limits", "settings", "sine")
 ENSEMBLE = ("limits", "ensembles", 3)  # of role constant
+DECAY = ("limits", "ensembles", 27)
 IMPOSSIBLE: list[tuple[Place, Any]] = [
     (("mode",), "fast"),
     (("device",), "tpu"),
@@ -269,6 +270,8 @@ def test_an_impossible_value_is_named(tmp_path: Path, place: Place, value: Any) 
     ((*ENSEMBLE, "num_layers"), 12, "ladder [8, 16, 32, 64, 128] of its setting sine, got 12"),
     ((*ENSEMBLE, "setting"), "cosine", "setting 'cosine' is not defined in limits.settings"),
     ((*ENSEMBLE, "num_units"), 128, "got ('sine', 'independent', 8, 128) twice"),
+    ((*DECAY, "num_units"), 1024, "units in sine, independent, 8, where the other has 256"),
+    ((*DECAY, "num_layers"), 16, "units in sine, independent, 16, where the other has none"),
     (("limits", "energy", "settings"), ["sine", "cosine"], "setting 'cosine' is not defined"),
     (("limits", "rough_paths", "trained_depths"), [32, 64], "got [32] besides"),
     (("limits", "commute", "flow_times"), [5.0], "[0.0, 4.0, 50.0], got [5.0]"),

@@ -15,8 +15,10 @@ from zeroloss import estimates
 from zeroloss.claims import Claim, load_claims
 from zeroloss.config import load
 from zeroloss.law import FractionalBrownian, PathLaw, SmoothPath
+from zeroloss.statistics import ks_distance
 from zeroloss.streams import stream
 from zeroloss.studies.limits import simulate
+from zeroloss.studies.limits.agreements import law, predicted_risks
 from zeroloss.studies.limits.cases import cases
 from zeroloss.studies.limits.evidence import Ensemble, Evidence, Prediction
 from zeroloss.studies.limits.measure import measure
@@ -331,6 +333,55 @@ def test_measuring_is_a_function_of_the_tables(tiny: Run) -> None:
 def test_every_claim_has_its_planted_failure() -> None:
     assert {claim.planted_failure.name for claim in CLAIMS.values()} == set(PLANTED)
     assert len(CLAIMS) == 10
+
+
+def without_decay(tiny: Run) -> dict[str, Spec]:
+    """The specifications of a run that has no ensemble of role decay."""
+    return {name: spec | {"sizes": [z for z in spec["sizes"] if z["roles"] != ["decay"]]}
+            if spec["kind"] == "ensemble" else spec for name, spec in tiny.specs.items()}
+
+
+def changes(evidence: Evidence) -> dict[str, tuple[float, str]]:
+    """ks_change by cell, with its sources."""
+    return {r["cell"]: (r["estimate"], r["sources"]) for r in law(evidence)
+            if r["quantity"] == "ks_change"}
+
+
+def distance(evidence: Evidence, e: Ensemble, t: int) -> float:
+    return ks_distance(e.risk[:, t], predicted_risks(evidence, e, t)).value
+
+
+def test_the_law_decays_from_its_own_small_networks(tiny: Run) -> None:
+    """From role decay to role constant of the same depth, wherever the run has both."""
+    found = changes(tiny.evidence)
+    small = tiny.evidence.with_role("decay")
+    assert len(small) == 6 and all(e.num_units == 4 for e in small)
+    expected = {}
+    for e in small:
+        large = tiny.evidence.with_role("constant", setting=e.setting, sampling=e.sampling,
+                                        num_layers=e.num_layers)[-1]
+        for t, s in enumerate(e.flow_times):
+            expected[f"{e.setting}.{e.sampling}.s{s:g}"] = (
+                pytest.approx(distance(tiny.evidence, large, t) - distance(tiny.evidence, e, t)),
+                ";".join(e.sources + large.sources))
+    assert found == expected
+
+
+def test_without_small_networks_the_law_decays_along_the_sweep(tiny: Run) -> None:
+    evidence = Evidence(tiny.tables, without_decay(tiny))
+    found = changes(evidence)
+    assert {cell.rpartition(".")[0] for cell in found} == {"sine.independent", "sine.path"}
+    for sampling in ("independent", "path"):
+        sweep = evidence.with_role("units", setting="sine", sampling=sampling, num_layers=4)
+        change = distance(evidence, sweep[-1], 1) - distance(evidence, sweep[0], 1)
+        assert found[f"sine.{sampling}.s4"][0] == pytest.approx(change)
+
+
+def test_small_networks_for_the_law_serve_nothing_else(tiny: Run) -> None:
+    """Every other estimate is what it is without them."""
+    without, with_them = (table.loc[table.quantity != "ks_change"].reset_index(drop=True)
+                          for table in (measure(tiny.tables, without_decay(tiny)), tiny.estimates))
+    pd.testing.assert_frame_equal(without, with_them, check_exact=True)
 
 
 @EACH_CLAIM

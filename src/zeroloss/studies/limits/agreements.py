@@ -96,14 +96,11 @@ def _quantile(values: Array, q: float, level: float = 0.95) -> Estimate:
 
 
 def _decay(evidence: Evidence) -> Rows:
-    """How much closer the laws are at the largest than at the smallest size of a sweep in M."""
+    """How much closer the laws are at a large size than at a small one of the same depth."""
     rows: Rows = []
     for setting in evidence.settings:
         for sampling in ("independent", "path"):
-            known = {e.num_layers for e in evidence.largest()
-                     if (e.setting, e.sampling) == (setting, sampling)}
-            group = [e for e in evidence.with_role("units", setting=setting, sampling=sampling)
-                     if e.num_layers in known]
+            group = _growing(evidence, setting, sampling)
             if len(group) < 2:
                 continue
             for t, s in enumerate(group[0].flow_times):
@@ -115,6 +112,19 @@ def _decay(evidence: Evidence) -> Rows:
                                 group[0].sources + group[-1].sources,
                                 replicates=min(len(e.residuals) for e in group)))
     return rows
+
+
+def _growing(evidence: Evidence, setting: str, sampling: str) -> list[Ensemble]:
+    """Ensembles of one depth from small to large: that of role decay and the largest of role
+    constant at its depth; without the former, the sweep in M at the depth of the largest."""
+    match = {"setting": setting, "sampling": sampling}
+    small = evidence.with_role("decay", **match)
+    if small:
+        large = evidence.with_role("constant", **match, num_layers=small[0].num_layers)
+        return [small[0], large[-1]]
+    known = {e.num_layers for e in evidence.largest()
+             if (e.setting, e.sampling) == (setting, sampling)}
+    return [e for e in evidence.with_role("units", **match) if e.num_layers in known]
 
 
 def commute(evidence: Evidence) -> Rows:
@@ -193,11 +203,15 @@ def energy(evidence: Evidence) -> Rows:
 
 
 def loss_bias(evidence: Evidence) -> Rows:
-    """E[risk] − E = A'/L + C/L² + B/(LM) + D/(LM)²: fitted, and A' predicted as mean r·A."""
+    """E[risk] − E = A'/L + C/L² + B/(LM) + D/(LM)²: fitted, and A' predicted as mean r·A.
+
+    Networks for the decay of the law alone are too small for a fit of second order.
+    """
     rows: Rows = []
     for setting in evidence.settings:
         group = [e for e in evidence.ensembles
-                 if e.setting == setting and e.sampling == "independent"]
+                 if e.setting == setting and e.sampling == "independent"
+                 and e.roles != ("decay",)]
         if len(group) < 6:
             continue
         risk, error = evidence.risk(setting)

@@ -94,7 +94,8 @@ class Ensemble(Closed):
     num_layers: Count
     num_units: Count
     replicates: Annotated[int, Field(ge=8)]
-    roles: Annotated[tuple[Literal["units", "layers", "constant"], ...], Field(strict=False)]
+    roles: Annotated[tuple[Literal["units", "layers", "constant", "decay"], ...],
+                     Field(strict=False)]
 
 
 class Smooth(Closed):
@@ -214,6 +215,20 @@ class Settings(Closed):
                 raise ValueError("num_layers of an ensemble of role constant must be in the ladder "
                                  f"{list(ladder)} of its setting {e.setting}, "
                                  f"got {e.num_layers}")
+        return self
+
+    @model_validator(mode="after")
+    def _decay_has_two_ends(self) -> Settings:
+        large = {(e.setting, e.sampling, e.num_layers): e.num_units
+                 for e in sorted(self.ensembles, key=lambda e: e.num_units)
+                 if "constant" in e.roles}
+        for e in self.ensembles:
+            ends = e.num_units, large.get((e.setting, e.sampling, e.num_layers), 0)
+            if "decay" in e.roles and ends[0] >= ends[1]:
+                raise ValueError("an ensemble of role decay must have fewer units than one of role "
+                                 "constant of its setting, sampling and num_layers, got "
+                                 f"{ends[0]} units in {e.setting}, {e.sampling}, {e.num_layers}, "
+                                 f"where the other has {ends[1] or 'none'}")
         return self
 
     @model_validator(mode="after")
