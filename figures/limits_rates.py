@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,14 +20,26 @@ from figures.limits_data import (
     time_entries,
 )
 from zeroloss.drawing import Frames
-from zeroloss.statistics import bootstrap, student, trace_ratio
+from zeroloss.statistics import Estimate, bootstrap, student, trace_ratio
 from zeroloss.studies.limits.evidence import Ensemble, Evidence
+from zeroloss.studies.limits.rates import depth_gaps
 from zeroloss.tidy import untidy
 
 __all__ = ["rates"]
 
 Array = np.ndarray
-Gaps = dict[float, tuple[list[tuple[float, float, float]], float]]  # by s: intervals, floor
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The depth gap at one flow time: depths, intervals, and the error of the reference.
+
+    No ``floor``: gaps between nested depths, each at the smaller one, which need no reference.
+    """
+
+    depths: list[int]
+    found: list[Estimate]
+    floor: float | None
 
 
 def rates(frames: Frames) -> Figure:
@@ -37,7 +53,6 @@ def rates(frames: Frames) -> Figure:
     _wide_gap(axes["wide"], evidence, setting)
     _paths_gap(axes["paths"], evidence, times)
     axes["M"].set_ylabel(r"std of residuals, $(\mathrm{tr}\,\mathrm{Cov}\,r/N)^{1/2}$")
-    axes["wide"].set_ylabel(r"depth gap of residuals, $|r_L-r|/\sqrt{N}$")
     style.names(axes, {"M": f"{setting}: fluctuation against width",
                        "L": f"{setting}: fluctuation against depth",
                        "wide": r"depth gap at $M=\infty$", "paths": "depth gap on smooth paths"})
@@ -64,7 +79,7 @@ def _fluctuations(ax: Axes, evidence: Evidence, setting: str, role: str) -> None
         if law == "path" and role == "layers":
             _guide(ax, x, max(heights) * 1.4, 0.0)
         elif law == "independent":
-            _guide(ax, x, min(heights) * 0.65, -0.5)
+            _guide(ax, x, min(heights) * 0.45, -0.5)
     if not sizes:
         style.missing(ax, "networks of several sizes")
         return
@@ -102,14 +117,11 @@ def _guide(ax: Axes, x: Array, y: float, slope: float) -> None:
 def _wide_gap(ax: Axes, evidence: Evidence, setting: str) -> None:
     """Gap of the wide limit, scramble by scramble on common rules, at s > 0."""
     depths, r = evidence.ladder(setting)  # depths −1 (fewer nodes), 0 (the limit), L, …
-    gap = np.sqrt(((r - r[:, [depths.index(0)]]) ** 2).mean(-1))  # scrambles, depths, T
-    finite = [i for i, depth in enumerate(depths) if depth > 0]
-    series: Gaps = {}
-    for t, s in enumerate(evidence.flow_times(setting)):
-        if s > 0:
-            found = [student(gap[:, i, t]) for i in finite]
-            series[s] = ([(f.value, f.lower, f.upper) for f in found], float(gap[:, 0, t].max()))
-    _gaps(ax, [depths[i] for i in finite], evidence.flow_times(setting), series)
+    times = evidence.flow_times(setting)
+    series = {s: _gap(r[:, :, t].swapaxes(0, 1), depths[2:], lambda g: student(np.sqrt(g)))
+              for t, s in enumerate(times) if s > 0}
+    _gaps(ax, times, series)
+    ax.set_xlabel("depth $L$")
 
 
 def _paths_gap(ax: Axes, evidence: Evidence, times: tuple[float, ...]) -> None:
@@ -119,41 +131,73 @@ def _paths_gap(ax: Axes, evidence: Evidence, times: tuple[float, ...]) -> None:
         style.missing(ax, "networks on fixed paths")
     for _, spec, table in runs:
         r, labels = untidy(table, ["num_layers", "replicate", "flow_time", "sample"], "residual")
-        gap = ((r - r[1]) ** 2).mean(-1)  # depths as in the ladder
-        series: Gaps = {}
-        for t, s in enumerate(spec["flow_times"]):
-            found = [bootstrap(lambda w, g=g: np.sqrt(w @ g / len(g)), len(g))
-                     for g in gap[2:, :, t]]
-            series[s] = ([(f.value, f.lower, f.upper) for f in found],
-                         float(np.sqrt(gap[0, :, t].mean())))
-        _gaps(ax, labels["num_layers"][2:].tolist(), times, series)
+        depths = labels["num_layers"][2:].tolist()  # as in the ladder
+        series = {s: _gap(r[:, :, t], depths, _root_mean)
+                  for t, s in enumerate(spec["flow_times"])}
+        _gaps(ax, times, series)
         ax.set_xlabel(f"depth $L$, at $M$ = {spec['num_units']}")
 
 
-def _gaps(ax: Axes, depths: list[int], times: tuple[float, ...], series: Gaps) -> None:
-    """Gaps by flow time with intervals, their floors shaded, slope −1."""
+def _root_mean(squares: Array) -> Estimate:
+    """Root of the mean square with its interval over replicates."""
+    return bootstrap(lambda w: np.sqrt(w @ squares / len(squares)), len(squares))
+
+
+def _gap(r: Array, depths: list[int], interval: Callable[[Array], Estimate]) -> Gap:
+    """The gap at one flow time as its slope is measured, root mean square over samples.
+
+    r (2 + depths, draws, N); ``interval`` is of the squares (draws,) at one depth.
+    """
+    gaps, N = depth_gaps(r), r.shape[-1]
+    return Gap(depths[:len(gaps.squares)], [interval(g / N) for g in gaps.squares],
+               None if gaps.nested else gaps.floor / np.sqrt(N))
+
+
+def _gaps(ax: Axes, times: tuple[float, ...], series: dict[float, Gap]) -> None:
+    """Gaps by flow time with intervals, the floors of those to a reference shaded, slope −1."""
     if not series:
         style.missing(ax, "flow times after the start")
         return
     look = dict(zip(times, zip(style.colours(len(times)), style.MARKERS, strict=False),
                     strict=False))
-    x = np.array(depths, dtype=float)
     ax.set_yscale("log")
-    style.sizes_axis(ax, x.tolist())
-    ax.set_xlabel("depth $L$")
-    for s, (found, _) in series.items():
-        value, lower, upper = np.array(found).T
-        style.intervals(ax, x, value, lower.clip(min=value.min() / 100), upper, *look[s])
-    _guide(ax, x, min(found[0][0] for found, _ in series.values()) * 0.6, -1.0)
-    least = min(v[0] for found, _ in series.values() for v in found)
-    shown = {s: floor for s, (_, floor) in series.items() if floor > least / 8}
+    sizes = sorted({L for gap in series.values() for L in gap.depths})
+    style.sizes_axis(ax, sizes)
+    for s, gap in series.items():
+        value, lower, upper = np.array([(g.value, g.lower, g.upper) for g in gap.found]).T
+        style.intervals(ax, gap.depths, value, lower.clip(min=value.min() / 100), upper, *look[s])
+    _guide(ax, np.array(sizes, dtype=float),
+           min(gap.found[0].value for gap in series.values()) * 0.4, -1.0)
+    ax.set_ylabel(_which_gap(series))
+    _floors(ax, series, {s: colour for s, (colour, _) in look.items()})
+
+
+def _which_gap(series: dict[float, Gap]) -> str:
+    """The label of an axis of gaps: to the limit, between nested depths, or which is which."""
+    words = {False: ("to the limit", r"$|r_L-r|/\sqrt{N}$"),
+             True: ("nested", r"$|r_{2L}-r_L|/\sqrt{N}$")}
+    times = {nested: [s for s, gap in series.items() if (gap.floor is None) == nested]
+             for nested in words}
+    if all(times.values()):
+        return "\n".join(f"{name}, $s =$ {', '.join(f'{s:g}' for s in times[nested])}: {formula}"
+                         for nested, (name, formula) in words.items())
+    if times[True]:
+        return "gap between nested depths\n" + words[True][1]
+    return "gap of residuals to the limit\n" + words[False][1]
+
+
+def _floors(ax: Axes, series: dict[float, Gap], colour: dict[float, Any]) -> None:
+    """Error of the reference at each flow time: shaded where it is near the gaps, else named."""
+    least = min(found.value for gap in series.values() for found in gap.found)
+    floors = {s: gap.floor for s, gap in series.items() if gap.floor is not None}
+    shown = {s: floor for s, floor in floors.items() if floor > least / 8}
     bottom = max(min(shown.values(), default=least) / 2.5, least / 20)
     for s, floor in shown.items():
-        ax.axhspan(bottom, floor, color=look[s][0], alpha=0.12, linewidth=0)
-        ax.axhline(floor, color=look[s][0], linewidth=0.8, linestyle=":")
+        ax.axhspan(bottom, floor, color=colour[s], alpha=0.12, linewidth=0)
+        ax.axhline(floor, color=colour[s], linewidth=0.8, linestyle=":")
     ax.set_ylim(bottom=bottom)
     below = [f"{style.number(floor)} at {style.time_label(s)}"
-             for s, (_, floor) in series.items() if s not in shown]
+             for s, floor in floors.items() if s not in shown]
     if below:
         ax.text(0.02, 0.02, "error of the reference below: " + ", ".join(below),
                 transform=ax.transAxes, fontsize=7, color="0.4", bbox=style.PATCH)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 
 from figures.limits import FIGURES
 from figures.limits_data import main_setting
@@ -96,3 +98,37 @@ def test_a_figure_draws_from_what_the_run_has(name: str, with_networks: bool) ->
     assert content.startswith(b"%PDF")
     if with_networks and name in ("risk", "flow"):  # random draws, and pixels
         assert content == render(FIGURES[name](frames(True)), "pdf")
+
+
+def on_paths(errors: dict[float, float]) -> tuple[Axes, np.ndarray]:
+    """The panel of fixed paths under a reference that is off by so much at each s, and what it
+    shows there: residuals (1 + depths, flow_times) of first order in 1/L, the first exact."""
+    depths, s = [4, 8, 16, 32], np.array(TIMES)
+    r = np.stack([0 * s, *((1 + s) / L for L in depths)])
+    limit = np.array(list(errors.values()))
+    table = np.broadcast_to(np.stack([2 * limit, limit, *r[1:]])[:, None, :, None], (6, R, 2, N))
+    given = frames(True)
+    paths = tidy(table, {"num_layers": [-1, 0, *depths], "replicate": range(R),
+                         "flow_time": TIMES, "sample": SAMPLES}, "residual")
+    figure = FIGURES["rates"](replace(given, tables={**given.tables, "fixed-paths": paths}))
+    return next(ax for ax in figure.axes if "paths" in ax.get_title(loc="left")), r
+
+
+def drawn(ax: Axes) -> list[tuple[list[float], list[float]]]:
+    """Sizes and gaps of every series with intervals."""
+    return [(bars[0].get_xdata().tolist(), bars[0].get_ydata().tolist()) for bars in ax.containers]
+
+
+def test_gaps_are_drawn_as_their_slopes_are_measured() -> None:
+    """To the limit where it is known, else between nested depths, and the axis says which."""
+    ax, r = on_paths({0.0: 1e-4, 2.0: 1e-4})
+    assert "to the limit" in ax.get_ylabel() and "nested" not in ax.get_ylabel()
+    ax, r = on_paths({0.0: 0.02, 2.0: 0.2})
+    assert "nested" in ax.get_ylabel() and "limit" not in ax.get_ylabel()
+    for t, (sizes, gaps) in enumerate(drawn(ax)):
+        assert sizes == [4, 8, 16] and gaps == pytest.approx(r[1:-1, t] - r[2:, t])
+    ax, r = on_paths({0.0: 1e-4, 2.0: 0.2})
+    assert "to the limit, $s =$ 0" in ax.get_ylabel() and "nested, $s =$ 2" in ax.get_ylabel()
+    (_, first), (sizes, second) = drawn(ax)
+    assert first == pytest.approx(r[1:, 0] - 1e-4) and sizes == [4, 8, 16]
+    assert second == pytest.approx(r[1:-1, 1] - r[2:, 1])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zeroloss.statistics import observed_orders
-from zeroloss.studies.limits.rates import _gaps
+from zeroloss.studies.limits.rates import depth_gaps
 
 DEPTHS = np.array([16, 32, 64, 128])
 
@@ -20,13 +20,19 @@ def ladder(reference_error: float) -> np.ndarray:
 
 
 def order(r: np.ndarray) -> tuple[float, str]:
-    squares, _, note = _gaps(r)
-    return float(0.5 * observed_orders(squares.mean(1))[-1]), note
+    gaps = depth_gaps(r)
+    assert gaps.nested == (len(gaps.squares) == len(DEPTHS) - 1)
+    return float(0.5 * observed_orders(gaps.squares.mean(1))[-1]), gaps.note
 
 
 def test_an_exact_reference_is_used() -> None:
     value, note = order(ladder(1e-9))
     assert value == pytest.approx(1.0, abs=1e-3) and "continuous" in note
+
+
+def test_the_poor_reference_of_two_depths_is_kept_and_named() -> None:
+    gaps = depth_gaps(ladder(0.02)[:4])
+    assert not gaps.nested and len(gaps.squares) == 2 and "too few depths" in gaps.note
 
 
 def test_a_poor_reference_gives_way_to_nested_depths() -> None:

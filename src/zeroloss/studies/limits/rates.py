@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ from zeroloss.statistics import (
 from zeroloss.studies.limits.evidence import Evidence, cell, row
 from zeroloss.tidy import untidy
 
-__all__ = ["admissible", "depth", "smooth", "smooth_prediction", "width_independent", "width_path"]
+__all__ = ["DepthGaps", "admissible", "depth", "depth_gaps", "smooth", "smooth_prediction",
+           "width_independent", "width_path"]
 
 Array = np.ndarray
 Rows = list[dict[str, Any]]
@@ -42,37 +44,53 @@ def depth(evidence: Evidence) -> Rows:
         depths, r = evidence.ladder(setting)
         name = evidence.one("ladder", setting=setting)[0]
         for t, s in enumerate(evidence.flow_times(setting)):
-            squares, floor, note = _gaps(r[:, :, t].swapaxes(0, 1))
-            slope = -0.5 * observed_orders(squares.T)[:, -1]
+            gaps = depth_gaps(r[:, :, t].swapaxes(0, 1))
+            slope = -0.5 * observed_orders(gaps.squares.T)[:, -1]
             rows.append(row("limits.depth" if s > 0 else "", "slope_wide", cell(setting, s),
-                            student(slope), [name], floor=floor, sizes=len(depths) - 2,
-                            note=note))
+                            student(slope), [name], floor=gaps.floor, sizes=len(depths) - 2,
+                            note=gaps.note))
     for name, spec, table in evidence.of_kind("fixed-paths"):
         r, labels = untidy(table, ["num_layers", "replicate", "flow_time", "sample"], "residual")
         for t, s in enumerate(spec["flow_times"]):
-            squares, floor, note = _gaps(r[:, :, t])
-            pair = squares[-2:]
+            gaps = depth_gaps(r[:, :, t])
+            pair = gaps.squares[-2:]
             slope = bootstrap(lambda w, pair=pair: 0.5 * np.log2((w @ pair[1]) / (w @ pair[0])),
                               pair.shape[1])
             rows.append(row("limits.depth" if s > 0 else "", "slope_paths",
-                            cell(spec["setting"], s), slope, [name], floor=floor,
+                            cell(spec["setting"], s), slope, [name], floor=gaps.floor,
                             replicates=pair.shape[1], sizes=len(labels["num_layers"]) - 2,
-                            note=note))
+                            note=gaps.note))
     return rows
 
 
-def _gaps(r: Array) -> tuple[Array, float, str]:
-    """Squared gaps (depths or nested pairs, draws), the reference's error, and which they are.
+@dataclass(frozen=True)
+class DepthGaps:
+    """Squared gaps (depths, or nested pairs, draws), summed over samples, and which they are.
 
-    r (depths, draws, N), the first two depths the continuous limit with fewer and with all nodes.
+    ``nested``: |r_{2L} − r_L|², one fewer than depths; else |r_L − r|², with r known to ``floor``.
+    """
+
+    squares: Array
+    floor: float
+    nested: bool
+    note: str
+
+
+def depth_gaps(r: Array) -> DepthGaps:
+    """The gaps in L that a slope may be measured on, of residuals r (2 + depths, draws, N).
+
+    The first two rows are the continuous limit with fewer and with all nodes: their difference is
+    the reference's error. Where it is above a quarter of the finest gap, depths are nested.
     """
     to_reference = ((r[2:] - r[1]) ** 2).sum(-1)
     floor = float(np.sqrt(((r[0] - r[1]) ** 2).sum(-1).max()))
     if floor <= FLOOR_SHARE * float(np.sqrt(to_reference[-1].mean())):
-        return to_reference, floor, "gap to the continuous limit"
+        return DepthGaps(to_reference, floor, False, "gap to the continuous limit")
     if len(to_reference) < 3:
-        return to_reference, floor, "too few depths for nested gaps: the reference is not exact"
-    return (np.diff(r[2:], axis=0) ** 2).sum(-1), floor, "gap between nested depths"
+        return DepthGaps(to_reference, floor, False,
+                         "too few depths for nested gaps: the reference is not exact")
+    nested = (np.diff(r[2:], axis=0) ** 2).sum(-1)
+    return DepthGaps(nested, floor, True, "gap between nested depths")
 
 
 def _slopes(evidence: Evidence, claim: str, sampling: str) -> Rows:
