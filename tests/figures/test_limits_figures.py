@@ -47,8 +47,11 @@ def limits() -> dict[str, tuple[Any, pd.DataFrame]]:
     made["ladder"] = (toy | {"kind": "ladder"}, tidy(1 + gaps, {
         "scramble": range(2), "num_layers": [-1, 0, 4, 8], "flow_time": TIMES,
         "sample": SAMPLES}, "residual"))
+    made["wide"] = (toy | {"kind": "wide", "depths": [4]}, tidy(
+        1.25 + 1e-3 * noise(2, 1, 2, N), {"scramble": range(2), "num_layers": [4],
+                                          "flow_time": TIMES, "sample": SAMPLES}, "residual"))
     sigma = np.broadcast_to(np.eye(N), (2, 2, 2, N, N)) * (1 + 0.01 * noise(2, 2, 2, 1, 1))
-    made["influence"] = (toy | {"kind": "influence", "depths": [0, 4]}, pd.concat([
+    made["influence"] = (toy | {"kind": "influence"}, pd.concat([
         tidy(sigma, {"num_layers": [0, 4], "flow_time": TIMES, "scramble": range(2),
                      "row": SAMPLES, "column": SAMPLES}, "covariance", sampling=sampling)
         for sampling in ("independent", "path")]))

@@ -47,24 +47,27 @@ class Influence:
 class _Linearised:
     """One point of a limit run, and the derivatives of its gradient along costates."""
 
-    def __init__(self, field: MeanField, theta: Tensor) -> None:
-        self.field, self.theta = field, theta  # theta (n, k, particles)
-        self.state, self.r, p = field.solve_depth(theta.unsqueeze(0))
-        self.p = p[0]
+    def __init__(self, field: MeanField, theta: Tensor, dtype: torch.dtype) -> None:
+        self.field = field
+        state, self.r, p = field.solve_depth(theta.unsqueeze(0))  # theta (n, k, particles)
+        g = field.problem.readout.expand(1, *field.problem.inputs.shape)
+        # Q (n, N, d): the adjoint of each sample's own residual, p(1) = ∇g
+        self.q = field.cloud.adjoint(state, g)[0].to(dtype)
+        # the depth equation is solved in float64, what is linear in the costates in dtype
+        self.theta, self.p = theta.to(dtype), p[0].to(dtype)
         self.z, self.sigma, self.slope = (
-            part[0] for part in (self.state.features, self.state.sigma, self.state.slope))
-        a, w, b = split(theta)
+            part[0].to(dtype) for part in (state.features, state.sigma, state.slope))
+        self.jacobian = state.jacobian.to(dtype)
+        a, w, b = split(self.theta)
         self.a, self.w = a, w
-        self.weights = field.cloud.weights
+        rule = field.rule
+        self.weights, self.readout, self.depth_weights, self.matrix, self.adjoint_matrix = (
+            part.to(dtype) for part in (field.cloud.weights, field.problem.readout, rule.weights,
+                                        rule.matrix, rule.adjoint_matrix))
         self.weighted_a, self.weighted_w = self.weights * a, self.weights * w
         pa = self.p @ a  # (n, N, particles)
         self.push = pa * self.slope  # (a·P) σ'
         self.bend = pa * field.cloud.activation.curvature(self.z @ w + b)  # (a·P) σ''
-
-    def output_adjoint(self) -> Tensor:
-        """Q (n, N, d): the adjoint of each sample's own residual, p(1) = ∇g."""
-        g = self.field.problem.readout.expand(1, *self.field.problem.inputs.shape)
-        return self.field.cloud.adjoint(self.state, g)[0]
 
     def outputs_at_once(self) -> int:
         """So many costates that what is computed on the way stays in cache."""
@@ -72,24 +75,22 @@ class _Linearised:
 
     def along(self, v: Tensor) -> tuple[Tensor, Tensor]:
         """D[∇_θ δE/δρ] v, like v (outputs, n, k, particles), and D(δE/δρ)[v] without the k."""
-        field, rule = self.field, self.field.rule
+        solve, J = self.field.cloud.solve, self.jacobian
         va, vw, vb = split(v)
         udot = (self.z @ vw).add_(vb)  # v_w·z + v_b: (outputs, n, N, particles)
         force = (self.slope * udot) @ self.weighted_a.mT + self.sigma @ (self.weights * va).mT
         # linearised forward: Ż_q = Σ A_qp (J_p Ż_p + Ḟ_p)
-        forcing = torch.einsum("qp,opnd->oqnd", rule.matrix, force)
-        zdot = field.cloud.solve(rule.matrix, self.state.jacobian,
-                                 forcing.unsqueeze(1)).squeeze(1)
-        response = (self.state.jacobian[0] @ zdot.unsqueeze(-1)).squeeze(-1) + force
-        rdot = torch.einsum("q,oqnd,d->on", rule.weights, response, field.problem.readout)
+        forcing = torch.einsum("qp,opnd->oqnd", self.matrix, force)
+        zdot = solve(self.matrix, J, forcing.unsqueeze(1)).squeeze(1)
+        response = (J[0] @ zdot.unsqueeze(-1)).squeeze(-1) + force
+        rdot = torch.einsum("q,oqnd,d->on", self.depth_weights, response, self.readout)
         udot.add_(zdot @ self.w)  # u̇ = v_w·z + v_b + w·Ż
         tilt = (self.p @ va).mul_(self.slope).addcmul_(self.bend, udot)
         # linearised adjoint: Ṗ_q = ṗ(1) + Σ C_qp (J_pᵀ Ṗ_p + J̇_pᵀ P_p)
         turn = tilt @ self.weighted_w.mT + self.push @ (self.weights * vw).mT
-        final = rdot.unsqueeze(-1) * field.problem.readout
-        forcing = final.unsqueeze(1) + torch.einsum("qp,opnd->oqnd", rule.adjoint_matrix, turn)
-        pdot = field.cloud.solve(rule.adjoint_matrix, self.state.jacobian.mT,
-                                 forcing.unsqueeze(1)).squeeze(1)
+        final = rdot.unsqueeze(-1) * self.readout
+        forcing = final.unsqueeze(1) + torch.einsum("qp,opnd->oqnd", self.adjoint_matrix, turn)
+        pdot = solve(self.adjoint_matrix, J.mT, forcing.unsqueeze(1)).squeeze(1)
         total = tilt.addcmul_(pdot @ self.a, self.slope)
         pdot_sigma, zdot_push = pdot.mT @ self.sigma, zdot.mT @ self.push
         rows_a = pdot_sigma + self.p.mT @ udot.mul_(self.slope)
@@ -97,12 +98,12 @@ class _Linearised:
         hessian = torch.cat([rows_a, rows_w, total.sum(-2, keepdim=True)], dim=-2)
         # Σ_n Ṗᵀf + Pᵀ∂_z f Ż, with the sum over samples taken first
         first = (self.a * pdot_sigma + self.w * zdot_push).sum(-2)
-        N = field.problem.num_samples
+        N = self.field.problem.num_samples
         return hessian.div_(N), first.div_(N)
 
     def final_costate(self) -> tuple[Tensor, Tensor]:
         """v_i = Q_iᵀ ∂_θ f and δr_i/δρ = Q_iᵀ f at the particles, output by output."""
-        q = self.output_adjoint()
+        q = self.q
         v = torch.stack([
             theta_gradient(self.z[:, i:i + 1], q[:, i:i + 1], self.theta,
                            self.sigma[:, i:i + 1], self.slope[:, i:i + 1])
@@ -113,17 +114,19 @@ class _Linearised:
     def stiffness(self) -> float:
         """λ_max(K)/N of the kernel K_ij = ∫∫ v_iᵀ v_j dρ dt: the fastest rate of the flow."""
         v, _ = self.final_costate()
-        mass = self.field.rule.weights[:, None] * self.weights
+        mass = self.depth_weights[:, None] * self.weights
         rows = (v * mass.sqrt().unsqueeze(-2)).flatten(1)
         kernel = rows @ rows.T
         return float(torch.linalg.eigvalsh(kernel)[-1]) / self.field.problem.num_samples
 
 
-def influence(field: MeanField, trajectory: Trajectory, flow_time: float) -> Influence:
+def influence(field: MeanField, trajectory: Trajectory, flow_time: float,
+              dtype: torch.dtype = torch.float64) -> Influence:
     """ψ_s at all particles of a recorded limit run, for s one of its accepted points.
 
     Classical Runge–Kutta of order 4 backwards over the accepted steps, the state in between by
-    cubic Hermite interpolation. Cost: four evaluations per step, each N times a gradient's.
+    cubic Hermite interpolation. Cost: four evaluations per step, each N times a gradient's. The
+    costates may be carried in float32, at half the cost and with errors near 1e-5.
 
     Raises ValueError if the trajectory does not stop at ``flow_time``.
     """
@@ -132,10 +135,10 @@ def influence(field: MeanField, trajectory: Trajectory, flow_time: float) -> Inf
                          "output time of the run")
     last = trajectory.s.index(flow_time)
     if last == 0:
-        _, psi = _Linearised(field, _particles(field, trajectory.y[0])).final_costate()
+        _, psi = _Linearised(field, _particles(field, trajectory.y[0]), dtype).final_costate()
     else:
-        psi = _integrate_back(field, trajectory, last)
-    weights = field.cloud.weights
+        psi = _integrate_back(field, trajectory, last, dtype)
+    psi, weights = psi.double(), field.cloud.weights
     psi = psi - (psi @ weights).unsqueeze(-1)
     return Influence(flow_time, psi.numpy(), field.rule.weights.numpy(), weights.numpy())
 
@@ -144,8 +147,9 @@ def _particles(field: MeanField, y: Tensor) -> Tensor:
     return field.shape(y.unsqueeze(0))[0]
 
 
-def _integrate_back(field: MeanField, trajectory: Trajectory, last: int) -> Tensor:
-    end = _Linearised(field, _particles(field, trajectory.y[last]))
+def _integrate_back(field: MeanField, trajectory: Trajectory, last: int, dtype: torch.dtype
+                    ) -> Tensor:
+    end = _Linearised(field, _particles(field, trajectory.y[last]), dtype)
     v, psi = end.final_costate()
     for step in reversed(range(last)):
         h = trajectory.s[step + 1] - trajectory.s[step]
@@ -153,7 +157,7 @@ def _integrate_back(field: MeanField, trajectory: Trajectory, last: int) -> Tens
         count = max(1, math.ceil(h * end.stiffness() / _STABLE))
         for sub in reversed(range(count)):
             middle, start = (
-                _Linearised(field, _particles(field, trajectory.at(step, (sub + x) / count)))
+                _Linearised(field, _particles(field, trajectory.at(step, (sub + x) / count)), dtype)
                 for x in (0.5, 0.0))
             _step_back(v, psi, h / count, end, middle, start)
             end = start

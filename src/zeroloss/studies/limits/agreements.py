@@ -47,14 +47,14 @@ def constant(evidence: Evidence) -> Rows:
                             Estimate(ratio.value, ratio.lower, ratio.upper), e.sources
                             + made.sources, replicates=len(e.residuals),
                             floor=made.trace_error))
-            limit, name = evidence.covariance(e.setting, e.sampling, 0)
+            limit, names = evidence.covariance(e.setting, e.sampling, 0)
             traces = np.trace(limit[:, t], axis1=1, axis2=2)
             mean = float(traces.mean())
             deviation = float(traces.std(ddof=1)) / np.sqrt(len(traces))
             rows.append(row("", "ratio_to_limit", where, trace_ratio(
-                e.residuals[:, t], mean / e.count, deviation / e.count), [*e.sources, name],
+                e.residuals[:, t], mean / e.count, deviation / e.count), [*e.sources, *names],
                 replicates=len(e.residuals)))
-            rows.append(row("", "trace_limit", where, student(traces), [name]))
+            rows.append(row("", "trace_limit", where, student(traces), names))
     return rows
 
 

@@ -26,15 +26,11 @@ def cases(config: Config) -> dict[str, Spec]:
         jobs[f"ladder-{name}"] = builder.spec("ladder", name, rule=setting.ladder_rule.model_dump(),
                                               ladder=list(setting.ladder),
                                               ladder_nodes=setting.ladder_nodes)
-        rule = setting.influence
-        depths = [0, *_depths(block, name)]
-        # work in the unit of an ensemble's: one influence costs N gradients at each step
-        samples = setting.problem.num_samples
-        each = [(rule.scrambles * 2**rule.log2_points * (depth or setting.depth_nodes)
-                 * samples**2 * 8, depth) for depth in depths]
-        for i, packed in enumerate(_packed(each, block.elements_per_job)):
-            jobs[f"influence-{name}-{i}"] = builder.spec(
-                "influence", name, rule=rule.model_dump(), depths=packed)
+        depths = _depths(block, name)
+        if depths:
+            jobs[f"wide-{name}"] = builder.spec("wide", name, rule=setting.wide.model_dump(),
+                                                depths=depths)
+        jobs.update(builder.influence(name, [0, *depths]))
     jobs.update(builder.ensembles())
     jobs.update(builder.paths())
     for name in ("commute", "energy", "portrait"):
@@ -50,7 +46,7 @@ def cases(config: Config) -> dict[str, Spec]:
 
 
 def _depths(block: Settings, name: str) -> list[int]:
-    """The depths at which Σ and bias are predicted for finite networks of a setting."""
+    """The depths at which mean and Σ are predicted for finite networks of a setting."""
     return sorted({e.num_layers for e in block.ensembles
                    if e.setting == name and "constant" in e.roles})
 
@@ -72,6 +68,21 @@ class _Builder:
             "network_rtol": self.block.network_rtol, "limit_rtol": self.block.limit_rtol,
         }
         return base | parts
+
+    def influence(self, name: str, depths: list[int]) -> dict[str, Spec]:
+        """Influence functions at each depth (0: the limit), a few scrambles to a job."""
+        setting = self.block.settings[name]
+        rule = setting.influence
+        # work in the unit of an ensemble's: one influence costs N gradients at each step
+        work = 2**rule.log2_points * setting.problem.num_samples**2
+        each = [(2 * work * (depth or setting.depth_nodes),
+                 {"num_layers": depth, "scramble": scramble})
+                for depth in depths for scramble in range(rule.scrambles)]
+        return {
+            f"influence-{name}-{i}": self.spec(
+                "influence", name, rule=rule.model_dump(), parts=packed,
+                limit_rtol=self.block.influence_rtol)
+            for i, packed in enumerate(_packed(each, self.block.elements_per_job))}
 
     def ensembles(self) -> dict[str, Spec]:
         """Trained networks: large sizes in blocks of replicates, small ones several to a job."""

@@ -141,12 +141,6 @@ class Evidence:
         r, labels = untidy(table, ["scramble", "num_layers", "flow_time", "sample"], "residual")
         return [int(depth) for depth in labels["num_layers"]], r
 
-    def depth_bias(self, setting: str, num_layers: int) -> tuple[Array, Array]:
-        """r_L − r (T, N) of the wide limit on common rules, and its error over scrambles."""
-        depths, r = self.ladder(setting)
-        gap = r[:, depths.index(num_layers)] - r[:, depths.index(0)]
-        return gap.mean(0), self._standard(gap)
-
     def first_order_bias(self, setting: str) -> Array:
         """A(s) (scrambles, T, N) in r_L = r + A/L + …, by Richardson on the two finest depths."""
         depths, r = self.ladder(setting)
@@ -154,26 +148,34 @@ class Evidence:
         gap = {L: L * (r[:, depths.index(L)] - r[:, depths.index(0)]) for L in (coarse, fine)}
         return 2 * gap[fine] - gap[coarse]
 
-    def covariance(self, setting: str, sampling: str, num_layers: int) -> tuple[Array, str]:
-        """Predicted Σ (scrambles, T, N, N), of the limit for num_layers 0; and its case."""
-        for name, spec, table in self.of_kind("influence", setting=setting):
-            if num_layers in spec["depths"]:
-                chosen = table.loc[(table.sampling == sampling) & (table.num_layers == num_layers)]
-                axes = ["scramble", "flow_time", "row", "column"]
-                return untidy(chosen, axes, "covariance")[0], name
-        raise ValueError(f"no case predicts Σ of {setting} at num_layers {num_layers}; "
-                         "give an ensemble of that depth the role constant")
+    def wide(self, setting: str, num_layers: int) -> tuple[Array, Array]:
+        """r_L (T, N) of the wide limit at a depth, and its error over scrambles."""
+        _, _, table = self.one("wide", setting=setting)
+        r, _ = untidy(table.loc[table.num_layers == num_layers],
+                      ["scramble", "flow_time", "sample"], "residual")
+        return r.mean(0), self._standard(r)
+
+    def covariance(self, setting: str, sampling: str, num_layers: int
+                   ) -> tuple[Array, list[str]]:
+        """Predicted Σ (scrambles, T, N, N), of the limit for num_layers 0; and its cases."""
+        found = {
+            name: table.loc[(table.sampling == sampling) & (table.num_layers == num_layers)]
+            for name, _, table in self.of_kind("influence", setting=setting)}
+        found = {name: table for name, table in found.items() if len(table)}
+        if not found:
+            raise ValueError(f"no case predicts Σ of {setting} at num_layers {num_layers}; "
+                             "give an ensemble of that depth the role constant")
+        axes = ["scramble", "flow_time", "row", "column"]
+        return untidy(pd.concat(found.values()), axes, "covariance")[0], list(found)
 
     def prediction(self, ensemble: Ensemble, time: int) -> Prediction:
         """The predicted law of an ensemble at its time-th flow time, at its own depth."""
-        r, r_error, _ = self.reference(ensemble.setting)
-        gap, gap_error = self.depth_bias(ensemble.setting, ensemble.num_layers)
-        sigma, name = self.covariance(ensemble.setting, ensemble.sampling, ensemble.num_layers)
+        r, r_error = self.wide(ensemble.setting, ensemble.num_layers)
+        sigma, names = self.covariance(ensemble.setting, ensemble.sampling, ensemble.num_layers)
         traces = np.trace(sigma[:, time], axis1=1, axis2=2)
         error = float(traces.std(ddof=1)) / math.sqrt(len(traces)) / float(traces.mean())
-        sources = [self.one(k, setting=ensemble.setting)[0] for k in ("reference", "ladder")]
-        return Prediction(r[time] + gap[time], r_error[time] + gap_error[time],
-                          sigma[:, time].mean(0), error, [*sources, name])
+        sources = [self.one("wide", setting=ensemble.setting)[0], *names]
+        return Prediction(r[time], r_error[time], sigma[:, time].mean(0), error, sources)
 
     @cached_property
     def ensembles(self) -> list[Ensemble]:

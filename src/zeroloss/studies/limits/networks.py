@@ -134,26 +134,33 @@ def rough(spec: Spec) -> pd.DataFrame:
             path, name = FractionalBrownian(chosen["hurst"], finest), f"h{chosen['hurst']:g}"
         else:
             path, name = SmoothPath(chosen["correlation_length"]), "lipschitz"
-        frames += [_on_rough_paths(spec, path, L).assign(path=name) for L in spec["depths"]]
+        frames.append(_on_rough_paths(spec, path, finest).assign(path=name))
     return pd.concat(frames, ignore_index=True)
 
 
-def _on_rough_paths(spec: Spec, path: PathLaw, num_layers: int) -> pd.DataFrame:
+def _on_rough_paths(spec: Spec, path: PathLaw, finest: int) -> pd.DataFrame:
+    """Paths are drawn once, on the finest grid: every depth takes its own points of them."""
     problem, R, M = build_problem(spec), spec["replicates"], spec["num_units"]
     per_layer = spec["cells_per_layer"]
-    times = [s for s in spec["flow_times"] if s == 0 or num_layers in spec["trained_depths"]]
-    grid = np.arange(num_layers * per_layer + 1) / (num_layers * per_layer)
-    parts, sums = [], []
-    for batch in chunks(0, R, M * (2 * problem.dim + 1), most=512):
-        theta = path_parameters(spec, problem, path, batch, grid, M)
-        sums.append(_admissibility(theta, num_layers))
-        parts.append(_train(spec, problem, theta[:, :-1:per_layer].contiguous(), times))
-    r = np.concatenate(parts, axis=1).transpose(1, 0, 2)
-    residuals = tidy(r, {"replicate": range(R), "flow_time": times, "sample": range(r.shape[2])},
-                     "value", num_layers=num_layers, quantity="residual")
-    admissibility = tidy(torch.cat(sums).cpu().numpy(), {"replicate": range(R)}, "value",
-                         num_layers=num_layers, quantity="admissibility", flow_time=0.0, sample=-1)
-    return pd.concat([residuals, admissibility], ignore_index=True)
+    times = {L: [s for s in spec["flow_times"] if s == 0 or L in spec["trained_depths"]]
+             for L in spec["depths"]}
+    residuals, sums = {L: [] for L in times}, {L: [] for L in times}
+    grid = np.arange(finest + 1) / finest
+    for batch in chunks(0, R, len(grid) * M * (2 * problem.dim + 1)):
+        fine = path_parameters(spec, problem, path, batch, grid, M)
+        for L in times:
+            theta = fine[:, :: finest // (L * per_layer)]
+            sums[L].append(_admissibility(theta, L))
+            residuals[L].append(_train(spec, problem, theta[:, :-1:per_layer], times[L]))
+    frames = []
+    for L in times:
+        r = np.concatenate(residuals[L], axis=1).transpose(1, 0, 2)
+        frames.append(tidy(r, {"replicate": range(R), "flow_time": times[L],
+                               "sample": range(r.shape[2])}, "value", num_layers=L,
+                           quantity="residual"))
+        frames.append(tidy(torch.cat(sums[L]).cpu().numpy(), {"replicate": range(R)}, "value",
+                           num_layers=L, quantity="admissibility", flow_time=0.0, sample=-1))
+    return pd.concat(frames, ignore_index=True)
 
 
 def commute(spec: Spec) -> pd.DataFrame:

@@ -17,10 +17,11 @@ from zeroloss.limit.fluctuation import (
     influence,
     pair_covariances,
 )
+from zeroloss.network import Network
 from zeroloss.studies.limits.setup import build_law, build_problem
 from zeroloss.tidy import tidy
 
-__all__ = ["influence_covariances", "ladder", "pairs", "portrait", "reference"]
+__all__ = ["influence_covariances", "ladder", "pairs", "portrait", "reference", "wide"]
 
 Spec = dict[str, Any]
 Array = np.ndarray
@@ -36,10 +37,20 @@ def _with_dim(spec: Spec) -> Spec:
 
 
 def _residuals(spec: Spec, rule: DepthRule, points: Array, rtol: float) -> Array:
-    """r(s) (flow_times, samples) of the limit with this depth rule and cloud."""
-    field = MeanField(build_problem(spec), rule, points.shape[-1], spec["activation"])
-    run = field.run(field.start(points[None]), spec["flow_times"], rtol=rtol)
-    return run.residuals[:, 0].cpu().numpy()
+    """r(s) (flow_times, samples) of the limit with this depth rule and cloud.
+
+    With the Euler rule it is one network whose units are the points, the same in every layer.
+    """
+    problem = build_problem(spec)
+    if rule.explicit:
+        theta = torch.from_numpy(points).to(problem.inputs.device)
+        network = Network(problem, rule.num_nodes, points.shape[-1], spec["activation"])
+        run = network.train(theta.expand(1, *network.parameter_shape), spec["flow_times"],
+                            rtol=rtol)
+        return run.residuals[:, 0].cpu().numpy()
+    field = MeanField(problem, rule, points.shape[-1], spec["activation"])
+    flow = field.run(field.start(points[None]), spec["flow_times"], rtol=rtol)
+    return flow.residuals[:, 0].cpu().numpy()
 
 
 def _axes(spec: Spec, samples: int) -> dict[str, Any]:
@@ -81,6 +92,19 @@ def ladder(spec: Spec) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
+def wide(spec: Spec) -> pd.DataFrame:
+    """Residuals of the wide limit (M = ∞) at the depths of networks whose law is predicted."""
+    spec = _with_dim(spec)
+    frames = []
+    for scramble in range(spec["rule"]["scrambles"]):
+        points = _points(spec, scramble)
+        for depth in spec["depths"]:
+            r = _residuals(spec, euler(depth), points, spec["limit_rtol"])
+            frames.append(tidy(r, _axes(spec, r.shape[1]), "residual", scramble=scramble,
+                               num_layers=depth))
+    return pd.concat(frames, ignore_index=True)
+
+
 def _recorded(spec: Spec, rule: DepthRule, points: Array) -> tuple[MeanField, LimitFlow]:
     field = MeanField(build_problem(spec), rule, points.shape[-1], spec["activation"])
     return field, field.run(field.start(points[None]), spec["flow_times"], record=True,
@@ -93,9 +117,8 @@ def influence_covariances(spec: Spec) -> pd.DataFrame:
     num_layers 0: of the continuous limit; else of the wide limit with that many layers.
     """
     spec = _with_dim(spec)
-    return pd.concat([
-        _influence_at(spec, depth, scramble) for depth in spec["depths"]
-        for scramble in range(spec["rule"]["scrambles"])], ignore_index=True)
+    return pd.concat([_influence_at(spec, part["num_layers"], part["scramble"])
+                      for part in spec["parts"]], ignore_index=True)
 
 
 def _influence_at(spec: Spec, depth: int, scramble: int) -> pd.DataFrame:
@@ -104,7 +127,8 @@ def _influence_at(spec: Spec, depth: int, scramble: int) -> pd.DataFrame:
     assert run.flow.trajectory is not None
     frames = []
     for s in spec["flow_times"]:
-        psi = influence(field, run.flow.trajectory, s)
+        # float32 costates: errors near 1e-5, far below the spread over scrambles
+        psi = influence(field, run.flow.trajectory, s, torch.float32)
         for sampling, covariance in (("independent", covariance_independent(psi)),
                                      ("path", covariance_of_paths(psi))):
             samples = range(len(covariance))
@@ -132,7 +156,8 @@ def pairs(spec: Spec) -> pd.DataFrame:
         field, run = _recorded(spec, rule, points)
         assert run.flow.trajectory is not None
         for s in spec["flow_times"]:
-            g = pair_covariances(influence(field, run.flow.trajectory, s), 1 + len(kappas))
+            g = pair_covariances(influence(field, run.flow.trajectory, s,
+                                           torch.float32), 1 + len(kappas))
             frames.append(tidy(g, {"correlation": kappas, "depth": layers, "other_depth": layers},
                                "covariance", flow_time=s, scramble=scramble))
     return pd.concat(frames, ignore_index=True)

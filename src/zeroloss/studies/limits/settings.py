@@ -80,6 +80,7 @@ class Setting(Closed):
     flow_times: Times
     depth_nodes: Annotated[int, Field(ge=2, le=16)]
     reference: Rule
+    wide: Rule
     influence: Rule
     ladder: Doubling
     ladder_nodes: Annotated[int, Field(ge=4, le=32)]
@@ -183,6 +184,7 @@ class Settings(Closed):
     settings: dict[Name, Setting]
     network_rtol: Positive
     limit_rtol: Positive
+    influence_rtol: Positive
     elements_per_job: Count
     ensembles: Annotated[tuple[Ensemble, ...], Field(strict=False)]
     smooth: Smooth

@@ -17,6 +17,7 @@ Spec = dict[str, Any]
 KINDS: dict[str, Callable[[Spec], pd.DataFrame]] = {
     "reference": references.reference,
     "ladder": references.ladder,
+    "wide": references.wide,
     "influence": references.influence_covariances,
     "pairs": references.pairs,
     "portrait": references.portrait,
