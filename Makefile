@@ -4,6 +4,7 @@
 #   make verify      reproduce, then compare with published/
 #   make report      results/<MODE>/report.html of Snakemake (MODE=full or quick)
 #   make test        all tests;   make lint   style, types, workflow;   make clean   results away
+#   make bench       this code beside its peers: benchmarks/results/ (BENCH_FLAGS="--only w1,w2")
 # Variables: CORES=2, PYTHON=python3.12, MODE=quick (report only), SNAKEMAKE_FLAGS=-n.
 
 ifndef PYTHON
@@ -15,12 +16,13 @@ MODE ?= full
 VENV := .venv
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
+BENCH := .venv-bench
 SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) $(SNAKEMAKE_FLAGS)
 
-.PHONY: help reproduce quick verify report test lint clean tex run-full run-quick
+.PHONY: help reproduce quick verify report test lint bench clean tex run-full run-quick
 
 help:
-	@sed -n '2,8s/^# *//p' Makefile
+	@sed -n '2,9s/^# *//p' Makefile
 
 # Nothing was run that could be shown.
 IDLE := $(filter -n --dry-run --unlock,$(SNAKEMAKE_FLAGS))
@@ -53,6 +55,10 @@ lint: $(READY)
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
+# A quiet machine measures best: nothing else should run beside it.
+bench: $(BENCH)/.ready
+	@PYTHONPATH=. $(BENCH)/bin/python -m benchmarks.run $(BENCH_FLAGS)
+
 clean:
 	rm -rf results .snakemake
 
@@ -62,4 +68,8 @@ tex:
 # The lock pins every version (constraints.txt); the package itself is installed in place.
 $(READY): requirements.in constraints.txt pyproject.toml
 	@bash workflow/scripts/make-venv.sh "$(PYTHON)" $(VENV)
+	@touch $@
+
+$(BENCH)/.ready: benchmarks/requirements.txt constraints.txt pyproject.toml
+	@bash workflow/scripts/make-venv.sh "$(PYTHON)" $(BENCH) benchmarks/requirements.txt
 	@touch $@

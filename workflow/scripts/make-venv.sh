@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Makes or updates a virtual environment from the lock.
-#   make-venv.sh PYTHON VENV     e.g. python3.11 .venv
+#   make-venv.sh PYTHON VENV [REQUIREMENTS]     e.g. python3.11 .venv
 set -euo pipefail
 
-readonly PYTHON=$1 VENV=$2
+readonly PYTHON=$1 VENV=$2 REQUIREMENTS=${3:-requirements.in}
 
 if ! "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
     echo "zeroloss needs Python 3.11 or later, got '${PYTHON:-nothing}'; install it, or name one:" \
@@ -19,7 +19,7 @@ if ! "$VENV/bin/python" -c 'import pip' 2>/dev/null; then
 fi
 echo "Installing the pinned packages into $VENV: about two minutes the first time"
 "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check \
-    -r requirements.in -c constraints.txt
+    -r "$REQUIREMENTS" -c constraints.txt
 "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check \
     --no-deps --no-build-isolation --editable .
 # The compiled engine, so that no job has to wait for it; without it torch does the same, slowly.

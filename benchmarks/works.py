@@ -1,0 +1,62 @@
+"""The works by name, each from settings to rows; one runs in a process of its own.
+
+`python -m benchmarks.works NAME OUT [--smoke]` writes the rows as JSON to OUT.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from benchmarks import memory, networks, roofline, scaling
+from benchmarks.rows import Row
+from benchmarks.settings import FULL, SMOKE, Settings
+from zeroloss import results
+
+__all__ = ["WORKS"]
+
+
+def _gradient(settings: Settings) -> list[Row]:
+    """W1, and in the same run what the machine can do at most."""
+    measured = roofline.rates(settings.probe)
+    rows = networks.gradient(settings.shape, settings.gradient_effort)
+    return [*rows, *measured, *roofline.bounds(settings.shape, [*rows, *measured])]
+
+
+def _training(settings: Settings) -> list[Row]:
+    return networks.training(settings.shape, settings.training_effort)
+
+
+def _scaling(settings: Settings) -> list[Row]:
+    return [*scaling.exponents(settings.sweep, settings.scaling_effort),
+            *scaling.threads(settings.shape, settings.gradient_effort)]
+
+
+def _memory(settings: Settings) -> list[Row]:
+    return memory.descent_memory(settings.shape, settings.memory_steps, settings.memory_of)
+
+
+WORKS: dict[str, Callable[[Settings], list[Row]]] = {
+    "w1": _gradient, "w2": _training, "scaling": _scaling, "memory": _memory,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one work and write its rows."""
+    parser = argparse.ArgumentParser(description="one work of the benchmark")
+    parser.add_argument("name", choices=WORKS)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--smoke", action="store_true")
+    asked = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    settings = SMOKE if asked.smoke else FULL
+    rows = [row.plain() for row in WORKS[asked.name](settings)]
+    results.write_json(asked.out, {"rows": rows, "settings": asdict(settings)})
+
+
+if __name__ == "__main__":
+    main()
