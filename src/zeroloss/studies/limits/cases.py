@@ -75,9 +75,12 @@ class _Builder:
         rule = setting.influence
         # work in the unit of an ensemble's: one influence costs N gradients at each step
         work = 2**rule.log2_points * setting.problem.num_samples**2
+        # the limit's own Σ is only printed beside: half of the scrambles do
+        scrambles = {depth: rule.scrambles if depth else max(2, rule.scrambles // 2)
+                     for depth in depths}
         each = [(2 * work * (depth or setting.depth_nodes),
                  {"num_layers": depth, "scramble": scramble})
-                for depth in depths for scramble in range(rule.scrambles)]
+                for depth in depths for scramble in range(scrambles[depth])]
         return {
             f"influence-{name}-{i}": self.spec(
                 "influence", name, rule=rule.model_dump(), parts=packed,
