@@ -14,6 +14,8 @@ from scipy import special
 
 from zeroloss import engine
 from zeroloss.block import ACTIVATIONS
+from zeroloss.limit.collocation import euler, gauss_legendre
+from zeroloss.limit.flow import MeanField
 from zeroloss.network import Network
 from zeroloss.problem import Problem, problem
 from zeroloss.runge_kutta import BOGACKI_SHAMPINE, DORMAND_PRINCE, Pair
@@ -171,3 +173,44 @@ def test_torch_takes_its_place_when_told() -> None:
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True,
                           text=True, env=os.environ | {"ZEROLOSS_ENGINE": "torch"}, check=True)
     assert done.stdout.strip() == "None"
+
+
+# ---- clouds
+
+
+@pytest.mark.parametrize(("nodes", "particles", "dim", "activation"), [
+    (1, 5, 1, "tanh"), (4, 32, 2, "tanh"), (3, 19, 5, "gelu"), (6, 16, 3, "sigmoid")])
+def test_the_flow_of_a_cloud_is_that_of_torch(nodes: int, particles: int, dim: int,
+                                              activation: str) -> None:
+    p = toy(6, dim)
+    generator = torch.Generator().manual_seed(nodes)
+    weights = torch.rand(particles, generator=generator, dtype=torch.float64)
+    made, expected = (
+        MeanField(p, gauss_legendre(nodes), weights / weights.sum(), activation, compiled=compiled)
+        for compiled in (True, False))
+    assert made._compiled and not expected._compiled
+    start_at = made.start(start(nodes, particles, dim, replicates=2).numpy())
+    ours, theirs = (field.run(start_at, (0.0, 0.5, 3.0), rtol=1e-7) for field in (made, expected))
+    assert torch.equal(ours.flow.accepted, theirs.flow.accepted)
+    for field in ("residuals", "risk", "dissipated"):
+        torch.testing.assert_close(getattr(ours, field), getattr(theirs, field), rtol=1e-10,
+                                   atol=1e-11)
+    torch.testing.assert_close(ours.flow.final, theirs.flow.final, rtol=1e-9, atol=1e-10)
+
+
+def test_the_wide_limit_is_a_network() -> None:
+    p, rule = toy(6, 2), euler(5)
+    made, expected = (MeanField(p, rule, 24, compiled=compiled) for compiled in (True, False))
+    start_at = made.start(start(5, 24, 2, replicates=2).numpy())
+    ours, theirs = (field.run(start_at, (1.0,), rtol=1e-7) for field in (made, expected))
+    torch.testing.assert_close(ours.residuals, theirs.residuals, rtol=1e-11, atol=1e-12)
+    unequal = torch.linspace(0.5, 1.5, 24, dtype=torch.float64)
+    assert not MeanField(p, rule, unequal / 24)._compiled
+
+
+def test_depth_that_has_no_solution_is_said() -> None:
+    p = toy(6, 2)
+    field = MeanField(p, gauss_legendre(3), 8, "relu2")
+    wild = field.start(40.0 * start(3, 8, 2, replicates=1).numpy())
+    with pytest.raises(FloatingPointError):
+        field.run(wild, (1.0,))

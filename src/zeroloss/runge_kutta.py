@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 __all__ = ["BOGACKI_SHAMPINE", "DORMAND_PRINCE", "Evaluation", "Flow", "Pair", "Trajectory",
            "check", "integrate"]
+
+
+KEPT_STATES = 16  # of a trajectory: half of the most that is held
 
 
 @dataclass(frozen=True)
@@ -63,24 +66,6 @@ class Evaluation:
 
     observed: Tensor
     rate: Tensor
-
-
-@dataclass
-class Trajectory:
-    """Accepted points of a single flow (replicates = 1), for cubic Hermite interpolation."""
-
-    s: list[float] = field(default_factory=list)
-    y: list[Tensor] = field(default_factory=list)
-    slope: list[Tensor] = field(default_factory=list)
-
-    def at(self, step: int, fraction: float) -> Tensor:
-        """The state at s_step + fraction·(s_{step+1} − s_step), error O(h⁴): like y."""
-        h, x = self.s[step + 1] - self.s[step], fraction
-        y0, y1 = self.y[step], self.y[step + 1]
-        if x in (0.0, 1.0):
-            return y1 if x else y0
-        return ((1 + 2 * x) * (1 - x) ** 2 * y0 + x**2 * (3 - 2 * x) * y1
-                + h * (x * (1 - x) ** 2 * self.slope[step] - x**2 * (1 - x) * self.slope[step + 1]))
 
 
 @dataclass
@@ -135,6 +120,11 @@ class _Stages:
             return (weights.squeeze(1) * self.K[:, 0]).add_(y)
         return torch.baddbmm(y.unsqueeze(1), weights, self.K[:, :count]).squeeze(1)
 
+    def repeat(self, y: Tensor, s: float, h: Tensor) -> Tensor:
+        """The new state of a step that was accepted before; K as it was then."""
+        none = torch.zeros_like(h)
+        return self.attempt(y, torch.full_like(h, s), h, none)[0]
+
     def attempt(self, y: Tensor, s: Tensor, h: Tensor, rate: Tensor
                 ) -> tuple[Tensor, Evaluation, Tensor, Tensor]:
         """New state, evaluation there, scaled error (≤ 1 accepts), integral of the rate."""
@@ -149,6 +139,57 @@ class _Stages:
         scale = torch.maximum(y.abs(), new.abs()).mul_(self.rtol).add_(self.atol)
         error = torch.linalg.vector_norm(delta.div_(scale), dim=1) / math.sqrt(y.shape[1])
         return new, now, error, integral * h
+
+
+class Trajectory:
+    """Accepted points of a single flow (replicates = 1), for cubic Hermite interpolation.
+
+    Of the states a bounded number is kept, evenly spread; what lies between is computed again, step
+    by step as it was, when it is asked for: cheap when asked for in order, forwards or backwards.
+    Memory: up to 2 ``most`` states with their slopes, and one stretch between two of them.
+    """
+
+    def __init__(self, stages: _Stages, y: Tensor, most: int) -> None:
+        self.s: list[float] = [0.0]
+        self._stages, self._most, self._stride = stages, most, 1
+        self._steps: list[Tensor] = []
+        self._kept = {0: (y[0].clone(), stages.K[0, 0].clone())}
+        self._between: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def record(self, s: float, step: Tensor, y: Tensor) -> None:
+        """Note an accepted point y (1, n) at s, ``step`` after the one before."""
+        index = len(self.s)
+        self.s.append(s)
+        self._steps.append(step.clone())
+        if index % self._stride == 0:
+            self._kept[index] = y[0].clone(), self._stages.K[0, 0].clone()
+        if len(self._kept) > 2 * self._most:
+            self._stride *= 2
+            self._kept = {i: point for i, point in self._kept.items() if i % self._stride == 0}
+
+    def point(self, index: int) -> tuple[Tensor, Tensor]:
+        """State and slope, (n,) each, at the accepted point of this index."""
+        if index in self._kept:
+            return self._kept[index]
+        if index not in self._between:
+            first = index - index % self._stride
+            self._between = {}
+            y, slope = self._kept[first]
+            for i in range(first, min(first + self._stride, len(self.s)) - 1):
+                self._stages.K[0, 0] = slope
+                new = self._stages.repeat(y[None], self.s[i], self._steps[i])
+                y, slope = new[0], self._stages.K[0, -1].clone()
+                self._between[i + 1] = y, slope
+        return self._between[index]
+
+    def at(self, step: int, fraction: float) -> Tensor:
+        """The state at s_step + fraction·(s_{step+1} − s_step), error O(h⁴): (n,)."""
+        h, x = self.s[step + 1] - self.s[step], fraction
+        if x in (0.0, 1.0):
+            return self.point(step + int(x))[0]
+        (y1, slope1), (y0, slope0) = self.point(step + 1), self.point(step)
+        return ((1 + 2 * x) * (1 - x) ** 2 * y0 + x**2 * (3 - 2 * x) * y1
+                + h * (x * (1 - x) ** 2 * slope0 - x**2 * (1 - x) * slope1))
 
 
 def _power(x: Tensor, exponent: float) -> Tensor:
@@ -179,8 +220,8 @@ def integrate(vector_field: Field, y0: Tensor, outputs: Sequence[float], *, rtol
     vector_field(state (active, n), s (active,), out (active, n)) writes the slope to ``out`` and
     returns what else is seen; y0 (replicates, n). Local error
     per step is held below atol + rtol |y| in root mean square over n; output times are hit
-    exactly. Replicates that are done leave the batch. Memory does not grow with the steps
-    unless ``record`` keeps the trajectory (one replicate only).
+    exactly. Replicates that are done leave the batch. Memory does not grow with the steps;
+    ``record`` keeps a trajectory (one replicate only), from a bounded number of states.
 
     Raises FloatingPointError with replicate and s if a value is not finite.
     """
@@ -194,7 +235,7 @@ def integrate(vector_field: Field, y0: Tensor, outputs: Sequence[float], *, rtol
     now = vector_field(y, s, stages.K[:, 0])
     observed, rate, integral = now.observed, now.rate, torch.zeros_like(s)
     book = _Book(len(outputs), y, observed, keep_states)
-    trajectory = Trajectory([0.0], [y[0].clone()], [stages.K[0, 0].clone()]) if record else None
+    trajectory = Trajectory(stages, y, KEPT_STATES) if record else None
     h = _first_step(y, stages.K[:, 0], rtol, atol, pair.order)
     alive = torch.arange(replicates, device=y.device)
     _check_finite(h, alive, s)
@@ -229,9 +270,7 @@ def integrate(vector_field: Field, y0: Tensor, outputs: Sequence[float], *, rtol
             y[accept] = new[accept]
             stages.K[accept, 0] = stages.K[accept, -1]
         if trajectory is not None and bool(accept[0]):
-            trajectory.s.append(float(s[0]))
-            trajectory.y.append(y[0].clone())
-            trajectory.slope.append(stages.K[0, 0].clone())
+            trajectory.record(float(s[0]), step, y)
         cursor = book.record(alive, cursor, times, s, y, observed, integral)
     raise RuntimeError(f"more than {max_steps} steps to reach flow time {outputs[-1]}; "
                        "raise rtol or shorten flow_times")

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from zeroloss import runge_kutta
 from zeroloss.runge_kutta import (
     BOGACKI_SHAMPINE,
     DORMAND_PRINCE,
@@ -129,10 +130,29 @@ def test_interpolation_in_a_step_is_of_fourth_order() -> None:
 def test_interpolation_passes_through_its_points() -> None:
     trajectory = fixed_steps(BOGACKI_SHAMPINE, 32, record=True).trajectory
     assert trajectory is not None
-    assert torch.equal(trajectory.at(2, 0.0), trajectory.y[2])
-    assert torch.equal(trajectory.at(2, 1.0), trajectory.y[3])
-    near = trajectory.at(2, 1 - 1e-9) - trajectory.y[3]
+    assert torch.equal(trajectory.at(2, 0.0), trajectory.point(2)[0])
+    assert torch.equal(trajectory.at(2, 1.0), trajectory.point(3)[0])
+    near = trajectory.at(2, 1 - 1e-9) - trajectory.point(3)[0]
     assert float(near.abs().max()) < 1e-8
+
+
+@PAIRS
+@pytest.mark.parametrize("order", [1, -1])
+def test_points_that_were_not_kept_are_computed_again(
+        pair: Pair, order: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bit by bit, with rejected steps between, and from a bounded number of kept states."""
+    flows = []
+    for most in (10**6, 3):
+        monkeypatch.setattr(runge_kutta, "KEPT_STATES", most)
+        flows.append(run(forced, solution(0.0), [1.0, 6.0], rtol=1e-9, pair=pair, record=True))
+    whole, few = (flow.trajectory for flow in flows)
+    assert whole is not None and few is not None
+    assert len(whole.s) == len(few.s) > 30 and whole.s == few.s
+    assert len(few._kept) <= 6 < len(whole._kept) == len(whole.s)
+    for i in range(len(whole.s))[::order]:
+        for one, other in zip(few.point(i), whole.point(i), strict=True):
+            assert torch.equal(one, other), i
+        assert len(few._between) < len(whole.s) / 2
 
 
 @PAIRS

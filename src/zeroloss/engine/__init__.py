@@ -1,9 +1,10 @@
-"""The compiled engine: gradients, gradient flow and descent of finite ResNets on the processor.
+"""The compiled engine: gradients, gradient flow and descent of finite ResNets on the processor, and
+the flow of clouds of particles.
 
-The same numbers as the torch code of `zeroloss.network` to rounding, several times faster: one
-network after the other stays in cache, layers run in vector registers (engine.c). float64 and
-float32, the activations of `zeroloss.block`. Replicates may be shared among threads; no number
-depends on how.
+The same numbers as the torch code of `zeroloss.network` and `zeroloss.limit` to rounding, several
+times faster: one network after the other stays in cache, layers run in vector registers (engine.c).
+float64 and float32, the activations of `zeroloss.block`. Replicates may be shared among threads; no
+number depends on how.
 """
 
 from __future__ import annotations
@@ -24,20 +25,26 @@ from zeroloss.engine.library import SWITCH, EngineError, library, why_not
 from zeroloss.problem import Problem
 from zeroloss.runge_kutta import Pair
 
-__all__ = ["EngineError", "Run", "Shape", "descend", "flow", "serves", "tanh", "velocity",
+__all__ = ["Depth", "EngineError", "Run", "Shape", "descend", "flow", "serves", "tanh", "velocity",
            "why_not"]
 
 # in the order of the enumeration in engine.c
 ACTIVATIONS = ("tanh", "sigmoid", "gelu", "relu2", "regularised-relu", "identity")
 _NAMES = {torch.float64: "f64", torch.float32: "f32"}
-_DONE, _NO_MEMORY, _NOT_FINITE, _TOO_MANY = range(4)
+_DONE, _NO_MEMORY, _NOT_FINITE, _TOO_MANY, _NO_DEPTH = range(5)
 _long, _double, _pointer = ctypes.c_long, ctypes.c_double, ctypes.c_void_p
 
 
 class _Shape(ctypes.Structure):
+    kept: Any
     _fields_ = ([(name, _long) for name in ("L", "M", "N", "d", "act", "recompute", "regularised")]
                 + [("scale", _double)]
-                + [(name, _pointer) for name in ("inputs", "targets", "readout")])
+                + [(name, _pointer) for name in ("inputs", "targets", "readout", "masses", "rule")])
+
+
+class _Rule(ctypes.Structure):
+    _fields_ = ([(name, _pointer) for name in ("matrix", "weights", "adjoint")]
+                + [("tolerance", _double)])
 
 
 class _Tableau(ctypes.Structure):
@@ -52,9 +59,22 @@ class _Record(ctypes.Structure):
 
 
 @dataclass(frozen=True)
+class Depth:
+    """An implicit rule in depth and the particles' masses: matrix A, its adjoint C (n, n), weights
+    b (n,), masses ω (particles,); Newton stops at a defect of ``tolerance`` (1 + max |x|)."""
+
+    matrix: Tensor
+    weights: Tensor
+    adjoint: Tensor
+    masses: Tensor
+    tolerance: float
+
+
+@dataclass(frozen=True)
 class Shape:
     """A network's shape and problem, as the engine takes it; ``recompute`` keeps no activations
-    of layers and computes them a second time on the way back."""
+    of layers and computes them a second time on the way back. With ``depth`` it is a cloud of
+    num_units particles at each of num_layers nodes."""
 
     problem: Problem
     num_layers: int
@@ -63,17 +83,24 @@ class Shape:
     scale: float
     regularised: bool = False
     recompute: bool = False
+    depth: Depth | None = None
 
     def _struct(self) -> _Shape:
-        p = self.problem
-        for part in (p.inputs, p.targets, p.readout):
-            if not part.is_contiguous():
-                raise ValueError("inputs, targets and readout must be contiguous tensors; "
-                                 "call .contiguous()")
-        return _Shape(self.num_layers, self.num_units, p.num_samples, p.dim,
-                      ACTIVATIONS.index(self.activation), self.recompute, self.regularised,
-                      self.scale, p.inputs.data_ptr(), p.targets.data_ptr(),
-                      p.readout.data_ptr())
+        p, depth = self.problem, self.depth
+        parts = [part.contiguous() for part in (p.inputs, p.targets, p.readout)]
+        rule = None
+        if depth is not None:
+            parts.append(depth.masses.contiguous())
+            tables = [part.double().contiguous()
+                      for part in (depth.matrix, depth.weights, depth.adjoint)]
+            rule = _Rule(*(part.data_ptr() for part in tables), depth.tolerance)
+            parts += tables
+        pointers = [part.data_ptr() for part in parts[:4]] + [None] * (rule is None)
+        struct = _Shape(self.num_layers, self.num_units, p.num_samples, p.dim,
+                        ACTIVATIONS.index(self.activation), self.recompute, self.regularised,
+                        self.scale, *pointers, ctypes.addressof(rule) if rule else None)
+        struct.kept = parts, rule  # what the pointers point to lives as long as the structure
+        return struct
 
 
 @dataclass(frozen=True)
@@ -242,3 +269,6 @@ def _raise(status: int, replicate: int, s: float, max_steps: int = 0) -> None:
     if status == _TOO_MANY:
         raise RuntimeError(f"more than {max_steps} steps to reach the last flow time, stopped at "
                            f"{s:.6g}; raise rtol or shorten flow_times")
+    if status == _NO_DEPTH:
+        raise FloatingPointError(f"collocation in depth did not converge at flow time {s:.6g}; "
+                                 "reduce the scales of the initial law or rtol")

@@ -261,7 +261,7 @@ INLINE void NAME(backward_tile)(int count, long N, long nv, long d, int act, REA
             NAME(pulled)(count, 2, N, nv, d, act, p, th + v, h + v * N, s + v * N, q + v * N);
     for (; v < nv; v++)
         NAME(pulled)(count, 1, N, nv, d, act, p, th + v, h + v * N, s + v * N, q + v * N);
-    NAME(move)(count, N, nv, d, q, th + d * nv, scale, p, before);
+    if (before) NAME(move)(count, N, nv, d, q, th + d * nv, scale, p, before);
 }
 
 /* Rows of ``width`` dimensions of ``many`` vectors: Σ over samples of xᵀ h. */
@@ -320,18 +320,18 @@ INLINE void NAME(rows)(int many, long N, long nv, long d, const REAL *p, const R
     for (int k = 0; k < many; k++) out[2 * d * nv + k] = b[k];
 }
 
-/* From p_{l+1} the slope of the layer's parameters, and p_l to ``before``. */
+/* From p_{l+1} the slope of the layer's parameters, and p_l to ``before`` if it is asked for. */
 INLINE void NAME(backward_layer)(long N, long nv, long d, int act, REAL scale, const V *th,
                                  const REAL *z, const REAL *p, REAL *before, const V *h,
                                  const V *s, V *q, V *out)
 {
     long n = 0, v = 0;
     for (; n + TILE <= N; n += TILE)
-        NAME(backward_tile)(TILE, N, nv, d, act, scale, th, p + n * d, before + n * d, h + n,
-                            s + n, q + n);
+        NAME(backward_tile)(TILE, N, nv, d, act, scale, th, p + n * d,
+                            before ? before + n * d : NULL, h + n, s + n, q + n);
     for (; n < N; n++)
-        NAME(backward_tile)(1, N, nv, d, act, scale, th, p + n * d, before + n * d, h + n, s + n,
-                            q + n);
+        NAME(backward_tile)(1, N, nv, d, act, scale, th, p + n * d,
+                            before ? before + n * d : NULL, h + n, s + n, q + n);
     for (; v + 2 <= nv; v += 2) NAME(rows)(2, N, nv, d, p, z, h + v * N, q + v * N, out + v);
     for (; v < nv; v++) NAME(rows)(1, N, nv, d, p, z, h + v * N, q + v * N, out + v);
 }
@@ -371,12 +371,14 @@ static void NAME(backward)(long N, long nv, long d, int act, REAL scale, const V
 /* ---- one network --------------------------------------------------------------------------- */
 
 /* Shape and problem: inputs (N, d), targets (N,), readout (d,); rows of M units are held in nv
-   vectors, the units that fill the last one up are zero and stay zero. */
+   vectors, the units that fill the last one up are zero and stay zero. With a rule in depth it is
+   a cloud of M particles of these masses at each of L nodes instead of a network. */
 typedef struct {
     long L, M, N, d;
     long act, recompute, regularised;
     double scale;
-    const REAL *inputs, *targets, *readout;
+    const REAL *inputs, *targets, *readout, *masses;
+    const Rule *rule;
 } NAME(Shape);
 #define SHAPE NAME(Shape)
 
@@ -384,6 +386,8 @@ typedef struct {
     long nv, layer, numbers; /* vectors of a row, of a layer, of the network */
     REAL *z, *p, *r;
     V *h, *s, *q, *state;
+    V *rows;      /* of a cloud: masses, masses times a, masses times a wᵀ */
+    REAL *F, *J;  /* of a cloud: field and its derivative at the nodes */
     VI inside; /* which lanes of the last vector of a row are units */
 } NAME(Work);
 #define WORK NAME(Work)
@@ -397,23 +401,30 @@ static int NAME(prepare)(const SHAPE *net, WORK *work, long states)
     work->layer = (2 * net->d + 1) * nv;
     work->numbers = net->L * work->layer;
     for (int i = 0; i < LANES; i++) work->inside[i] = (nv - 1) * LANES + i < net->M ? -1 : 0;
-    work->z = aligned((net->L + 1) * net->N * net->d * sizeof(REAL));
-    work->p = aligned(2 * net->N * net->d * sizeof(REAL));
+    int cloud = net->rule != NULL, apart = cloud || !NAME(slope_is_of_value)(net->act);
+    long samples = net->L * net->N * net->d;
+    if (cloud) stored = net->L;
+    work->z = aligned((samples + net->N * net->d) * sizeof(REAL));
+    work->p = aligned((cloud ? samples : 2 * net->N * net->d) * sizeof(REAL));
     work->r = aligned(net->N * sizeof(REAL));
     work->h = aligned(stored * net->N * nv * sizeof(V));
-    work->s = NAME(slope_is_of_value)(net->act) ? work->h
-                                                : aligned(stored * net->N * nv * sizeof(V));
+    work->s = apart ? aligned(stored * net->N * nv * sizeof(V)) : work->h;
     work->q = aligned(net->N * nv * sizeof(V));
+    work->rows = aligned(cloud ? (1 + net->d + net->d * net->d) * nv * sizeof(V) : 0);
+    work->F = aligned(cloud ? samples * sizeof(REAL) : 0);
+    work->J = aligned(cloud ? samples * net->d * sizeof(REAL) : 0);
     work->state = aligned(states * work->numbers * sizeof(V));
-    int made = work->z && work->p && work->r && work->h && work->s && work->q && work->state;
-    return made ? DONE : NO_MEMORY;
+    return work->z && work->p && work->r && work->h && work->s && work->q && work->rows &&
+                   work->F && work->J && work->state
+               ? DONE
+               : NO_MEMORY;
 }
 
-static void NAME(release)(const SHAPE *net, WORK *work)
+static void NAME(release)(WORK *work)
 {
+    if (work->s != work->h) free(work->s);
     free(work->z); free(work->p); free(work->r); free(work->h); free(work->q);
-    free(work->state);
-    if (!NAME(slope_is_of_value)(net->act)) free(work->s);
+    free(work->rows); free(work->F); free(work->J); free(work->state);
 }
 
 /* Writes −L M ∇_θ E to out, residuals to work->r; returns Σ |out|². */
@@ -466,6 +477,143 @@ static void NAME(unpack)(long rows, long M, long nv, const V *from, REAL *to)
     for (long i = 0; i < rows; i++) memcpy(to + i * M, from + i * nv, M * sizeof(REAL));
 }
 
+/* ---- a cloud of particles at the nodes of an implicit rule in depth ------------------------- */
+
+/* F (N, d), J (N, d, d) and σ, σ' at node q for the features z (N, d) there. */
+static void NAME(node)(const SHAPE *net, WORK *work, long q, const V *theta)
+{
+    long N = net->N, d = net->d, nv = work->nv;
+    const V *th = theta + q * work->layer;
+    const REAL *z = work->z + q * N * d;
+    V *h = work->h + q * N * nv, *s = work->s + q * N * nv;
+    V *mass = work->rows, *wa = mass + nv, *outer = wa + d * nv;
+    REAL *F = work->F + q * N * d, *J = work->J + q * N * d * d;
+    NAME(forward)(N, nv, d, net->act, 1, th, z, NULL, h, s);
+    if (NAME(slope_is_of_value)(net->act))
+        for (long i = 0; i < N * nv; i++) s[i] = NAME(slope_of_value)(net->act, h[i]);
+    for (long i = 0; i < d; i++)
+        for (long v = 0; v < nv; v++) wa[i * nv + v] = mass[v] * th[i * nv + v];
+    for (long i = 0; i < d; i++)
+        for (long j = 0; j < d; j++)
+            for (long v = 0; v < nv; v++)
+                outer[(i * d + j) * nv + v] = wa[i * nv + v] * th[(d + j) * nv + v];
+    memset(F, 0, N * d * sizeof(REAL));
+    memset(J, 0, N * d * d * sizeof(REAL));
+    long n = 0;
+    for (; n + TILE <= N; n += TILE) {
+        NAME(move)(TILE, N, nv, d, h + n, wa, 1, F + n * d, F + n * d);
+        NAME(move)(TILE, N, nv, d * d, s + n, outer, 1, J + n * d * d, J + n * d * d);
+    }
+    for (; n < N; n++) {
+        NAME(move)(1, N, nv, d, h + n, wa, 1, F + n * d, F + n * d);
+        NAME(move)(1, N, nv, d * d, s + n, outer, 1, J + n * d * d, J + n * d * d);
+    }
+}
+
+/* y_q − Σ_p A_qp J_p y_p = y_q for sample n, or with the transpose of J; (L, d) in place. */
+static int NAME(solve_depth)(const SHAPE *net, const WORK *work, const double *matrix, int transposed,
+                             long n, double *system, double *y)
+{
+    long L = net->L, d = net->d, m = L * d;
+    for (long q = 0; q < L; q++)
+        for (long i = 0; i < d; i++)
+            for (long p = 0; p < L; p++)
+                for (long j = 0; j < d; j++) {
+                    const REAL *J = work->J + (p * net->N + n) * d * d;
+                    double entry = (double)(transposed ? J[j * d + i] : J[i * d + j]);
+                    system[(q * d + i) * m + p * d + j] =
+                        (q == p && i == j ? 1.0 : 0.0) - matrix[q * L + p] * entry;
+                }
+    return solve(m, system, y);
+}
+
+/* The forward depth equation by Newton's method from the last solution in work->z. */
+static int NAME(forward_depth)(const SHAPE *net, WORK *work, const V *theta, double *system)
+{
+    long L = net->L, N = net->N, d = net->d;
+    const Rule *rule = net->rule;
+    double largest = 0.0, *y = system + L * d * L * d;
+    for (long i = 0; i < N * d; i++) {
+        double size = __builtin_fabs((double)net->inputs[i]);
+        largest = size > largest ? size : largest;
+    }
+    for (int again = 0; again < 30; again++) {
+        double worst = 0.0;
+        for (long q = 0; q < L; q++) NAME(node)(net, work, q, theta);
+        for (long n = 0; n < N; n++) {
+            double sample = 0.0;
+            for (long q = 0; q < L; q++)
+                for (long i = 0; i < d; i++) {
+                    double defect = (double)work->z[(q * N + n) * d + i] -
+                                    (double)net->inputs[n * d + i];
+                    for (long p = 0; p < L; p++)
+                        defect -= rule->matrix[q * L + p] * (double)work->F[(p * N + n) * d + i];
+                    y[q * d + i] = defect;
+                    if (!(__builtin_fabs(defect) <= sample)) sample = __builtin_fabs(defect);
+                }
+            if (!__builtin_isfinite(sample)) return NOT_FINITE;
+            worst = sample > worst ? sample : worst;
+            if (sample < rule->tolerance * (1.0 + largest)) continue;
+            if (NAME(solve_depth)(net, work, rule->matrix, 0, n, system, y)) return NOT_FINITE;
+            for (long q = 0; q < L; q++)
+                for (long i = 0; i < d; i++) work->z[(q * N + n) * d + i] -= (REAL)y[q * d + i];
+        }
+        if (worst < rule->tolerance * (1.0 + largest)) return DONE;
+    }
+    return NO_DEPTH;
+}
+
+/* Writes −∇_θ δE/δρ at the particles to out, residuals to work->r, ∫∫|∇_θ δE/δρ|² to *rate. */
+static int NAME(cloud_velocity)(const SHAPE *net, WORK *work, const V *theta, V *out, double *rate)
+{
+    long L = net->L, N = net->N, d = net->d, nv = work->nv;
+    const Rule *rule = net->rule;
+    double *system = aligned((L * d + 1) * L * d * sizeof(double)), *y = system + L * d * L * d;
+    if (!system) return NO_MEMORY;
+    int status = NAME(forward_depth)(net, work, theta, system);
+    for (long n = 0; status == DONE && n < N; n++) {
+        double r = -(double)net->targets[n];
+        for (long i = 0; i < d; i++) {
+            double end = (double)net->inputs[n * d + i];
+            for (long q = 0; q < L; q++)
+                end += rule->weights[q] * (double)work->F[(q * N + n) * d + i];
+            r += (double)net->readout[i] * end;
+        }
+        work->r[n] = (REAL)r;
+        for (long i = 0; i < L * d; i++) y[i] = r * (double)net->readout[i % d];
+        if (NAME(solve_depth)(net, work, rule->adjoint, 1, n, system, y)) status = NOT_FINITE;
+        for (long q = 0; q < L; q++)
+            for (long i = 0; i < d; i++)
+                work->p[(q * N + n) * d + i] = (REAL)(-y[q * d + i] / (double)N);
+    }
+    free(system);
+    *rate = 0.0;
+    for (long q = 0; status == DONE && q < L; q++) {
+        V *slope = out + q * work->layer, squares = (V)0;
+        NAME(backward)(N, nv, d, net->act, 1, theta + q * work->layer, work->z + q * N * d,
+                       work->p + q * N * d, NULL, work->h + q * N * nv, work->s + q * N * nv,
+                       work->q, slope);
+        for (long j = 0; j < d; j++) {
+            V *last = slope + j * nv + nv - 1;
+            *last = NAME(real)(NAME(bits)(*last) & work->inside);
+        }
+        for (long j = 0; j < 2 * d + 1; j++)
+            for (long v = 0; v < nv; v++)
+                squares = FMA(work->rows[v] * slope[j * nv + v], slope[j * nv + v], squares);
+        *rate += rule->weights[q] * (double)NAME(sum)(squares);
+    }
+    return status;
+}
+
+/* What does not change along a flow: the masses of a cloud, and z = x to start Newton from. */
+static void NAME(begin)(const SHAPE *net, WORK *work)
+{
+    if (!net->rule) return;
+    NAME(pack)(1, net->M, work->nv, net->masses, work->rows);
+    for (long q = 0; q < net->L; q++)
+        memcpy(work->z + q * net->N * net->d, net->inputs, net->N * net->d * sizeof(REAL));
+}
+
 /* Whether an array of (rows, M) can be read as vectors where it is. */
 INLINE int NAME(is_packed)(const SHAPE *net, const WORK *work, const REAL *from)
 {
@@ -489,7 +637,7 @@ EXPORT int NAME(engine_velocity)(const SHAPE *net, long R, const REAL *theta, RE
         if (!packed) NAME(unpack)(rows, net->M, work.nv, slope, out + i * each);
         memcpy(residuals + i * net->N, work.r, net->N * sizeof(REAL));
     }
-    NAME(release)(net, &work);
+    NAME(release)(&work);
     return status;
 }
 
@@ -497,11 +645,12 @@ EXPORT int NAME(engine_velocity)(const SHAPE *net, long R, const REAL *theta, RE
 
 /* The slope of E, or of E_s = E + e^{−s} mean |θ|² with the decay e^{−s} > 0; its dissipation to
    *rate and mean |θ|² to *size. */
-static void NAME(evaluate)(const SHAPE *net, WORK *work, const V *y, double decay, V *out,
-                           double *rate, double *size)
+static int NAME(evaluate)(const SHAPE *net, WORK *work, const V *y, double decay, V *out,
+                          double *rate, double *size)
 {
-    double particles = (double)(net->L * net->M), squares = NAME(velocity)(net, work, y, out);
     *size = 0.0;
+    if (net->rule) return NAME(cloud_velocity)(net, work, y, out, rate);
+    double particles = (double)(net->L * net->M), squares = NAME(velocity)(net, work, y, out);
     if (net->regularised) {
         V sizes = (V)0, slopes = (V)0, factor = (V)(REAL)(-2.0 * decay);
         for (long i = 0; i < work->numbers; i++) {
@@ -513,6 +662,7 @@ static void NAME(evaluate)(const SHAPE *net, WORK *work, const V *y, double deca
         *size = (double)NAME(sum)(sizes) / particles;
     }
     *rate = squares / particles + decay * *size; /* −dE_s/ds; the size counts only if regularised */
+    return DONE;
 }
 
 /* to = y + Σ_j weights_j K_j over the stages with a weight that is not zero. */
@@ -620,7 +770,9 @@ static int NAME(flow)(const SHAPE *net, WORK *work, const TABLEAU *pair, long ou
     double rate, size, after, size_after, integral = 0.0;
     V *y = work->state, *new = y + n, *K = y + 2 * n;
     *s = 0.0;
-    NAME(evaluate)(net, work, y, 1.0, K, &rate, &size);
+    NAME(begin)(net, work);
+    int status = NAME(evaluate)(net, work, y, 1.0, K, &rate, &size);
+    if (status) return status;
     double h = NAME(first_step)(pair, rtol, atol, n, count, y, K);
     if (!__builtin_isfinite(h) || !__builtin_isfinite(rate)) return NOT_FINITE;
     if (times[0] == 0.0) NAME(note)(net, work, &to, slot++, 0.0, size);
@@ -631,8 +783,9 @@ static int NAME(flow)(const SHAPE *net, WORK *work, const TABLEAU *pair, long ou
         double used = h >= left ? left : 2.0 * h > left ? 0.5 * left : h;
         for (long i = 1; i <= last; i++) {
             NAME(combine)(i, pair->a + i * pair->stages, used, n, y, K, new);
-            NAME(evaluate)(net, work, new, decay(*s + pair->c[i] * used), K + i * n, &after,
-                           &size_after);
+            status = NAME(evaluate)(net, work, new, decay(*s + pair->c[i] * used), K + i * n,
+                                    &after, &size_after);
+            if (status) return status;
             gained += after * pair->b[i];
         }
         double error = __builtin_sqrt(
@@ -681,7 +834,7 @@ EXPORT int NAME(engine_flow)(const SHAPE *net, const TABLEAU *pair, long first, 
         status = NAME(flow)(net, &work, pair, outputs, times, rtol, atol, max_steps,
                             NAME(of_replicate)(net, to, i), s);
     }
-    NAME(release)(net, &work);
+    NAME(release)(&work);
     return status;
 }
 
@@ -711,7 +864,7 @@ EXPORT int NAME(engine_descend)(const SHAPE *net, long first, long count, const 
         }
         NAME(unpack)(rows, net->M, work.nv, y, one.final);
     }
-    NAME(release)(net, &work);
+    NAME(release)(&work);
     return status;
 }
 

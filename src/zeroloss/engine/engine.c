@@ -1,6 +1,8 @@
 /* The engine: finite ResNets trained on one core, one network after the other, in cache.
 
-   z_{l+1} = z_l + scale Σ_m a_m σ(w_m·z_l + b_m),  E = mean ½ r²,  dθ/ds = −L M ∇_θ E.
+   z_{l+1} = z_l + scale Σ_m a_m σ(w_m·z_l + b_m),  E = mean ½ r²,  dθ/ds = −L M ∇_θ E,
+
+   and clouds of particles at the nodes of an implicit rule in depth (zeroloss.limit.collocation).
 
    The body is compiled twice, in double and in single precision. Compiled by clang; everything
    that could change a digit is spelt out (vectors of 64 bytes whatever the processor has, sums
@@ -16,7 +18,7 @@
 
 enum { TANH, SIGMOID, GELU, RELU2, REGULARISED_RELU, IDENTITY };
 
-enum { DONE, NO_MEMORY, NOT_FINITE, TOO_MANY };
+enum { DONE, NO_MEMORY, NOT_FINITE, TOO_MANY, NO_DEPTH };
 
 #define MOST_STAGES 8
 
@@ -26,6 +28,12 @@ typedef struct {
     const double *a, *b, *error, *c;
 } Tableau;
 #define TABLEAU Tableau
+
+/* An implicit rule in depth: matrix A and its adjoint (nodes, nodes), weights b. */
+typedef struct {
+    const double *matrix, *weights, *adjoint;
+    double tolerance;
+} Rule;
 
 /* posix_memalign and malloc differ by platform; a line of cache more keeps loads inside. */
 static void *aligned(long bytes)
@@ -46,6 +54,38 @@ static double inverse_root(double x, long order)
         y += y * (1.0 - x * power) / p;
     }
     return y;
+}
+
+/* y = S⁻¹ y by elimination with partial pivoting; S (m, m) is destroyed. Not 0 if singular. */
+static int solve(long m, double *S, double *y)
+{
+    for (long k = 0; k < m; k++) {
+        long best = k;
+        for (long i = k + 1; i < m; i++)
+            if (__builtin_fabs(S[i * m + k]) > __builtin_fabs(S[best * m + k])) best = i;
+        if (!(__builtin_fabs(S[best * m + k]) > 0.0)) return 1;
+        if (best != k) {
+            for (long j = k; j < m; j++) {
+                double swap = S[k * m + j];
+                S[k * m + j] = S[best * m + j];
+                S[best * m + j] = swap;
+            }
+            double swap = y[k];
+            y[k] = y[best];
+            y[best] = swap;
+        }
+        for (long i = k + 1; i < m; i++) {
+            double factor = S[i * m + k] / S[k * m + k];
+            if (factor == 0.0) continue;
+            for (long j = k + 1; j < m; j++) S[i * m + j] -= factor * S[k * m + j];
+            y[i] -= factor * y[k];
+        }
+    }
+    for (long k = m - 1; k >= 0; k--) {
+        for (long j = k + 1; j < m; j++) y[k] -= S[k * m + j] * y[j];
+        y[k] /= S[k * m + k];
+    }
+    return 0;
 }
 
 static double decay(double s);

@@ -19,11 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zeroloss import engine
 from zeroloss.block import ACTIVATIONS, split
 from zeroloss.law import InitialLaw, sobol_rule
 from zeroloss.limit.collocation import Cloud, DepthRule, DepthState, gauss_legendre
 from zeroloss.problem import Problem
-from zeroloss.runge_kutta import Evaluation, Flow, integrate
+from zeroloss.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, check, integrate
 
 __all__ = ["LimitFlow", "LimitNumbers", "MeanField", "solve", "theta_gradient"]
 
@@ -52,14 +53,34 @@ class LimitFlow:
 
 
 class MeanField:
-    """Gradient flow of R clouds on one problem under one depth rule."""
+    """Gradient flow of R clouds on one problem under one depth rule; on the processor by the
+    compiled engine, unless ``compiled`` is False or states are kept on the way."""
 
     def __init__(self, problem: Problem, rule: DepthRule, weights: Tensor | int,
-                 activation: str = "tanh") -> None:
+                 activation: str = "tanh", *, compiled: bool = True) -> None:
         self.problem, self.rule = problem, rule
         if isinstance(weights, int):
             weights = problem.inputs.new_full((weights,), 1.0 / weights)
         self.cloud = Cloud(problem.inputs, rule, weights, ACTIVATIONS[activation])
+        # an Euler rule of equal masses is a network
+        equal = bool((weights == weights[0]).all())
+        self._compiled = (compiled and (equal or not rule.explicit)
+                          and engine.serves(problem, activation))
+
+    def _by_engine(self, start: Tensor, flow_times: Sequence[float], rtol: float) -> LimitFlow:
+        """The same by the compiled engine, one cloud after the other."""
+        rule, cloud = self.rule, self.cloud
+        theta, explicit = self.shape(start), rule.explicit
+        depth = None if explicit else engine.Depth(
+            rule.matrix, rule.weights, rule.adjoint_matrix, cloud.weights, cloud.tolerance)
+        shape = engine.Shape(self.problem, rule.num_nodes, len(cloud.weights),
+                             cloud.activation.name, 1.0 / (rule.num_nodes * len(cloud.weights)),
+                             depth=depth)
+        run = engine.flow(shape, theta, flow_times, rtol=rtol, atol=rtol, pair=DORMAND_PRINCE)
+        flow = Flow(run.residuals, run.integral, None, run.final.flatten(1), run.accepted,
+                    run.rejected, None)
+        return LimitFlow(tuple(flow_times), run.residuals, Problem.risk(run.residuals),
+                         run.integral, None, flow)
 
     def shape(self, flat: Tensor) -> Tensor:
         """The particles (R, n, k, particles) of a flat state (R, …)."""
@@ -93,6 +114,9 @@ class MeanField:
     def run(self, start: Tensor, flow_times: Sequence[float], *, rtol: float = 1e-7,
             keep: bool = False, record: bool = False) -> LimitFlow:
         """Follow the flow from ``start`` (flat) through the flow times."""
+        if not keep and not record and self._compiled:
+            check(rtol, rtol, flow_times)
+            return self._by_engine(start, flow_times, rtol)
         flow = integrate(self.vector_field, start, flow_times, rtol=rtol, keep_states=keep,
                          record=record)
         states = flow.states

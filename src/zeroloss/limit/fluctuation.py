@@ -135,7 +135,8 @@ def influence(field: MeanField, trajectory: Trajectory, flow_time: float,
                          "output time of the run")
     last = trajectory.s.index(flow_time)
     if last == 0:
-        _, psi = _Linearised(field, _particles(field, trajectory.y[0]), dtype).final_costate()
+        start = _particles(field, trajectory.point(0)[0])
+        _, psi = _Linearised(field, start, dtype).final_costate()
     else:
         psi = _integrate_back(field, trajectory, last, dtype)
     psi, weights = psi.double(), field.cloud.weights
@@ -149,7 +150,7 @@ def _particles(field: MeanField, y: Tensor) -> Tensor:
 
 def _integrate_back(field: MeanField, trajectory: Trajectory, last: int, dtype: torch.dtype
                     ) -> Tensor:
-    end = _Linearised(field, _particles(field, trajectory.y[last]), dtype)
+    end = _Linearised(field, _particles(field, trajectory.point(last)[0]), dtype)
     v, psi = end.final_costate()
     for step in reversed(range(last)):
         h = trajectory.s[step + 1] - trajectory.s[step]

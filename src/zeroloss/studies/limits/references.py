@@ -17,7 +17,6 @@ from zeroloss.limit.fluctuation import (
     influence,
     pair_covariances,
 )
-from zeroloss.network import Network
 from zeroloss.studies.limits.setup import build_law, build_problem
 from zeroloss.tidy import tidy
 
@@ -37,20 +36,10 @@ def _with_dim(spec: Spec) -> Spec:
 
 
 def _residuals(spec: Spec, rule: DepthRule, points: Array, rtol: float) -> Array:
-    """r(s) (flow_times, samples) of the limit with this depth rule and cloud.
-
-    With the Euler rule it is one network whose units are the points, the same in every layer.
-    """
-    problem = build_problem(spec)
-    if rule.explicit:
-        theta = torch.from_numpy(points).to(problem.inputs.device)
-        network = Network(problem, rule.num_nodes, points.shape[-1], spec["activation"])
-        run = network.train(theta.expand(1, *network.parameter_shape), spec["flow_times"],
-                            rtol=rtol)
-        return run.residuals[:, 0].cpu().numpy()
-    field = MeanField(problem, rule, points.shape[-1], spec["activation"])
-    flow = field.run(field.start(points[None]), spec["flow_times"], rtol=rtol)
-    return flow.residuals[:, 0].cpu().numpy()
+    """r(s) (flow_times, samples) of the limit with this depth rule and cloud."""
+    field = MeanField(build_problem(spec), rule, points.shape[-1], spec["activation"])
+    run = field.run(field.start(points[None]), spec["flow_times"], rtol=rtol)
+    return run.residuals[:, 0].cpu().numpy()
 
 
 def _axes(spec: Spec, samples: int) -> dict[str, Any]:
