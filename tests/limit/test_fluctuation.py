@@ -70,6 +70,22 @@ def test_psi_is_the_derivative_in_the_mass_of_a_particle(rule: DepthRule, name: 
     np.testing.assert_allclose(psi.psi @ psi.weights, 0, atol=1e-13)
 
 
+def test_costates_in_single_precision_are_good_for_covariances() -> None:
+    data = oracles.small_problem(4, 2)
+    points = sobol_rule(LAW, 2, 7, "single precision")
+    field = MeanField(data, gauss_legendre(3), points.shape[-1])
+    trajectory = field.run(field.start(points[None]), (0.0, 4.0), rtol=1e-5,
+                           record=True).flow.trajectory
+    assert trajectory is not None
+    double, single = (influence(field, trajectory, 4.0, dtype)
+                      for dtype in (torch.float64, torch.float32))
+    assert double.psi.dtype == single.psi.dtype == np.float64
+    assert np.abs(single.psi - double.psi).max() > 0
+    for covariance in (covariance_independent, covariance_of_paths):
+        np.testing.assert_allclose(covariance(single), covariance(double), rtol=0,
+                                   atol=1e-5 * float(np.trace(covariance(double))))
+
+
 def test_psi_at_the_start_is_its_definition() -> None:
     """s = 0: ψ = Qᵀ f(Z, θ) − mean, with Q of an identity cloud in closed form."""
     psi, data, points, times = drifting()
