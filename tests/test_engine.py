@@ -175,6 +175,19 @@ def test_torch_takes_its_place_when_told() -> None:
     assert done.stdout.strip() == "None"
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_gives_the_numbers_of_the_processor() -> None:
+    p, theta = toy(6, 2), start(4, 11, 2)
+    there = p.to("cuda")
+    r = Network(p, 4, 11).train(theta, (0.0, 2.0)).residuals
+    on_device = Network(there, 4, 11).train(theta.cuda(), (0.0, 2.0)).residuals
+    torch.testing.assert_close(on_device.cpu(), r, rtol=1e-10, atol=1e-10)
+    clouds = [MeanField(where, gauss_legendre(3), 11) for where in (p, there)]
+    limits = [field.run(field.start(theta[:1, 0].numpy()), (2.0,)).residuals.cpu()
+              for field in clouds]
+    torch.testing.assert_close(limits[0], limits[1], rtol=1e-10, atol=1e-10)
+
+
 # ---- clouds
 
 

@@ -12,7 +12,7 @@ the explicit Euler rule with L nodes this is the ResNet of L layers with its own
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -39,6 +39,11 @@ class DepthRule:
     def adjoint_matrix(self) -> Tensor:
         """C_qp = b_p A_pq / b_q."""
         return self.matrix.T * self.weights[None, :] / self.weights[:, None]
+
+    def to(self, device: torch.device) -> DepthRule:
+        """The same rule on another device."""
+        return replace(self, matrix=self.matrix.to(device), weights=self.weights.to(device),
+                       nodes=self.nodes.to(device))
 
     @property
     def num_nodes(self) -> int:
@@ -90,7 +95,7 @@ class Cloud:
 
     def __init__(self, inputs: Tensor, rule: DepthRule, weights: Tensor, activation: Activation,
                  tolerance: float = 1e-12) -> None:
-        self.inputs, self.rule, self.weights = inputs, rule, weights
+        self.inputs, self.rule, self.weights = inputs, rule.to(inputs.device), weights
         self.activation, self.tolerance = activation, tolerance
         self._guess: Tensor | None = None
 

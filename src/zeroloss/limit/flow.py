@@ -58,10 +58,11 @@ class MeanField:
 
     def __init__(self, problem: Problem, rule: DepthRule, weights: Tensor | int,
                  activation: str = "tanh", *, compiled: bool = True) -> None:
-        self.problem, self.rule = problem, rule
+        self.problem = problem
         if isinstance(weights, int):
             weights = problem.inputs.new_full((weights,), 1.0 / weights)
         self.cloud = Cloud(problem.inputs, rule, weights, ACTIVATIONS[activation])
+        self.rule = self.cloud.rule
         # an Euler rule of equal masses is a network
         equal = bool((weights == weights[0]).all())
         self._compiled = (compiled and (equal or not rule.explicit)
@@ -166,7 +167,7 @@ def solve(problem: Problem, law: InitialLaw, flow_times: Sequence[float], *,
 def _one(problem: Problem, activation: str, nodes: int, points: np.ndarray,
          flow_times: Sequence[float], rtol: float) -> np.ndarray:
     field = MeanField(problem, gauss_legendre(nodes), points.shape[-1], activation)
-    return field.run(field.start(points[None]), flow_times, rtol=rtol).residuals[:, 0].numpy()
+    return field.run(field.start(points[None]), flow_times, rtol=rtol).residuals[:, 0].cpu().numpy()
 
 
 def _solve_once(problem: Problem, law: InitialLaw, flow_times: tuple[float, ...], activation: str,

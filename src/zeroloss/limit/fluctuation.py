@@ -141,7 +141,8 @@ def influence(field: MeanField, trajectory: Trajectory, flow_time: float,
         psi = _integrate_back(field, trajectory, last, dtype)
     psi, weights = psi.double(), field.cloud.weights
     psi = psi - (psi @ weights).unsqueeze(-1)
-    return Influence(flow_time, psi.numpy(), field.rule.weights.numpy(), weights.numpy())
+    return Influence(flow_time, *(part.cpu().numpy() for part in (psi, field.rule.weights,
+                                                                  weights)))
 
 
 def _particles(field: MeanField, y: Tensor) -> Tensor:
