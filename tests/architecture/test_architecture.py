@@ -22,7 +22,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("engine",),
     ("network", "limit"),
     ("bounds",),
-    ("statistics",),
+    ("statistics", "coupling"),
     ("ensembles",),
     ("studies",),
     ("codegraph", "config", "estimates", "formatting", "results"),
