@@ -11,12 +11,12 @@ import torch
 from scipy import stats
 
 from zeroloss.coupling import (
-    Level,
     allocate,
     coupled_slope,
+    differences,
     halves,
-    level_values,
     multilevel_trace,
+    squares,
     traces,
     tree,
 )
@@ -86,11 +86,8 @@ def test_halves_of_trained_networks_predict_them() -> None:
     """Var D is far below Var(n |x|²), in width and in depth, and falls with n."""
     for axis, L, M in (("units", 4, 64), ("layers", 64, 4)):
         levels = [trained(theta, 1.0) for theta in tree(parameters(60, L, M), 3, axis)]
-        shares = []
-        for whole, parts in pairwise(levels):
-            pair = Level(1.0, whole.reshape(-1, 4), parts.reshape(-1, 2, 4))
-            shares.append(level_values(pair).var()
-                          / level_values(Level(1.0, pair.whole)).var())
+        shares = [differences([2, 1], [whole.reshape(-1, 1, 4), parts.reshape(-1, 2, 4)]).var()
+                  / squares(2, whole.reshape(-1, 4)).var() for whole, parts in pairwise(levels)]
         assert shares[0] < 0.05 and shares[0] < shares[1] < 0.1
 
 
@@ -131,7 +128,7 @@ def test_differences_have_the_mean_that_they_stand_for() -> None:
     levels = model(20_000, "mean")
     for j, n in enumerate(SIZES[:-1]):
         whole, parts = levels[j][:, 0], levels[j + 1][:, :2]
-        D = student(level_values(Level(n, whole, parts)), 0.999)
+        D = student(differences([n, n / 2], [whole[:, None], parts]), 0.999)
         assert covers(D, exact_trace(n) - exact_trace(n / 2)) and D.half_width < 0.05
         # planted: the mean of the halves taken at their own size, or their sum for their mean
         wrong = n * ((whole - whole.mean(0)) ** 2).sum(1)
@@ -145,6 +142,14 @@ def test_traces_are_unbiased() -> None:
     found = np.concatenate([traces(SIZES, model(4, "few", i)) for i in range(2000)])
     for column, n in zip(found.T, SIZES, strict=True):
         assert covers(student(column, 0.999), exact_trace(n))
+
+
+def test_the_mean_of_trees_is_their_difference_of_traces() -> None:
+    levels = model(7, "sum")
+    T = traces(SIZES, levels)[0]
+    assert differences(SIZES, levels).mean() == pytest.approx(T[0] - T[-1], abs=1e-12)
+    assert squares(SIZES[0], levels[0][:, 0]).mean() == pytest.approx(
+        SIZES[0] * np.trace(np.cov(levels[0][:, 0].T)))
 
 
 def test_linear_fluctuations_have_slope_one_half_with_no_noise() -> None:
@@ -177,26 +182,30 @@ def test_coupling_narrows_the_slope() -> None:
 
 # ---- multilevel ------------------------------------------------------------------------------
 
-def ladder(counts: tuple[int, ...], *name: str | int) -> list[Level]:
-    """Replicates of each level of their own, the largest size first."""
-    made = []
-    for j, (n, count) in enumerate(zip(SIZES, counts, strict=True)):
-        levels = model(count, "ladder", j, *name)
-        parts = levels[j + 1][:, :2] if j + 1 < len(SIZES) else None
-        made.append(Level(n, levels[j][:, 0], parts))
+def groups(leaves: int, trees: int, *name: str | int) -> list[np.ndarray]:
+    """Networks of the smallest size, and trees from there to the top."""
+    return [squares(SIZES[-1], model(leaves, "leaves", *name)[-1][:, 0]),
+            differences(SIZES, model(trees, "trees", *name))]
+
+
+def pairs(counts: tuple[int, ...], *name: str | int) -> list[np.ndarray]:
+    """Networks of the smallest size, and a group of pairs for each larger one."""
+    made = [squares(SIZES[-1], model(counts[0], "leaves", *name)[-1][:, 0])]
+    for j, count in enumerate(counts[1:]):
+        levels = model(count, "pairs", j, *name)
+        made.append(differences(SIZES[j:j + 2], [levels[j][:, :1], levels[j + 1][:, :2]]))
     return made
 
 
-def test_the_multilevel_trace_is_unbiased_and_covered() -> None:
-    found = [multilevel_trace(ladder((30, 60, 120, 600), i)) for i in range(200)]
+@pytest.mark.parametrize("form", ["trees", "pairs"])
+def test_the_multilevel_trace_is_unbiased_and_covered(form: str) -> None:
+    found = [multilevel_trace(groups(600, 40, i) if form == "trees" else
+                              pairs((600, 30, 60, 120), i)) for i in range(200)]
     truth = exact_trace(SIZES[0])
     assert covers(student(np.array([one.value for one in found]), 0.999), truth)
     assert likely(sum(covers(one, truth) for one in found), 200)
-
-
-def test_the_order_of_levels_does_not_matter() -> None:
-    levels = ladder((10, 10, 10, 10))
-    assert multilevel_trace(levels) == multilevel_trace(levels[::-1])
+    # planted: the smallest size's trace alone
+    assert not likely(sum(covers(one, exact_trace(SIZES[-1])) for one in found), 200)
 
 
 def test_one_estimate_has_the_allocation_of_giles() -> None:
@@ -229,13 +238,12 @@ def test_levels_that_are_no_tree_are_refused() -> None:
         coupled_slope(SIZES, model(1, "refused"))
 
 
-def test_ladders_with_gaps_are_refused() -> None:
-    levels = ladder((4, 4, 4, 4))
-    with pytest.raises(ValueError, match="must double"):
-        multilevel_trace([levels[0], *levels[2:]])
-    with pytest.raises(ValueError, match="exactly one"):
-        multilevel_trace(levels[:-1])
+def test_too_little_is_refused() -> None:
     with pytest.raises(ValueError, match="one or two"):
         allocate(np.ones((3, 2)), np.ones(2), np.ones(3))
+    with pytest.raises(ValueError, match="at least 2 values"):
+        multilevel_trace([np.zeros(3), np.zeros(1)])
     with pytest.raises(ValueError, match="at least 2 replicates"):
-        level_values(Level(1.0, np.zeros((1, 3))))
+        squares(1.0, np.zeros((1, 3)))
+    with pytest.raises(ValueError, match="not above 0"):
+        coupled_slope([2, 1], [np.zeros((9, 1, 3)), np.repeat(model(9, "twins")[0], 2, 1)])

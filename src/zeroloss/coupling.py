@@ -15,7 +15,8 @@ for E |x̄|² = ¼ (E|x₁|² + E|x₂|² + 2 E x₁·x₂) and E x₁·x₂ = 0
 means of r_n and r_{n/2} may differ: each is centred by itself. The trace at the top of a ladder of
 sizes is that of the smallest size plus a sum of D's. A slope in n needs the D's alone to first
 order, as the smallest size's noise is common to all; a trace needs both, and the multilevel method
-(Giles 2008) shares replicates out between them.
+(Giles 2008) shares replicates out between them. With Var D ∝ 1/n at costs ∝ n its best counts
+double with each halving, which is what a tree of halves, quarters, … has.
 
 Arrays of residuals are (trees, nodes, N): nodes 2 i and 2 i + 1 of a level are the halves of node i
 of the level above.
@@ -36,8 +37,8 @@ from torch import Tensor
 
 from zeroloss.statistics import Estimate, bootstrap_weights, log_slope
 
-__all__ = ["Allocation", "Level", "allocate", "coupled_slope", "halves", "level_values",
-           "multilevel_trace", "traces", "tree"]
+__all__ = ["Allocation", "allocate", "coupled_slope", "differences", "halves", "multilevel_trace",
+           "squares", "traces", "tree"]
 
 Array = NDArray[np.float64]
 AXES = ("units", "layers")
@@ -152,53 +153,50 @@ def coupled_slope(sizes: Sequence[float], residuals: Sequence[Array], level: flo
                     max(float(high), float(value[0])), level)
 
 
-@dataclass(frozen=True)
-class Level:
-    """Independent replicates of one level: of size n, whole (R, N), with their halves (R, 2, N).
+def _mean_squares(samples: Array) -> Array:
+    """|x|² of (trees, nodes, N), x centred with the mean over all, averaged over nodes: (trees,).
 
-    ``parts`` None: the smallest size, whose trace is taken as it is.
+    Unbiased in the mean.
     """
-
-    size: float
-    whole: Array
-    parts: Array | None = None
-
-
-def level_values(level: Level) -> Array:
-    """n |x|² of the smallest size, D = n (|x|² − |x̄|²) of others: (R,), unbiased in the mean."""
-    R = len(level.whole)
+    R, K, _ = samples.shape
     if R < 2:
-        raise ValueError(f"a level needs at least 2 replicates, got {R}; add replicates")
-    values = ((level.whole - level.whole.mean(0)) ** 2).sum(1)
-    if level.parts is not None:
-        mixed = level.parts.mean(1)
-        values = values - ((mixed - mixed.mean(0)) ** 2).sum(1)
-    return level.size * values * R / (R - 1)
+        raise ValueError(f"a trace needs at least 2 replicates, got {R}; add replicates")
+    return ((samples - samples.mean((0, 1))) ** 2).sum(2).mean(1) * R * K / (R * K - 1)
 
 
-def multilevel_trace(levels: Sequence[Level], level: float = 0.95) -> Estimate:
-    """T_n at the largest size: the smallest size's plus the mean D of each level (Giles 2008).
+def squares(size: float, residuals: Array) -> Array:
+    """n |x|² of networks of size n with residuals (R, N): (R,), in the mean T_n."""
+    return size * _mean_squares(residuals[:, None])
 
-    All levels have replicates of their own, so that variances add: Σ_j V_j/R_j, normal quantiles.
-    Levels in any order; ValueError unless exactly one has no halves and each size doubles the last.
+
+def differences(sizes: Sequence[float], residuals: Sequence[Array]) -> Array:
+    """Σ_j (mean D over the nodes of level j) of each tree: (trees,), in the mean T_top − T_leaf.
+
+    A pair of levels is a tree of two sizes.
     """
-    ordered = sorted(levels, key=lambda one: (one.parts is not None, one.size))
-    if [one.parts is None for one in ordered].count(True) != 1:
-        raise ValueError("exactly one level must have no halves; pass the smallest size once")
-    for below, above in pairwise(ordered):
-        if above.size != 2 * below.size:
-            raise ValueError(f"sizes must double from level to level, got {below.size} and "
-                             f"{above.size}; fill the ladder")
-    values = [level_values(one) for one in ordered]
-    trace = sum(float(v.mean()) for v in values)
-    variance = sum(float(v.var(ddof=1)) / len(v) for v in values)
+    _check_tree(sizes, residuals)
+    return sum((size * (_mean_squares(whole) - _mean_squares(_means_of_halves(parts)))
+                for size, (whole, parts) in zip(sizes, pairwise(residuals), strict=False)),
+               start=np.zeros(len(residuals[0])))
+
+
+def multilevel_trace(groups: Sequence[Array], level: float = 0.95) -> Estimate:
+    """T_n at the top: the sum of the means of independent groups of values (Giles 2008).
+
+    Groups are ``squares`` of the smallest size and ``differences`` from there to the top, of
+    one tree of all sizes or of pairs of sizes. Variances add, Σ_j V_j/R_j; normal quantiles.
+    """
+    if min(len(values) for values in groups) < 2:
+        raise ValueError("a group needs at least 2 values; add replicates")
+    trace = sum(float(values.mean()) for values in groups)
+    variance = sum(float(values.var(ddof=1)) / len(values) for values in groups)
     half = float(stats.norm.ppf(0.5 + level / 2)) * math.sqrt(variance)
     return Estimate(trace, trace - half, trace + half, level)
 
 
 @dataclass(frozen=True)
 class Allocation:
-    """Replicates of each level and what they cost together."""
+    """Replicates of each group and what they cost together."""
 
     replicates: tuple[int, ...]
     cost: float
@@ -208,9 +206,9 @@ MIXTURES = 101  # of two precisions asked for at once: the cost is flat around t
 
 
 def allocate(variances: Array, costs: Array, deviations: Array, least: int = 2) -> Allocation:
-    """Replicates R_j of each level for the least cost at which every estimate is precise enough.
+    """Replicates R_j of each group for the least cost at which every estimate is precise enough.
 
-    variances V (estimates, levels) of one replicate's contribution, costs C (levels,) of a
+    variances V (estimates, groups) of one replicate's contribution, costs C (groups,) of a
     replicate, deviations ε (estimates,) asked for: Σ_j V_ij/R_j ≤ ε_i² for all i, and R_j at least
     ``least``. For one estimate R_j = √(V_j/C_j) Σ_k √(V_k C_k)/ε² (Giles 2008); for two, V is a
     mixture λ V_1/ε_1² + (1 − λ) V_2/ε_2² (Lagrange), with λ on a grid. More: ValueError.
