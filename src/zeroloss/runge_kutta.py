@@ -17,6 +17,7 @@ __all__ = ["BOGACKI_SHAMPINE", "DORMAND_PRINCE", "Evaluation", "Flow", "Pair", "
            "check", "integrate"]
 
 
+SHORTEST = 1e-12  # step that is given up, relative to 1 + s
 KEPT_STATES = 16  # of a trajectory: half of the most that is held
 
 
@@ -223,7 +224,8 @@ def integrate(vector_field: Field, y0: Tensor, outputs: Sequence[float], *, rtol
     exactly. Replicates that are done leave the batch. Memory does not grow with the steps;
     ``record`` keeps a trajectory (one replicate only), from a bounded number of states.
 
-    Raises FloatingPointError with replicate and s if a value is not finite.
+    A step to where a value is not finite is rejected. Raises FloatingPointError with replicate and
+    s if that holds for the shortest step too.
     """
     atol = rtol if atol is None else atol
     check(rtol, atol, outputs)
@@ -252,7 +254,9 @@ def integrate(vector_field: Field, y0: Tensor, outputs: Sequence[float], *, rtol
         left = target - s
         step = torch.where(h >= left, left, torch.where(2 * h > left, left / 2, h))
         new, after, error, gained = stages.attempt(y, s, step, rate)
-        _check_finite(error, alive, s)
+        # where it is not finite, a shorter step may be
+        error = torch.where(torch.isfinite(error), error, math.inf)
+        _check_finite(torch.where(step < SHORTEST * (1.0 + s), error, 0.0), alive, s)
         accept = error <= 1.0
         book.count(alive, accept)
         factor = (0.9 * _power(error.clamp_min(1e-10), -1.0 / pair.order)).clamp(0.2, 5.0)

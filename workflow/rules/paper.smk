@@ -2,6 +2,7 @@
 
 ESTIMATES = expand(result("{study}", "estimates.parquet"), study=STUDIES)
 SPEC_FILES = expand(result("{study}", "specs.json"), study=STUDIES)
+BENCH = Path("benchmarks/results")
 GENERATED = expand(
     result("tex", "{name}.tex"), name=["mode", "numbers", "claims", "sizes", "provenance"]
 )
@@ -55,6 +56,7 @@ rule build_paper:
         references="paper/references.bib",
         generated=GENERATED,
         figures=[path for study in STUDIES for path in figures_of(study, "pdf")],
+        bench=sorted(map(str, [*BENCH.glob("bench*.tex"), *BENCH.glob("bench*.pdf")])),
     output:
         pdf=report(result("paper.pdf"), caption="../report/paper.rst", category="paper"),
     log:

@@ -12,7 +12,7 @@ readonly SCRIPTS=$(dirname "$0")
 bash "$SCRIPTS/find-tex.sh" check
 
 export SOURCE_DATE_EPOCH=1640995200 FORCE_SOURCE_DATE=1
-export TEXINPUTS="paper:$RESULTS/tex:$RESULTS/figures:" BIBINPUTS="paper:" BSTINPUTS="paper:"
+export TEXINPUTS="paper:$RESULTS/tex:$RESULTS/figures:benchmarks/results:" BIBINPUTS="paper:" BSTINPUTS="paper:"
 # Long lines in the log, so that a message about a missing key is shown whole.
 export max_print_line=1000
 
@@ -22,7 +22,8 @@ typeset() {
             -usepretex='\pdftrailerid{zeroloss}' -outdir="$BUILD" paper/main.tex
     else
         tectonic --keep-logs --outdir "$BUILD" -Z search-path=paper \
-            -Z search-path="$RESULTS/tex" -Z search-path="$RESULTS/figures" paper/main.tex
+            -Z search-path="$RESULTS/tex" -Z search-path="$RESULTS/figures" \
+            -Z search-path=benchmarks/results paper/main.tex
     fi
 }
 

@@ -785,12 +785,18 @@ static int NAME(flow)(const SHAPE *net, WORK *work, const TABLEAU *pair, long ou
             NAME(combine)(i, pair->a + i * pair->stages, used, n, y, K, new);
             status = NAME(evaluate)(net, work, new, decay(*s + pair->c[i] * used), K + i * n,
                                     &after, &size_after);
-            if (status) return status;
+            if (status) break;
             gained += after * pair->b[i];
         }
-        double error = __builtin_sqrt(
+        double error = status ? __builtin_inf() : __builtin_sqrt(
             NAME(scaled_error)(pair, used, rtol, atol, n, y, new, K) / count);
-        if (!__builtin_isfinite(error)) return NOT_FINITE;
+        if (!__builtin_isfinite(error)) { /* too far: a shorter step may stay finite */
+            if (used < SHORTEST * (1.0 + *s)) return status ? status : NOT_FINITE;
+            NAME(begin)(net, work);
+            h = 0.2 * used;
+            ++*to.rejected;
+            continue;
+        }
         double factor = 0.9 * inverse_root(error < 1e-10 ? 1e-10 : error, pair->order);
         factor = factor < 0.2 ? 0.2 : factor > 5.0 ? 5.0 : factor;
         if (error > 1.0) {

@@ -21,6 +21,7 @@ enum { TANH, SIGMOID, GELU, RELU2, REGULARISED_RELU, IDENTITY };
 enum { DONE, NO_MEMORY, NOT_FINITE, TOO_MANY, NO_DEPTH };
 
 #define MOST_STAGES 8
+#define SHORTEST 1e-12 /* step that is given up, relative to 1 + s: zeroloss.runge_kutta.SHORTEST */
 
 /* Butcher tableau: a (stages, stages), b, error = b − b̂, c (stages,). */
 typedef struct {
