@@ -144,6 +144,17 @@ def test_gelu_is_that_of_the_error_function() -> None:
     assert float(np.abs(r[0].numpy() - u - exact).max()) < 4e-15
 
 
+def test_a_step_that_overflows_is_taken_shorter() -> None:
+    """The tolerance is so loose that nothing else can be rejected."""
+    p, theta = toy(6, 2), 2.0 * start(6, 4, 2)
+    network = Network(p, 6, 4, "relu2", compiled=False)
+    run = engine.flow(engine.Shape(p, 6, 4, "relu2", network.scale), theta, (0.25,), rtol=1e9,
+                      atol=1e9, pair=DORMAND_PRINCE)
+    assert int(run.rejected.max()) > 0 and bool(torch.isfinite(run.final).all())
+    by_torch = network.train(theta, (0.25,), rtol=1e9)
+    assert int(by_torch.steps.min()) > 1 and bool(torch.isfinite(by_torch.parameters).all())
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e200])
 def test_values_that_are_not_finite_name_replicate_and_time(bad: float) -> None:
     theta = start(2, 8, 2)
