@@ -29,8 +29,8 @@ def verdict_costs(rows: list[Row]) -> Table:
         "verdict", "CPU time until the slopes of the claim on the width rate have half-width 0.02 "
         "(all sizes, s = 4 and 50), and the trace of the claim on the constant 5 % of itself, at "
         "95 %, on sine: independent networks, and networks coupled with their halves. Replicates "
-        "and seconds from pilots, with the 95 % interval of a bootstrap of these; half-widths as "
-        "a run of so many trees had them. The target is a ratio of 10.",
+        "and seconds from pilots, with the 95 % interval of a bootstrap of these (at least 32 "
+        "trees); half-widths as a run of so many had them. The target is a ratio of 10.",
         ("case", "method", "replicates", "CPU s", "independent/method", "half-widths in a run",
          "note"), (0.14, 0.11, 0.14, 0.15, 0.14, 0.15, 0.17))
     own = pick(rows, work="verdict")

@@ -48,8 +48,7 @@ TARGET = 10.0  # times less CPU time than independent networks
 class Plan:
     """Sizes and precisions. ``sweeps``: name, what is halved, largest L and M; ``levels`` sizes.
 
-    ``pilot_trees`` for the slopes, ``pilot_ladders`` for the constant. ``margin`` is on the
-    replicates, of all methods: a variance is known from its pilot only. Fewer than ``least`` trees
+    ``pilot_trees`` for the slopes, ``pilot_ladders`` for the constant. Fewer than ``least`` trees
     are never taken: their intervals would cover too rarely.
     """
 
@@ -67,12 +66,11 @@ class Plan:
     pilot_ladders: int = 300
     pilot_networks: int = 400
     batch: int = 32
-    margin: float = 1.2
     least: int = 32
 
     def deviation(self, half_width: float) -> float:
         """The standard deviation to aim at for a 95 % interval of this half-width."""
-        return half_width / float(stats.norm.ppf(0.975)) / math.sqrt(self.margin)
+        return half_width / float(stats.norm.ppf(0.975))
 
 
 @dataclass(frozen=True)
