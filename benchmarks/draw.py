@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmarks.draw_limits import costs
 from benchmarks.report import BOUNDS
 from benchmarks.rows import OURS, Row, pick
 from figures import style
@@ -129,4 +130,4 @@ def overview(rows: list[Row]) -> Figure:
     return figure
 
 
-FIGURES = {"bench": overview}
+FIGURES = {"bench": overview, "bench-cost": costs}

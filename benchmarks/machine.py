@@ -9,7 +9,7 @@ from typing import Any
 
 from zeroloss import provenance
 
-__all__ = ["PEERS", "describe", "one_thread"]
+__all__ = ["PEERS", "THREADS", "describe", "one_thread"]
 
 PEERS = ("torch", "numpy", "jax", "jaxlib", "torchdiffeq", "diffrax", "equinox")
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")

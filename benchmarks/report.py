@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from benchmarks.report_limits import influence_costs, limit_costs, limit_gradients
+from benchmarks.report_verdicts import verdict_costs
 from benchmarks.rows import OURS, Row, pick
-from benchmarks.tables import Cell, Number, Table, markdown, optional, tex
-from zeroloss.formatting import NOT_MEASURED
+from benchmarks.tables import Number, Table, first, markdown, optional, tex
 
 __all__ = ["markdown_report", "tables", "tex_report"]
 
@@ -17,16 +18,6 @@ QUARTILES = "median with quartiles over the pairs"
 
 def _methods(rows: Iterable[Row]) -> list[str]:
     return list(dict.fromkeys(row.method for row in rows))
-
-
-def _number(rows: Sequence[Row], interval: bool = True) -> Cell:
-    """The number of the only row, or why there is none."""
-    if not rows:
-        return NOT_MEASURED
-    row = rows[0]
-    if row.repeats == 0:
-        return row.note
-    return Number(row.value, row.lower, row.upper) if interval else Number(row.value)
 
 
 def _shape_words(records: Records, work: str) -> str:
@@ -49,13 +40,13 @@ def _networks(rows: list[Row], work: str, key: str, what: str, records: Records)
         for method in _methods(own):
             one = pick(own, method=method)
             ratio = "1" if method == OURS else None
-            seconds = _number(pick(one, quantity="cpu_seconds"))
+            seconds = first(pick(one, quantity="cpu_seconds"))
             if not pick(one, quantity="cpu_seconds"):
                 seconds = pick(one, quantity="difference")[0].note
             table.rows.append([
                 case, method, seconds,
-                ratio or _number(pick(one, quantity="cpu_ratio")),
-                ratio or _number(pick(one, quantity="wall_ratio")),
+                ratio or first(pick(one, quantity="cpu_ratio")),
+                ratio or first(pick(one, quantity="wall_ratio")),
                 optional([row.value for row in pick(one, quantity="compile_seconds")]),
                 optional([row.value for row in pick(one, quantity="difference")])])
     return table
@@ -91,7 +82,7 @@ def _bounds(rows: list[Row], records: Records) -> Table:
         ("precision", "bound", "s", "zeroloss/bound"), (0.15, 0.40, 0.20, 0.25))
     for row in pick(rows, work="bound", quantity="seconds"):
         ratio = pick(rows, work="bound", quantity="ratio", case=row.case, method=row.method)
-        table.rows.append([row.case, BOUNDS[row.method], Number(row.value), _number(ratio)])
+        table.rows.append([row.case, BOUNDS[row.method], Number(row.value), first(ratio)])
     return table
 
 
@@ -106,8 +97,8 @@ def _scaling(rows: list[Row], records: Records) -> Table:
     for row in pick(rows, work="scaling", quantity="exponent"):
         sizes = [one.size for one in pick(rows, work="scaling", case=row.case,
                                           quantity="cpu_seconds")]
-        table.rows.append([row.case, f"{min(sizes):g} to {max(sizes):g}", _number([row])])
-    table.rows.extend(["threads", "1 to 2", _number([row])] for row in pick(rows, work="threads"))
+        table.rows.append([row.case, f"{min(sizes):g} to {max(sizes):g}", first([row])])
+    table.rows.extend(["threads", "1 to 2", first([row])] for row in pick(rows, work="threads"))
     return table
 
 
@@ -121,8 +112,17 @@ def _memory(rows: list[Row], records: Records) -> Table:
         ("method", *(f"{count:g} steps" for count in steps)),
         (0.4, *(0.6 / max(len(steps), 1) for _ in steps)))
     for method in _methods(own):
-        table.rows.append([method, *(_number(pick(own, method=method, size=count))
+        table.rows.append([method, *(first(pick(own, method=method, size=count))
                                      for count in steps)])
+    return table
+
+
+def _pipeline(rows: list[Row]) -> Table:
+    table = Table("pipeline", "make quick in a fresh clone with its environment made.",
+                  ("run", "wall s", "CPU s"), (0.5, 0.25, 0.25))
+    for row in pick(rows, work="pipeline", quantity="wall_seconds"):
+        cpu = pick(rows, work="pipeline", case=row.case, quantity="cpu_seconds")
+        table.rows.append([row.case, first([row]), first(cpu)])
     return table
 
 
@@ -133,6 +133,8 @@ def tables(rows: list[Row], records: Records) -> list[Table]:
         _networks(rows, "training", "w2", "Gradient descent with the risk at each step", records),
         _bounds(rows, records), _machine(rows, records), _scaling(rows, records),
         _memory(rows, records),
+        limit_costs(rows), limit_gradients(rows), influence_costs(rows), verdict_costs(rows),
+        _pipeline(rows),
     ]
     return [table for table in made if table.rows]
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from benchmarks.brute import Ladder
+from benchmarks.fluctuations import Target
+from benchmarks.limit_cases import LimitCase
+from benchmarks.limits import Search
 from benchmarks.networks import JAX
 from benchmarks.peers_torch import FUNC, MODULES
+from benchmarks.reference import Resolution
 from benchmarks.roofline import Probe
 from benchmarks.rows import OURS
 from benchmarks.scaling import Sweep
 from benchmarks.timing import Effort
+from benchmarks.verdicts import Plan
 from benchmarks.workload import Shape
 
 __all__ = ["FULL", "SMOKE", "Settings"]
@@ -27,6 +33,13 @@ class Settings:
     sweep: Sweep
     memory_steps: tuple[int, ...]
     memory_of: tuple[str, ...]
+    limit_cases: tuple[LimitCase, ...]
+    limit_search: Search
+    limit_effort: Effort
+    ladder: Ladder
+    refined: Resolution | None  # None: the stored one
+    target: Target
+    plan: Plan
 
 
 _SMALL = Shape(networks=2, L=3, M=16, N=4, steps=3)
@@ -40,6 +53,18 @@ FULL = Settings(
     sweep=Sweep(),
     memory_steps=(5, 50, 200),
     memory_of=(OURS, MODULES, FUNC, *JAX),
+    limit_cases=(
+        LimitCase("sine", 8, (1.0, 1.0, 1.0), (1e-3, 1e-4, 1e-5)),
+        LimitCase("diabetes", 32, (2.0, 0.5, 0.5), (1e-3,), options={"max_log2_points": 12}),
+    ),
+    limit_search=Search(),
+    limit_effort=Effort(repeats=5, seconds=0.05),
+    ladder=Ladder(((16, 64, 256), (32, 128, 128), (64, 256, 64), (128, 512, 24), (256, 1024, 8),
+                   (512, 2048, 4)), rtol=1e-5, budget=30.0),
+    refined=None,
+    target=Target(error=0.01, log2_points=(7, 8, 9, 10, 11), truth_points=12, scrambles=8,
+                  rtol=1e-5, rtols=(1e-3, 1e-5, 1e-7, 1e-9)),
+    plan=Plan(),
 )
 SMOKE = Settings(
     shape=_SMALL,
@@ -50,4 +75,17 @@ SMOKE = Settings(
     sweep=Sweep(_SMALL, (1, 2, 4)),
     memory_steps=(2, 4),
     memory_of=(OURS, MODULES),
+    limit_cases=(
+        LimitCase("sine", 4, (1.0, 1.0, 1.0), (0.2,), flow_time=0.5, depth_nodes=2,
+                  options={"log2_points": 5, "max_log2_points": 5, "scrambles": 2}),
+    ),
+    limit_search=Search((1e-3, 1e-5), log2_points=4, most=5, fine_nodes=6),
+    limit_effort=Effort(repeats=2, seconds=0.001),
+    ladder=Ladder(((2, 8, 4), (4, 16, 3)), rtol=1e-3, budget=5.0),
+    refined=Resolution(6, 2, 3, 1e-4),
+    target=Target(0.5, (4, 5), truth_points=5, scrambles=2, rtol=1e-2, rtols=(1e-2,)),
+    plan=Plan(num_samples=4, flow_times=(0.5,), rtol=1e-2,
+              sweeps=(("slope_M", "units", 2, 16), ("slope_L", "layers", 16, 2)), levels=3,
+              slope_half_width=0.5, top=(2, 16), most_levels=3, relative_half_width=1.0,
+              pilot_trees=12, pilot_networks=12, batch=16, least=4),
 )

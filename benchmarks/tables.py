@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 
 from rich.table import Table as RichTable
 
+from benchmarks.rows import Row
 from zeroloss import latex
 from zeroloss.formatting import NOT_MEASURED, Shown, format_number, half_width, show, tex_number
 
-__all__ = ["Cell", "Number", "Table", "markdown", "rich_table", "tex"]
+__all__ = ["Cell", "Number", "Table", "first", "markdown", "optional", "rich_table",
+           "tex"]
 
 PRECISION = 0.05  # of a value: numbers without a wider interval show three digits
 
@@ -27,7 +29,7 @@ class Number:
     @property
     def width(self) -> float:
         """Half the interval's width, but never below what three digits resolve."""
-        if not math.isfinite(self.value):
+        if not math.isfinite(self.value) or self.value.is_integer():
             return math.nan
         known = half_width(self.lower, self.upper)
         return max(known if math.isfinite(known) else 0.0, PRECISION * abs(self.value))
@@ -86,18 +88,27 @@ def _is_numeric(table: Table, column: int) -> bool:
     return any(isinstance(row[column], Number) for row in table.rows)
 
 
+SYMBOLS = {"Σ": r"\Sigma", "ρ": r"\rho", "θ": r"\theta", "ε": r"\varepsilon", "σ": r"\sigma"}
+
+
+def _words(text: str) -> str:
+    """Text for LaTeX: escaped, its numbers set as such, and the symbols that it uses."""
+    escaped = latex.numbers_in(text)
+    return "".join(rf"\ensuremath{{{SYMBOLS[one]}}}" if one in SYMBOLS else one for one in escaped)
+
+
 def _tex_cell(cell: Cell) -> str:
     if isinstance(cell, Number):
         return cell.tex()
-    return r"\zlna{}" if cell == NOT_MEASURED else latex.numbers_in(cell)
+    return r"\zlna{}" if cell == NOT_MEASURED else _words(cell)
 
 
 def tex(table: Table) -> str:
     """A booktabs longtable labelled `tab:bench-KEY`; column types are those of zeroloss.sty."""
-    columns = [latex.Column(latex.escape(heading), share, _is_numeric(table, i))
+    columns = [latex.Column(_words(heading), share, _is_numeric(table, i))
                for i, (heading, share) in enumerate(zip(table.headings, table.shares, strict=True))]
     rows = [latex.row(*(_tex_cell(cell) for cell in row)) for row in table.rows]
-    return latex.longtable(columns, rows, latex.numbers_in(table.caption),
+    return latex.longtable(columns, rows, _words(table.caption),
                            f"tab:bench-{table.key}", r"\scriptsize")
 
 
@@ -110,6 +121,16 @@ def rich_table(table: Table) -> RichTable:
     for row in table.rows:
         shown.add_row(*map(_plain, row))
     return shown
+
+
+def first(rows: Sequence[Row], interval: bool = True) -> Cell:
+    """The number of the first row, or why there is none."""
+    if not rows:
+        return NOT_MEASURED
+    row = rows[0]
+    if row.repeats == 0:
+        return row.note
+    return Number(row.value, row.lower, row.upper) if interval else Number(row.value)
 
 
 def optional(values: Sequence[float]) -> Cell:

@@ -12,7 +12,17 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import memory, networks, roofline, scaling
+from benchmarks import (
+    fluctuations,
+    limits,
+    memory,
+    networks,
+    pipeline,
+    reference,
+    roofline,
+    scaling,
+    verdicts,
+)
 from benchmarks.rows import Row
 from benchmarks.settings import FULL, SMOKE, Settings
 from zeroloss import results
@@ -40,8 +50,37 @@ def _memory(settings: Settings) -> list[Row]:
     return memory.descent_memory(settings.shape, settings.memory_steps, settings.memory_of)
 
 
+def _limit(settings: Settings) -> list[Row]:
+    """W3: each case against its stored reference (in a smoke test, against one made on the way)."""
+    rows = []
+    for case in settings.limit_cases:
+        refined = settings.refined
+        truth = reference.known(case) if refined is None else reference.refine(case, refined)
+        rows += limits.limits(case, truth, settings.ladder, settings.limit_search,
+                              settings.limit_effort)
+    return rows
+
+
+def _influence(settings: Settings) -> list[Row]:
+    """W4: on the first of the limits."""
+    return fluctuations.fluctuations(settings.limit_cases[0], settings.target,
+                                     settings.limit_effort)
+
+
+def _verdicts(settings: Settings) -> list[Row]:
+    return verdicts.verdicts(settings.plan)
+
+
+def _pipeline(settings: Settings) -> list[Row]:
+    """W6: the same whatever the sizes of the others."""
+    del settings
+    return pipeline.pipeline()
+
+
 WORKS: dict[str, Callable[[Settings], list[Row]]] = {
     "w1": _gradient, "w2": _training, "scaling": _scaling, "memory": _memory,
+    "w3": _limit,
+    "w4": _influence, "w5": _verdicts, "w6": _pipeline,
 }
 
 

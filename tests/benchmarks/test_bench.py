@@ -208,13 +208,13 @@ def test_spread_is_median_and_quartiles() -> None:
 
 
 def test_a_table_in_three_forms() -> None:
-    table = tables.Table("x_y", "a & b", ("who_1", "s"), (0.5, 0.5),
+    table = tables.Table("x_y", "a & Σ", ("who_1", "s"), (0.5, 0.5),
                          [["p|q_r", tables.Number(0.0123456, 0.012, 0.013)],
                           ["none", tables.Number(math.nan)]])
     assert r"p\|q_r | 0.01235 [0.01200, 0.01300]" in tables.markdown(table)
     tex = tables.tex(table)
     assert r"who\_1" in tex and r"p\textbar{}q\_r" in tex and r"\num{0.01235}" in tex
-    assert r"\caption{a \& b}\label{tab:bench-x_y}" in tex and r"\zlna{}" in tex
+    assert r"\caption{a \& \ensuremath{\Sigma}}\label{tab:bench-x_y}" in tex and r"\zlna{}" in tex
     assert tables.rich_table(table).row_count == 2
 
 

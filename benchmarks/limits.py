@@ -1,0 +1,245 @@
+"""W3: E(ρ(s)) of the mean-field limit to an accuracy, ours beside general solvers and networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.brute import Ladder, brute_force
+from benchmarks.depth_peers import MAKERS, DepthPeer, basis
+from benchmarks.limit_cases import LimitCase
+from benchmarks.reference import Refined
+from benchmarks.rows import OURS, Row, spread
+from benchmarks.timing import Effort, Method, alternate, lap, unavailable
+from zeroloss.limit.flow import LimitFlow, LimitNumbers, MeanField, solve, theta_gradient
+from zeroloss.runge_kutta import DORMAND_PRINCE, Evaluation, integrate
+
+__all__ = ["Search", "limits"]
+
+
+@dataclass(frozen=True)
+class Search:
+    """How the peers' tolerance is found: tolerances in turn, on 2^log2_points particles, until
+    the gradient is right to the accuracy asked for; 2^most particles at most are measured."""
+
+    tolerances: tuple[float, ...] = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+    log2_points: int = 9
+    most: int = 15
+    fine_nodes: int = 16
+
+
+@dataclass
+class _Count:
+    """Evaluations of the gradient that a call made, and particles times evaluations at the nodes
+    of the case."""
+
+    evaluations: float = 0.0
+    particles: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """What `solve` did: size of its rule, particles times evaluations, relative error found."""
+
+    log2_points: int
+    particles: float
+    error: float
+
+
+@contextmanager
+def counted(nodes: int) -> Iterator[_Count]:
+    """Count the gradients of all runs of MeanField meanwhile."""
+    count, original = _Count(), MeanField.run
+
+    def run(self: MeanField, start: Tensor, *arguments: Any, **options: Any) -> LimitFlow:
+        found = original(self, start, *arguments, **options)
+        each = _evaluations(found) * len(start)
+        count.evaluations += each
+        count.particles += each * len(self.cloud.weights) * self.rule.num_nodes / nodes
+        return found
+
+    with mock.patch.object(MeanField, "run", run):
+        yield count
+
+
+def _evaluations(run: LimitFlow) -> float:
+    """Gradients that a run took per cloud: one at the start and all stages but the first of each
+    step, accepted or not."""
+    steps = (run.flow.accepted + run.flow.rejected).double()
+    return 1.0 + (len(DORMAND_PRINCE.c) - 1) * float(steps.mean())
+
+
+def _ours(case: LimitCase, accuracy: float, truth: Refined) -> tuple[list[Row], _Solved]:
+    """E(ρ(s)) by solve, its own error and the error found."""
+    found: list[LimitNumbers] = []
+    with counted(case.depth_nodes) as count:
+        taken = lap(Method(OURS, lambda _: found.append(solve(
+            case.problem, case.law, [case.flow_time], accuracy=accuracy,
+            depth_nodes=case.depth_nodes, **case.options))))
+    numbers = found[0]
+    stated = float(numbers.risk_error[0] / numbers.risk[0])
+    error = abs(float(numbers.risk[0]) / truth.risk - 1.0)
+    reached = "" if stated <= accuracy else "stopped at its largest rule"
+    note = f"{2**numbers.log2_points} points" + (f"; {reached}" if reached else "")
+    return [
+        Row("limit", case.name, OURS, "cpu_seconds", taken.cpu, "s", size=accuracy, note=note),
+        Row("limit", case.name, OURS, "wall_seconds", taken.wall, "s", size=accuracy),
+        Row("limit", case.name, OURS, "stated_error", stated, size=accuracy),
+        Row("limit", case.name, OURS, "relative_error", error, size=accuracy,
+            note=f"against the refined run, itself within {truth.error / truth.risk:.1e}"),
+        Row("limit", case.name, OURS, "evaluations", count.evaluations, size=accuracy),
+    ], _Solved(numbers.log2_points, count.particles, error)
+
+
+def _states(case: LimitCase, log2_points: int) -> list[Tensor]:
+    """Particles (n, k, P) at three times of the flow, as evaluations along it meet them."""
+    points = case.points(log2_points, "gradient", 0)
+    field = case.field(points.shape[-1])
+    times = [case.flow_time * part for part in (0.8, 0.9, 1.0)]
+    run = field.run(field.start(points[None]), times, rtol=1e-4, keep=True)
+    assert run.particles is not None
+    return [theta[0].contiguous() for theta in run.particles]
+
+
+def _exact(case: LimitCase, theta: Tensor, fine_nodes: int) -> tuple[Tensor, Tensor]:
+    """Residuals (N,) and −∇δE/δρ like theta (n, k, P) of the interpolated equation in depth.
+
+    Solved at many more nodes c_p: −Σ_p b_p ℓ_q(c_p) ∇δE/δρ(c_p) / b_q.
+    """
+    rule = case.field(1).rule
+    field = case.field(theta.shape[-1], fine_nodes)
+    nodes = field.rule.nodes.numpy()
+    powers = np.vander(nodes, rule.num_nodes, increasing=True)
+    lagrange = torch.from_numpy(powers @ basis(rule.nodes.numpy()).T)  # (fine, n)
+    everywhere = torch.einsum("pq,qkj->pkj", lagrange, theta)
+    state, r, p = field.solve_depth(everywhere[None])
+    slope = theta_gradient(state.features, p, everywhere[None], state.sigma, state.slope)[0]
+    weighted = field.rule.weights[:, None] * lagrange / rule.weights
+    return r[0], -torch.einsum("pq,pkj->qkj", weighted, slope) / case.problem.num_samples
+
+
+def _tensor(array: Any) -> Tensor:
+    return torch.from_numpy(np.array(array, copy=True)) if not isinstance(array, Tensor) else array
+
+
+def _errors(found: tuple[Any, Any], exact: tuple[Tensor, Tensor]) -> tuple[float, float]:
+    """Relative errors of the risk and of the gradient (root mean square)."""
+    risk, true = (float(_tensor(r).square().mean()) for r in (found[0], exact[0]))
+    slope = _tensor(found[1])
+    return abs(risk / true - 1.0), float((slope - exact[1]).norm() / exact[1].norm())
+
+
+def _tuned(case: LimitCase, name: str, accuracy: float, search: Search
+           ) -> tuple[DepthPeer, float, tuple[float, float]]:
+    """The peer at its loosest tolerance with risk right to ε/10 and gradient to ε; the errors.
+
+    At the tightest tolerance where none is enough.
+    """
+    theta = _states(case, search.log2_points)[-1]
+    exact = _exact(case, theta, search.fine_nodes)
+
+    def at(tolerance: float) -> tuple[DepthPeer, float, tuple[float, float]]:
+        peer = MAKERS[name](case, tolerance)
+        return peer, tolerance, _errors(peer.evaluate(peer.prepare(theta)), exact)
+
+    *looser, tightest = search.tolerances
+    for tolerance in looser:
+        tried = at(tolerance)
+        if tried[2][0] <= accuracy / 10 and tried[2][1] <= accuracy:
+            return tried
+    return at(tightest)
+
+
+def _our_run(case: LimitCase, log2_points: int) -> tuple[Method, float]:
+    """The flow of one cloud, and how many gradients it takes."""
+    points = case.points(log2_points, "gradient", 0)
+    field = case.field(points.shape[-1])
+    start = field.start(points[None])
+
+    def run(_: None) -> LimitFlow:
+        return field.run(start, [case.flow_time], rtol=1e-5)
+
+    return Method(OURS, run), _evaluations(run(None))
+
+
+def _peer_rows(case: LimitCase, name: str, accuracy: float, ours: _Solved, search: Search,
+               effort: Effort) -> list[Row]:
+    """Cost of one gradient against ours, and of as many as ours took.
+
+    Theirs is taken at three states of the flow in turn, ours in a run of it.
+    """
+    peer, tolerance, errors = _tuned(case, name, accuracy, search)
+    log2_points = min(ours.log2_points, search.most)
+    states = [peer.prepare(theta) for theta in _states(case, log2_points)]
+    theirs = Method(name, lambda _: [peer.evaluate(state) for state in states])
+    mine, evaluations = _our_run(case, log2_points)
+    pairs = alternate(mine, theirs, effort)
+    seconds = [lap_.cpu / len(states) for _, lap_ in pairs]
+    ratios = [b.cpu / len(states) / (a.cpu / evaluations) for a, b in pairs]
+    total = spread(seconds)["value"] * ours.particles / 2**log2_points
+    note = f"tolerance {tolerance:g}, {2**log2_points} points"
+
+    def row(quantity: str, value: float, unit: str = "", said: str = note) -> Row:
+        return Row("limit", case.name, name, quantity, value, unit, size=accuracy, note=said)
+
+    return [
+        Row("limit", case.name, name, "gradient_seconds", unit="s", size=accuracy,
+            **spread(seconds), note=note),
+        Row("limit", case.name, name, "gradient_ratio", unit="peer/ours", size=accuracy,
+            **spread(ratios), note=note),
+        row("depth_error", errors[0]), row("gradient_error", errors[1]),
+        row("cpu_seconds", total, "s", "gradients of zeroloss times the cost of one"),
+        row("relative_error", ours.error, said="of the rule in θ, which all share"),
+    ]
+
+
+def whole_run(case: LimitCase, name: str, accuracy: float, search: Search) -> list[Row]:
+    """One cloud from s = 0 to the end by the peer's gradient: does it reach our risk?"""
+    peer, _, _ = _tuned(case, name, accuracy, search)
+    points = case.points(search.log2_points, "whole", 0)
+    field = case.field(points.shape[-1])
+    start = field.start(points[None])
+    expected = field.run(start, [case.flow_time], rtol=accuracy / 10)
+
+    def vector_field(flat: Tensor, s: Tensor, out: Tensor) -> Evaluation:
+        del s
+        r, slope = peer.evaluate(peer.prepare(field.shape(flat)[0]))
+        out.copy_(_tensor(slope).reshape(1, -1))
+        return Evaluation(_tensor(r)[None], torch.zeros(1, dtype=torch.float64))
+
+    risks: list[float] = []
+
+    def run(_: None) -> None:
+        flow = integrate(vector_field, start, [case.flow_time], rtol=accuracy / 10)
+        risks.append(float(case.problem.risk(flow.observed)[0, 0]))
+
+    taken = lap(Method(name, run))
+    found = abs(risks[0] / float(expected.risk[0, 0]) - 1.0)
+    note = f"one cloud of {2**search.log2_points}, the whole flow"
+    return [Row("limit", case.name, name, "run_difference", found, size=accuracy, note=note),
+            Row("limit", case.name, name, "run_seconds", taken.cpu, "s", size=accuracy, note=note)]
+
+
+def limits(case: LimitCase, truth: Refined, ladder: Ladder, search: Search, effort: Effort
+           ) -> list[Row]:
+    """All rows of one case."""
+    rows = [Row("limit", case.name, "refined run", "risk", truth.risk, lower=truth.risk
+                - truth.error, upper=truth.risk + truth.error, note="bounds of its error")]
+    for accuracy in case.accuracies:
+        own, solved = _ours(case, accuracy, truth)
+        rows += own
+        for name in MAKERS:
+            try:
+                rows += _peer_rows(case, name, accuracy, solved, search, effort)
+                if accuracy == max(case.accuracies):
+                    rows += whole_run(case, name, accuracy, search)
+            except ImportError as error:
+                rows.append(unavailable("limit", case.name, name, error))
+    return [*rows, *brute_force(case, truth, ladder)]
