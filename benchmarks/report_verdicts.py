@@ -12,7 +12,7 @@ __all__ = ["verdict_costs"]
 def _counts(own: list[Row]) -> str:
     """`1414 of each of 4 sizes`, `3650 + 124`, or `32`."""
     counts = [round(row.value) for row in pick(own, quantity="replicates")]
-    if len(counts) > 1 and len(set(counts)) == 1:
+    if len(counts) > 2 and len(set(counts)) == 1:  # two: networks and trees
         return f"{counts[0]} of each of {len(counts)} sizes"
     return " + ".join(map(str, counts)) or NOT_MEASURED
 
