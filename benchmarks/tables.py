@@ -12,7 +12,7 @@ from benchmarks.rows import Row
 from zeroloss import latex
 from zeroloss.formatting import NOT_MEASURED, Shown, format_number, half_width, show, tex_number
 
-__all__ = ["Cell", "Number", "Table", "first", "markdown", "optional", "rich_table",
+__all__ = ["Cell", "Number", "Table", "first", "markdown", "rich_table", "rough",
            "tex"]
 
 PRECISION = 0.05  # of a value: numbers without a wider interval show three digits
@@ -123,16 +123,20 @@ def rich_table(table: Table) -> RichTable:
     return shown
 
 
-def first(rows: Sequence[Row], interval: bool = True) -> Cell:
-    """The number of the first row, or why there is none."""
+def first(rows: Sequence[Row], interval: bool = True, unit: float = 1.0) -> Cell:
+    """The number of the first row in a unit, or why there is none."""
     if not rows:
         return NOT_MEASURED
     row = rows[0]
     if row.repeats == 0:
         return row.note
-    return Number(row.value, row.lower, row.upper) if interval else Number(row.value)
+    value, lower, upper = (part / unit for part in (row.value, row.lower, row.upper))
+    return Number(value, lower, upper) if interval else Number(value)
 
 
-def optional(values: Sequence[float]) -> Cell:
-    """The only value, or "n/a" where there is none."""
-    return Number(values[0]) if values else NOT_MEASURED
+def rough(rows: Sequence[Row]) -> str:
+    """The number of the first row to one digit, or "n/a" where there is none."""
+    if not rows or rows[0].repeats == 0:
+        return NOT_MEASURED
+    value = rows[0].value
+    return format_number(value, 9 * abs(value))
