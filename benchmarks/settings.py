@@ -54,7 +54,8 @@ FULL = Settings(
     memory_steps=(5, 50, 200),
     memory_of=(OURS, MODULES, FUNC, *JAX),
     limit_cases=(
-        LimitCase("sine", 8, (1.0, 1.0, 1.0), (1e-3, 1e-4, 1e-5)),
+        LimitCase("sine", 8, (1.0, 1.0, 1.0), (1e-3, 1e-4, 1e-5),
+                  options={"max_log2_points": 17}),
         LimitCase("diabetes", 32, (2.0, 0.5, 0.5), (1e-3,), options={"max_log2_points": 12}),
     ),
     limit_search=Search(),

@@ -139,4 +139,4 @@ def rough(rows: Sequence[Row]) -> str:
     if not rows or rows[0].repeats == 0:
         return NOT_MEASURED
     value = rows[0].value
-    return format_number(value, 9 * abs(value))
+    return format_number(value, 10 * abs(value))
