@@ -63,8 +63,8 @@ FULL = Settings(
     ladder=Ladder(((16, 64, 256), (32, 128, 128), (64, 256, 64), (128, 512, 24), (256, 1024, 8),
                    (512, 2048, 4)), rtol=1e-5, budget=30.0),
     refined=None,
-    target=Target(error=0.01, log2_points=(7, 8, 9, 10, 11), truth_points=12, scrambles=8,
-                  rtol=1e-5, rtols=(1e-3, 1e-5, 1e-7, 1e-9)),
+    target=Target(error=0.01, log2_points=(8, 9, 10, 11, 12, 13), truth_points=14,
+                  scrambles=8, rtol=1e-5, rtols=(1e-3, 1e-5, 1e-7, 1e-9)),
     plan=Plan(),
 )
 SMOKE = Settings(
