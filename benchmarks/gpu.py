@@ -41,10 +41,11 @@ LARGE = Shape(networks=256, L=32, M=4096, N=16, steps=50)
 
 @dataclass(frozen=True)
 class Probe:
-    """Order of the matrices, elements of tanh, bytes of the copy, repeats of each."""
+    """Order of the matrices, elements of tanh (few enough to stay in cache: memory is another
+    bound), bytes of the copy, repeats of each."""
 
     matrix: int = 8192
-    elements: int = 1 << 27
+    elements: int = 1 << 21
     size: int = 1 << 32
     repeats: int = 10
 
@@ -54,23 +55,24 @@ def _wait(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def _fastest(work: Callable[[], object], device: str, repeats: int) -> float:
-    """Shortest wall time of one call after a warm-up."""
+def _fastest(work: Callable[[], object], device: str, repeats: int, calls: int = 1) -> float:
+    """Shortest wall time of one call, among so many in a row, after a warm-up."""
     work()
     _wait(device)
     best = math.inf
     for _ in range(repeats):
         begun = time.perf_counter()
-        work()
+        for _ in range(calls):
+            work()
         _wait(device)
-        best = min(best, time.perf_counter() - begun)
+        best = min(best, (time.perf_counter() - begun) / calls)
     return best
 
 
 def _tanh_rate(device: str, dtype: torch.dtype, probe: Probe) -> float:
     x = torch.linspace(-3.0, 3.0, probe.elements, dtype=dtype, device=device)
     y = torch.empty_like(x)
-    return probe.elements / _fastest(lambda: torch.tanh(x, out=y), device, probe.repeats)
+    return probe.elements / _fastest(lambda: torch.tanh(x, out=y), device, probe.repeats, 100)
 
 
 def _product_rate(device: str, dtype: torch.dtype, probe: Probe) -> float:
