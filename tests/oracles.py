@@ -25,6 +25,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": lambda u: (u.exp() - (-u).exp()) / (u.exp() + (-u).exp()),
     "sigmoid": lambda u: 1 / (1 + (-u).exp()),
     "gelu": torch.nn.functional.gelu,
+    "relu": torch.relu,
     "relu2": lambda u: torch.relu(u) ** 2,
     "regularised-relu": lambda u: torch.where(
         u <= -0.5, 0 * u, torch.where(u >= 0.5, u, (u + 0.5) ** 2 / 2)

@@ -67,8 +67,11 @@ def test_suprema_bound_and_are_reached(name: str) -> None:
     for bound, values in ((a.sup_value, a.value(FINE)), (a.sup_slope, a.slope(FINE)),
                           (a.sup_curvature, a.curvature(FINE))):
         largest = float(values.abs().max())
+        if name == "relu" and bound == a.sup_curvature == math.inf:
+            jump = a.slope(FINE).diff().abs().max() / FINE.diff().abs().max()
+            assert jump > 1e4  # no Lipschitz constant: it grows with the number of points
         if math.isinf(bound):
-            assert largest > 8  # grows with the range
+            assert name == "relu" or largest > 8  # grows with the range
         else:
             assert largest <= bound * (1 + 1e-12)
             assert largest == pytest.approx(bound, rel=2e-4)
@@ -145,7 +148,8 @@ def test_constants_bound_every_derivative(name: str, d: int, seed: int, z_max: f
             assert norm_of(derivative) <= getattr(bounds, key) * (1 + 1e-9), (key, shift)
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
+# the slope of relu has no derivative
+@pytest.mark.parametrize("name", sorted(set(ACTIVATIONS) - {"relu"}))
 def test_constants_are_not_loose_in_one_dimension(name: str) -> None:
     """Within a factor 3 of the largest norm met on a grid of the range: a bound that says nothing
     would pass the test above."""

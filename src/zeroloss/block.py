@@ -99,6 +99,9 @@ ACTIVATIONS: dict[str, Activation] = {
                    lambda u: _normal_cdf(u) + u * _normal_pdf(u),
                    lambda u: _normal_pdf(u) * (2.0 - u * u),
                    math.inf, _GELU_SUP_SLOPE, 2.0 * _INV_SQRT_2PI),
+        # 2-homogeneous blocks; σ' jumps at 0, so that σ'' has no bound in Lipschitz' sense
+        Activation("relu", lambda u: u.clamp_min(0.0), lambda u: (u > 0).to(u.dtype),
+                   torch.zeros_like, math.inf, 1.0, math.inf),
         Activation("relu2", lambda u: u.clamp_min(0.0) ** 2, lambda u: 2.0 * u.clamp_min(0.0),
                    lambda u: 2.0 * (u > 0).to(u.dtype), math.inf, math.inf, 2.0),
         Activation("regularised-relu", _regularised_relu, _regularised_relu_slope,
@@ -165,7 +168,7 @@ def block_constants(activation: Activation, z_max: float, a_max: float, w_max: f
     zero = torch.zeros((), dtype=torch.float64)
     at_zero = float(activation.value(zero).abs()), float(activation.slope(zero).abs())
     s2 = activation.sup_curvature
-    s1 = min(activation.sup_slope, at_zero[1] + s2 * u)
+    s1 = activation.sup_slope if math.isinf(s2) else min(activation.sup_slope, at_zero[1] + s2 * u)
     s0 = min(activation.sup_value, at_zero[0] + s1 * u)
     zb = math.sqrt(z_max**2 + 1.0)  # ∂_(w,b) u = (z, 1)
     return BlockConstants(

@@ -26,7 +26,7 @@ from zeroloss.studies.limits.evidence import Ensemble, Evidence, Prediction
 from zeroloss.studies.limits.measure import measure
 from zeroloss.studies.limits.planted import PLANTED
 from zeroloss.studies.limits.rates import smooth_prediction
-from zeroloss.studies.limits.setup import build_law, build_problem, chunks, path_parameters
+from zeroloss.studies.setup import build_law, build_problem, chunks, path_parameters
 from zeroloss.tidy import tidy
 from zeroloss.verdicts import REFUTED, SUPPORTED, judge_claim
 

@@ -29,7 +29,7 @@ __all__ = ["Depth", "EngineError", "Run", "Shape", "descend", "flow", "serves", 
            "why_not"]
 
 # in the order of the enumeration in engine.c
-ACTIVATIONS = ("tanh", "sigmoid", "gelu", "relu2", "regularised-relu", "identity")
+ACTIVATIONS = ("tanh", "sigmoid", "gelu", "relu2", "regularised-relu", "identity", "relu")
 _NAMES = {torch.float64: "f64", torch.float32: "f32"}
 _DONE, _NO_MEMORY, _NOT_FINITE, _TOO_MANY, _NO_DEPTH = range(5)
 _long, _double, _pointer = ctypes.c_long, ctypes.c_double, ctypes.c_void_p

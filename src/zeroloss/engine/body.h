@@ -124,6 +124,10 @@ INLINE V NAME(activate)(int act, V u, V *slope)
         *slope = 2 * positive;
         return positive * positive;
     }
+    case RELU: {
+        *slope = u > 0 ? (V)1 : (V)0;
+        return u > 0 ? u : (V)0;
+    }
     case REGULARISED_RELU: { /* 0, (u + ½)²/2, u */
         V shifted = u + (REAL)0.5;
         shifted = shifted < 0 ? (V)0 : shifted;

@@ -16,7 +16,7 @@
 #define INLINE static inline __attribute__((always_inline))
 #define EXPORT __attribute__((visibility("default")))
 
-enum { TANH, SIGMOID, GELU, RELU2, REGULARISED_RELU, IDENTITY };
+enum { TANH, SIGMOID, GELU, RELU2, REGULARISED_RELU, IDENTITY, RELU };
 
 enum { DONE, NO_MEMORY, NOT_FINITE, TOO_MANY, NO_DEPTH };
 

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from zeroloss import engine
 from zeroloss.block import ACTIVATIONS, split
+from zeroloss.kernel import Linearised
 from zeroloss.law import InitialLaw, sobol_rule
 from zeroloss.limit.collocation import Cloud, DepthRule, DepthState, gauss_legendre
 from zeroloss.problem import Problem
@@ -111,6 +112,17 @@ class MeanField:
         rate = torch.einsum("rqkj,q,j->r", slope.square(), self.rule.weights, self.cloud.weights)
         out.copy_(slope.flatten(1))
         return Evaluation(r, rate)
+
+    def linearise(self, theta: Tensor) -> Linearised:
+        """Residuals, and their derivatives through v(t) = ∂g(Z(1))/∂Z(t), of one cloud:
+        theta (n, k, particles)."""
+        state = self.cloud.forward(theta.unsqueeze(0))
+        ones = self.problem.readout.expand(1, *self.problem.inputs.shape)
+        v = self.cloud.adjoint(state, ones)[0]
+        a, _, _ = split(theta)
+        mass = self.rule.weights[:, None] * self.cloud.weights
+        return Linearised(self.problem.residuals(state.end)[0], state.features[0], v,
+                          state.sigma[0], (v @ a) * state.slope[0], mass)
 
     def run(self, start: Tensor, flow_times: Sequence[float], *, rtol: float = 1e-7,
             keep: bool = False, record: bool = False) -> LimitFlow:

@@ -15,7 +15,8 @@ from zeroloss.statistics import (
     trace_ratio,
 )
 from zeroloss.streams import stream
-from zeroloss.studies.limits.evidence import Ensemble, Evidence, cell, row
+from zeroloss.studies.limits.evidence import Ensemble, Evidence
+from zeroloss.studies.rows import cell, row
 from zeroloss.tidy import untidy
 
 __all__ = ["commute", "constant", "energy", "law", "loss_bias", "numbers", "predicted_risks"]

@@ -6,6 +6,8 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from zeroloss.studies.packing import packed
+
 if TYPE_CHECKING:
     from zeroloss.config import Config
     from zeroloss.studies.limits.settings import Ensemble, Settings
@@ -83,9 +85,9 @@ class _Builder:
                 for depth in depths for scramble in range(scrambles[depth])]
         return {
             f"influence-{name}-{i}": self.spec(
-                "influence", name, rule=rule.model_dump(), parts=packed,
+                "influence", name, rule=rule.model_dump(), parts=pack,
                 limit_rtol=self.block.influence_rtol)
-            for i, packed in enumerate(_packed(each, self.block.elements_per_job))}
+            for i, pack in enumerate(packed(each, self.block.elements_per_job))}
 
     def ensembles(self) -> dict[str, Spec]:
         """Trained networks: large sizes in blocks of replicates, small ones several to a job."""
@@ -96,9 +98,9 @@ class _Builder:
         for (sampling, name), group in groups.items():
             samples = self.block.settings[name].problem.num_samples
             pieces = [piece for e in group for piece in self._blocks(e, samples)]
-            for i, packed in enumerate(_packed(pieces, self.block.elements_per_job)):
+            for i, pack in enumerate(packed(pieces, self.block.elements_per_job)):
                 jobs[f"{sampling}-{name}-{i}"] = self.spec(
-                    "ensemble", name, sampling=sampling, sizes=packed)
+                    "ensemble", name, sampling=sampling, sizes=pack)
         return jobs
 
     def _blocks(self, e: Ensemble, samples: int) -> list[tuple[int, Spec]]:
@@ -124,8 +126,8 @@ class _Builder:
         samples = self.block.settings[name].problem.num_samples
         work = smooth["num_layers"] * smooth["num_units"] * samples * smooth["replicates"]
         lengths = [(work, length) for length in smooth.pop("correlation_lengths")]
-        for i, packed in enumerate(_packed(lengths, self.block.elements_per_job)):
-            jobs[f"smooth-{i}"] = self.spec("smooth", name, correlation_lengths=packed, **smooth)
+        for i, pack in enumerate(packed(lengths, self.block.elements_per_job)):
+            jobs[f"smooth-{i}"] = self.spec("smooth", name, correlation_lengths=pack, **smooth)
         fixed = self.block.fixed_paths.model_dump(mode="json")
         jobs["fixed-paths"] = self.spec("fixed-paths", fixed.pop("setting"), **fixed)
         rough = self.block.rough_paths.model_dump(mode="json")
@@ -134,20 +136,7 @@ class _Builder:
         paths = [{"hurst": hurst} for hurst in hursts] + [{"correlation_length": length}]
         samples = self.block.settings[name].problem.num_samples
         work = 2 * max(rough["depths"]) * rough["num_units"] * samples * rough["replicates"]
-        for i, packed in enumerate(_packed([(work, path) for path in paths],
+        for i, pack in enumerate(packed([(work, path) for path in paths],
                                            self.block.elements_per_job)):
-            jobs[f"rough-{i}"] = self.spec("rough", name, paths=packed, **rough)
+            jobs[f"rough-{i}"] = self.spec("rough", name, paths=pack, **rough)
         return jobs
-
-
-def _packed(pieces: list[tuple[int, Any]], most: int) -> list[list[Any]]:
-    """Pieces in their order, put together while their work stays within ``most``."""
-    packs: list[list[Any]] = []
-    filled = 0
-    for work, piece in pieces:
-        if not packs or filled + work > most:
-            packs.append([])
-            filled = 0
-        packs[-1].append(piece)
-        filled += work
-    return packs

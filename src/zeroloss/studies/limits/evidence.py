@@ -12,28 +12,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from zeroloss.statistics import Estimate, draw_risks
+from zeroloss.statistics import draw_risks
 from zeroloss.tidy import untidy
 
-__all__ = ["Ensemble", "Evidence", "Prediction", "cell", "row"]
+__all__ = ["Ensemble", "Evidence", "Prediction"]
 
 Array = np.ndarray
 Spec = Mapping[str, Any]
-
-
-def cell(setting: str, flow_time: float, *more: str) -> str:
-    """The name of a cell: `sine.s4`, `sine.path.s4`."""
-    return ".".join([setting, *more, f"s{flow_time:g}"])
-
-
-def row(claim: str, quantity: str, where: str, estimate: Estimate, sources: list[str], *,
-        floor: float = math.nan, replicates: int | None = None, sizes: int | None = None,
-        note: str = "") -> dict[str, Any]:
-    """One row of the table of estimates."""
-    return {"claim": claim, "quantity": quantity, "cell": where, "estimate": estimate.value,
-            "lower": estimate.lower, "upper": estimate.upper, "level": estimate.level,
-            "floor": floor, "replicates": replicates, "sizes": sizes,
-            "sources": ";".join(sources), "note": note}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from zeroloss.limit.collocation import gauss_legendre
 from zeroloss.limit.flow import MeanField
 from zeroloss.network import Network
 from zeroloss.problem import Problem
-from zeroloss.studies.limits.setup import (
+from zeroloss.studies.setup import (
     build_law,
     build_problem,
     chunks,

@@ -20,7 +20,8 @@ from zeroloss.statistics import (
     student,
     trace_ratio,
 )
-from zeroloss.studies.limits.evidence import Evidence, cell, row
+from zeroloss.studies.limits.evidence import Evidence
+from zeroloss.studies.rows import cell, row
 from zeroloss.tidy import untidy
 
 __all__ = ["DepthGaps", "admissible", "depth", "depth_gaps", "smooth", "smooth_prediction",

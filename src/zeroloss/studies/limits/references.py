@@ -17,7 +17,7 @@ from zeroloss.limit.fluctuation import (
     influence,
     pair_covariances,
 )
-from zeroloss.studies.limits.setup import build_law, build_problem
+from zeroloss.studies.setup import build_law, build_problem
 from zeroloss.tidy import tidy
 
 __all__ = ["influence_covariances", "ladder", "pairs", "portrait", "reference", "wide"]

@@ -2,80 +2,33 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from zeroloss.closed import Closed
+from zeroloss.studies.settings import (
+    ActivationName,
+    Count,
+    Doubling,
+    LawSettings,
+    Name,
+    Positive,
+    ProblemSettings,
+    Rule,
+    Times,
+    increasing,
+)
 
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
-
-
-def _increasing(values: tuple[float, ...]) -> tuple[float, ...]:
-    if any(b <= a for a, b in pairwise(values)):
-        raise ValueError("each must be above the one before")
-    return values
-
-
-def _doubling(values: tuple[int, ...]) -> tuple[int, ...]:
-    if any(b != 2 * a for a, b in pairwise(values)):
-        raise ValueError("each must be twice the one before")
-    return values
-
-
-Times = Annotated[tuple[NonNegative, ...], Field(min_length=1, strict=False),
-                  AfterValidator(_increasing)]
-# orders are observed, and limits extrapolated, on sizes that double
-Doubling = Annotated[tuple[Count, ...], Field(min_length=2, strict=False),
-                     AfterValidator(_doubling)]
 Correlation = Annotated[float, Field(gt=0, le=1)]
 Hurst = Annotated[float, Field(gt=0, lt=1)]
-
-
-class ProblemSettings(Closed):
-    """A built-in problem, or a CSV by path with its target column."""
-
-    kind: Literal["sine", "surface", "diabetes", "digits", "csv"]
-    num_samples: Annotated[int, Field(ge=2)]
-    path: str | None = None
-    target: str | None = None
-    features: Annotated[tuple[str, ...], Field(strict=False)] | None = None
-    lift: Annotated[int, Field(ge=0)] = 0
-
-    @model_validator(mode="after")
-    def _csv_is_named(self) -> ProblemSettings:
-        asked = [self.path is not None, self.target is not None]
-        if not all(asked) if self.kind == "csv" else any(asked) or self.features is not None:
-            raise ValueError("path and target go with kind csv, features too, and only with it; "
-                             f"got kind {self.kind}, path {self.path}, target {self.target}")
-        return self
-
-
-class LawSettings(Closed):
-    """ρ_ini: a product law with a scale each for a, w, b."""
-
-    kind: Literal["gaussian", "uniform"] = "gaussian"
-    scale_a: Positive = 1.0
-    scale_w: Positive = 1.0
-    scale_b: Positive = 1.0
-
-
-class Rule(Closed):
-    """A Sobol rule of ρ_ini: 2^log2_points points, so many scrambles."""
-
-    log2_points: Annotated[int, Field(ge=4, le=18)]
-    scrambles: Annotated[int, Field(ge=2)]
 
 
 class Setting(Closed):
     """One problem with its block, law and flow times: a row of the paper's table of settings."""
 
     problem: ProblemSettings
-    activation: Literal["tanh", "sigmoid", "gelu", "relu2", "regularised-relu", "identity"]
+    activation: ActivationName
     initial_law: LawSettings
     flow_times: Times
     depth_nodes: Annotated[int, Field(ge=2, le=16)]
@@ -110,7 +63,7 @@ class Smooth(Closed):
     flow_times: Times
     rule: Rule
     correlations: Annotated[tuple[Correlation, ...], Field(min_length=3, strict=False),
-                            AfterValidator(_increasing)]
+                            AfterValidator(increasing)]
 
 
 class Paths(Closed):

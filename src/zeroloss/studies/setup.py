@@ -1,4 +1,4 @@
-"""What every job of `limits` builds first, from its specification."""
+"""What every job of a study builds first, from its specification."""
 
 from __future__ import annotations
 
