@@ -15,7 +15,7 @@ containerized: "docker://python:3.11-bookworm"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/limits.smk"
+include: "workflow/rules/studies.smk"
 include: "workflow/rules/paper.smk"
 
 

@@ -1,0 +1,94 @@
+"""The rules of every study: simulate its cases, measure them, draw its figures.
+
+A study needs no rule of its own: its name in `zeroloss.studies.STUDIES` and its rooms make these.
+"""
+
+for study in STUDIES:
+
+    rule:
+        name:
+            f"simulate_{study}"
+        input:
+            code=code_of(f"zeroloss.studies.{study}.simulate"),
+        output:
+            table=result(study, "{case}.parquet"),
+            manifest=result(study, "{case}.manifest.json"),
+        log:
+            result("logs", study, "{case}.log"),
+        threads: 1
+        resources:
+            mem_mb=3000,
+            runtime=30,
+        params:
+            study=study,
+            spec=spec_of(study),
+        shell:
+            "zeroloss run {params.study} --case {wildcards.case} --spec {params.spec:q}"
+            " --out {output.table} 2> {log}"
+
+    rule:
+        name:
+            f"write_specs_{study}"
+        input:
+            code=code_of(f"zeroloss.studies.{study}.cases", "zeroloss.config"),
+            config=ancient(CONFIG_FILES),
+        output:
+            specs=result(study, "specs.json"),
+        log:
+            result("logs", f"{study}-specs.log"),
+        params:
+            study=study,
+            specs=all_specs_of(study),
+        shell:
+            "zeroloss specs {params.study} --config {input.config} --out {output.specs} 2> {log}"
+
+    rule:
+        name:
+            f"measure_{study}"
+        input:
+            code=code_of(f"zeroloss.studies.{study}.measure", "zeroloss.estimates"),
+            specs=result(study, "specs.json"),
+            tables=tables_of(study),
+        output:
+            estimates=result(study, "estimates.parquet"),
+            manifest=result(study, "estimates.manifest.json"),
+        log:
+            result("logs", f"{study}-measure.log"),
+        resources:
+            mem_mb=3000,
+            runtime=30,
+        params:
+            study=study,
+            tables=subpath(input.specs, parent=True),
+        shell:
+            "zeroloss measure {params.study} --specs {input.specs} --tables {params.tables}"
+            " --out {output.estimates} 2> {log}"
+
+    rule:
+        name:
+            f"draw_{study}"
+        input:
+            code=code_of(f"figures/{study}.py", "zeroloss.drawing"),
+            specs=result(study, "specs.json"),
+            tables=tables_of(study),
+            estimates=result(study, "estimates.parquet"),
+        output:
+            pdf=figures_of(study, "pdf"),
+            png=[
+                report(path, caption=f"../../{caption_of(path)}", category=study)
+                for path in figures_of(study, "png")
+            ],
+        log:
+            result("logs", f"{study}-draw.log"),
+        resources:
+            mem_mb=2000,
+            runtime=10,
+        params:
+            study=study,
+            tables=subpath(input.specs, parent=True),
+            out=lambda wildcards, output: os.path.dirname(output.pdf[0]),
+            mode=MODE,
+        shell:
+            "zeroloss draw {params.study} --module figures/{params.study}.py --tables {params.tables}"
+            " --estimates {input.estimates} --specs {input.specs} --mode {params.mode}"
+            " --out {params.out} 2> {log}"
