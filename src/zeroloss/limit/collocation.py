@@ -113,9 +113,10 @@ class Cloud:
         J = (slope @ outer.mT).unflatten(-1, (d, d))
         return F, J, sigma, slope
 
-    def forward(self, theta: Tensor) -> DepthState:
+    def forward(self, theta: Tensor, *, polish: bool = False) -> DepthState:
         """Solve the forward depth equation by Newton's method from the last solution.
 
+        ``polish`` takes one step more: residuals are then right to round-off, not to the tolerance.
         Raises FloatingPointError when Newton does not converge in 30 iterations.
         """
         if self.rule.explicit:
@@ -132,6 +133,9 @@ class Cloud:
             defect = z - x - torch.einsum("qp,rpnd->rqnd", A, F)
             worst = float(defect.abs().max())
             if worst < self.tolerance * (1.0 + float(x.abs().max())):
+                if polish:
+                    polish, z = False, z - self.solve(A, J, defect)
+                    continue
                 self._guess = z
                 end = x + torch.einsum("q,rqnd->rnd", self.rule.weights, F)
                 return DepthState(z, end, J, sigma, slope)

@@ -116,7 +116,7 @@ class MeanField:
     def linearise(self, theta: Tensor) -> Linearised:
         """Residuals, and their derivatives through v(t) = ∂g(Z(1))/∂Z(t), of one cloud:
         theta (n, k, particles)."""
-        state = self.cloud.forward(theta.unsqueeze(0))
+        state = self.cloud.forward(theta.unsqueeze(0), polish=True)
         ones = self.problem.readout.expand(1, *self.problem.inputs.shape)
         v = self.cloud.adjoint(state, ones)[0]
         a, _, _ = split(theta)

@@ -3,11 +3,38 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from zeroloss.statistics import Estimate
 
-__all__ = ["cell", "row"]
+__all__ = ["Rows", "Specs", "Tables", "between", "cell", "of_kind", "over", "row"]
+
+Rows = list[dict[str, Any]]
+Tables = Mapping[str, pd.DataFrame]
+Specs = Mapping[str, Mapping[str, Any]]
+Values = Sequence[float] | NDArray[np.float64]
+
+
+def of_kind(tables: Tables, specs: Specs, kind: str) -> Iterator[tuple[str, Any, pd.DataFrame]]:
+    """(case, its specification, its table) of every job of a kind."""
+    for name, spec in specs.items():
+        if spec["kind"] == kind:
+            yield name, spec, tables[name]
+
+
+def over(values: Values) -> Estimate:
+    """The largest of the values of deterministic runs, with all of them as the interval."""
+    return Estimate(float(np.max(values)), float(np.min(values)), float(np.max(values)))
+
+
+def between(values: Values) -> Estimate:
+    """The mean of the values of deterministic runs, with all of them as the interval."""
+    return Estimate(float(np.mean(values)), float(np.min(values)), float(np.max(values)))
 
 
 def cell(setting: str, flow_time: float, *more: str) -> str:

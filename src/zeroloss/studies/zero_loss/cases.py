@@ -1,0 +1,34 @@
+"""The jobs of `zero_loss`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zeroloss.config import Config
+
+__all__ = ["cases"]
+
+Spec = dict[str, Any]
+
+
+def cases(config: Config) -> dict[str, Spec]:
+    """Every job by name; its specification holds all it depends on."""
+    block = config.zero_loss
+    jobs: dict[str, Spec] = {}
+    for name, flow in block.flows.items():
+        part = flow.model_dump(mode="json", exclude_none=True)
+        jobs[f"flow-{name}"] = spec(config, "flow", part.pop("setting"), **part,
+                                    replicates=block.replicates, probes=block.probes)
+    for kind in ("regularised", "steps"):
+        part = getattr(block, kind).model_dump(mode="json")
+        jobs[kind] = spec(config, kind, part.pop("setting"), **part)
+    return jobs
+
+
+def spec(config: Config, kind: str, name: str, **parts: Any) -> Spec:
+    """A specification of this kind on a setting; ``parts`` override the setting's values."""
+    block = config.zero_loss
+    base: Spec = {"kind": kind, "setting": name, "seed": config.seed, "device": config.device,
+                  "rtol": block.rtol, "floor": block.floor}
+    return base | block.settings[name].model_dump(mode="json") | parts

@@ -1,0 +1,154 @@
+"""Training followed to the floor of the numbers: risk, kernel, first variation, conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from zeroloss.block import ACTIVATIONS
+from zeroloss.exponential import Point, follow
+from zeroloss.kernel import Linearised
+from zeroloss.law import sobol_rule
+from zeroloss.limit.collocation import gauss_legendre
+from zeroloss.limit.flow import MeanField
+from zeroloss.network import Network
+from zeroloss.problem import Problem
+from zeroloss.streams import stream
+from zeroloss.studies.setup import build_law, build_problem, independent_parameters
+
+__all__ = ["Recorder", "flow", "reached"]
+
+Spec = dict[str, Any]
+WIDER = 2.0  # probes of the first variation reach so far beyond the law
+BALL = 1.0  # radius of the balls whose mass is followed, in units of the law's scales
+PER_DECADE = 8  # outputs of gradient descent per factor 10 in s
+
+
+class Recorder:
+    """Collects rows (flow_time, quantity, index, value) at the points of one run."""
+
+    def __init__(self, spec: Spec, problem: Problem, model: str, replicate: int) -> None:
+        self.activation = ACTIVATIONS[spec["activation"]]
+        self.labels = {"model": model, "replicate": replicate}
+        self.rows: list[tuple[float, str, int, float]] = []
+        law, d = build_law(spec), problem.dim
+        rng = stream(spec["seed"], spec["setting"], "probes")
+        xi = torch.from_numpy(rng.standard_normal((2 * d + 1, spec["probes"])))
+        scales = torch.from_numpy(law.scales(d))[:, None]
+        self.probes = (WIDER * scales * xi).to(problem.inputs.device)
+        self.centres, self.scales = (scales * xi)[:, :32].to(self.probes.device), scales
+
+    def __call__(self, point: Point) -> None:
+        """Note what is seen at one point."""
+        self._add(point.s, "risk", [point.risk])
+        self._add(point.s, "eigenvalue", point.spectrum.tolist())
+        variation = point.now.first_variation(self.probes, self.activation)
+        spread = (variation.amax(1) - variation.amin(1)).max()
+        self._add(point.s, "variation", [float(variation.abs().max())])
+        self._add(point.s, "signed", [float(spread)])
+
+    def conditions(self, point: Point) -> None:
+        """Smallest mass of balls about probes of the law, range of a_d, spread over depth."""
+        theta, mass = point.theta, point.now.mass
+        d = (theta.shape[1] - 1) // 2
+        scaled = (theta / self.scales.to(theta.device)).transpose(1, 2).flatten(0, 1)
+        distance = torch.cdist((self.centres / self.scales.to(theta.device)).T, scaled)
+        inside = (distance < BALL * np.sqrt(theta.shape[1])).double() @ mass.flatten()
+        self._add(point.s, "ball", [float(inside.min())])
+        self._add(point.s, "lead", [float(theta[:, d - 1].min()), float(theta[:, d - 1].max())])
+        share = mass.sum(1, keepdim=True)
+        centre = (theta * share[:, :, None]).sum(0) / share.sum()
+        between = ((theta - centre).square().sum(1) * mass).sum()
+        self._add(point.s, "depth-spread", [float(between.sqrt())])
+
+    def _add(self, s: float, quantity: str, values: list[float]) -> None:
+        self.rows += [(s, quantity, i, value) for i, value in enumerate(values)]
+
+    def frame(self) -> pd.DataFrame:
+        """All rows, with the labels of the run."""
+        frame = pd.DataFrame(self.rows, columns=["flow_time", "quantity", "index", "value"])
+        return frame.assign(**self.labels)
+
+
+def flow(spec: Spec) -> pd.DataFrame:
+    """Limit and networks to the floor: each scramble of the rule, each replicate."""
+    problem = build_problem(spec)
+    frames = []
+    for i in range(spec["replicates"]):
+        for model, start in (("limit", _limit), ("network", _network)):
+            system, theta = start(spec, problem, i)
+            recorder = Recorder(spec, problem, model, i)
+            reached(spec, system, theta, recorder)
+            frames.append(recorder.frame())
+    return pd.concat(frames, ignore_index=True)
+
+
+System = MeanField | Network
+
+
+def _limit(spec: Spec, problem: Problem, i: int) -> tuple[System, Tensor]:
+    """The mean-field limit on one scramble of the rule; under gradient descent the wide network
+    of the same particles in each layer stands for it."""
+    points = sobol_rule(build_law(spec), problem.dim, spec["log2_points"], spec["seed"],
+                        spec["setting"], "zero-loss", i)
+    if spec["method"] == "descent":
+        theta = torch.from_numpy(points).to(problem.inputs.device)
+        layers = theta.expand(spec["num_layers"], -1, -1).contiguous()
+        return Network(problem, spec["num_layers"], points.shape[-1], spec["activation"]), layers
+    field = MeanField(problem, gauss_legendre(spec["depth_nodes"]), points.shape[-1],
+                      spec["activation"])
+    return field, field.shape(field.start(points[None]))[0]
+
+
+def _network(spec: Spec, problem: Problem, i: int) -> tuple[System, Tensor]:
+    L, M = spec["num_layers"], spec["num_units"]
+    theta = independent_parameters(spec, problem, range(i, i + 1), L, M)[0]
+    return Network(problem, L, M, spec["activation"]), theta
+
+
+def reached(spec: Spec, system: System, theta: Tensor, recorder: Recorder) -> Point:
+    """The last point of a flow that is left at the floor of the risk; all points are recorded, the
+    conditions of the theorems at the first and the last."""
+    last: list[Point] = []
+
+    def each(point: Point) -> None:
+        if not last:
+            recorder.conditions(point)
+        recorder(point)
+        last[:] = [point]
+
+    if spec["method"] == "descent":
+        assert isinstance(system, Network)
+        _descend(spec, system, theta, each)
+    else:
+        follow(system.linearise, theta, [spec["flow_time"]], rtol=spec["rtol"],
+               floor=spec["floor"], each=each)
+    recorder.conditions(last[0])
+    return last[0]
+
+
+def _descend(spec: Spec, network: Network, theta: Tensor, each: Callable[[Point], None]) -> None:
+    """Gradient descent of a fixed step, seen at times that grow by a constant factor."""
+    h = spec["step"]
+    point = _seen(network.linearise, theta, 0.0)
+    each(point)
+    counts = np.unique(np.rint(np.geomspace(
+        1, spec["flow_time"] / h, PER_DECADE * round(np.log10(spec["flow_time"] / h)))))
+    done = 0
+    for count in counts.astype(int).tolist():
+        run = network.descend(point.theta[None], h, count - done, record_every=count - done)
+        done = count
+        point = _seen(network.linearise, run.parameters[0], count * h)
+        each(point)
+        if point.risk < spec["floor"]:
+            return
+
+
+def _seen(linearise: Callable[[Tensor], Linearised], theta: Tensor, s: float) -> Point:
+    now = linearise(theta)
+    return Point(s, theta, now, torch.linalg.eigvalsh(now.kernel).clamp_min(0.0))

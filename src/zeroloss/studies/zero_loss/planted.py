@@ -1,0 +1,93 @@
+"""Deliberately wrong models or data, one per claim: measured and judged, each must be `refuted`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from zeroloss.studies.rows import Specs, Tables
+
+__all__ = ["PLANTED"]
+
+Made = dict[str, pd.DataFrame]
+Change = Callable[[pd.DataFrame, Any], pd.DataFrame]
+
+
+def changed(kind: str, change: Change) -> Callable[[Tables, Specs], Made]:
+    """Apply ``change`` to copies of the tables of one kind and leave the others alone."""
+
+    def apply(tables: Tables, specs: Specs) -> Made:
+        return {name: change(table.copy(), specs[name]) if specs[name]["kind"] == kind else table
+                for name, table in tables.items()}
+
+    return apply
+
+
+def _half_way(table: pd.DataFrame, spec: Any) -> pd.DataFrame:
+    """Training that stops while a ten-thousandth of its time is over."""
+    del spec
+    last = table.groupby(["model", "replicate"]).flow_time.transform("max")
+    return table.loc[table.flow_time <= 1e-2 * last]
+
+
+def _mean_eigenvalue(table: pd.DataFrame, spec: Any) -> pd.DataFrame:
+    """A certificate with the mean of the eigenvalues in the place of the smallest."""
+    del spec
+    keys = ["model", "replicate", "flow_time", "quantity"]
+    mean = table.groupby(keys).value.transform("mean")
+    table["value"] = np.where(table.quantity == "eigenvalue", mean, table.value)
+    return table
+
+
+def _next_mode(table: pd.DataFrame, spec: Any) -> pd.DataFrame:
+    """The second smallest eigenvalue taken for the slowest mode's."""
+    del spec
+    eigenvalues = table.quantity == "eigenvalue"
+    second = table.loc[eigenvalues & (table["index"] == 1)].set_index(
+        ["model", "replicate", "flow_time"]).value
+    first = eigenvalues & (table["index"] == 0)
+    where = pd.MultiIndex.from_frame(table.loc[first, ["model", "replicate", "flow_time"]])
+    table.loc[first, "value"] = second.loc[where].to_numpy()
+    return table
+
+
+def _frozen_adjoint(table: pd.DataFrame, spec: Any) -> pd.DataFrame:
+    """A first variation from the adjoint of the start, whatever the residuals became."""
+    del spec
+    for name in ("variation", "signed"):
+        rows = table.quantity == name
+        first = table.loc[rows].sort_values("flow_time").groupby(
+            ["model", "replicate"]).value.transform("first")
+        table.loc[first.index, "value"] = first
+    return table
+
+
+def _penalty_that_stays(table: pd.DataFrame, spec: Any) -> pd.DataFrame:
+    """A penalty that does not decay: the risk is left where the penalised flow was dropped."""
+    late = (table.quantity == "risk") & (table.flow_time > max(spec["flow_times"]))
+    return table.loc[~late]
+
+
+def _second_order_steps(table: pd.DataFrame, spec: Any) -> pd.DataFrame:
+    """Steps whose gap falls like h², as a midpoint rule's would."""
+    del spec
+    rows = table.quantity == "residual"
+    exact = table.loc[rows & (table.per_unit == 0)].set_index(["replicate", "sample"]).value
+    where = pd.MultiIndex.from_frame(table.loc[rows, ["replicate", "sample"]])
+    base = exact.loc[where].to_numpy()
+    shrink = 1.0 / table.loc[rows, "per_unit"].clip(lower=1)
+    table.loc[rows, "value"] = base + (table.loc[rows, "value"] - base) * shrink
+    return table
+
+
+PLANTED: dict[str, Callable[[Tables, Specs], Made]] = {
+    "stopped-half-way": changed("flow", _half_way),
+    "mean-eigenvalue": changed("flow", _mean_eigenvalue),
+    "next-mode": changed("flow", _next_mode),
+    "frozen-adjoint": changed("flow", _frozen_adjoint),
+    "penalty-that-stays": changed("regularised", _penalty_that_stays),
+    "second-order-steps": changed("steps", _second_order_steps),
+}
