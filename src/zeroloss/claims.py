@@ -126,7 +126,7 @@ class PlantedFailure(Closed):
 class Claim(Closed):
     """One claim: `title` is plain text, `statement` is LaTeX."""
 
-    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(\.[a-z0-9-]+)+$")]
+    id: Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9-]+)+$")]
     title: Words
     statement: Words
     source: Source

@@ -16,10 +16,12 @@ def cases(config: Config) -> dict[str, Spec]:
     """Every job by name; its specification holds all it depends on."""
     block = config.zero_loss
     jobs: dict[str, Spec] = {}
-    for name, flow in block.flows.items():
-        part = flow.model_dump(mode="json", exclude_none=True)
-        jobs[f"flow-{name}"] = spec(config, "flow", part.pop("setting"), **part,
-                                    replicates=block.replicates, probes=block.probes)
+    for name in block.settings:
+        flows = [flow.model_dump(mode="json", exclude_none=True, exclude={"setting"})
+                 for flow in block.flows.values() if flow.setting == name]
+        if flows:
+            jobs[f"flow-{name}"] = spec(config, "flow", name, flows=flows,
+                                        replicates=block.replicates, probes=block.probes)
     for kind in ("regularised", "steps"):
         part = getattr(block, kind).model_dump(mode="json")
         jobs[kind] = spec(config, kind, part.pop("setting"), **part)

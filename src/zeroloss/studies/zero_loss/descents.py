@@ -18,7 +18,7 @@ __all__ = ["regularised", "steps"]
 
 Spec = dict[str, Any]
 Array = np.ndarray
-EXACT = 1e-10  # tolerance of the flow that descent is held against
+EXACT = 1e-10  # tolerance of a flow whose energy is balanced, or that descent is held against
 FOLLOWS = 0.01  # relative distance of the risk within which descent follows the flow
 
 
@@ -36,7 +36,7 @@ def regularised(spec: Spec) -> pd.DataFrame:
     L, M, times = spec["num_layers"], spec["num_units"], spec["flow_times"]
     theta = independent_parameters(spec, problem, range(spec["replicates"]), L, M)
     penalised = Network(problem, L, M, spec["activation"], regularised=True)
-    run = penalised.train(theta, times, rtol=1e-3 * spec["rtol"])
+    run = penalised.train(theta, times, rtol=EXACT)
     plain = Network(problem, L, M, spec["activation"])
     axes = {"flow_time": times} | _columns(spec)
     frames = [tidy(np.asarray(part), axes, "value", quantity=name) for name, part in

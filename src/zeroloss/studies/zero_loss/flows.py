@@ -34,7 +34,7 @@ class Recorder:
 
     def __init__(self, spec: Spec, problem: Problem, model: str, replicate: int) -> None:
         self.activation = ACTIVATIONS[spec["activation"]]
-        self.labels = {"model": model, "replicate": replicate}
+        self.labels = {"activation": spec["activation"], "model": model, "replicate": replicate}
         self.rows: list[tuple[float, str, int, float]] = []
         law, d = build_law(spec), problem.dim
         rng = stream(spec["seed"], spec["setting"], "probes")
@@ -76,15 +76,20 @@ class Recorder:
 
 
 def flow(spec: Spec) -> pd.DataFrame:
-    """Limit and networks to the floor: each scramble of the rule, each replicate."""
+    """Limit and networks to the floor: each activation, scramble of the rule, replicate.
+
+    Columns: activation, model, replicate, flow_time, quantity, index, value.
+    """
     problem = build_problem(spec)
     frames = []
-    for i in range(spec["replicates"]):
-        for model, start in (("limit", _limit), ("network", _network)):
-            system, theta = start(spec, problem, i)
-            recorder = Recorder(spec, problem, model, i)
-            reached(spec, system, theta, recorder)
-            frames.append(recorder.frame())
+    for part in spec["flows"]:
+        one = spec | part
+        for i in range(spec["replicates"]):
+            for model, start in (("limit", _limit), ("network", _network)):
+                system, theta = start(one, problem, i)
+                recorder = Recorder(one, problem, model, i)
+                reached(one, system, theta, recorder)
+                frames.append(recorder.frame())
     return pd.concat(frames, ignore_index=True)
 
 

@@ -14,6 +14,7 @@ __all__ = ["PLANTED"]
 
 Made = dict[str, pd.DataFrame]
 Change = Callable[[pd.DataFrame, Any], pd.DataFrame]
+RUN = ["activation", "model", "replicate"]
 
 
 def changed(kind: str, change: Change) -> Callable[[Tables, Specs], Made]:
@@ -29,14 +30,14 @@ def changed(kind: str, change: Change) -> Callable[[Tables, Specs], Made]:
 def _half_way(table: pd.DataFrame, spec: Any) -> pd.DataFrame:
     """Training that stops while a ten-thousandth of its time is over."""
     del spec
-    last = table.groupby(["model", "replicate"]).flow_time.transform("max")
+    last = table.groupby(RUN).flow_time.transform("max")
     return table.loc[table.flow_time <= 1e-2 * last]
 
 
 def _mean_eigenvalue(table: pd.DataFrame, spec: Any) -> pd.DataFrame:
     """A certificate with the mean of the eigenvalues in the place of the smallest."""
     del spec
-    keys = ["model", "replicate", "flow_time", "quantity"]
+    keys = [*RUN, "flow_time", "quantity"]
     mean = table.groupby(keys).value.transform("mean")
     table["value"] = np.where(table.quantity == "eigenvalue", mean, table.value)
     return table
@@ -47,9 +48,9 @@ def _next_mode(table: pd.DataFrame, spec: Any) -> pd.DataFrame:
     del spec
     eigenvalues = table.quantity == "eigenvalue"
     second = table.loc[eigenvalues & (table["index"] == 1)].set_index(
-        ["model", "replicate", "flow_time"]).value
+        [*RUN, "flow_time"]).value
     first = eigenvalues & (table["index"] == 0)
-    where = pd.MultiIndex.from_frame(table.loc[first, ["model", "replicate", "flow_time"]])
+    where = pd.MultiIndex.from_frame(table.loc[first, [*RUN, "flow_time"]])
     table.loc[first, "value"] = second.loc[where].to_numpy()
     return table
 
@@ -60,7 +61,7 @@ def _frozen_adjoint(table: pd.DataFrame, spec: Any) -> pd.DataFrame:
     for name in ("variation", "signed"):
         rows = table.quantity == name
         first = table.loc[rows].sort_values("flow_time").groupby(
-            ["model", "replicate"]).value.transform("first")
+            RUN).value.transform("first")
         table.loc[first.index, "value"] = first
     return table
 

@@ -80,7 +80,7 @@ class Settings(Closed):
     settings: dict[Name, Setting]
     rtol: Positive
     floor: Positive  # of the risk, where a flow is left
-    replicates: Replicates  # scrambles of the rule, and networks
+    replicates: Count  # scrambles of the rule, and networks
     probes: Annotated[int, Field(ge=16)]  # of the first variation, twice as wide as the law
     flows: dict[Name, Flow]
     regularised: Regularised
