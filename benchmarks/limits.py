@@ -31,7 +31,7 @@ class Search:
 
     tolerances: tuple[float, ...] = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
     log2_points: int = 8
-    most: int = 15
+    most: int = 12
     fine_nodes: int = 16
 
 

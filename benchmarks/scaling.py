@@ -69,12 +69,13 @@ def _on_threads(load: Workload, count: int) -> Method:
     takes = "threads" in inspect.signature(Network.__init__).parameters
     options: dict[str, Any] = {"threads": count} if takes else {}
     network = Network(load.problem, load.shape.L, load.shape.M, **options)
+    out = torch.empty_like(load.theta)
 
     def fresh() -> None:
         if not takes:
             torch.set_num_threads(count)
 
-    return Method(f"{count} threads", lambda _: network.gradient(load.theta), fresh)
+    return Method(f"{count} threads", lambda _: network.gradient(load.theta, out), fresh)
 
 
 def threads(shape: Shape, effort: Effort) -> list[Row]:

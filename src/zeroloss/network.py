@@ -127,9 +127,14 @@ class Network:
             p = torch.baddbmm(p, q, theta[:, l, d : 2 * d].mT, alpha=self.scale)
         return r
 
-    def gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """L M ∇_θ E like theta (replicates, L, k, M), and residuals (replicates, samples)."""
-        out = torch.empty_like(theta)
+    def gradient(self, theta: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """L M ∇_θ E like theta (replicates, L, k, M), and residuals (replicates, samples).
+
+        ``out`` takes the gradient: memory that is new to a process costs as much as a third of it.
+        """
+        out = torch.empty_like(theta) if out is None else out
+        if self._engine is not None:
+            return out, engine.velocity(self._engine, theta, out, self.threads, sign=-1.0)
         r = self.velocity(theta, out)
         return out.neg_(), r
 

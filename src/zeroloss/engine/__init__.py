@@ -161,8 +161,10 @@ def _check(shape: Shape, theta: Tensor) -> Tensor:
     return theta.contiguous()
 
 
-def velocity(shape: Shape, theta: Tensor, out: Tensor, threads: int = 1) -> Tensor:
-    """Write −L M ∇_θ E, like theta (replicates, L, k, M), to ``out``; return residuals (R, N)."""
+def velocity(shape: Shape, theta: Tensor, out: Tensor, threads: int = 1, sign: float = 1.0
+             ) -> Tensor:
+    """Write −L M ∇_θ E times ``sign``, like theta (replicates, L, k, M), to ``out``; return
+    residuals (R, N)."""
     theta = _check(shape, theta)
     direct = out if out.is_contiguous() else torch.empty_like(theta)
     residuals = theta.new_empty((theta.shape[0], shape.problem.num_samples))
@@ -171,7 +173,7 @@ def velocity(shape: Shape, theta: Tensor, out: Tensor, threads: int = 1) -> Tens
     def part(first: int, count: int) -> None:
         stop = first + count
         _raise(run(ctypes.byref(struct), _long(count), _at(theta[first:stop]),
-                   _at(direct[first:stop]), _at(residuals[first:stop])), 0, 0.0)
+                   _double(sign), _at(direct[first:stop]), _at(residuals[first:stop])), 0, 0.0)
 
     _share(part, theta.shape[0], threads)
     if direct is not out:

@@ -431,8 +431,8 @@ static void NAME(release)(WORK *work)
     free(work->rows); free(work->F); free(work->J); free(work->state);
 }
 
-/* Writes −L M ∇_θ E to out, residuals to work->r; returns Σ |out|². */
-static double NAME(velocity)(const SHAPE *net, WORK *work, const V *theta, V *out)
+/* Writes −L M ∇_θ E times sign to out, residuals to work->r; returns Σ |out|². */
+static double NAME(velocity)(const SHAPE *net, WORK *work, const V *theta, V *out, double sign)
 {
     long L = net->L, N = net->N, d = net->d, nv = work->nv;
     REAL scale = (REAL)net->scale, *z = work->z, *p = work->p, *before = p + N * d;
@@ -441,7 +441,7 @@ static double NAME(velocity)(const SHAPE *net, WORK *work, const V *theta, V *ou
     for (long l = 0; l < L; l++)
         NAME(forward)(N, nv, d, net->act, scale, theta + l * work->layer, z + l * N * d,
                       z + (l + 1) * N * d, work->h + l * stored, work->s + l * stored);
-    REAL factor = (REAL)(-(double)(L * net->M) * net->scale / (double)N);
+    REAL factor = (REAL)(-sign * (double)(L * net->M) * net->scale / (double)N);
     for (long n = 0; n < N; n++) {
         REAL r = -net->targets[n];
         for (long j = 0; j < d; j++) r += net->readout[j] * z[(L * N + n) * d + j];
@@ -624,9 +624,10 @@ INLINE int NAME(is_packed)(const SHAPE *net, const WORK *work, const REAL *from)
     return net->M == work->nv * LANES && (uintptr_t)from % sizeof(V) == 0;
 }
 
-/* theta, out (R, L, k, M), residuals (R, N). Returns 0, or NO_MEMORY. */
-EXPORT int NAME(engine_velocity)(const SHAPE *net, long R, const REAL *theta, REAL *out,
-                                 REAL *residuals)
+/* theta, out (R, L, k, M), residuals (R, N); sign −1 for the gradient itself. Returns 0, or
+   NO_MEMORY. */
+EXPORT int NAME(engine_velocity)(const SHAPE *net, long R, const REAL *theta, double sign,
+                                 REAL *out, REAL *residuals)
 {
     WORK work;
     int status = NAME(prepare)(net, &work, 2);
@@ -637,7 +638,7 @@ EXPORT int NAME(engine_velocity)(const SHAPE *net, long R, const REAL *theta, RE
         V *y = packed ? (V *)from : work.state, *slope = packed ? (V *)(out + i * each)
                                                                 : work.state + work.numbers;
         if (!packed) NAME(pack)(rows, net->M, work.nv, from, y);
-        NAME(velocity)(net, &work, y, slope);
+        NAME(velocity)(net, &work, y, slope, sign);
         if (!packed) NAME(unpack)(rows, net->M, work.nv, slope, out + i * each);
         memcpy(residuals + i * net->N, work.r, net->N * sizeof(REAL));
     }
@@ -654,7 +655,7 @@ static int NAME(evaluate)(const SHAPE *net, WORK *work, const V *y, double decay
 {
     *size = 0.0;
     if (net->rule) return NAME(cloud_velocity)(net, work, y, out, rate);
-    double particles = (double)(net->L * net->M), squares = NAME(velocity)(net, work, y, out);
+    double particles = (double)(net->L * net->M), squares = NAME(velocity)(net, work, y, out, 1);
     if (net->regularised) {
         V sizes = (V)0, slopes = (V)0, factor = (V)(REAL)(-2.0 * decay);
         for (long i = 0; i < work->numbers; i++) {

@@ -1,0 +1,117 @@
+"""The study `zero_loss` on the tiny configuration: flows to the floor, descents, verdicts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from zeroloss.claims import Claim, load_claims
+from zeroloss.config import load
+from zeroloss.estimates import check, with_keys
+from zeroloss.studies.zero_loss import simulate
+from zeroloss.studies.zero_loss.cases import cases
+from zeroloss.studies.zero_loss.measure import certificate_of, late_rate, measure, run_of
+from zeroloss.studies.zero_loss.planted import PLANTED
+from zeroloss.verdicts import REFUTED, judge_claim
+
+ROOT = Path(__file__).resolve().parents[2]
+CLAIMS = {claim.id: claim for claim in load_claims(ROOT / "paper/claims.yaml")
+          if claim.id.startswith("zero_loss.")}
+FILES = [ROOT / name for name in ("config/full.yaml", "config/quick.yaml",
+                                  "tests/workflow/tiny.yaml")]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Specifications, tables and estimates of the tiny run."""
+
+    specs: dict[str, dict[str, Any]]
+    tables: dict[str, pd.DataFrame]
+    estimates: pd.DataFrame
+
+
+@pytest.fixture(scope="module")
+def ran() -> Run:
+    specs = cases(load(*FILES))
+    tables = {name: simulate.run(spec) for name, spec in specs.items()}
+    return Run(specs, tables, measured(tables, specs))
+
+
+def measured(tables: dict[str, pd.DataFrame], specs: dict[str, Any]) -> pd.DataFrame:
+    return with_keys(check(measure(tables, specs), "zero_loss"), "zero_loss")
+
+
+def test_every_claim_has_its_planted_failure_and_its_numbers(ran: Run) -> None:
+    assert {claim.planted_failure.name for claim in CLAIMS.values()} == set(PLANTED)
+    assert set(CLAIMS) == {name for name in ran.estimates.claim if name}
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
+def test_a_planted_failure_is_refuted(ran: Run, claim: Claim) -> None:
+    """Refuted in a cell where the honest run is not."""
+    planted = PLANTED[claim.planted_failure.name](ran.tables, ran.specs)
+    failed = judge_claim(claim, measured(planted, ran.specs))
+    assert failed["verdict"] == REFUTED
+    honest = {r["key"]: r["verdict"] for r in judge_claim(claim, ran.estimates)["rows"]}
+    assert any(r["verdict"] == REFUTED != honest[r["key"]] for r in failed["rows"])
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_planting_leaves_the_honest_tables_alone(ran: Run, name: str) -> None:
+    before = {n: t.to_csv() for n, t in ran.tables.items()}
+    planted = PLANTED[name](ran.tables, ran.specs)
+    assert {n: t.to_csv() for n, t in ran.tables.items()} == before
+    assert any(not planted[n].equals(t) for n, t in ran.tables.items())
+
+
+def test_the_published_settings_make_few_jobs_of_the_same_kinds(ran: Run) -> None:
+    made = cases(load(FILES[0]))
+    assert {spec["kind"] for spec in made.values()} == set(simulate.KINDS)
+    assert {name: spec["kind"] for name, spec in made.items()} == {
+        name: spec["kind"] for name, spec in ran.specs.items()}
+    assert len(made) < 30, "a job is worth its start-up"
+
+
+def test_a_job_gives_the_same_rows_twice(ran: Run) -> None:
+    spec = ran.specs["flow-sine"]
+    assert simulate.run(spec).equals(ran.tables["flow-sine"])
+
+
+def test_flows_reach_the_floor_and_say_how(ran: Run) -> None:
+    spec, table = ran.specs["flow-digits"], ran.tables["flow-digits"]
+    run = run_of(table.loc[table.activation == "tanh"], "limit", 0)
+    assert run["risk"][-1] < spec["floor"] < run["risk"][-2] < run["risk"][0]
+    assert run["eigenvalue"].shape == (len(run["flow_time"]), spec["problem"]["num_samples"])
+    assert bool((np.diff(run["eigenvalue"], axis=1) >= 0).all())
+    assert run["ball"].shape == (2,) and run["lead"].shape == (2, 2)
+    assert run["depth-spread"][0] < 1e-12 < run["depth-spread"][1]  # constant paths at the start
+
+
+def exponential_run(rates: list[float], start: list[float], times: np.ndarray
+                    ) -> dict[str, np.ndarray]:
+    """What a linear flow of these rates 2 λ/N would show, N = 2."""
+    risk = sum(a * np.exp(-r * times) for a, r in zip(start, rates, strict=True))
+    return {"flow_time": times, "risk": np.asarray(risk),
+            "eigenvalue": np.broadcast_to(rates, (len(times), 2)).copy()}
+
+
+def test_certificate_and_late_rate_of_a_linear_flow() -> None:
+    run = exponential_run([0.5, 2.0], [1.0, 1.0], np.linspace(0, 100, 2001))
+    excess, share = certificate_of(run, 1e-30)
+    assert excess < 0 and 0.9 < share < 1
+    assert late_rate(run) == pytest.approx(1.0, rel=1e-9)
+    run["eigenvalue"][:, 0] *= 1.1
+    assert certificate_of(run, 1e-30)[0] > 0
+    assert late_rate(run) == pytest.approx(1 / 1.1, rel=1e-6)
+
+
+def test_what_cannot_be_told_is_nan() -> None:
+    run = exponential_run([0.5, 2.0], [1.0, 1.0], np.array([0.0, 1.0]))
+    assert math.isnan(late_rate(run))
+    assert math.isnan(certificate_of(run, 10.0)[0])
