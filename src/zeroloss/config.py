@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 
 from zeroloss.closed import Closed
 from zeroloss.studies.limits.settings import Settings as LimitsSettings
+from zeroloss.studies.size.settings import Settings as SizeSettings
 from zeroloss.studies.zero_loss.settings import Settings as ZeroLossSettings
 
 __all__ = ["Config", "ConfigError", "load"]
@@ -32,6 +33,7 @@ class Config(Closed):
     seed: int = Field(ge=0)
     device: Literal["cpu", "cuda"] = "cpu"
     limits: LimitsSettings
+    size: SizeSettings
     zero_loss: ZeroLossSettings
 
 

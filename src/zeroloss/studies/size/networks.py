@@ -1,0 +1,165 @@
+"""The jobs of `size` that train finite networks: ladders of widths, the corollary, the threshold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from zeroloss.exponential import Point, follow
+from zeroloss.law import PathLaw, sobol_rule
+from zeroloss.limit.collocation import euler, gauss_legendre
+from zeroloss.limit.joint import joint_covariances
+from zeroloss.network import Network
+from zeroloss.problem import Problem
+from zeroloss.risk_law import RiskLaw
+from zeroloss.streams import stream
+from zeroloss.studies.setup import (
+    build_law,
+    build_problem,
+    chunks,
+    independent_parameters,
+    path_parameters,
+)
+from zeroloss.studies.size.predictions import field_of, residuals
+from zeroloss.tidy import tidy
+
+__all__ = ["corollary", "ensemble", "threshold"]
+
+Spec = dict[str, Any]
+Array = np.ndarray
+OUTPUTS = 48  # flow times at which the limit is seen on the way to the horizon
+EARLIEST = 0.25
+
+
+def _risks(spec: Spec, problem: Problem, L: int, M: int, first: int, count: int,
+           flow_times: list[float]) -> Array:
+    """Risks (replicates, flow_times) of trained networks of one size."""
+    parts = []
+    for batch in chunks(first, count, L * M * (2 * problem.dim + 1), most=max(64, 4096 // M)):
+        network = Network(problem, L, M, spec["activation"])
+        run = network.train(_start(spec, problem, batch, L, M), flow_times,
+                            rtol=spec["network_rtol"])
+        parts.append(run.risk.T.cpu().numpy())
+    return np.concatenate(parts)
+
+
+def _start(spec: Spec, problem: Problem, batch: range, L: int, M: int) -> Tensor:
+    if spec["sampling"] == "independent":
+        return independent_parameters(spec, problem, batch, L, M)
+    return path_parameters(spec, problem, PathLaw(), batch, np.arange(L) / L, M)
+
+
+def ensemble(spec: Spec) -> pd.DataFrame:
+    """Trained risks of networks of some sizes, one row per replicate and flow time."""
+    problem, times = build_problem(spec), spec["flow_times"]
+    frames = []
+    for size in spec["sizes"]:
+        L, M, first, count = (size[key] for key in ("num_layers", "num_units", "first_replicate",
+                                                    "replicates"))
+        risks = _risks(spec, problem, L, M, first, count, times)
+        frames.append(tidy(risks, {"replicate": range(first, first + count), "flow_time": times},
+                           "risk", num_layers=L, num_units=M))
+    return pd.concat(frames, ignore_index=True)
+
+
+def corollary(spec: Spec) -> pd.DataFrame:
+    """Networks at the first flow time where the limit's risk is at most ε/2.
+
+    Column what: `limit` (that flow time and E(ρ) there), `depth` (E_L at each depth of the ladder
+    on the same rule, up to the one taken), `predicted` (P(E > ε) by the law at each width),
+    `required` (smallest n for each η), `risk` (of each trained network).
+    """
+    problem = build_problem(spec)
+    points = sobol_rule(build_law(spec), problem.dim, spec["rule"]["log2_points"], spec["seed"],
+                        spec["setting"], "corollary", 0)
+    s, reference = _reached(spec, problem, points)
+    L, rows = _deep_enough(spec, problem, points, s, reference)
+    rows.insert(0, ("limit", 0, 0, 0.0, reference))
+    predicted = _law_at(spec, problem, L, s, reference)
+    for M in spec["num_units"]:
+        count = L * M if spec["sampling"] == "independent" else M
+        rows.append(("predicted", L, M, 0.0, predicted.above(count, spec["accuracy"], 0)))
+    frame = pd.DataFrame(rows, columns=["what", "num_layers", "num_units", "replicate", "value"])
+    frames = [frame]
+    for M in spec["num_units"]:
+        risks = _risks(spec, problem, L, M, 0, spec["replicates"], [s])
+        frames.append(tidy(risks[:, 0], {"replicate": range(len(risks))}, "value", what="risk",
+                           num_layers=L, num_units=M))
+    made = pd.concat(frames, ignore_index=True).assign(flow_time=s)
+    return made.astype({"replicate": "int64"})
+
+
+def _reached(spec: Spec, problem: Problem, points: Array) -> tuple[float, float]:
+    """The first of OUTPUTS flow times with E(ρ(s)) ≤ ε/2, and E(ρ(s)) there."""
+    times = np.geomspace(EARLIEST, spec["horizon"], OUTPUTS).tolist()
+    r = residuals(spec, problem, gauss_legendre(spec["depth_nodes"]), points, times)
+    risk = 0.5 * np.mean(r**2, axis=1)
+    below = np.flatnonzero(risk <= spec["accuracy"] / 2)
+    if len(below) == 0:
+        raise ValueError(f"the limit of {spec['setting']} is at {risk[-1]:.3g} at the horizon "
+                         f"{spec['horizon']:g}, above half of the accuracy {spec['accuracy']:g}; "
+                         "set size.corollaries.horizon higher")
+    return times[below[0]], float(risk[below[0]])
+
+
+def _deep_enough(spec: Spec, problem: Problem, points: Array, s: float, reference: float
+                 ) -> tuple[int, list[tuple[str, int, int, float, float]]]:
+    """The first depth with E_L − E(ρ) ≤ ε/4 (the last one if there is none), and E_L up to it."""
+    rows: list[tuple[str, int, int, float, float]] = []
+    for L in spec["depths"]:
+        r = residuals(spec, problem, euler(L), points, [s])
+        rows.append(("depth", L, 0, 0.0, float(0.5 * np.mean(r**2))))
+        if rows[-1][-1] - reference <= spec["accuracy"] / 4:
+            break
+    return rows[-1][1], rows
+
+
+def _law_at(spec: Spec, problem: Problem, L: int, s: float, reference: float) -> RiskLaw:
+    """The predicted law of the risk at depth L and flow time s, from all scrambles."""
+    means, sigmas = [], []
+    for scramble in range(spec["rule"]["scrambles"]):
+        points = sobol_rule(build_law(spec), problem.dim, spec["rule"]["log2_points"],
+                            spec["seed"], spec["setting"], "corollary", scramble)
+        field = field_of(spec, problem, euler(L), points)
+        run = field.run(field.start(points[None]), [s], record=True, rtol=spec["influence_rtol"])
+        assert run.flow.trajectory is not None
+        means.append(run.residuals[:, 0].cpu().numpy())
+        sigmas.append(joint_covariances(field, run.flow.trajectory, [s], torch.float32)
+                      [spec["sampling"]])
+    N = problem.num_samples
+    rng = stream("size-corollary", spec["setting"], spec["sampling"], spec["accuracy"])
+    return RiskLaw(np.mean(means, 0), np.mean(sigmas, 0).reshape(1, N, 1, N),
+                   np.array([reference]), spec["draws"], rng)
+
+
+def threshold(spec: Spec) -> pd.DataFrame:
+    """Last risk and flow time of small networks, followed to the floor or to the end of time."""
+    problem = build_problem(spec)
+    rows = []
+    for L in spec["num_layers"]:
+        for M in spec["num_units"]:
+            starts = independent_parameters(spec, problem, range(spec["replicates"]), L, M)
+            for i, theta in enumerate(starts):
+                rows.append((L, M, i, *_end(spec, Network(problem, L, M, spec["activation"]),
+                                            theta)))
+    return pd.DataFrame(rows, columns=["num_layers", "num_units", "replicate", "flow_time",
+                                       "risk"])
+
+
+def _end(spec: Spec, network: Network, theta: Tensor) -> tuple[float, float]:
+    """(s, risk) of the last accepted point: one that needs too many steps is left where it is."""
+    last: list[Point] = []
+
+    def each(point: Point) -> None:
+        last[:] = [point]
+
+    try:
+        follow(network.linearise, theta, [spec["flow_time"]], rtol=spec["rtol"],
+               floor=spec["floor"], max_steps=400, each=each)
+    except RuntimeError:
+        pass
+    return last[0].s, last[0].risk
