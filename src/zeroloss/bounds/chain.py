@@ -100,11 +100,13 @@ class Chain:
 
     ``margin`` μ: R_i (c_E,i/L + j_i) ≤ μ is granted, j_i the mean over layers of ‖Ĵ − J‖;
     ``feature_margin``: |z_{l,i} − Z_i| ≤ it; ``cut`` K. H² = E|∂_θ f|²/w, G² = E‖∂_θ∂_z f‖²/w;
-    ``distance_margin``: the V^½ up to which all this holds.
+    ``distance_margin``: the V^½ up to which all this holds; by default the share of it that a
+    certificate leaves to V beside the sampling and Euler errors.
     """
 
     def __init__(self, profile: Profile, sigma: Activation, bounds: Domination, table: Table,
-                 margin: float, feature_margin: float, cut: float) -> None:
+                 margin: float, feature_margin: float, cut: float,
+                 distance_margin: float | None = None) -> None:
         self.profile, self.bounds, self.sigma, self.margin = profile, bounds, sigma, margin
         self.feature_margin, self.table = feature_margin, table
         s1, s2 = sigma.sup_slope, sigma.sup_curvature
@@ -127,8 +129,9 @@ class Chain:
         mixed = mixed + (s2 * lifted) ** 2 * table.expected(a, w, 2, 2)
         self.G = np.sqrt(mixed + 2.0 * s1 * s2 * lifted * table.expected(a, w, 2, 1))
         self.bend = s2 * table.expected(a, w, 1, 2)  # s₂⟨â ŵ²⟩, (times, 1)
-        self.distance_margin = float(min((feature_margin / (3.0 * self.resolvent * self.H)).min(),
-                                         (margin / (4.0 * profile.resolvent * self.G)).min()))
+        allowed = min((feature_margin / (3.0 * self.resolvent * self.H)).min(),
+                      (margin / (4.0 * profile.resolvent * self.G)).min())
+        self.distance_margin = float(allowed) if distance_margin is None else distance_margin
         weight = bounds.push * bounds.adjoint
         of_K = a[0] * cut + a[1] if s2 > 0 else 0.0
         self.rates = {
