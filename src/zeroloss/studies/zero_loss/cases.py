@@ -25,6 +25,11 @@ def cases(config: Config) -> dict[str, Spec]:
     for kind in ("regularised", "steps"):
         part = getattr(block, kind).model_dump(mode="json")
         jobs[kind] = spec(config, kind, part.pop("setting"), **part)
+    twice = block.density.model_dump(mode="json", exclude={"weak_form"}) | {
+        "setting": "monotone", "seed": config.seed, "device": config.device}
+    weak = block.density.weak_form.model_dump(mode="json")
+    jobs["density"] = {"kind": "density"} | twice
+    jobs["weak-form"] = {"kind": "weak-form"} | twice | weak
     return jobs
 
 

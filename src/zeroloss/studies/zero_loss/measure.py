@@ -12,6 +12,7 @@ import pandas as pd
 from zeroloss.kernel import log_certificate
 from zeroloss.statistics import Estimate, log_slope, student
 from zeroloss.studies.rows import Rows, Specs, Tables, between, of_kind, over, row
+from zeroloss.studies.zero_loss import agreements
 from zeroloss.tidy import untidy
 
 __all__ = ["certificate_of", "late_rate", "measure", "run_of"]
@@ -159,7 +160,8 @@ def _steps(tables: Tables, specs: Specs) -> Rows:
     return rows
 
 
-PARTS: tuple[Callable[[Tables, Specs], Rows], ...] = (_flows, _regularised, _steps)
+PARTS: tuple[Callable[[Tables, Specs], Rows], ...] = (
+    _flows, _regularised, _steps, agreements.density, agreements.weak_form)
 
 
 def measure(tables: Tables, specs: Specs) -> pd.DataFrame:

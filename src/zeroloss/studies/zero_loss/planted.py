@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from zeroloss.limit.density import Density, DepthSolution
 from zeroloss.studies.rows import Specs, Tables
+from zeroloss.studies.zero_loss.density import weak_form
 
 __all__ = ["PLANTED"]
 
@@ -84,6 +86,27 @@ def _second_order_steps(table: pd.DataFrame, spec: Any) -> pd.DataFrame:
     return table
 
 
+def _upwind(table: pd.DataFrame, spec: Any) -> pd.DataFrame:
+    """A scheme of first order passed off as the second."""
+    del spec
+    kept = table.loc[(table.solver != "density") | (table.quantity == "deposit")]
+    return kept.assign(solver=kept.solver.replace("upwind", "density"))
+
+
+class _Flipped(Density):
+    """One component of the flux has the wrong sign."""
+
+    def velocity(self, depth: DepthSolution) -> tuple[np.ndarray, np.ndarray]:
+        along_a, along_b = super().velocity(depth)
+        return along_a, -along_b
+
+
+def _flipped(table: pd.DataFrame, spec: Any) -> pd.DataFrame:
+    """A density moved by a flux of the wrong sign along b, and the weak form of the right one."""
+    del table
+    return weak_form(spec, _Flipped)
+
+
 PLANTED: dict[str, Callable[[Tables, Specs], Made]] = {
     "stopped-half-way": changed("flow", _half_way),
     "mean-eigenvalue": changed("flow", _mean_eigenvalue),
@@ -91,4 +114,6 @@ PLANTED: dict[str, Callable[[Tables, Specs], Made]] = {
     "frozen-adjoint": changed("flow", _frozen_adjoint),
     "penalty-that-stays": changed("regularised", _penalty_that_stays),
     "second-order-steps": changed("steps", _second_order_steps),
+    "first-order-upwind": changed("density", _upwind),
+    "flipped-flux": changed("weak-form", _flipped),
 }

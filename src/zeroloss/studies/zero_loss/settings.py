@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from zeroloss.closed import Closed
 from zeroloss.studies.settings import (
@@ -13,9 +13,11 @@ from zeroloss.studies.settings import (
     Doubling,
     LawSettings,
     Name,
+    NonNegative,
     Positive,
     ProblemSettings,
     Times,
+    increasing,
 )
 
 Replicates = Annotated[int, Field(ge=2)]
@@ -74,6 +76,49 @@ class Steps(Closed):
     replicates: Replicates
 
 
+Range = Annotated[tuple[float, float], Field(strict=False), AfterValidator(increasing)]
+
+
+class WeakForm(Closed):
+    """The weak form: of densities on these grids, of lattice² particles, nodes between outputs."""
+
+    cells: Doubling
+    lattice: Annotated[int, Field(ge=4)]
+    quadrature: Annotated[int, Field(ge=2, le=32)]
+
+
+class Density(Closed):
+    """The equation solved twice, for a density on grids of cells² and by lattice² particles.
+
+    One feature in ``inputs``, the target y = x + ``cubic`` x³, the block a σ(z + b); the densities
+    live on box_a × box_b and are compared on support² points of it.
+    """
+
+    num_samples: Annotated[int, Field(ge=2)]
+    inputs: Range
+    cubic: NonNegative  # below 0 the target need not be monotone
+    activation: ActivationName
+    initial_law: LawSettings
+    depth_nodes: Annotated[int, Field(ge=2, le=16)]
+    box_a: Range
+    box_b: Range
+    cells: Doubling
+    lattice: Annotated[int, Field(ge=8, multiple_of=2)]
+    support: Annotated[int, Field(ge=4, le=36)]
+    flow_times: Annotated[Times, Field(min_length=2)]
+    rtol: Positive  # of the particles' flow
+    weak_form: WeakForm
+
+    @model_validator(mode="after")
+    def _grids_are_enough(self) -> Density:
+        for name, cells in (("cells", self.cells), ("weak_form.cells", self.weak_form.cells)):
+            if cells[0] < 4:
+                raise ValueError(f"{name} must be at least 4, got {cells[0]}")
+        if self.flow_times[0] != 0:
+            raise ValueError(f"flow_times must begin at 0, got {self.flow_times[0]}")
+        return self
+
+
 class Settings(Closed):
     """The whole block: settings by name, then what is run on them."""
 
@@ -85,6 +130,7 @@ class Settings(Closed):
     flows: dict[Name, Flow]
     regularised: Regularised
     steps: Steps
+    density: Density
 
     @model_validator(mode="after")
     def _settings_exist(self) -> Settings:

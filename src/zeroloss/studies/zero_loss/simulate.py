@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from zeroloss.studies.running import run_kind
-from zeroloss.studies.zero_loss import descents, flows
+from zeroloss.studies.zero_loss import density, descents, flows
 
 __all__ = ["KINDS", "run"]
 
@@ -18,6 +18,8 @@ KINDS: dict[str, Callable[[Spec], pd.DataFrame]] = {
     "flow": flows.flow,
     "regularised": descents.regularised,
     "steps": descents.steps,
+    "density": density.density,
+    "weak-form": density.weak_form,
 }
 
 
