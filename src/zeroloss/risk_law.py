@@ -6,8 +6,7 @@ With residuals r_n = r_L + ξ/√n, ξ ~ N(0, Σ), n = L M for independent layer
 
 at each flow time s, jointly over several of them. A size suffices at accuracy ε and failure
 probability η if P(|E_n − E(ρ)| > ε) ≤ η: by the law itself, on common draws of (a, b) for every n,
-or by Chebyshev's inequality from mean gap + tr Σ/(2Nn) and variance
-rᵀΣr/(N²n) + tr Σ²/(2N²n²) alone.
+or by Chebyshev's inequality from mean and covariance alone.
 """
 
 from __future__ import annotations
@@ -19,6 +18,8 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+from zeroloss.bounds import chebyshev_size
 
 __all__ = ["MOST", "RiskLaw", "check_demand", "smallest_size"]
 
@@ -60,15 +61,19 @@ def smallest_size(failure: Callable[[int], float], failure_probability: float,
 class RiskLaw:
     """E_n − E(ρ) at T flow times, from the wide limit: everything in units of the risk.
 
-    mean r_L (T, N); covariance Σ(s, s') (T, N, T, N) of ξ; reference E(ρ(s)) (T,); draws of
-    ξ from ``rng``.
+    mean r_L and limit r (T, N); covariance Σ(s, s') (T, N, T, N) of ξ, drawn from ``rng``.
     """
 
     mean: Array
+    limit: Array
     covariance: Array
-    reference: Array
     draws: int
     rng: np.random.Generator
+
+    @cached_property
+    def reference(self) -> Array:
+        """E(ρ(s)) (T,)."""
+        return 0.5 * np.mean(self.limit**2, axis=1)
 
     @cached_property
     def gap(self) -> Array:
@@ -90,20 +95,22 @@ class RiskLaw:
             b[:, start:stop] = np.einsum("dtn,dtn->td", xi, xi) / (2 * N)
         return a, b
 
-    def deviation(self, count: int, time: int) -> Array:
+    def deviation(self, count: float, time: int) -> Array:
         """Draws of E_n − E(ρ) at one flow time: (draws,)."""
         a, b = self.terms
         return self.gap[time] + a[time] / math.sqrt(count) + b[time] / count
 
-    def failure(self, count: int, accuracy: float, time: int | None = None) -> float:
-        """P(|E_n − E(ρ)| > ε) at one flow time, or for the largest over all (``time`` None)."""
+    def failure(self, count: float, accuracy: float, time: int | None = None,
+                shift: float = 0.0) -> float:
+        """P(|E_n − E(ρ) + shift| > ε) at one flow time, or for the largest over all (``time``
+        None)."""
         times = range(len(self.mean)) if time is None else [time]
         failed = np.zeros(self.draws, dtype=bool)
         for t in times:
-            failed |= np.abs(self.deviation(count, t)) > accuracy
+            failed |= np.abs(self.deviation(count, t) + shift) > accuracy
         return float(failed.mean())
 
-    def above(self, count: int, level: float, time: int) -> float:
+    def above(self, count: float, level: float, time: int) -> float:
         """P(E_n > level) at one flow time."""
         return float((self.deviation(count, time) > level - self.reference[time]).mean())
 
@@ -113,27 +120,12 @@ class RiskLaw:
         check_demand(accuracy, failure_probability)
         return smallest_size(lambda n: self.failure(n, accuracy, time), failure_probability)
 
-    @cached_property
-    def moments(self) -> tuple[Array, Array, Array]:
-        """Var a, Var b and E b per flow time: (T,) each (a and b are uncorrelated)."""
-        N = self.mean.shape[1]
-        sigma = np.einsum("tntm->tnm", self.covariance)
-        linear = np.einsum("tn,tnm,tm->t", self.mean, sigma, self.mean) / N**2
-        square = np.einsum("tnm,tmn->t", sigma, sigma) / (2 * N**2)
-        return linear, square, np.einsum("tnn->t", sigma) / (2 * N)
-
-    def chebyshev_failure(self, count: int, accuracy: float, time: int | None = None) -> float:
-        """Bound of ``failure`` from two moments: Var/(ε − |mean|)², summed over the flow times
-        where the largest is asked for; 1 where the mean alone is beyond ε."""
-        linear, square, shift = self.moments
-        room = accuracy - np.abs(self.gap + shift / count)
-        variance = linear / count + square / count**2
-        bound = np.where(room > 0, variance / np.maximum(room, 1e-300) ** 2, 1.0).clip(max=1.0)
-        return min(1.0, float(bound.sum() if time is None else bound[time]))
-
-    def chebyshev_required(self, accuracy: float, failure_probability: float,
-                           time: int | None = None) -> float:
-        """Smallest n by Chebyshev's inequality with the predicted Σ; ∞ if there is none."""
-        check_demand(accuracy, failure_probability)
-        return smallest_size(lambda n: self.chebyshev_failure(n, accuracy, time),
-                             failure_probability)
+    def chebyshev(self, accuracy: float, failure_probability: float, time: int | None = None
+                  ) -> float:
+        """Smallest n by Chebyshev's inequality, whatever the law of ξ; η is shared equally by the
+        flow times where the largest deviation over them is asked for."""
+        times = range(len(self.mean)) if time is None else [time]
+        return max(math.ceil(n) if math.isfinite(n) else n for n in (
+            chebyshev_size(self.limit[t], self.covariance[t, :, t], accuracy,
+                           failure_probability / len(times), bias=self.mean[t] - self.limit[t],
+                           num_layers=1) for t in times))

@@ -26,10 +26,14 @@ def cases(config: Config) -> dict[str, Spec]:
         depths = sorted({ladder.num_layers for ladder in block.ladders if ladder.setting == name})
         if depths:
             jobs[f"law-{name}"] = spec(config, "law", name, depths=depths, role="ladder")
+            jobs[f"theorem-{name}"] = spec(config, "theorem", name, steps=block.theorem_steps, demands={
+                ladder.sampling: list(ladder.accuracies) for ladder in block.ladders
+                if ladder.setting == name})
     phases = block.phases
     jobs["law-phases"] = spec(
         config, "law", phases.setting, flow_times=[phases.flow_time], role="phases",
-        depths=list(phases.predicted_depths), influence=phases.influence.model_dump(),
+        depths=list(phases.predicted_depths), wide=phases.wide.model_dump(),
+        influence=phases.influence.model_dump(),
         gap=phases.influence.model_dump())
     for ladder in block.ladders:
         pieces = _blocks(config, ladder.setting, ladder.replicates,

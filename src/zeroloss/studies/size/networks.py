@@ -69,32 +69,36 @@ def ensemble(spec: Spec) -> pd.DataFrame:
 def corollary(spec: Spec) -> pd.DataFrame:
     """Networks at the first flow time where the limit's risk is at most ε/2.
 
-    Column what: `limit` (that flow time and E(ρ) there), `depth` (E_L at each depth of the ladder
-    on the same rule, up to the one taken), `predicted` (P(E > ε) by the law at each width),
-    `required` (smallest n for each η), `risk` (of each trained network).
+    Column what: `limit` (E(ρ) at that flow time), `depth` (E_L at each depth of the ladder up to
+    the one taken), `predicted` (P(E > ε) by the law at each width), `risk` (of each network).
     """
     problem = build_problem(spec)
-    points = sobol_rule(build_law(spec), problem.dim, spec["rule"]["log2_points"], spec["seed"],
-                        spec["setting"], "corollary", 0)
-    s, reference = _reached(spec, problem, points)
-    L, rows = _deep_enough(spec, problem, points, s, reference)
-    rows.insert(0, ("limit", 0, 0, 0.0, reference))
-    predicted = _law_at(spec, problem, L, s, reference)
+    points = _points(spec, problem, 0)
+    s = _reached(spec, problem, points)
+    limit = residuals(spec, problem, gauss_legendre(spec["depth_nodes"]), points, [s])
+    rows = [("limit", 0, 0, float(0.5 * np.mean(limit**2)))]
+    rows += _deep_enough(spec, problem, points, s, rows[0][-1])
+    L = rows[-1][1]
+    predicted = _law_at(spec, problem, L, s, limit)
     for M in spec["num_units"]:
         count = L * M if spec["sampling"] == "independent" else M
-        rows.append(("predicted", L, M, 0.0, predicted.above(count, spec["accuracy"], 0)))
-    frame = pd.DataFrame(rows, columns=["what", "num_layers", "num_units", "replicate", "value"])
-    frames = [frame]
+        rows.append(("predicted", L, M, predicted.above(count, spec["accuracy"], 0)))
+    frames = [pd.DataFrame(rows, columns=["what", "num_layers", "num_units", "value"])
+              .assign(replicate=0)]
     for M in spec["num_units"]:
         risks = _risks(spec, problem, L, M, 0, spec["replicates"], [s])
         frames.append(tidy(risks[:, 0], {"replicate": range(len(risks))}, "value", what="risk",
                            num_layers=L, num_units=M))
-    made = pd.concat(frames, ignore_index=True).assign(flow_time=s)
-    return made.astype({"replicate": "int64"})
+    return pd.concat(frames, ignore_index=True).assign(flow_time=s)
 
 
-def _reached(spec: Spec, problem: Problem, points: Array) -> tuple[float, float]:
-    """The first of OUTPUTS flow times with E(ρ(s)) ≤ ε/2, and E(ρ(s)) there."""
+def _points(spec: Spec, problem: Problem, scramble: int) -> Array:
+    return sobol_rule(build_law(spec), problem.dim, spec["rule"]["log2_points"], spec["seed"],
+                      spec["setting"], "corollary", scramble)
+
+
+def _reached(spec: Spec, problem: Problem, points: Array) -> float:
+    """The first of OUTPUTS flow times with E(ρ(s)) ≤ ε/2."""
     times = np.geomspace(EARLIEST, spec["horizon"], OUTPUTS).tolist()
     r = residuals(spec, problem, gauss_legendre(spec["depth_nodes"]), points, times)
     risk = 0.5 * np.mean(r**2, axis=1)
@@ -103,27 +107,26 @@ def _reached(spec: Spec, problem: Problem, points: Array) -> tuple[float, float]
         raise ValueError(f"the limit of {spec['setting']} is at {risk[-1]:.3g} at the horizon "
                          f"{spec['horizon']:g}, above half of the accuracy {spec['accuracy']:g}; "
                          "set size.corollaries.horizon higher")
-    return times[below[0]], float(risk[below[0]])
+    return times[below[0]]
 
 
 def _deep_enough(spec: Spec, problem: Problem, points: Array, s: float, reference: float
-                 ) -> tuple[int, list[tuple[str, int, int, float, float]]]:
-    """The first depth with E_L − E(ρ) ≤ ε/4 (the last one if there is none), and E_L up to it."""
-    rows: list[tuple[str, int, int, float, float]] = []
+                 ) -> list[tuple[str, int, int, float]]:
+    """E_L up to the first depth with E_L − E(ρ) ≤ ε/4 (the last one if there is none)."""
+    rows: list[tuple[str, int, int, float]] = []
     for L in spec["depths"]:
         r = residuals(spec, problem, euler(L), points, [s])
-        rows.append(("depth", L, 0, 0.0, float(0.5 * np.mean(r**2))))
+        rows.append(("depth", L, 0, float(0.5 * np.mean(r**2))))
         if rows[-1][-1] - reference <= spec["accuracy"] / 4:
             break
-    return rows[-1][1], rows
+    return rows
 
 
-def _law_at(spec: Spec, problem: Problem, L: int, s: float, reference: float) -> RiskLaw:
+def _law_at(spec: Spec, problem: Problem, L: int, s: float, limit: Array) -> RiskLaw:
     """The predicted law of the risk at depth L and flow time s, from all scrambles."""
     means, sigmas = [], []
     for scramble in range(spec["rule"]["scrambles"]):
-        points = sobol_rule(build_law(spec), problem.dim, spec["rule"]["log2_points"],
-                            spec["seed"], spec["setting"], "corollary", scramble)
+        points = _points(spec, problem, scramble)
         field = field_of(spec, problem, euler(L), points)
         run = field.run(field.start(points[None]), [s], record=True, rtol=spec["influence_rtol"])
         assert run.flow.trajectory is not None
@@ -132,8 +135,8 @@ def _law_at(spec: Spec, problem: Problem, L: int, s: float, reference: float) ->
                       [spec["sampling"]])
     N = problem.num_samples
     rng = stream("size-corollary", spec["setting"], spec["sampling"], spec["accuracy"])
-    return RiskLaw(np.mean(means, 0), np.mean(sigmas, 0).reshape(1, N, 1, N),
-                   np.array([reference]), spec["draws"], rng)
+    return RiskLaw(np.mean(means, 0), limit, np.mean(sigmas, 0).reshape(1, N, 1, N),
+                   spec["draws"], rng)
 
 
 def threshold(spec: Spec) -> pd.DataFrame:
@@ -144,10 +147,10 @@ def threshold(spec: Spec) -> pd.DataFrame:
         for M in spec["num_units"]:
             starts = independent_parameters(spec, problem, range(spec["replicates"]), L, M)
             for i, theta in enumerate(starts):
-                rows.append((L, M, i, *_end(spec, Network(problem, L, M, spec["activation"]),
-                                            theta)))
-    return pd.DataFrame(rows, columns=["num_layers", "num_units", "replicate", "flow_time",
-                                       "risk"])
+                network = Network(problem, L, M, spec["activation"])
+                rows.append((L, M, i, theta.numel(), *_end(spec, network, theta)))
+    return pd.DataFrame(rows, columns=["num_layers", "num_units", "replicate", "parameters",
+                                       "flow_time", "risk"])
 
 
 def _end(spec: Spec, network: Network, theta: Tensor) -> tuple[float, float]:

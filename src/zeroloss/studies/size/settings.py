@@ -76,7 +76,8 @@ class Phases(Closed):
     num_units: Doubling
     replicates: Replicates
     predicted_depths: Depths
-    influence: Rule
+    wide: Rule
+    influence: Rule  # and of the gap
     weights: Accuracies
 
     @model_validator(mode="after")
@@ -122,6 +123,7 @@ class Settings(Closed):
     influence_rtol: Positive
     elements_per_job: Count
     draws: Annotated[int, Field(ge=1000)]
+    theorem_steps: Annotated[int, Field(ge=4)]
     failure_probabilities: Annotated[tuple[Probability, ...], Field(min_length=2, strict=False)]
     shown_probability: Probability
     law_from: Count  # n = L M or M from which on the law is judged

@@ -16,6 +16,7 @@ Spec = dict[str, Any]
 
 KINDS: dict[str, Callable[[Spec], pd.DataFrame]] = {
     "law": predictions.law,
+    "theorem": predictions.theorem,
     "ensemble": networks.ensemble,
     "corollary": networks.corollary,
     "threshold": networks.threshold,
