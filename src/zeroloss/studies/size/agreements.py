@@ -1,0 +1,200 @@
+"""Estimates of `size` that hold prediction against measurement: law, tail, corollary, threshold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import optimize, stats
+
+from zeroloss.statistics import Estimate, clopper_pearson, simultaneous_level
+from zeroloss.streams import stream
+from zeroloss.studies.rows import Rows, row
+from zeroloss.studies.size.demands import exact, middle
+from zeroloss.studies.size.evidence import Evidence, Ladder, Predicted
+
+__all__ = ["corollary", "eta", "law", "threshold"]
+
+Array = np.ndarray
+REAL_DATA = ("diabetes", "digits", "csv")
+RESAMPLES = 400
+TINY = 1e-12
+
+
+def _class(evidence: Evidence, setting: str) -> str:
+    kind = next(spec["problem"]["kind"] for _, spec, _ in evidence.of_kind("law")
+                if spec["setting"] == setting)
+    return "real" if kind in REAL_DATA else "small"
+
+
+def _agreement(predicted: Predicted, ladder: Ladder, M: int, accuracy: float, time: int | None,
+               level: float) -> Estimate:
+    """Measured minus predicted failure probability; the interval is Clopper and Pearson's at
+    ``level``, widened by the error of the prediction."""
+    failed, total = ladder.failures(M, predicted.law.reference, accuracy, time)
+    measured, n = clopper_pearson(failed, total, level), ladder.count(M)
+    expected = predicted.law.failure(n, accuracy, time)
+    error = predicted.error(n, accuracy, time)
+    return Estimate(measured.value - expected, measured.lower - expected - error,
+                    measured.upper - expected + error)
+
+
+def _strain(found: Estimate) -> float:
+    """How far 0 lies out in an interval: 1 at its edges."""
+    side = found.upper - found.value if found.value < 0 else found.value - found.lower
+    return abs(found.value) / max(side, 1e-300)
+
+
+def law(evidence: Evidence) -> Rows:
+    """The worst cell of each ladder and flow time from n = law_from on, all cells held together;
+    and the least n from which on every larger width agrees."""
+    least = evidence.common["law_from"]
+    judged = sum(len(e.times()) * len(e.accuracies) * sum(e.count(M) >= least for M in e.risks)
+                 for e in evidence.ladders)
+    level = simultaneous_level(0.95, max(judged, 1))
+    rows: Rows = []
+    for ladder in evidence.ladders:
+        predicted = evidence.predicted(ladder)
+        for time in ladder.times():
+            cells = {(M, eps): _agreement(predicted, ladder, M, eps, time, level)
+                     for M in ladder.risks for eps in ladder.accuracies}
+            more = ("phases", f"l{ladder.num_layers}") if ladder.role == "phases" else ()
+            rows += _worst(evidence, ladder, ladder.cell(time, *more), cells)
+    return rows
+
+
+def _worst(evidence: Evidence, ladder: Ladder, where: str,
+           cells: dict[tuple[int, float], Estimate]) -> Rows:
+    least = evidence.common["law_from"]
+    sources = [evidence.predicted(ladder).source, *ladder.sources]
+    from_here = math.inf
+    for M in sorted(ladder.risks, reverse=True):
+        if any(not found.lower <= 0 <= found.upper for (m, _), found in cells.items() if m == M):
+            break
+        from_here = ladder.count(M)
+    rows = [row("", "law_holds_from", where, exact(from_here), sources)]
+    judged = {key: found for key, found in cells.items() if ladder.count(key[0]) >= least}
+    if judged:
+        M, eps = max(judged, key=lambda key: _strain(judged[key]))
+        rows.append(row("size.law", f"difference_{_class(evidence, ladder.setting)}", where,
+                        judged[M, eps], sources, replicates=min(map(len, ladder.risks.values())),
+                        sizes=len({m for m, _ in judged}), note=f"worst at M={M}, accuracy {eps:g}"))
+    return rows
+
+
+# ---- M ∝ log(1/η) against M ∝ 1/η
+
+
+def _exponential(c: float, M: Array) -> Array:
+    """η = e^{−M/c}, or M = c log(1/η)."""
+    return np.exp(-M / c)
+
+
+def _hyperbolic(c: float, M: Array) -> Array:
+    """η = c/M, or M = c/η."""
+    return np.minimum(c / M, 1.0)
+
+
+def _likelihood(family: Callable[[float, Array], Array], M: Array, failed: Array, total: Array
+                ) -> float:
+    """The largest binomial log-likelihood over the parameter of a family."""
+
+    def loss(log_c: float) -> float:
+        p = family(math.exp(log_c), M).clip(TINY, 1.0 - TINY)
+        return -float(failed @ np.log(p) + (total - failed) @ np.log1p(-p))
+
+    grid = np.linspace(math.log(M.min() / 100.0), math.log(M.max() * 100.0), 200)
+    best = int(np.argmin([loss(x) for x in grid]))
+    ends = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+    found = optimize.minimize_scalar(loss, bounds=ends, method="bounded")
+    return -min(float(found.fun), loss(grid[best]))
+
+
+def likelihood_ratio(M: Array, failed: Array, total: Array) -> float:
+    """log-likelihood of η = e^{−M/c} minus that of η = c/M, each at its best c."""
+    return (_likelihood(_exponential, M, failed, total)
+            - _likelihood(_hyperbolic, M, failed, total))
+
+
+def eta(evidence: Evidence) -> Rows:
+    """The ratio for each ladder at one accuracy, for the largest deviation; the interval from
+    binomial counts drawn anew at the measured frequencies."""
+    rows: Rows = []
+    for ladder in evidence.with_role("ladder"):
+        reference = evidence.predicted(ladder).law.reference
+        time, eps = ladder.times()[-1], middle(ladder)
+        M = np.array(sorted(ladder.risks))
+        failed, total = np.array([ladder.failures(m, reference, eps, time) for m in M]).T
+        value = likelihood_ratio(M, failed, total)
+        rng = stream("size-eta", ladder.setting, ladder.sampling)
+        drawn = rng.binomial(total, failed / total, size=(RESAMPLES, len(M)))
+        draws = [likelihood_ratio(M, one, total) for one in drawn]
+        low, high = np.quantile(draws, [0.025, 0.975])
+        rows.append(row("size.eta", "log_likelihood_ratio", ladder.cell(time), Estimate(
+            value, min(float(low), value), max(float(high), value)), ladder.sources,
+            replicates=int(total.min()), sizes=len(M)))
+    return rows
+
+
+# ---- the corollary, and the threshold
+
+
+def corollary(evidence: Evidence) -> Rows:
+    """At the least width that the law asks for: failure of E ≤ ε minus η, for each (setting, ε)
+    in the worst η, all held together; the sizes of the shown η beside."""
+    etas, shown = (evidence.common[k] for k in ("failure_probabilities", "shown_probability"))
+    found = list(evidence.of_kind("corollary"))
+    level = simultaneous_level(0.95, max(1, len(found) * len(etas)))
+    rows: Rows = []
+    for name, spec, table in found:
+        where = f"{spec['setting']}.{spec['sampling']}.e{spec['accuracy']:g}"
+        parts = dict(tuple(table.groupby("what")))
+        risks = {int(str(M)): np.asarray(rows_.value) for M, rows_ in
+                 parts["risk"].groupby("num_units")}
+        predicted = parts["predicted"].set_index("num_units").value.to_dict()
+        failed = {M: int((risk > spec["accuracy"]).sum()) for M, risk in risks.items()}
+        size: dict[str, Any] = {"replicates": spec["replicates"], "sizes": len(risks)}
+        excess = []
+        for one in etas:
+            least = _from_the_top(predicted, one)
+            if math.isfinite(least):
+                share = clopper_pearson(failed[int(least)], len(risks[int(least)]), level)
+                excess.append(Estimate(share.value - one, share.lower - one, share.upper - one))
+        if excess:
+            worst = max(excess, key=lambda e: e.lower)
+            rows.append(row("size.corollary", "excess", where, exact(worst.lower), [name], **size))
+        upper = {M: clopper_pearson(failed[M], len(risks[M])).upper for M in risks}
+        rows += [
+            row("", "corollary_flow_time", where, exact(float(table.flow_time.iloc[0])), [name]),
+            row("", "corollary_depth", where, exact(int(parts["risk"].num_layers.iloc[0])),
+                [name]),
+            row("", "corollary_width_law", where, exact(_from_the_top(predicted, shown)), [name]),
+            row("", "corollary_width_measured", where, exact(_from_the_top(upper, shown)),
+                [name], **size),
+        ]
+    return rows
+
+
+def _from_the_top(failure: dict[int, float], eta: float) -> float:
+    """The least width from which on the failure is at most η; ∞ if there is none."""
+    found = math.inf
+    for M in sorted(failure, reverse=True):
+        if failure[M] > eta:
+            break
+        found = float(M)
+    return found
+
+
+def threshold(evidence: Evidence) -> Rows:
+    """The share of small networks that reach zero loss; floor: L M k/N."""
+    rows: Rows = []
+    for name, spec, table in evidence.of_kind("threshold"):
+        for (L, M), part in table.groupby(["num_layers", "num_units"]):
+            reached = int((part.risk <= spec["floor"]).sum())
+            ratio = float(part.parameters.iloc[0]) / spec["problem"]["num_samples"]
+            rows.append(row("", "zero_share", f"{spec['setting']}.l{L}.m{M}",
+                            clopper_pearson(reached, len(part)), [name], floor=ratio,
+                            replicates=len(part), note="floor holds L M k/N"))
+    return rows

@@ -1,0 +1,212 @@
+"""Estimates of `size` about what is asked of a network: the four answers side by side."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from zeroloss.statistics import Estimate, clopper_pearson, log_slope, simultaneous_level
+from zeroloss.studies.rows import Rows, row
+from zeroloss.studies.size.evidence import Evidence, Ladder
+
+__all__ = ["Demand", "answers", "asked", "exponents", "required", "slack", "sufficient",
+           "weights"]
+
+LOG2 = math.log10(2.0)
+
+
+class Demand(NamedTuple):
+    """The least width by each of the four answers; log10 for the theorem, with its log10 depth."""
+
+    log10_depth: float
+    log10_theorem: float
+    chebyshev: float
+    law: float
+    measured: float
+
+
+def answers(evidence: Evidence, ladder: Ladder, accuracy: float, eta: float, time: int | None
+            ) -> Demand:
+    """Theorem, Chebyshev, predicted law and measurement for one cell of the grid."""
+    law = evidence.predicted(ladder).law
+    depth, width = evidence.theorem(ladder, accuracy, eta, time)
+    return Demand(depth, width, ladder.width(law.chebyshev(accuracy, eta, time)),
+                  ladder.width(law.required(accuracy, eta, time)),
+                  ladder.measured(law.reference, accuracy, eta, time))
+
+
+def exact(value: float) -> Estimate:
+    """A number without an interval of its own."""
+    return Estimate(value, value, value)
+
+
+def middle(ladder: Ladder) -> float:
+    """The accuracy that stands for a ladder where one is shown."""
+    return ladder.accuracies[len(ladder.accuracies) // 2]
+
+
+def sufficient(evidence: Evidence) -> Rows:
+    """Lower end of the failure frequency minus η in the worst cell where a bound suffices.
+
+    The intervals hold together (Bonferroni) over all cells of the grid.
+    """
+    etas = evidence.common["failure_probabilities"]
+    ladders = evidence.with_role("ladder")
+    cells = sum(len(e.times()) * len(e.accuracies) * len(e.risks) for e in ladders)
+    level = simultaneous_level(0.95, cells * len(etas))
+    rows: Rows = []
+    for ladder in ladders:
+        for time in ladder.times():
+            found = _excesses(evidence, ladder, time, level)
+            for bound, excess in found.items():
+                where, count = ladder.cell(time), len(excess)
+                rows.append(row("", f"cells_{bound}", where, exact(count), ladder.sources))
+                if excess:
+                    rows.append(row("size.sufficient", f"excess_{bound}", where,
+                                    exact(max(excess)), ladder.sources,
+                                    replicates=min(map(len, ladder.risks.values())),
+                                    sizes=len(ladder.risks)))
+    return rows
+
+
+def _excesses(evidence: Evidence, ladder: Ladder, time: int | None, level: float
+              ) -> dict[str, list[float]]:
+    """For each bound, lower end minus η in each cell whose width it calls sufficient."""
+    law = evidence.predicted(ladder).law
+    found: dict[str, list[float]] = {"theorem": [], "chebyshev": []}
+    for eps in ladder.accuracies:
+        lower = {}
+        for M in ladder.risks:
+            failed, total = ladder.failures(M, law.reference, eps, time)
+            lower[M] = clopper_pearson(failed, total, level).lower
+        for eta in evidence.common["failure_probabilities"]:
+            depth, width = evidence.theorem(ladder, eps, eta, time)
+            theorem = 10**min(width, 300.0) if depth <= math.log10(ladder.num_layers) else math.inf
+            chebyshev = ladder.width(law.chebyshev(eps, eta, time))
+            for name, least in (("theorem", theorem), ("chebyshev", chebyshev)):
+                found[name] += [lower[M] - eta for M in ladder.risks if least <= M]
+    return found
+
+
+def asked(evidence: Evidence, ladder: Ladder) -> list[tuple[float, float, int | None]]:
+    """The cells (ε, η, time) that are shown: all times at one ε and η, and all ε and η at the
+    largest deviation."""
+    shown, eps = evidence.common["shown_probability"], middle(ladder)
+    cells = [(eps, shown, time) for time in ladder.times()]
+    last = ladder.times()[-1]
+    cells += [(other, shown, last) for other in ladder.accuracies if other != eps]
+    cells += [(eps, eta, last) for eta in evidence.common["failure_probabilities"] if eta != shown]
+    return cells
+
+
+def required(evidence: Evidence) -> Rows:
+    """The least width by each answer, in every cell that is shown; log10 for the theorem."""
+    rows: Rows = []
+    for ladder in evidence.with_role("ladder"):
+        predicted = evidence.predicted(ladder).source
+        theorem = f"theorem-{ladder.setting}"
+        for eps, eta, time in asked(evidence, ladder):
+            found = answers(evidence, ladder, eps, eta, time)
+            where = ladder.cell(time, f"e{eps:g}", f"p{eta:g}")
+            size: dict[str, Any] = {"replicates": min(map(len, ladder.risks.values())),
+                                    "sizes": len(ladder.risks)}
+            rows += [
+                row("", "log10_depth_theorem", where, exact(found.log10_depth), [theorem]),
+                row("", "log10_width_theorem", where, exact(found.log10_theorem), [theorem]),
+                row("", "width_chebyshev", where, exact(found.chebyshev), [predicted]),
+                row("", "width_law", where, exact(found.law), [predicted]),
+                row("", "width_measured", where, exact(found.measured), ladder.sources, **size),
+            ]
+        rows += _limit_rows(evidence, ladder)
+    return rows
+
+
+def _limit_rows(evidence: Evidence, ladder: Ladder) -> Rows:
+    """E(ρ(s)) and the gap of the depth, as fractions of which accuracies may be read."""
+    predicted = evidence.predicted(ladder)
+    rows: Rows = []
+    for t in range(len(ladder.flow_times)):
+        half = 1.96 * predicted.mean_error[t]
+        for quantity, value in (("risk", predicted.law.reference[t]),
+                                ("gap", predicted.law.gap[t])):
+            rows.append(row("", quantity, ladder.cell(t), Estimate(
+                float(value), float(value - half), float(value + half)), [predicted.source]))
+    return rows
+
+
+def slack(evidence: Evidence) -> Rows:
+    """log10 of the theorem's width over the measured one; the latter lies between a rung of the
+    ladder and the one below, which is the interval."""
+    rows: Rows = []
+    eta = evidence.common["shown_probability"]
+    for ladder in evidence.with_role("ladder"):
+        for time in ladder.times():
+            eps = middle(ladder)
+            law = evidence.predicted(ladder).law
+            measured = ladder.measured(law.reference, eps, eta, time)
+            if not math.isfinite(measured):
+                continue  # the ladder is too short to say
+            value = evidence.theorem(ladder, eps, eta, time)[1] - math.log10(measured)
+            rows.append(row("size.slack", "log10_slack", ladder.cell(time),
+                            Estimate(value, value, value + LOG2),
+                            [f"theorem-{ladder.setting}", *ladder.sources],
+                            replicates=min(map(len, ladder.risks.values())),
+                            sizes=len(ladder.risks)))
+    return rows
+
+
+def exponents(evidence: Evidence) -> Rows:
+    """d log n/d log ε and d log n/d log η of the predicted law, where the depth gap is taken out
+    by the largest depth that is predicted; Chebyshev's beside them."""
+    setting, depths = evidence.depths("phases")
+    accuracies = _weights_of(evidence)
+    etas = evidence.common["failure_probabilities"]
+    shown = evidence.common["shown_probability"]
+    rows: Rows = []
+    for sampling in ("independent", "path"):
+        made = evidence.law(setting, "phases", depths[-1], sampling)
+        for name, needed in (("law", made.law.required), ("chebyshev", made.law.chebyshev)):
+            eps = accuracies[0]
+            by_eps = np.array([needed(value, shown, 0) for value in accuracies])
+            by_eta = np.array([needed(eps, value, 0) for value in etas[-3:]])
+            for quantity, x, y in (("accuracy", accuracies, by_eps),
+                                   ("probability", etas[-3:], by_eta)):
+                value = float(log_slope(x, y)) if np.isfinite(y).all() else math.nan
+                rows.append(row("", f"{quantity}_exponent_{name}", f"{setting}.{sampling}",
+                                exact(value), [made.source]))
+    return rows
+
+
+def _weights_of(evidence: Evidence) -> list[float]:
+    return next(spec["weights"] for _, spec, _ in evidence.of_kind("ensemble")
+                if spec["role"] == "phases")
+
+
+def weights(evidence: Evidence) -> Rows:
+    """The least L M over the depths, by the predicted law, and its exponent in ε."""
+    setting, depths = evidence.depths("phases")
+    accuracies, eta = _weights_of(evidence), evidence.common["shown_probability"]
+    rows: Rows = []
+    for sampling in ("independent", "path"):
+        least = []
+        for eps in accuracies:
+            sizes = []
+            for L in depths:
+                count = evidence.law(setting, "phases", L, sampling).law.required(eps, eta, 0)
+                width = math.ceil(count / L) if math.isfinite(count) and sampling == (
+                    "independent") else count
+                sizes.append((L * width, L))
+            best, L = min(sizes)
+            least.append(best)
+            rows += [row("", "least_units", f"{setting}.{sampling}.e{eps:g}", exact(best),
+                         ["law-phases"]),
+                     row("", "least_depth", f"{setting}.{sampling}.e{eps:g}", exact(L),
+                         ["law-phases"])]
+        known = np.isfinite(least)
+        value = float(log_slope(np.array(accuracies)[known], np.array(least)[known])
+                      ) if known.sum() > 1 else math.nan
+        rows.append(row("", "weights_exponent", f"{setting}.{sampling}", exact(value),
+                        ["law-phases"]))
+    return rows

@@ -1,0 +1,193 @@
+"""What the tables of `size` say: predicted laws, ladders of trained networks, sizes asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from zeroloss.risk_law import RiskLaw
+from zeroloss.statistics import clopper_pearson
+from zeroloss.streams import stream
+from zeroloss.tidy import untidy
+
+__all__ = ["Evidence", "Ladder", "Predicted"]
+
+Array = np.ndarray
+Spec = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """The predicted law of networks of one depth, and what is left open of it.
+
+    mean_error (T,): standard error of ½ mean r_L² over scrambles; trace_error: relative one of
+    tr Σ.
+    """
+
+    law: RiskLaw
+    mean_error: Array
+    trace_error: float
+    source: str
+
+    def error(self, count: float, accuracy: float, time: int | None) -> float:
+        """Of a failure probability: from r_L, from Σ and from the number of draws, added up."""
+        half = float(self.mean_error.max() if time is None else self.mean_error[time])
+        wider, here = self.trace_error, self.law.failure(count, accuracy, time)
+        ends = [abs(self.law.failure(count, accuracy, time, shift) - here) for shift in
+                (-half, half)]
+        ends_of_trace = [abs(self.law.failure(count / factor, accuracy, time) - here)
+                         for factor in (1 - wider, 1 + wider)]
+        return (max(ends) + max(ends_of_trace)
+                + 2.0 * math.sqrt(here * (1.0 - here) / self.law.draws))
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Trained networks of one depth: risks[M] (replicates, T) at the flow times."""
+
+    setting: str
+    sampling: str
+    role: str
+    num_layers: int
+    flow_times: tuple[float, ...]
+    accuracies: tuple[float, ...]
+    risks: dict[int, Array]
+    sources: list[str]
+
+    def count(self, num_units: float) -> float:
+        """n in ξ/√n: L M for independent layers, M for paths."""
+        return num_units * (self.num_layers if self.sampling == "independent" else 1)
+
+    def width(self, count: float) -> float:
+        """The least M with so many draws."""
+        per_unit = self.num_layers if self.sampling == "independent" else 1
+        return math.ceil(count / per_unit) if math.isfinite(count) else math.inf
+
+    def failures(self, num_units: int, reference: Array, accuracy: float, time: int | None
+                 ) -> tuple[int, int]:
+        """How many of the networks are further than ε from E(ρ), at one time or at any."""
+        failed = np.abs(self.risks[num_units] - reference) > accuracy
+        failed = failed.any(1) if time is None else failed[:, time]
+        return int(failed.sum()), len(failed)
+
+    def times(self) -> list[int | None]:
+        """Indices of the flow times, and None for the largest deviation over them."""
+        single = list(range(len(self.flow_times)))
+        return [*single, None] if len(single) > 1 else [*single]
+
+    def cell(self, time: int | None, *more: str) -> str:
+        """`sine.path.s4` or `sine.path.sup`, with anything more at the end."""
+        at = "sup" if time is None else f"s{self.flow_times[time]:g}"
+        return ".".join([self.setting, self.sampling, at, *more])
+
+    def measured(self, reference: Array, accuracy: float, eta: float, time: int | None) -> float:
+        """The width from which on the upper end of the failure frequency is at most η; ∞ if the
+        ladder has none."""
+        found = math.inf
+        for M in sorted(self.risks, reverse=True):
+            failed, total = self.failures(M, reference, accuracy, time)
+            if clopper_pearson(failed, total).upper > eta:
+                break
+            found = float(M)
+        return found
+
+
+class Evidence:
+    """The tables of one run of `size`, by what they are about."""
+
+    def __init__(self, tables: Mapping[str, pd.DataFrame], specs: Mapping[str, Spec]) -> None:
+        self.tables, self.specs = tables, specs
+        self._laws: dict[tuple[str, str, int, str], Predicted] = {}
+
+    def of_kind(self, kind: str) -> Iterator[tuple[str, Spec, pd.DataFrame]]:
+        """Cases of a kind: name, specification, table."""
+        for name, spec in self.specs.items():
+            if spec["kind"] == kind:
+                yield name, spec, self.tables[name]
+
+    @property
+    def common(self) -> Spec:
+        """What all specifications share."""
+        return next(iter(self.specs.values()))
+
+    @cached_property
+    def ladders(self) -> list[Ladder]:
+        """All ensembles of one role, setting, sampling and depth, the blocks put together."""
+        groups: dict[tuple[Any, ...], list[tuple[str, pd.DataFrame]]] = {}
+        for name, spec, table in self.of_kind("ensemble"):
+            for L, part in table.groupby("num_layers"):
+                key = (spec["setting"], spec["sampling"], spec["role"], int(str(L)),
+                       tuple(spec["flow_times"]), tuple(spec["accuracies"]))
+                groups.setdefault(key, []).append((name, part))
+        made = []
+        for key, parts in groups.items():
+            table = pd.concat([part for _, part in parts])
+            risks = {int(str(M)): untidy(rows, ["replicate", "flow_time"], "risk")[0]
+                     for M, rows in table.groupby("num_units")}
+            made.append(Ladder(*key, risks=risks, sources=[name for name, _ in parts]))
+        return made
+
+    def with_role(self, role: str) -> list[Ladder]:
+        """The ladders of a role: `ladder` (widths at one depth) or `phases`."""
+        return [ladder for ladder in self.ladders if ladder.role == role]
+
+    def predicted(self, ladder: Ladder) -> Predicted:
+        """The predicted law of a ladder's networks."""
+        return self.law(ladder.setting, ladder.role, ladder.num_layers, ladder.sampling)
+
+    def law(self, setting: str, role: str, num_layers: int, sampling: str) -> Predicted:
+        """The predicted law at a depth, for independent layers or paths; built once.
+
+        r_L from its fine rule; r of the limit by the difference to r_L on a common rule.
+        """
+        key = (setting, role, num_layers, sampling)
+        if key not in self._laws:
+            name, spec, table = next(found for found in self.of_kind("law")
+                                     if (found[1]["setting"], found[1]["role"]) == (setting, role))
+            self._laws[key] = _build(name, spec, table.loc[table.num_layers.isin(
+                [num_layers, 0])], num_layers, sampling)
+        return self._laws[key]
+
+    def depths(self, role: str) -> tuple[str, list[int]]:
+        """The setting of a role's law, and the depths at which it is predicted."""
+        _, spec, _ = next(found for found in self.of_kind("law") if found[1]["role"] == role)
+        return spec["setting"], list(spec["depths"])
+
+    def theorem(self, ladder: Ladder, accuracy: float, eta: float, time: int | None
+                ) -> tuple[float, float]:
+        """log10 of the theorem's L and M; for the largest deviation η is shared by the times."""
+        table = next(table for _, spec, table in self.of_kind("theorem")
+                     if spec["setting"] == ladder.setting)
+        times = range(len(ladder.flow_times)) if time is None else [time]
+        rows = table.loc[(table.sampling == ladder.sampling) & (table.accuracy == accuracy)
+                         & (np.abs(table.failure_probability - eta / len(times)) < 1e-12)
+                         & table.flow_time.isin([ladder.flow_times[t] for t in times])]
+        depth, width = (float(rows.loc[rows.what == what, "value"].max())
+                        for what in ("depth", "width"))
+        return depth, width
+
+
+def _build(name: str, spec: Spec, table: pd.DataFrame, num_layers: int, sampling: str
+           ) -> Predicted:
+    T = len(spec["flow_times"])
+    parts = dict(tuple(table.groupby(["what", "num_layers"])))
+    fine = untidy(parts["wide", num_layers], ["scramble", "row"], "value")[0]
+    here, limit = (untidy(parts["gap", L], ["scramble", "row"], "value")[0].mean(0)
+                   for L in (num_layers, 0))
+    sigma = untidy(parts[sampling, num_layers], ["scramble", "row", "other"], "value")[0]
+    mean = fine.mean(0).reshape(T, -1)
+    N = mean.shape[1]
+    risks = 0.5 * np.mean(fine.reshape(len(fine), T, N) ** 2, axis=2)
+    traces = np.trace(sigma, axis1=1, axis2=2)
+    rng = stream("size-law", spec["setting"], spec["role"], num_layers, sampling)
+    law = RiskLaw(mean, mean - (here - limit).reshape(T, N), sigma.mean(0).reshape(T, N, T, N),
+                  spec["draws"], rng)
+    return Predicted(law, risks.std(0, ddof=1) / math.sqrt(len(risks)),
+                     float(traces.std(ddof=1) / traces.mean()) / math.sqrt(len(traces)), name)
+
