@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from figures import style
+from figures.zero_loss_density import density
 from zeroloss.drawing import Frames
 from zeroloss.kernel import log_certificate
 from zeroloss.studies.zero_loss.measure import MODELS, run_of
@@ -101,4 +102,4 @@ def spectrum(frames: Frames) -> Figure:
     return figure
 
 
-FIGURES = {"risk": risk, "spectrum": spectrum}
+FIGURES = {"risk": risk, "spectrum": spectrum, "density": density}

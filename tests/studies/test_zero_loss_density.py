@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 import torch
 
+from figures.zero_loss import FIGURES
 from zeroloss import estimates
 from zeroloss.claims import Claim, load_claims
 from zeroloss.config import ConfigError, load
+from zeroloss.drawing import Frames, render
 from zeroloss.studies.zero_loss import agreements, simulate
 from zeroloss.studies.zero_loss.cases import cases
 from zeroloss.studies.zero_loss.density import COLUMNS
@@ -115,6 +117,23 @@ def test_settings_that_cannot_be_run(tmp_path: Path, overlay: str, message: str)
     path.write_text(f"zero_loss:\n  {overlay}\n")
     with pytest.raises(ConfigError, match=message):
         load(*FILES, path)
+
+
+# ---- figure
+
+
+def test_the_figure_draws_every_grid_and_time(tiny: Run) -> None:
+    frames = Frames(tiny.tables, measured(tiny), tiny.specs, "quick")
+    figure = FIGURES["density"](frames)
+    assert render(figure, "pdf") == render(FIGURES["density"](frames), "pdf")
+    spec = tiny.specs["density"]
+    for ax in figure.axes[2:]:
+        drawn = [line for line in ax.get_lines() if line.get_marker() != "None"]
+        assert len(drawn) == 2 * (len(spec["flow_times"]) - 1)
+        for line in drawn:
+            assert list(np.asarray(line.get_xdata())) == spec["cells"]
+            height = np.asarray(line.get_ydata(), dtype=float)
+            assert bool((height > ax.get_ylim()[0]).all() and (height < ax.get_ylim()[1]).all())
 
 
 # ---- estimates

@@ -1,0 +1,97 @@
+"""Figure of the study `zero_loss`: the density beside the particles, and their distance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures import style
+from zeroloss.drawing import Frames
+from zeroloss.studies.zero_loss.agreements import distances, select
+
+__all__ = ["density"]
+
+Array = np.ndarray
+CONTOURS = np.geomspace(0.01, 0.8, 5)  # shares of the largest density
+SCHEMES = {"density": ("limited slopes", "-", True), "upwind": ("no slopes", "--", False)}
+
+
+def _nodes(spec: Any) -> tuple[Array, Array]:
+    """Where the support lies: one more ring than cells."""
+    axes = []
+    for low, high in (spec["box_a"], spec["box_b"]):
+        width = (high - low) / spec["support"]
+        axes.append(low + width * (np.arange(spec["support"] + 2) - 0.5))
+    return axes[0], axes[1]
+
+
+def _map(ax: Axes, spec: Any, table: pd.DataFrame, time: int) -> None:
+    """The density in colour, the particles' as lines, at the last depth node."""
+    a, b = _nodes(spec)
+    made = {solver: next(iter(select(table, solver, "deposit").values()))[time].reshape(
+        len(a), len(b)) for solver in ("density", "particles")}
+    most = made["particles"].max()
+    ax.contourf(a, b, made["density"].T / most, levels=np.linspace(0.01, 1.0, 20),
+                cmap=sns.color_palette("Blues", as_cmap=True), extend="max", zorder=1)
+    ax.contour(a, b, made["particles"].T / most, levels=CONTOURS, colors="0.15", linewidths=0.6,
+               zorder=2)
+    ax.set_xlim(*spec["box_a"])
+    ax.set_ylim(*spec["box_b"])
+    ax.set_xlabel("$a$")
+    ax.grid(False)
+
+
+def _errors(ax: Axes, sizes: Array, errors: Array, solver: str, colours: list[Any]) -> None:
+    """errors (grids, flow times) against cells per axis, one line per flow time."""
+    _, line, filled = SCHEMES[solver]
+    for values, colour, marker in zip(errors.T, colours, style.MARKERS, strict=False):
+        ax.plot(sizes, values, line, marker=marker, color=colour, zorder=3,
+                markerfacecolor=colour if filled else "white")
+
+
+def density(frames: Frames) -> Figure:
+    """Density and particles at the first and last time; their distance against the grid."""
+    spec, table = next((spec, frames.tables[name]) for name, spec in frames.specs.items()
+                       if spec["kind"] == "density")
+    times = spec["flow_times"]
+    figure, axes = style.canvas([["first", "last"], ["w1", "residuals"]], 4.8)
+    _map(axes["first"], spec, table, 0)
+    _map(axes["last"], spec, table, -1)
+    axes["first"].set_ylabel("$b$")
+    colours = style.colours(len(times) - 1)
+    exact = select(table, "particles", "residual")[spec["lattice"]]
+    for solver in SCHEMES:
+        w1 = distances(table, spec, solver)
+        sizes = np.array(list(w1))
+        _errors(axes["w1"], sizes, np.array(list(w1.values()))[:, 1:], solver, colours)
+        gaps = np.array([np.sqrt(np.mean((found - exact) ** 2, axis=1))
+                         for found in select(table, solver, "residual").values()])
+        _errors(axes["residuals"], sizes, gaps[:, 1:], solver, colours)
+    for name in ("w1", "residuals"):
+        ax = axes[name]
+        ax.set_yscale("log")
+        style.sizes_axis(ax, spec["cells"])
+        ax.set_xlabel("cells per axis")
+        ends = (float(spec["cells"][0]), float(spec["cells"][-1]))
+        heights = np.concatenate([np.ravel(line.get_ydata()) for line in ax.get_lines()])
+        style.slope_guide(ax, ends, 1.9 * heights.max(), -1, "1")
+        style.slope_guide(ax, ends, 0.5 * heights.min() * (ends[1] / ends[0]) ** 2, -2, "2")
+        ax.set_ylim(0.3 * heights.min(), 3.0 * heights.max())
+        ax.margins(x=0.12)
+    axes["w1"].set_ylabel("$W_1$ to the particles")
+    axes["residuals"].set_ylabel("gap of the residuals")
+    style.names(axes, {"first": style.time_label(times[0]), "last": style.time_label(times[-1]),
+                       "w1": "distance of the measures", "residuals": "distance of the residuals"})
+    style.legend(figure, [style.entry(style.time_label(s), colour, "-", marker)
+                          for s, colour, marker in zip(times[1:], colours, style.MARKERS,
+                                                       strict=False)],
+                 [style.entry(label, linestyle=line, marker="o",
+                              markerfacecolor=None if filled else "white")
+                  for label, line, filled in SCHEMES.values()]
+                 + [style.entry("particles, in (a) and (b)", "0.15", "-")])
+    return figure
