@@ -31,7 +31,7 @@ __all__ = ["corollary", "ensemble", "threshold"]
 
 Spec = dict[str, Any]
 Array = np.ndarray
-OUTPUTS = 48  # flow times at which the limit is seen on the way to the horizon
+OUTPUTS = 80  # flow times at which the limit is seen on the way to the horizon
 EARLIEST = 0.25
 
 

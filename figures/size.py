@@ -1,0 +1,174 @@
+"""Figures of the study `size`: success over depth and width, and the width asked for."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from figures import style
+from zeroloss.drawing import Frames
+from zeroloss.statistics import clopper_pearson, simultaneous_level
+from zeroloss.studies.size.demands import answers, middle
+from zeroloss.studies.size.evidence import Evidence, Ladder
+
+Array = np.ndarray
+CONTOURS = (0.05, 0.5, 0.95)
+CONTOUR_LINES = (":", "--", "-")
+FINE = 40  # widths at which contours are computed
+LAWS = ("independent", "path")
+LAW_NAMES = {"independent": "independent layers", "path": "paths"}
+ANSWERS = ("theorem", "chebyshev", "law", "measured")
+NAMES = {"theorem": "theorem with constants", "chebyshev": "Chebyshev with $\\Sigma$",
+         "law": "predicted law", "measured": "measured"}
+
+
+def _shades() -> Colormap:
+    low, high = style.colours(2)[1], style.colours(1)[0]
+    return LinearSegmentedColormap.from_list("success", [low, "white", high])
+
+
+def phases(frames: Frames) -> Figure:
+    """Probability of |E − E(ρ)| ≤ ε over depth and width: predicted contours, trained networks."""
+    evidence = Evidence(frames.tables, frames.specs)
+    ladders = sorted(evidence.with_role("phases"), key=lambda one: one.num_layers)
+    figure, axes = style.canvas([["map", "slices"]], 3.5, width_ratios=[1.1, 1.0])
+    if not ladders:
+        style.missing(axes["map"], "networks over depth and width")
+        return figure
+    shades, eps = _shades(), ladders[0].accuracies[0]
+    _contours(axes["map"], evidence, ladders, shades)
+    cells = sum(len(ladder.risks) for ladder in ladders)
+    for ladder, colour in zip(ladders, style.colours(len(ladders)), strict=True):
+        _marks(axes, evidence, ladder, shades, colour, simultaneous_level(0.95, cells))
+    ax = axes["slices"]
+    ax.set_xlabel("width $M$")
+    ax.set_ylabel(r"$P(|E-E(\rho)|\leq\varepsilon)$")
+    ax.set_ylim(-0.03, 1.03)
+    style.sizes_axis(ax, sorted(ladders[0].risks))
+    s = ladders[0].flow_times[0]
+    style.names(axes, {"map": f"{ladders[0].setting}, {style.time_label(s)}, "
+                              f"$\\varepsilon={eps:g}$", "slices": "the same, depth by depth"})
+    style.legend(
+        figure,
+        [style.entry(f"predicted {100 * level:g} %", linestyle=line)
+         for level, line in zip(CONTOURS, CONTOUR_LINES, strict=True)],
+        [style.entry("trained: agrees with the law", marker="o", markerfacecolor="white"),
+         style.entry("does not", marker="X", color=style.colours(5)[4])],
+        [style.entry(f"$L={ladder.num_layers}$", color=colour, linestyle="-", marker="o")
+         for ladder, colour in zip(ladders, style.colours(len(ladders)), strict=True)])
+    return figure
+
+
+def _success(evidence: Evidence, ladder: Ladder, depth: int, widths: Array) -> Array:
+    """Predicted success (widths,) of independent layers of one depth."""
+    law = evidence.law(ladder.setting, ladder.role, depth, ladder.sampling).law
+    return np.array([1.0 - law.failure(depth * M, ladder.accuracies[0], 0) for M in widths])
+
+
+def _contours(ax: Axes, evidence: Evidence, ladders: list[Ladder], shades: Colormap) -> None:
+    """Predicted success between the depths at which it is known, in logarithmic axes."""
+    _, depths = evidence.depths("phases")
+    M = sorted(ladders[0].risks)
+    inside = [L for L in depths if L <= 1.5 * ladders[-1].num_layers]
+    widths = np.geomspace(M[0] / 1.5, M[-1] * 1.5, FINE)
+    height = np.array([_success(evidence, ladders[0], L, widths) for L in inside])
+    ax.pcolormesh(inside, widths, height.T, cmap=shades, vmin=0.0, vmax=1.0, shading="gouraud",
+                  alpha=0.55, rasterized=True, zorder=0)
+    ax.contour(inside, widths, height.T, levels=CONTOURS, colors="0.15",
+               linestyles=CONTOUR_LINES, linewidths=1.1, zorder=2)
+    ax.set_yscale("log")
+    style.sizes_axis(ax, [ladder.num_layers for ladder in ladders])
+    ax.set_yticks(M, [f"{m:g}" for m in M])
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.set_xlim(ladders[0].num_layers / 1.35, ladders[-1].num_layers * 1.35)
+    ax.set_ylim(M[0] / 1.5, M[-1] * 1.5)
+    ax.set_xlabel("depth $L$")
+    ax.set_ylabel("width $M$")
+
+
+def _marks(axes: dict[str, Axes], evidence: Evidence, ladder: Ladder, shades: Colormap,
+           colour: Any, level: float) -> None:
+    """Trained networks of one depth in both panels, and the predicted curve in the second."""
+    predicted, eps, L = evidence.predicted(ladder), ladder.accuracies[0], ladder.num_layers
+    M = sorted(ladder.risks)
+    fine = np.geomspace(M[0], M[-1], FINE)
+    axes["slices"].plot(fine, _success(evidence, ladder, L, fine), color=colour, zorder=2)
+    for m in M:
+        failed, total = ladder.failures(m, predicted.law.reference, eps, 0)
+        seen = clopper_pearson(total - failed, total)
+        held = clopper_pearson(total - failed, total, level)
+        expected, error = 1.0 - predicted.law.failure(L * m, eps, 0), predicted.error(L * m, eps, 0)
+        agrees = held.lower - error <= expected <= held.upper + error
+        axes["map"].plot([L], [m], marker="o" if agrees else "X", markersize=7,
+                         markerfacecolor=shades(seen.value), markeredgewidth=0.9,
+                         markeredgecolor="0.15" if agrees else style.colours(5)[4], zorder=3)
+        style.intervals(axes["slices"], [m], [seen.value], [seen.lower], [seen.upper], colour,
+                        "o", size=3.0)
+
+
+def width(frames: Frames) -> Figure:
+    """log10 of the width that each answer asks for, against the failure probability."""
+    evidence = Evidence(frames.tables, frames.specs)
+    ladders = evidence.with_role("ladder")
+    settings = list(dict.fromkeys(ladder.setting for ladder in ladders))
+    figure, axes = style.canvas(
+        [[f"theorem {name}" for name in settings], [f"others {name}" for name in settings]], 4.2,
+        height_ratios=[1.0, 2.2])
+    etas = evidence.common["failure_probabilities"]
+    colours = dict(zip(ANSWERS, style.colours(len(ANSWERS)), strict=True))
+    for ladder in ladders:
+        time, eps = ladder.times()[-1], middle(ladder)
+        found = [answers(evidence, ladder, eps, eta, time) for eta in etas]
+        top, below = axes[f"theorem {ladder.setting}"], axes[f"others {ladder.setting}"]
+        _curve(top, ladder, etas, [one.log10_theorem for one in found], "theorem", colours)
+        for name in ANSWERS[1:]:
+            values = [getattr(one, name) for one in found]
+            _curve(below, ladder, etas,
+                   [math.log10(value) if 0 < value < math.inf else math.nan for value in values],
+                   name, colours)
+    _dress(axes, settings, etas)
+    style.names(axes, {f"theorem {name}": name for name in settings})
+    style.legend(figure, [style.entry(NAMES[name], color=colours[name], linestyle="-",
+                                      marker=style.MARKERS[i])
+                          for i, name in enumerate(ANSWERS)],
+                 [style.entry(LAW_NAMES[law], marker="o", markerfacecolor=face, linestyle=line)
+                  for law, face, line in zip(LAWS, ("0.3", "white"), ("-", "--"), strict=True)])
+    return figure
+
+
+def _curve(ax: Axes, ladder: Ladder, etas: list[float], values: list[float], name: str,
+           colours: dict[str, Any]) -> None:
+    filled, marker = ladder.sampling == "independent", style.MARKERS[ANSWERS.index(name)]
+    ax.plot(etas, values, color=colours[name], linestyle="-" if filled else "--", marker=marker,
+            markersize=3.5, markerfacecolor=colours[name] if filled else "white")
+
+
+def _dress(axes: dict[str, Axes], settings: list[str], etas: list[float]) -> None:
+    """Logarithmic axis of η, certain to the right; few ticks."""
+    ticks = [eta for eta in (0.5, 0.1, 0.02) if min(etas) <= eta <= max(etas)]
+    for name, ax in axes.items():
+        ax.set_xscale("log")
+        ax.set_xlim(max(etas) * 1.2, min(etas) / 1.2)
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.set_xticks(ticks, [f"{eta:g}" for eta in ticks])
+        style.few_ticks(ax.yaxis, 3 if name.startswith("theorem") else 5)
+        ax.ticklabel_format(axis="y", useOffset=False)
+        low, high = ax.get_ylim()
+        if high - low < 1.0:
+            ax.set_ylim(low - 0.5, high + 0.5)
+        if name.startswith("others"):
+            ax.set_xlabel(r"failure probability $\eta$")
+        else:
+            ax.tick_params(labelbottom=False)
+    axes[f"theorem {settings[0]}"].set_ylabel(r"$\log_{10}M$")
+    axes[f"others {settings[0]}"].set_ylabel(r"$\log_{10}M$")
+    style.share_rows([axes[f"others {name}"] for name in settings])
+
+
+FIGURES = {"phases": phases, "width": width}
