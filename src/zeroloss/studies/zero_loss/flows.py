@@ -47,6 +47,7 @@ class Recorder:
         """Note what is seen at one point."""
         self._add(point.s, "risk", [point.risk])
         self._add(point.s, "eigenvalue", point.spectrum.tolist())
+        self._add(point.s, "residual", point.now.residuals.tolist())
         variation = point.now.first_variation(self.probes, self.activation)
         spread = (variation.amax(1) - variation.amin(1)).max()
         self._add(point.s, "variation", [float(variation.abs().max())])
@@ -65,6 +66,10 @@ class Recorder:
         centre = (theta * share[:, :, None]).sum(0) / share.sum()
         between = ((theta - centre).square().sum(1) * mass).sum()
         self._add(point.s, "depth-spread", [float(between.sqrt())])
+
+    def slowest(self, point: Point) -> None:
+        """Note the eigenvector of λ_min(K)."""
+        self._add(point.s, "mode", torch.linalg.eigh(point.now.kernel)[1][:, 0].tolist())
 
     def _add(self, s: float, quantity: str, values: list[float]) -> None:
         self.rows += [(s, quantity, i, value) for i, value in enumerate(values)]
@@ -134,6 +139,7 @@ def reached(spec: Spec, system: System, theta: Tensor, recorder: Recorder) -> Po
         follow(system.linearise, theta, [spec["flow_time"]], rtol=spec["rtol"],
                floor=spec["floor"], each=each)
     recorder.conditions(last[0])
+    recorder.slowest(last[0])
     return last[0]
 
 

@@ -101,10 +101,10 @@ def certificate_of(run: dict[str, Array], floor: float) -> tuple[float, float]:
 
 
 def late_rate(run: dict[str, Array]) -> float:
-    """−d log E/ds between the last points, over 2 λ_min(K)/N there.
+    """−d log |e·r|/ds between the last points, over λ_min(K)/N there; e its last eigenvector.
 
-    Where the risk falls by a factor LATE to LATE times its last value, so that neither round-off
-    nor the other modes count; NaN if it never does.
+    Where the risk falls by a factor LATE to LATE times its last value, so that round-off does not
+    count; the projection leaves the other modes out. NaN if the risk never falls so far.
     """
     logs, s, log = np.log(run["risk"]), run["flow_time"], math.log(LATE)
     ends = np.flatnonzero(logs - logs[-1] >= log)
@@ -113,8 +113,8 @@ def late_rate(run: dict[str, Array]) -> float:
         return math.nan
     i, j = starts[-1], ends[-1]
     eigenvalues = run["eigenvalue"]
-    return float((logs[i] - logs[j]) / (s[j] - s[i])
-                 / (2 * eigenvalues[j, 0] / eigenvalues.shape[1]))
+    part = np.log(np.abs(run["residual"][[i, j]] @ run["mode"][0]))
+    return float((part[0] - part[1]) / (s[j] - s[i]) / (eigenvalues[j, 0] / eigenvalues.shape[1]))
 
 
 def _regularised(tables: Tables, specs: Specs) -> Rows:
