@@ -30,6 +30,7 @@ class Search:
     whole run is right to a tenth of the accuracy; 2^most particles at most are measured."""
 
     tolerances: tuple[float, ...] = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+    outer: float = 1e-3  # of the steps in s, the same for the peer and ours: they cancel
     log2_points: int = 8
     most: int = 12
     fine_nodes: int = 16
@@ -136,14 +137,13 @@ def _errors(found: tuple[Any, Any], exact: tuple[Tensor, Tensor]) -> tuple[float
     return abs(risk / true - 1.0), float((slope - exact[1]).norm() / exact[1].norm())
 
 
-def _whole_run(case: LimitCase, peer: DepthPeer, accuracy: float, search: Search
-               ) -> tuple[float, float]:
+def _whole_run(case: LimitCase, peer: DepthPeer, search: Search) -> tuple[float, float]:
     """One cloud from s = 0 to the end by the peer's gradients: relative difference of the risk
     from ours on the same cloud, and CPU seconds."""
     points = case.points(search.log2_points, "whole", 0)
     field = case.field(points.shape[-1])
     start = field.start(points[None])
-    expected = field.run(start, [case.flow_time], rtol=accuracy / 10)
+    expected = field.run(start, [case.flow_time], rtol=search.outer)
 
     def vector_field(flat: Tensor, s: Tensor, out: Tensor) -> Evaluation:
         del s
@@ -154,7 +154,7 @@ def _whole_run(case: LimitCase, peer: DepthPeer, accuracy: float, search: Search
     risks: list[float] = []
 
     def run(_: None) -> None:
-        flow = integrate(vector_field, start, [case.flow_time], rtol=accuracy / 10)
+        flow = integrate(vector_field, start, [case.flow_time], rtol=search.outer)
         risks.append(float(case.problem.risk(flow.observed)[0, 0]))
 
     taken = lap(Method(peer.name, run))
@@ -170,11 +170,11 @@ def _tuned(case: LimitCase, name: str, accuracy: float, search: Search
     *looser, tightest = search.tolerances
     for tolerance in looser:
         peer = MAKERS[name](case, tolerance)
-        difference = _whole_run(case, peer, accuracy, search)[0]
+        difference = _whole_run(case, peer, search)[0]
         if difference <= accuracy / 10:
             return peer, tolerance, difference
     peer = MAKERS[name](case, tightest)
-    return peer, tightest, _whole_run(case, peer, accuracy, search)[0]
+    return peer, tightest, _whole_run(case, peer, search)[0]
 
 
 def _our_run(case: LimitCase, log2_points: int) -> tuple[Method, float]:
