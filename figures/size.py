@@ -75,7 +75,8 @@ def _contours(ax: Axes, evidence: Evidence, ladders: list[Ladder], shades: Color
     """Predicted success between the depths at which it is known, in logarithmic axes."""
     _, depths = evidence.depths("phases")
     M = sorted(ladders[0].risks)
-    inside = [L for L in depths if L <= 1.5 * ladders[-1].num_layers]
+    deepest = 1.5 * ladders[-1].num_layers
+    inside = [depth for depth in depths if depth <= deepest]
     widths = np.geomspace(M[0] / 1.5, M[-1] * 1.5, FINE)
     height = np.array([_success(evidence, ladders[0], L, widths) for L in inside])
     ax.pcolormesh(inside, widths, height.T, cmap=shades, vmin=0.0, vmax=1.0, shading="gouraud",

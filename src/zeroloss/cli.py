@@ -15,6 +15,7 @@ from typing import Any
 import zeroloss
 
 MODES = ("full", "quick")
+PROBLEMS = ("sine", "surface", "diabetes", "digits")
 FAILED = 2
 
 Handler = Callable[[argparse.Namespace], int | None]
@@ -156,6 +157,13 @@ def publish(options: argparse.Namespace) -> None:
         print(path.as_posix())
 
 
+def size(options: argparse.Namespace) -> None:
+    """Say how deep and how wide a network must be on a problem of one's own."""
+    from zeroloss import sizing_report
+
+    sizing_report.answer(options)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="zeroloss", description=zeroloss.__doc__)
     parser.add_argument("--version", action="version", version=f"zeroloss {zeroloss.__version__}")
@@ -194,7 +202,26 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--mode", choices=MODES, required=True)
     for added in (command(verify), command(claims), command(publish)):
         _add_places(added)
+    _add_problem(command(size))
     return parser
+
+
+def _add_problem(command: argparse.ArgumentParser) -> None:
+    """Add the options that name a problem and what is asked of a network on it."""
+    command.add_argument("--problem", choices=PROBLEMS, help="a problem that ships with zeroloss")
+    command.add_argument("--csv", type=Path, metavar="FILE", help="or a table with a header line")
+    command.add_argument("--target", metavar="COLUMN", help="the column of the table to predict")
+    command.add_argument("--num-samples", type=int, metavar="N", help="rows to take")
+    for name, text in (("accuracy", "error of the risk"), ("failure-probability", "of missing it"),
+                       ("flow-time", "training time: step times number of steps")):
+        command.add_argument(f"--{name}", type=float, required=True, metavar="X", help=text)
+    command.add_argument("--activation", default="tanh", metavar="NAME")
+    command.add_argument("--sampling", choices=("independent", "path"), default="independent")
+    command.add_argument("--num-layers", type=int, metavar="L", help="depth; chosen by default")
+    command.add_argument("--scales", type=float, nargs=3, metavar=("A", "W", "B"),
+                         help="standard deviations of the initial law")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def _add_places(command: argparse.ArgumentParser) -> None:

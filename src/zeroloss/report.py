@@ -12,7 +12,7 @@ from zeroloss.formatting import format_interval, format_number, half_width
 STYLES = {"supported": "green", "refuted": "bold red", "inconclusive": "yellow",
           "agrees": "green", "differs": "bold red", "missing": "yellow"}  # fmt: skip
 HEADINGS = ("claim", "verdict", "quantity", "estimate", "interval", "replicates")
-RIGHT = ("estimate", "replicates")
+RIGHT = ("estimate", "replicates", "layers", "units", "weights", "seconds")
 
 
 def lines_of(record: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -53,15 +53,25 @@ def print_table(
     stream: TextIO | None = None,
 ) -> None:
     """Print the claims of a record; `agreement` adds how each fared in `verify`."""
-    out: TextIO = sys.stdout if stream is None else stream
     headings, lines = HEADINGS, lines_of(record)
     if agreement is not None:
         headings = (*HEADINGS, "published")
         lines = [(*line, agreement.get(line[0], "")) for line in lines]
+    show(headings, lines, summary(record), stream)
+
+
+def show(
+    headings: Sequence[str],
+    lines: Sequence[Sequence[str]],
+    caption: str,
+    stream: TextIO | None = None,
+) -> None:
+    """Print a table: through rich where somebody looks, as plain text in a pipe."""
+    out: TextIO = sys.stdout if stream is None else stream
     if out.isatty():
-        _print_rich(headings, lines, summary(record), out)
+        _print_rich(headings, lines, caption, out)
     else:
-        out.write("\n".join(plain(headings, lines)) + f"\n{summary(record)}\n")
+        out.write("\n".join(plain(headings, lines)) + f"\n{caption}\n")
 
 
 def plain(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:

@@ -23,13 +23,13 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("exponential",),
     ("network", "limit"),
     ("bounds",),
-    ("statistics", "coupling"),
-    ("ensembles",),
+    ("statistics", "coupling", "risk_law"),
+    ("ensembles", "sizing"),
     ("studies",),
     ("codegraph", "config", "estimates", "formatting", "results"),
     ("claims", "verdicts", "provenance"),
     ("typeset", "latex", "sizes", "drawing", "verify", "report"),
-    ("jobs",),
+    ("jobs", "sizing_report"),
     ("cli", "__main__"),
 )
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize
 
 from zeroloss.statistics import Estimate, clopper_pearson, simultaneous_level
 from zeroloss.streams import stream
@@ -80,7 +80,7 @@ def _worst(evidence: Evidence, ladder: Ladder, where: str,
         M, eps = max(judged, key=lambda key: _strain(judged[key]))
         rows.append(row("size.law", f"difference_{_class(evidence, ladder.setting)}", where,
                         judged[M, eps], sources, replicates=min(map(len, ladder.risks.values())),
-                        sizes=len({m for m, _ in judged}), note=f"worst at M={M}, accuracy {eps:g}"))
+                        sizes=len({m for m, _ in judged}), note=f"worst at M={M}, ε={eps:g}"))
     return rows
 
 

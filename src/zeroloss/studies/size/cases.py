@@ -26,9 +26,10 @@ def cases(config: Config) -> dict[str, Spec]:
         depths = sorted({ladder.num_layers for ladder in block.ladders if ladder.setting == name})
         if depths:
             jobs[f"law-{name}"] = spec(config, "law", name, depths=depths, role="ladder")
-            jobs[f"theorem-{name}"] = spec(config, "theorem", name, steps=block.theorem_steps, demands={
-                ladder.sampling: list(ladder.accuracies) for ladder in block.ladders
-                if ladder.setting == name})
+            demands = {ladder.sampling: list(ladder.accuracies) for ladder in block.ladders
+                       if ladder.setting == name}
+            jobs[f"theorem-{name}"] = spec(config, "theorem", name, steps=block.theorem_steps,
+                                           demands=demands)
     phases = block.phases
     jobs["law-phases"] = spec(
         config, "law", phases.setting, flow_times=[phases.flow_time], role="phases",

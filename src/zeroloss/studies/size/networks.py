@@ -1,7 +1,8 @@
-"""The jobs of `size` that train finite networks: ladders of widths, the corollary, the threshold."""
+"""The jobs of `size` that train networks: ladders of widths, the corollary, the threshold."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -160,9 +161,7 @@ def _end(spec: Spec, network: Network, theta: Tensor) -> tuple[float, float]:
     def each(point: Point) -> None:
         last[:] = [point]
 
-    try:
+    with contextlib.suppress(RuntimeError):
         follow(network.linearise, theta, [spec["flow_time"]], rtol=spec["rtol"],
                floor=spec["floor"], max_steps=400, each=each)
-    except RuntimeError:
-        pass
     return last[0].s, last[0].risk

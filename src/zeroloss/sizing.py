@@ -1,0 +1,244 @@
+"""From Python: how deep and wide a network must be on one's own problem, by four answers.
+
+For P(|E(Θ_{L,M}(s)) − E(ρ(s))| ≤ ε) ≥ 1 − η: the theorem with explicit constants, Chebyshev's
+inequality with the predicted Σ, the predicted law, and the failures of networks trained at the size
+that the law asks for. The continuous limit is extrapolated from wide limits of L, 2L and 4L layers.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from zeroloss.block import ACTIVATIONS, dim_theta
+from zeroloss.bounds import certificate, sizes
+from zeroloss.ensembles import train
+from zeroloss.law import InitialLaw, sobol_rule
+from zeroloss.limit.collocation import euler
+from zeroloss.limit.flow import MeanField
+from zeroloss.limit.joint import joint_covariances
+from zeroloss.problem import Problem
+from zeroloss.risk_law import RiskLaw, check_demand
+from zeroloss.statistics import Estimate, clopper_pearson
+from zeroloss.streams import stream
+
+__all__ = ["Answer", "Sizes", "required_size"]
+
+Array = NDArray[np.float64]
+DEPTHS = (4, 8, 16, 32)  # the first whose gap takes at most half of ε, unless a depth is given
+CHECKED = 200  # networks trained at the size that the law asks for
+CHECK_SECONDS = 12.0
+SCRAMBLES = 2
+# layers × particles × samples² of an influence function, and layers × particles × samples of a
+# limit: a few seconds each
+_INFLUENCE, _LIMIT = 2**21, 2**21
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The least size by one method. Sizes are log10 (∞: no size will do); seconds of one training
+    on one core of this machine, log10; ``words`` say what stands behind or in the way."""
+
+    method: str
+    log10_layers: float
+    log10_units: float
+    log10_seconds: float
+    words: str
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What ``required_size`` found: risks in the problem's units, four answers, and the measured
+    frequency of failure at the predicted size (None where training it takes too long)."""
+
+    problem: str
+    num_samples: int
+    dim: int
+    sampling: str
+    accuracy: float
+    failure_probability: float
+    flow_time: float
+    limit_risk: float
+    limit_risk_error: float
+    depth_gap: float
+    answers: tuple[Answer, ...]
+    failure: Estimate | None
+
+    def of(self, method: str) -> Answer:
+        """The answer of ``theorem``, ``chebyshev``, ``law`` or ``measured``."""
+        return next(answer for answer in self.answers if answer.method == method)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is asked, and the wide limits that answer it."""
+
+    problem: Problem
+    law: InitialLaw
+    activation: str
+    flow_time: float
+    sampling: str
+    seed: int
+
+    def points(self, work: int, num_layers: int, scramble: int) -> Array:
+        """A Sobol rule with about ``work`` / num_layers points, 2^5 to 2^13."""
+        log2 = min(13, max(5, math.floor(math.log2(max(work / num_layers, 1.0)))))
+        return sobol_rule(self.law, self.problem.dim, log2, self.seed, "sizing", scramble)
+
+    def wide(self, num_layers: int, points: Array) -> Array:
+        """r_L(s) (N,) at M = ∞."""
+        field = MeanField(self.problem, euler(num_layers), points.shape[-1], self.activation)
+        run = field.run(field.start(points[None]), [self.flow_time], rtol=1e-5)
+        return run.residuals[0, 0].cpu().numpy()
+
+    def predicted(self, num_layers: int) -> tuple[RiskLaw, float]:
+        """The law of the risk at this depth, and the error of E(ρ(s))."""
+        N = self.problem.num_samples
+        points = self.points(_LIMIT // N, 4 * num_layers, 0)
+        r = {L: self.wide(L, points) for L in (num_layers, 2 * num_layers, 4 * num_layers)}
+        one, two, four = r.values()
+        second, third = 2 * four - two, (8 * four - 6 * two + one) / 3
+        sigma = np.mean([self.covariance(num_layers, i) for i in range(SCRAMBLES)], axis=0)
+        rule = self.wide(num_layers, self.points(_LIMIT // N, 4 * num_layers, 1))
+        risks = [0.5 * float(np.mean(x**2)) for x in (second, third, one, rule)]
+        law = RiskLaw(one[None], third[None], sigma.reshape(1, N, 1, N), 100_000,
+                      stream(self.seed, "sizing", "draws"))
+        return law, abs(risks[1] - risks[0]) + abs(risks[3] - risks[2])
+
+    def covariance(self, num_layers: int, scramble: int) -> Array:
+        """Σ (N, N) at this depth, on one scramble."""
+        points = self.points(_INFLUENCE // self.problem.num_samples**2, num_layers, scramble)
+        field = MeanField(self.problem, euler(num_layers), points.shape[-1], self.activation)
+        run = field.run(field.start(points[None]), [self.flow_time], record=True, rtol=1e-4)
+        assert run.flow.trajectory is not None
+        return joint_covariances(field, run.flow.trajectory, [self.flow_time], torch.float32)[
+            self.sampling]
+
+    def depth(self, accuracy: float) -> int:
+        """The first of DEPTHS whose gap takes at most half of ε; the last if none does."""
+        points = self.points(_LIMIT // self.problem.num_samples, 2 * DEPTHS[-1], 0)
+        risks = [0.5 * float(np.mean(self.wide(L, points) ** 2)) for L in (*DEPTHS, 2 * DEPTHS[-1])]
+        limit = 2 * risks[-1] - risks[-2]
+        return next((L for L, risk in zip(DEPTHS, risks, strict=False)
+                     if abs(risk - limit) <= accuracy / 2), DEPTHS[-1])
+
+    def train(self, num_layers: int, num_units: int, replicates: int) -> Array:
+        """Trained risks (replicates,)."""
+        run = train(self.problem, self.law, num_layers, num_units, self.flow_time,
+                    replicates=replicates, sampling=self.sampling, activation=self.activation,
+                    seed=self.seed)
+        return run.risk[0].cpu().numpy()
+
+    def seconds_per_unit(self, num_layers: int) -> float:
+        """Seconds of training for each unit of each layer, from a small run."""
+        units, replicates = 32, 4
+        self.train(num_layers, units, 1)  # the first call loads the engine
+        start = time.perf_counter()
+        self.train(num_layers, units, replicates)
+        return (time.perf_counter() - start) / (replicates * num_layers * units)
+
+
+def _check(flow_time: float, activation: str, sampling: str, num_layers: int | None) -> None:
+    if not (math.isfinite(flow_time) and flow_time >= 0):
+        raise ValueError(f"flow_time must be finite and at least 0, got {flow_time}; pass a "
+                         "training time such as 10")
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got "
+                         f"{activation!r}; choose one")
+    if sampling not in ("independent", "path"):
+        raise ValueError(f"sampling must be independent or path, got {sampling!r}; choose one")
+    if num_layers is not None and num_layers < 1:
+        raise ValueError(f"num_layers must be at least 1, got {num_layers}; pass a depth")
+
+
+def required_size(problem: Problem, law: InitialLaw, accuracy: float, failure_probability: float,
+                  flow_time: float, *, activation: str = "tanh", sampling: str = "independent",
+                  num_layers: int | None = None, check: int = CHECKED, seed: int = 0) -> Sizes:
+    """Least depth and width for accuracy ε of the risk at flow time s, with probability 1 − η.
+
+    ``num_layers`` fixes the depth of all answers but the theorem's; by default it is the first of
+    DEPTHS whose own gap takes at most half of ε. ``check`` networks are trained at the predicted
+    size, if that takes seconds, and at doubled widths while too many fail. The law is of first
+    order: below some tens of units its size is a guide. Raises ValueError for ε ≤ 0, η outside
+    (0, 1), unknown names.
+    """
+    check_demand(accuracy, failure_probability)
+    _check(flow_time, activation, sampling, num_layers)
+    task = _Task(problem, law, activation, flow_time, sampling, seed)
+    depth = task.depth(accuracy) if num_layers is None else num_layers
+    predicted, error = task.predicted(depth)
+    each = task.seconds_per_unit(depth)
+    per_unit = depth if sampling == "independent" else 1
+    sized = partial(_sized, depth=depth, per_unit=per_unit, each=each)
+    least = sized("law", predicted.required(accuracy, failure_probability), "predicted law")
+    failure, measured = _measured(task, predicted, depth, least, accuracy, failure_probability,
+                                  check)
+    answers = (
+        _theorem(task, accuracy, failure_probability, each),
+        sized("chebyshev", predicted.chebyshev(accuracy, failure_probability),
+              "any law of this covariance"),
+        least, measured)
+    return Sizes(problem.name, problem.num_samples, problem.dim, sampling, accuracy,
+                 failure_probability, flow_time, float(predicted.reference[0]), error,
+                 float(predicted.gap[0]), answers, failure)
+
+
+def _sized(method: str, count: float, words: str, *, depth: int, per_unit: int, each: float
+           ) -> Answer:
+    """The answer for n draws at a depth."""
+    if not math.isfinite(count):
+        return Answer(method, math.log10(depth), math.inf, math.inf,
+                      "the depth alone errs by more than the accuracy: ask for more layers")
+    units = math.ceil(count / per_unit)
+    return Answer(method, math.log10(depth), math.log10(units),
+                  math.log10(each * depth * units), words)
+
+
+def _theorem(task: _Task, accuracy: float, failure_probability: float, each: float) -> Answer:
+    """Sizes by explicit constants, where the activation allows them."""
+    try:
+        found = certificate(task.problem, task.law, task.activation, [task.flow_time],
+                            sampling=task.sampling, depth_nodes=3, log2_points=6, steps=24,
+                            seed=task.seed)
+    except (ValueError, FloatingPointError) as error:
+        return Answer("theorem", math.inf, math.inf, math.inf, str(error))
+    depth, width = (float(part[0]) for part in sizes(found, accuracy, failure_probability))
+    return Answer("theorem", depth, width, math.log10(each) + depth + width,
+                  "explicit constants")
+
+
+def _measured(task: _Task, predicted: RiskLaw, depth: int, least: Answer, accuracy: float,
+              failure_probability: float, check: int) -> tuple[Estimate | None, Answer]:
+    """Failures among trained networks of the size that the law asks for, if it is cheap; of
+    doubled widths, while those fail too often and the time allows."""
+    def none(words: str) -> Answer:
+        return Answer("measured", math.log10(depth), math.inf, math.inf, words)
+
+    if not math.isfinite(least.log10_units):
+        return None, none("no size to train")
+    seconds, units = check * 10**least.log10_seconds, round(10**least.log10_units)
+    if seconds > CHECK_SECONDS:
+        return None, none(f"not trained: {check} networks of that size take {seconds:.0f} s")
+    first, seen, spent = None, [], 0.0
+    while spent + seconds <= CHECK_SECONDS:
+        risks = task.train(depth, units, check)
+        failed = int((np.abs(risks - predicted.reference[0]) > accuracy).sum())
+        share = clopper_pearson(failed, check)
+        first = first or share
+        seen.append(f"{failed} of {check} failed at {units}")
+        if share.lower <= failure_probability:
+            return first, Answer("measured", math.log10(depth), math.log10(units),
+                                 math.log10(seconds / check), ", ".join(seen))
+        spent, seconds, units = spent + seconds, 2 * seconds, 2 * units
+    return first, none(", ".join(seen))
+
+
+def parameters(layers: float, units: float, dim: int) -> float:
+    """log10 of the number of weights L M k from log10 of L and M."""
+    return layers + units + math.log10(dim_theta(dim))
