@@ -21,7 +21,7 @@ from zeroloss.limit.flow import MeanField, theta_gradient
 from zeroloss.problem import Problem
 from zeroloss.runge_kutta import Evaluation
 
-__all__ = ["Shifts", "lattice"]
+__all__ = ["Shifts", "Weak", "lattice"]
 
 Array = NDArray[np.float64]
 
