@@ -96,8 +96,8 @@ def test_first_variation_needs_no_axis_of_nodes() -> None:
             (probes, probes.expand(2, -1, -1))]
     assert both[0].shape == (2, 6)
     torch.testing.assert_close(*both)
-    one = sample_gradients(now.z[0], now.v[0], probes, ACTIVATIONS["gelu"])
-    expected = torch.stack([now.v[0, i] @ oracles.block(now.z[0, i], probes[:, 5], "gelu")
+    one = sample_gradients(now.z[0], now.q[0], probes, ACTIVATIONS["gelu"])
+    expected = torch.stack([now.q[0, i] @ oracles.block(now.z[0, i], probes[:, 5], "gelu")
                             for i in range(3)])
     torch.testing.assert_close(one[:, 5], expected)
 

@@ -3,7 +3,7 @@
 In the tail of training the flow is stiff: rates λ(K)/N of many magnitudes, steps of an explicit
 method bound by the fastest. Where the residuals are small, r' = −K r/N with K nearly constant, so
 
-    θ ← θ − h (1/N) Σ_i c_i v_iᵀ ∂_θ f,   c = φ₁(−h K/N) r,   φ₁(x) = (eˣ − 1)/x
+    θ ← θ − h (1/N) Σ_i c_i q_iᵀ ∂_θ f,   c = φ₁(−h K/N) r,   φ₁(x) = (eˣ − 1)/x
 
 is exact to first order in r for any h, and costs a gradient and the eigenvalues of an N × N matrix.
 It is the exponential Euler method with the Gauss–Newton part of the Jacobian (Hochbruck and

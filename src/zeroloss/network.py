@@ -139,7 +139,7 @@ class Network:
         return out.neg_(), r
 
     def linearise(self, theta: Tensor) -> Linearised:
-        """Residuals, and their derivatives through v_{l+1} = ∂g(z_L)/∂z_{l+1}, of one network:
+        """Residuals, and their derivatives through q_{l+1} = ∂g(z_L)/∂z_{l+1}, of one network:
         theta (L, k, M)."""
         d, sigma = self.problem.dim, self.activation
         z, _ = self._forward(theta.unsqueeze(0))
@@ -147,16 +147,16 @@ class Network:
         a, w, b = split(theta)
         u = z[:-1] @ w + b
         h, slope = sigma.value(u), sigma.slope(u)
-        v = torch.empty_like(z[:-1])
+        q = torch.empty_like(z[:-1])
         push = torch.empty_like(h)
         p = self.problem.readout.expand_as(z[0])
         for l in reversed(range(self.L)):
-            v[l] = p
+            q[l] = p
             push[l] = (p @ a[l]) * slope[l]
             p = p + self.scale * (push[l] @ w[l].mT)
         particles = self.L * self.M
         mass = theta.new_full((self.L, self.M), 1.0 / particles)
-        return Linearised(self.problem.residuals(z[-1]), z[:-1].clone(), v, h, push, mass,
+        return Linearised(self.problem.residuals(z[-1]), z[:-1].clone(), q, h, push, mass,
                           self.scale * particles)
 
     def vector_field(self, flat: Tensor, s: Tensor, out: Tensor) -> Evaluation:

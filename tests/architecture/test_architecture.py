@@ -243,7 +243,6 @@ def test_modules_and_functions_stay_short(path: Path) -> None:
 def test_a_study_is_one_word_in_every_room(study: str) -> None:
     for place in (
         f"src/zeroloss/studies/{study}/simulate.py",
-        f"workflow/rules/{study}.smk",
         f"figures/{study}.py",
         f"paper/sections/{study}.tex",
         f"tests/studies/test_{study}.py",

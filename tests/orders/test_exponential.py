@@ -110,7 +110,7 @@ def test_says_what_is_wrong() -> None:
     def broken(theta: torch.Tensor) -> Linearised:
         made = field.linearise(theta)
         wrong = made.residuals if float(theta.sum()) == total else made.residuals * math.nan
-        return Linearised(wrong, made.z, made.v, made.sigma, made.push, made.mass)
+        return Linearised(wrong, made.z, made.q, made.sigma, made.push, made.mass)
 
     total = float(theta.sum())
     with pytest.raises(FloatingPointError, match="not finite at flow time 0; reduce rtol"):

@@ -114,15 +114,15 @@ class MeanField:
         return Evaluation(r, rate)
 
     def linearise(self, theta: Tensor) -> Linearised:
-        """Residuals, and their derivatives through v(t) = ∂g(Z(1))/∂Z(t), of one cloud:
+        """Residuals, and their derivatives through q(t) = ∂g(Z(1))/∂Z(t), of one cloud:
         theta (n, k, particles)."""
         state = self.cloud.forward(theta.unsqueeze(0), polish=True)
         ones = self.problem.readout.expand(1, *self.problem.inputs.shape)
-        v = self.cloud.adjoint(state, ones)[0]
+        q = self.cloud.adjoint(state, ones)[0]
         a, _, _ = split(theta)
         mass = self.rule.weights[:, None] * self.cloud.weights
-        return Linearised(self.problem.residuals(state.end)[0], state.features[0], v,
-                          state.sigma[0], (v @ a) * state.slope[0], mass)
+        return Linearised(self.problem.residuals(state.end)[0], state.features[0], q,
+                          state.sigma[0], (q @ a) * state.slope[0], mass)
 
     def run(self, start: Tensor, flow_times: Sequence[float], *, rtol: float = 1e-7,
             keep: bool = False, record: bool = False) -> LimitFlow:
