@@ -23,7 +23,7 @@ CONTOUR_LINES = (":", "--", "-")
 FINE = 40  # widths at which contours are computed
 LAWS = ("independent", "path")
 LAW_NAMES = {"independent": "independent layers", "path": "paths"}
-ANSWERS = ("theorem", "chebyshev", "law", "measured")
+ANSWERS: tuple[str, ...] = ("theorem", "chebyshev", "law", "measured")
 NAMES = {"theorem": "theorem with constants", "chebyshev": "Chebyshev with $\\Sigma$",
          "law": "predicted law", "measured": "measured"}
 

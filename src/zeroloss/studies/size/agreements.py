@@ -191,7 +191,8 @@ def threshold(evidence: Evidence) -> Rows:
     """The share of small networks that reach zero loss; floor: L M k/N."""
     rows: Rows = []
     for name, spec, table in evidence.of_kind("threshold"):
-        for (L, M), part in table.groupby(["num_layers", "num_units"]):
+        for _, part in table.groupby(["num_layers", "num_units"]):
+            L, M = (int(part[key].iloc[0]) for key in ("num_layers", "num_units"))
             reached = int((part.risk <= spec["floor"]).sum())
             ratio = float(part.parameters.iloc[0]) / spec["problem"]["num_samples"]
             rows.append(row("", "zero_share", f"{spec['setting']}.l{L}.m{M}",

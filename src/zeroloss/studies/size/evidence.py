@@ -72,9 +72,9 @@ class Ladder:
     def failures(self, num_units: int, reference: Array, accuracy: float, time: int | None
                  ) -> tuple[int, int]:
         """How many of the networks are further than ε from E(ρ), at one time or at any."""
-        failed = np.abs(self.risks[num_units] - reference) > accuracy
-        failed = failed.any(1) if time is None else failed[:, time]
-        return int(failed.sum()), len(failed)
+        far: Array = np.abs(self.risks[num_units] - reference) > accuracy
+        failed = far.any(axis=1) if time is None else far[:, time]
+        return int(failed.sum()), len(far)
 
     def times(self) -> list[int | None]:
         """Indices of the flow times, and None for the largest deviation over them."""
