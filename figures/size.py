@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
+from scipy.interpolate import PchipInterpolator
 
 from figures import style
 from zeroloss.drawing import Frames
@@ -31,6 +32,12 @@ NAMES = {"theorem": "theorem with constants", "chebyshev": "Chebyshev with $\\Si
 def _shades() -> Colormap:
     low, high = style.colours(2)[1], style.colours(1)[0]
     return LinearSegmentedColormap.from_list("success", [low, "white", high])
+
+
+def _paler(shades: Colormap) -> Colormap:
+    """The same half way to white: marks in full colour stand out on it."""
+    ends = [0.5 + 0.5 * np.array(shades(x)[:3]) for x in (0.0, 0.5, 1.0)]
+    return LinearSegmentedColormap.from_list("paler", ends)
 
 
 def phases(frames: Frames) -> Figure:
@@ -78,10 +85,12 @@ def _contours(ax: Axes, evidence: Evidence, ladders: list[Ladder], shades: Color
     deepest = 1.5 * ladders[-1].num_layers
     inside = [depth for depth in depths if depth <= deepest]
     widths = np.geomspace(M[0] / 1.5, M[-1] * 1.5, FINE)
-    height = np.array([_success(evidence, ladders[0], L, widths) for L in inside])
-    ax.pcolormesh(inside, widths, height.T, cmap=shades, vmin=0.0, vmax=1.0, shading="gouraud",
-                  alpha=0.55, rasterized=True, zorder=0)
-    ax.contour(inside, widths, height.T, levels=CONTOURS, colors="0.15",
+    known = np.array([_success(evidence, ladders[0], L, widths) for L in inside])
+    fine = np.geomspace(inside[0], inside[-1], FINE)
+    height = PchipInterpolator(np.log(inside), known, axis=0)(np.log(fine)).clip(0.0, 1.0)
+    ax.contourf(fine, widths, height.T, levels=np.linspace(0.0, 1.0, 26).tolist(),
+                cmap=_paler(shades), zorder=0)
+    ax.contour(fine, widths, height.T, levels=CONTOURS, colors="0.15",
                linestyles=CONTOUR_LINES, linewidths=1.1, zorder=2)
     ax.set_yscale("log")
     style.sizes_axis(ax, [ladder.num_layers for ladder in ladders])
