@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from zeroloss.studies.zero_loss.control_cases import control_cases
+
 if TYPE_CHECKING:
     from zeroloss.config import Config
 
@@ -30,7 +32,7 @@ def cases(config: Config) -> dict[str, Spec]:
     weak = block.density.weak_form.model_dump(mode="json")
     jobs["density"] = {"kind": "density"} | twice
     jobs["weak-form"] = {"kind": "weak-form"} | twice | weak
-    return jobs
+    return jobs | control_cases(config, spec)
 
 
 def spec(config: Config, kind: str, name: str, **parts: Any) -> Spec:

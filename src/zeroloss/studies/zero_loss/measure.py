@@ -13,6 +13,7 @@ from zeroloss.kernel import log_certificate
 from zeroloss.statistics import Estimate, log_slope, student
 from zeroloss.studies.rows import Rows, Specs, Tables, between, of_kind, over, row
 from zeroloss.studies.zero_loss import agreements
+from zeroloss.studies.zero_loss.judged_controls import CONTROL_PARTS
 from zeroloss.tidy import untidy
 
 __all__ = ["certificate_of", "late_rate", "measure", "run_of"]
@@ -161,7 +162,8 @@ def _steps(tables: Tables, specs: Specs) -> Rows:
 
 
 PARTS: tuple[Callable[[Tables, Specs], Rows], ...] = (
-    _flows, _regularised, _steps, agreements.density, agreements.weak_form)
+    _flows, _regularised, _steps, agreements.density, agreements.weak_form,
+    *CONTROL_PARTS)
 
 
 def measure(tables: Tables, specs: Specs) -> pd.DataFrame:

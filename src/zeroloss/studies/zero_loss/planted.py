@@ -11,6 +11,7 @@ import pandas as pd
 from zeroloss.limit.density import Density, DepthSolution
 from zeroloss.studies.rows import Specs, Tables
 from zeroloss.studies.zero_loss.density import weak_form
+from zeroloss.studies.zero_loss.planted_controls import PLANTED_CONTROLS
 
 __all__ = ["PLANTED"]
 
@@ -116,4 +117,4 @@ PLANTED: dict[str, Callable[[Tables, Specs], Made]] = {
     "second-order-steps": changed("steps", _second_order_steps),
     "first-order-upwind": changed("density", _upwind),
     "flipped-flux": changed("weak-form", _flipped),
-}
+} | PLANTED_CONTROLS

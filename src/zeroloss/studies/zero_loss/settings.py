@@ -19,6 +19,7 @@ from zeroloss.studies.settings import (
     Times,
     increasing,
 )
+from zeroloss.studies.zero_loss.control_settings import Conditions, Controls
 
 Replicates = Annotated[int, Field(ge=2)]
 
@@ -131,11 +132,13 @@ class Settings(Closed):
     regularised: Regularised
     steps: Steps
     density: Density
+    controls: Controls
+    conditions: Conditions
 
     @model_validator(mode="after")
     def _settings_exist(self) -> Settings:
-        parts = [*self.flows.values(), self.regularised, self.steps]
-        for part in parts:
-            if part.setting not in self.settings:
-                raise ValueError(f"setting {part.setting!r} is not defined in zero_loss.settings")
+        parts = [*self.flows.values(), self.regularised, self.steps, self.conditions]
+        for name in [*(part.setting for part in parts), *self.controls.named]:
+            if name not in self.settings:
+                raise ValueError(f"setting {name!r} is not defined in zero_loss.settings")
         return self

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from zeroloss.studies.running import run_kind
-from zeroloss.studies.zero_loss import density, descents, flows
+from zeroloss.studies.zero_loss import conditions, controls, density, descents, flows, line
 
 __all__ = ["KINDS", "run"]
 
@@ -20,6 +20,13 @@ KINDS: dict[str, Callable[[Spec], pd.DataFrame]] = {
     "steps": descents.steps,
     "density": density.density,
     "weak-form": density.weak_form,
+    "identity": controls.identity,
+    "labels": controls.labels,
+    "line": line.line,
+    "parameters": controls.parameters,
+    "origin": controls.origin,
+    "root-scaling": controls.root_scaling,
+    "conditions": conditions.conditions,
 }
 
 

@@ -1,0 +1,94 @@
+"""The negative control on a line: flows in d = 1 keep order, finite networks fold.
+
+If each layer increases between neighbouring samples, 1 + (1/L) mean_m ∂_z f > 0, so does the whole
+network, and isotonic regression bounds its risk. The limit, a flow, never leaves this bound; a
+network crosses it once the order of two samples is lost in some layer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from zeroloss.exponential import Point, follow
+from zeroloss.network import Network
+from zeroloss.problem import Problem
+from zeroloss.studies.setup import build_law, build_problem, independent_parameters
+from zeroloss.studies.zero_loss.controls import limit_of
+from zeroloss.studies.zero_loss.floors import monotone_floor
+
+__all__ = ["layer_slope", "line", "without_lift"]
+
+Spec = dict[str, Any]
+LEFT_BELOW = 0.98  # of the floor: a network is left once it has crossed clearly
+
+
+def without_lift(problem: Problem) -> Problem:
+    """The first coordinate of the inputs, in increasing order, read out itself: d = 1."""
+    order = torch.argsort(problem.inputs[:, 0])
+    return replace(problem, inputs=problem.inputs[order, :1], targets=problem.targets[order],
+                   readout=problem.readout.new_ones(1))
+
+
+def layer_slope(features: Tensor) -> Tensor:
+    """The least slope of a layer between neighbouring samples: features (L+1, R, N, 1) -> (R,).
+
+    (z_{l+1,i+1} − z_{l+1,i})/(z_{l,i+1} − z_{l,i}) = 1 + (1/L) mean_m ∂_z f at some z between
+    the two samples; order is kept while it is above 0.
+    """
+    steps = features[..., 0].diff(dim=-1)
+    return (steps[1:] / steps[:-1]).amin((0, 2))
+
+
+def line(spec: Spec) -> pd.DataFrame:
+    """Limit on each depth rule, and networks of each depth, with the floor of isotonic regression.
+
+    Rows: model, num_layers (of the limit 0), depth_nodes (of networks 0), replicate, flow_time;
+    quantity risk or, of networks, slope (`layer_slope`), value, predicted.
+    """
+    problem = without_lift(build_problem(spec))
+    floor = monotone_floor(problem.inputs[:, 0].cpu().numpy(), problem.targets.cpu().numpy())
+    rows = _limits(spec, problem) + _networks(spec, problem, floor)
+    return pd.DataFrame(rows).assign(predicted=floor)
+
+
+def _limits(spec: Spec, problem: Problem) -> list[dict[str, Any]]:
+    """The risk of the limit on one rule in θ, with each number of nodes in depth."""
+    rows = []
+    for nodes in spec["depth_nodes"]:
+        field, theta = limit_of(spec, problem, build_law(spec), nodes, 0)
+        points: list[Point] = []
+        follow(field.linearise, theta, [spec["flow_time"]], rtol=spec["rtol"], each=points.append)
+        labels = {"model": "limit", "num_layers": 0, "depth_nodes": nodes, "replicate": 0}
+        rows += [labels | {"flow_time": point.s, "quantity": "risk", "value": point.risk}
+                 for point in points]
+    return rows
+
+
+def _networks(spec: Spec, problem: Problem, floor: float) -> list[dict[str, Any]]:
+    """Risk and least layer slope of each network until it has crossed the floor.
+
+    Past the crossing a folded network is stiffer than any explicit step: it is left there.
+    """
+    rows, M = [], spec["num_units"]
+    times = [0.0, *np.geomspace(spec["first_time"], spec["network_time"], spec["num_times"])]
+    for L in spec["layers"]:
+        network = Network(problem, L, M)
+        start = independent_parameters(spec, problem, range(spec["replicates"]), L, M)
+        for i in range(spec["replicates"]):
+            theta, before = start[i:i + 1], 0.0
+            for s in times:
+                run = network.train(theta, [s - before], rtol=spec["network_rtol"])
+                theta, before, risk = run.parameters, s, float(run.risk[0, 0])
+                slope = float(layer_slope(network.features(theta))[0])
+                rows += [{"model": "network", "num_layers": L, "depth_nodes": 0, "replicate": i,
+                          "flow_time": s, "quantity": name, "value": value}
+                         for name, value in (("risk", risk), ("slope", slope))]
+                if risk < LEFT_BELOW * floor:
+                    break
+    return rows
