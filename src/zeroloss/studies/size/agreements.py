@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import optimize
 
 from zeroloss.statistics import Estimate, clopper_pearson, simultaneous_level
 from zeroloss.streams import stream
@@ -87,29 +86,29 @@ def _worst(evidence: Evidence, ladder: Ladder, where: str,
 # ---- M ∝ log(1/η) against M ∝ 1/η
 
 
-def _exponential(c: float, M: Array) -> Array:
+def _exponential(c: Array, M: Array) -> Array:
     """η = e^{−M/c}, or M = c log(1/η)."""
     return np.exp(-M / c)
 
 
-def _hyperbolic(c: float, M: Array) -> Array:
+def _hyperbolic(c: Array, M: Array) -> Array:
     """η = c/M, or M = c/η."""
     return np.minimum(c / M, 1.0)
 
 
-def _likelihood(family: Callable[[float, Array], Array], M: Array, failed: Array, total: Array
+def _likelihood(family: Callable[[Array, Array], Array], M: Array, failed: Array, total: Array
                 ) -> float:
     """The largest binomial log-likelihood over the parameter of a family."""
-
-    def loss(log_c: float) -> float:
-        p = family(math.exp(log_c), M).clip(TINY, 1.0 - TINY)
-        return -float(failed @ np.log(p) + (total - failed) @ np.log1p(-p))
-
-    grid = np.linspace(math.log(M.min() / 100.0), math.log(M.max() * 100.0), 200)
-    best = int(np.argmin([loss(x) for x in grid]))
-    ends = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
-    found = optimize.minimize_scalar(loss, bounds=ends, method="bounded")
-    return -min(float(found.fun), loss(grid[best]))
+    low, high = math.log(M.min() / 100.0), math.log(M.max() * 100.0)
+    best = -math.inf
+    for _ in range(3):  # a grid, and twice a finer one about its best point
+        grid = np.linspace(low, high, 100)
+        p = family(np.exp(grid)[:, None], M).clip(TINY, 1.0 - TINY)
+        logs = np.log(p) @ failed + np.log1p(-p) @ (total - failed)
+        i = int(np.argmax(logs))
+        best = max(best, float(logs[i]))
+        low, high = grid[max(i - 1, 0)], grid[min(i + 1, len(grid) - 1)]
+    return best
 
 
 def likelihood_ratio(M: Array, failed: Array, total: Array) -> float:

@@ -10,7 +10,6 @@ from zeroloss.studies.packing import packed
 
 if TYPE_CHECKING:
     from zeroloss.config import Config
-    from zeroloss.studies.size.settings import Ladder
 
 __all__ = ["cases"]
 
@@ -39,13 +38,14 @@ def cases(config: Config) -> dict[str, Spec]:
     for ladder in block.ladders:
         pieces = _blocks(config, ladder.setting, ladder.replicates,
                          [(ladder.num_layers, M) for M in ladder.num_units])
-        jobs |= _ensembles(config, f"{ladder.sampling}-{ladder.setting}", ladder.setting, pieces,
-                           role="ladder", **_demand(config, ladder))
+        prefix = f"widths-{ladder.setting}-{ladder.sampling}"
+        jobs |= _ensembles(config, prefix, ladder.setting, pieces, role="ladder",
+                           sampling=ladder.sampling, accuracies=list(ladder.accuracies))
     pieces = _blocks(config, phases.setting, phases.replicates,
                      [(L, M) for L in phases.num_layers for M in phases.num_units])
     jobs |= _ensembles(config, "phases", phases.setting, pieces, role="phases",
                        sampling="independent", accuracies=[phases.accuracy],
-                       flow_times=[phases.flow_time], weights=list(phases.weights))
+                       flow_times=[phases.flow_time])
     for corollary in block.corollaries:
         part = corollary.model_dump(mode="json")
         name = part.pop("setting")
@@ -65,12 +65,9 @@ def spec(config: Config, kind: str, name: str, **parts: Any) -> Spec:
         "network_rtol": block.network_rtol, "limit_rtol": block.limit_rtol,
         "influence_rtol": block.influence_rtol, "draws": block.draws,
         "failure_probabilities": list(block.failure_probabilities),
-        "shown_probability": block.shown_probability, "law_from": block.law_from}
+        "shown_probability": block.shown_probability, "law_from": block.law_from,
+        "weights": list(block.phases.weights)}
     return base | block.settings[name].model_dump(mode="json") | parts
-
-
-def _demand(config: Config, ladder: Ladder) -> dict[str, Any]:
-    return {"sampling": ladder.sampling, "accuracies": list(ladder.accuracies)}
 
 
 def _blocks(config: Config, name: str, replicates: int, sizes: list[tuple[int, int]]

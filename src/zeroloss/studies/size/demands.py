@@ -161,7 +161,7 @@ def exponents(evidence: Evidence) -> Rows:
     """d log n/d log ε and d log n/d log η of the predicted law, where the depth gap is taken out
     by the largest depth that is predicted; Chebyshev's beside them."""
     setting, depths = evidence.depths("phases")
-    accuracies = _weights_of(evidence)
+    accuracies = evidence.common["weights"]
     etas = evidence.common["failure_probabilities"]
     shown = evidence.common["shown_probability"]
     rows: Rows = []
@@ -179,15 +179,10 @@ def exponents(evidence: Evidence) -> Rows:
     return rows
 
 
-def _weights_of(evidence: Evidence) -> list[float]:
-    return next(spec["weights"] for _, spec, _ in evidence.of_kind("ensemble")
-                if spec["role"] == "phases")
-
-
 def weights(evidence: Evidence) -> Rows:
     """The least L M over the depths, by the predicted law, and its exponent in ε."""
     setting, depths = evidence.depths("phases")
-    accuracies, eta = _weights_of(evidence), evidence.common["shown_probability"]
+    accuracies, eta = evidence.common["weights"], evidence.common["shown_probability"]
     rows: Rows = []
     for sampling in ("independent", "path"):
         least = []

@@ -1,0 +1,200 @@
+"""The study `size` on the tiny configuration: predicted laws, ladders, four answers, verdicts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from zeroloss.claims import Claim, load_claims
+from zeroloss.config import Config, ConfigError, load
+from zeroloss.estimates import check, with_keys
+from zeroloss.statistics import clopper_pearson
+from zeroloss.studies.size import simulate
+from zeroloss.studies.size.agreements import likelihood_ratio
+from zeroloss.studies.size.cases import cases
+from zeroloss.studies.size.demands import answers, middle
+from zeroloss.studies.size.evidence import Evidence, Ladder
+from zeroloss.studies.size.measure import measure
+from zeroloss.studies.size.planted import PLANTED
+from zeroloss.verdicts import REFUTED, judge_claim
+
+ROOT = Path(__file__).resolve().parents[2]
+CLAIMS = {claim.id: claim for claim in load_claims(ROOT / "paper/claims.yaml")
+          if claim.id.startswith("size.")}
+FILES = [ROOT / name for name in ("config/full.yaml", "config/quick.yaml",
+                                  "tests/workflow/tiny.yaml")]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Configuration, specifications, tables and estimates of the tiny run."""
+
+    config: Config
+    specs: dict[str, dict[str, Any]]
+    tables: dict[str, pd.DataFrame]
+    estimates: pd.DataFrame
+
+    @property
+    def evidence(self) -> Evidence:
+        return Evidence(self.tables, self.specs)
+
+
+@pytest.fixture(scope="module")
+def ran() -> Run:
+    config = load(*FILES)
+    specs = cases(config)
+    tables = {name: simulate.run(spec) for name, spec in specs.items()}
+    return Run(config, specs, tables, measured(tables, specs))
+
+
+def measured(tables: dict[str, pd.DataFrame], specs: dict[str, Any]) -> pd.DataFrame:
+    return with_keys(check(measure(tables, specs), "size"), "size")
+
+
+def value(ran: Run, key: str) -> float:
+    return float(ran.estimates.set_index("key").estimate[key])
+
+
+# ---- claims
+
+
+def test_every_claim_has_its_planted_failure_and_its_numbers(ran: Run) -> None:
+    assert {claim.planted_failure.name for claim in CLAIMS.values()} == set(PLANTED)
+    assert set(CLAIMS) == {name for name in ran.estimates.claim if name}
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
+def test_a_planted_failure_is_refuted(ran: Run, claim: Claim) -> None:
+    """And the honest run is not."""
+    planted = PLANTED[claim.planted_failure.name](ran.tables, ran.specs)
+    assert judge_claim(claim, measured(planted, ran.specs))["verdict"] == REFUTED
+    honest = judge_claim(claim, ran.estimates)
+    assert honest["verdict"] != REFUTED, honest["reasons"]
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_planting_leaves_the_honest_tables_alone(ran: Run, name: str) -> None:
+    before = {n: t.to_csv() for n, t in ran.tables.items()}
+    planted = PLANTED[name](ran.tables, ran.specs)
+    assert {n: t.to_csv() for n, t in ran.tables.items()} == before
+    assert any(not planted[n].equals(t) for n, t in ran.tables.items())
+
+
+# ---- jobs
+
+
+def test_the_published_settings_make_few_jobs_of_the_same_kinds(ran: Run) -> None:
+    made = cases(load(FILES[0]))
+    assert {spec["kind"] for spec in made.values()} == set(simulate.KINDS)
+    assert {spec["kind"] for spec in ran.specs.values()} == set(simulate.KINDS)
+    assert len(made) < 40, "a job is worth its start-up"
+    keys = {spec["kind"]: set(spec) for spec in made.values()}
+    assert all(set(spec) == keys[spec["kind"]] for spec in ran.specs.values())
+
+
+def test_replicates_are_packed_once_and_the_same_in_jobs_of_any_size(ran: Run) -> None:
+    spec = ran.specs["widths-sine-path-0"] | {"flow_times": [0.5]}
+    size = {"num_layers": 2, "num_units": 4, "first_replicate": 0, "replicates": 9}
+    whole = simulate.run(spec | {"sizes": [size]})
+    parts = simulate.run(spec | {"sizes": [
+        size | {"replicates": 4}, size | {"first_replicate": 4, "replicates": 5}]})
+    pd.testing.assert_frame_equal(parts, whole, check_exact=True)
+    for most in (20_000, 10**9):
+        block = ran.config.size.model_copy(update={"elements_per_job": most})
+        found: dict[tuple[Any, ...], list[int]] = {}
+        for one in cases(ran.config.model_copy(update={"size": block})).values():
+            for z in one.get("sizes", []) if one.get("role") == "ladder" else []:
+                key = (one["setting"], one["sampling"], z["num_units"])
+                found.setdefault(key, []).extend(
+                    range(z["first_replicate"], z["first_replicate"] + z["replicates"]))
+        assert found == {(ladder.setting, ladder.sampling, M): list(range(ladder.replicates))
+                         for ladder in block.ladders for M in ladder.num_units}
+
+
+@pytest.mark.parametrize("name", ["law-sine", "corollary-sine-independent-0"])
+def test_a_job_gives_the_same_rows_twice(ran: Run, name: str) -> None:
+    pd.testing.assert_frame_equal(simulate.run(ran.specs[name]), ran.tables[name],
+                                  check_exact=True)
+
+
+def test_a_horizon_too_near_says_so(ran: Run) -> None:
+    spec = ran.specs["corollary-sine-independent-0"] | {"horizon": 0.5}
+    with pytest.raises(ValueError, match=r"at the horizon 0.5, above half .* set size.corollar"):
+        simulate.run(spec)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ("phases: {flow_time: 3.0}", "phases.flow_time must be among the flow times"),
+    ("phases: {predicted_depths: [2, 8]}", "predicted_depths must hold all of num_layers"),
+    ("shown_probability: 0.3", "shown_probability must be among failure_probabilities"),
+    ("threshold: {setting: nowhere}", "setting 'nowhere' is not defined in size.settings"),
+])
+def test_settings_that_cannot_be_run_are_refused(tmp_path: Path, change: str, message: str
+                                                 ) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(f"size:\n  {change}\n")
+    with pytest.raises(ConfigError, match=message):
+        load(*FILES, path)
+
+
+# ---- what is read off the tables
+
+
+def test_the_predicted_law_is_that_of_the_limit_and_its_networks(ran: Run) -> None:
+    ladder = next(one for one in ran.evidence.with_role("ladder") if one.sampling == "path")
+    law = ran.evidence.predicted(ladder).law
+    T = len(ladder.flow_times)
+    assert law.covariance.shape[0] == T == len(law.reference)
+    matrix = law.covariance.reshape(2 * (T * law.mean.shape[1],))
+    assert np.linalg.eigvalsh(matrix).min() > -1e-10 * np.trace(matrix)
+    M = max(ladder.risks)
+    spread = ladder.risks[M].std(0) / math.sqrt(len(ladder.risks[M]))
+    expected = law.reference + law.gap + np.trace(
+        np.einsum("tntm->tnm", law.covariance), axis1=1, axis2=2) / (2 * law.mean.shape[1] * M)
+    error = 3 * ran.evidence.predicted(ladder).mean_error
+    assert (np.abs(ladder.risks[M].mean(0) - expected) < 4 * spread + error).all()
+
+
+def test_failures_and_the_measured_width() -> None:
+    risks = {M: np.array([[0.0, 0.0]] * (100 - failed) + [[0.0, 1.0]] * failed)
+             for M, failed in ((4, 50), (8, 20), (16, 1), (32, 0))}
+    ladder = Ladder("made", "independent", "ladder", 8, (1.0, 2.0), (0.5,), risks, [])
+    zero = np.zeros(2)
+    assert ladder.failures(8, zero, 0.5, None) == ladder.failures(8, zero, 0.5, 1) == (20, 100)
+    assert ladder.failures(8, zero, 0.5, 0) == (0, 100)
+    assert clopper_pearson(1, 100).upper > 0.05 > clopper_pearson(0, 100).upper
+    assert ladder.measured(zero, 0.5, 0.05, None) == 32
+    assert ladder.measured(zero, 0.5, 0.3, None) == 8
+    assert ladder.measured(zero, 0.5, 0.01, None) == math.inf
+    assert ladder.width(17) == 3 and ladder.count(4) == 32
+    assert ladder.cell(None) == "made.independent.sup"
+
+
+def test_four_answers_stand_in_their_order(ran: Run) -> None:
+    for ladder in ran.evidence.with_role("ladder"):
+        for time in ladder.times():
+            found = answers(ran.evidence, ladder, middle(ladder), 0.2, time)
+            assert found.law <= found.chebyshev <= 10**min(found.log10_theorem, 300.0)
+
+
+def test_likelihoods_know_their_own_law() -> None:
+    M, total = np.array([4, 8, 16, 32, 64]), np.full(5, 2000)
+    exponential = np.rint(total * np.exp(-M / 10.0)).astype(int)
+    hyperbolic = np.rint(total * np.minimum(1.0, 3.0 / M)).astype(int)
+    assert likelihood_ratio(M, exponential, total) > 50
+    assert likelihood_ratio(M, hyperbolic, total) < -50
+
+
+def test_numbers_of_the_tiny_run(ran: Run) -> None:
+    assert value(ran, "size/accuracy_exponent_law/sine.path") == pytest.approx(-2.0, abs=0.3)
+    assert value(ran, "size/probability_exponent_law/sine.path") > -0.95
+    assert value(ran, "size/cells_theorem/sine.independent.sup") == 0
+    assert value(ran, "size/cells_chebyshev/sine.independent.sup") > 0
+    shares = ran.estimates[ran.estimates.quantity == "zero_share"].set_index("cell")
+    assert shares.floor["sine.l2.m2"] == pytest.approx(2.5)
