@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from zeroloss.statistics import Estimate, clopper_pearson, simultaneous_level
 from zeroloss.streams import stream
@@ -18,7 +19,7 @@ __all__ = ["corollary", "eta", "law", "threshold"]
 
 Array = np.ndarray
 REAL_DATA = ("diabetes", "digits", "csv")
-RESAMPLES = 400
+RESAMPLES = 200
 TINY = 1e-12
 
 
@@ -96,6 +97,11 @@ def _hyperbolic(c: Array, M: Array) -> Array:
     return np.minimum(c / M, 1.0)
 
 
+def _gaussian(c: Array, M: Array) -> Array:
+    """η = erfc(√(M/c)), which falls like e^{−M/c}: the predicted law without gap and curvature."""
+    return special.erfc(np.sqrt(M / c))
+
+
 def _likelihood(family: Callable[[Array, Array], Array], M: Array, failed: Array, total: Array
                 ) -> float:
     """The largest binomial log-likelihood over the parameter of a family."""
@@ -111,10 +117,11 @@ def _likelihood(family: Callable[[Array, Array], Array], M: Array, failed: Array
     return best
 
 
-def likelihood_ratio(M: Array, failed: Array, total: Array) -> float:
-    """log-likelihood of η = e^{−M/c} minus that of η = c/M, each at its best c."""
-    return (_likelihood(_exponential, M, failed, total)
-            - _likelihood(_hyperbolic, M, failed, total))
+def likelihood_ratio(M: Array, failed: Array, total: Array,
+                     family: Callable[[Array, Array], Array] = _exponential) -> float:
+    """log-likelihood of η = e^{−M/c}, or another family, minus that of η = c/M, each at its best
+    c."""
+    return _likelihood(family, M, failed, total) - _likelihood(_hyperbolic, M, failed, total)
 
 
 def eta(evidence: Evidence) -> Rows:
@@ -126,14 +133,16 @@ def eta(evidence: Evidence) -> Rows:
         time, eps = ladder.times()[-1], middle(ladder)
         M = np.array(sorted(ladder.risks))
         failed, total = np.array([ladder.failures(m, reference, eps, time) for m in M]).T
-        value = likelihood_ratio(M, failed, total)
         rng = stream("size-eta", ladder.setting, ladder.sampling)
         drawn = rng.binomial(total, failed / total, size=(RESAMPLES, len(M)))
-        draws = [likelihood_ratio(M, one, total) for one in drawn]
-        low, high = np.quantile(draws, [0.025, 0.975])
-        rows.append(row("size.eta", "log_likelihood_ratio", ladder.cell(time), Estimate(
-            value, min(float(low), value), max(float(high), value)), ladder.sources,
-            replicates=int(total.min()), sizes=len(M)))
+        for claim, quantity, family in (("size.eta", "log_likelihood_ratio", _exponential),
+                                        ("", "log_likelihood_ratio_gaussian", _gaussian)):
+            value = likelihood_ratio(M, failed, total, family)
+            draws = [likelihood_ratio(M, one, total, family) for one in drawn]
+            low, high = np.quantile(draws, [0.025, 0.975])
+            rows.append(row(claim, quantity, ladder.cell(time), Estimate(
+                value, min(float(low), value), max(float(high), value)), ladder.sources,
+                replicates=int(total.min()), sizes=len(M)))
     return rows
 
 

@@ -32,8 +32,8 @@ __all__ = ["corollary", "ensemble", "threshold"]
 
 Spec = dict[str, Any]
 Array = np.ndarray
-OUTPUTS = 80  # flow times at which the limit is seen on the way to the horizon
-EARLIEST = 0.25
+OUTPUTS = 60  # flow times at which the limit is seen on the way to the horizon
+EARLIEST = 0.5
 
 
 def _risks(spec: Spec, problem: Problem, L: int, M: int, first: int, count: int,
