@@ -9,6 +9,7 @@ from benchmarks.report_limits import influence_costs, limit_costs, limit_gradien
 from benchmarks.report_verdicts import verdict_costs
 from benchmarks.rows import OURS, Row, pick
 from benchmarks.tables import Number, Table, first, markdown, rough, tex
+from benchmarks.targets import target_table
 
 __all__ = ["markdown_report", "tables", "tex_report"]
 
@@ -129,6 +130,7 @@ def _pipeline(rows: list[Row]) -> Table:
 def tables(rows: list[Row], records: Records) -> list[Table]:
     """All tables that the rows have something for."""
     made = [
+        target_table(rows),
         _networks(rows, "gradient", "w1", "Risk and all gradients", records),
         _networks(rows, "training", "w2", "Gradient descent with the risk at each step", records),
         _bounds(rows, records), _machine(rows, records), _scaling(rows, records),

@@ -14,7 +14,9 @@ import pytest
 import torch
 
 from benchmarks import networks, report, roofline, run, scaling, tables
+from benchmarks.report_limits import over_brute_force
 from benchmarks.rows import OURS, Row, pick, spread
+from benchmarks.targets import judged, target_table
 from benchmarks.timing import Effort, Method, alternate, compare, difference
 from benchmarks.workload import Shape, Workload, bytes_held, bytes_moved, flops, workload
 from zeroloss import results
@@ -239,7 +241,7 @@ def test_a_run_is_written_and_read_back(tmp_path: Path) -> None:
         assert (row.method, row.quantity, row.note) == (old.method, old.quantity, old.note)
         assert row.value == pytest.approx(old.value, rel=1e-5, nan_ok=True)
     made = report.tables(again["w1"], known)
-    assert [table.key for table in made] == ["gradient", "bound", "machine"]
+    assert [table.key for table in made] == ["targets", "gradient", "bound", "machine"]
     assert "a_processor" in results.read_text(tmp_path / "bench.md")
     assert r"a\_processor" in results.read_text(tmp_path / "bench.tex")
 
@@ -261,3 +263,26 @@ def test_smoke_runs_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert (tmp_path / "bench.pdf").stat().st_size > 1000
     record = run.read(tmp_path)[1]["scaling"]
     assert record["machine"]["processors"] >= 1 and record["versions"]["torch"]
+
+
+def test_targets_are_judged_by_the_worst_peer() -> None:
+    rows = [Row("gradient", "float64", name, "cpu_ratio", value)
+            for name, value in (("JAX vmap", 9.0), ("JAX map", 2.5), ("torch modules", 7.0))]
+    rows += [Row("bound", "float64", "sum", "ratio", 2.6), Row("threads", "float64", OURS,
+                                                               "speedup", 1.9)]
+    told = {(one.work, one.asked): one.met for one in judged(rows)}
+    assert told == {
+        ("W1 gradient, float64", "3 × faster than the faster JAX"): False,
+        ("W1 gradient, float64", "5 × faster than plain PyTorch"): True,
+        ("W1 gradient, float64", "within 2.5 × of tanh and products"): False,
+        ("W1 scaling, threads", "two at least 1.8 × one"): True,
+    }
+    assert [row[3] for row in target_table(rows).rows] == ["missed", "met", "missed", "met"]
+
+
+def test_brute_force_is_compared_at_the_error_that_was_reached() -> None:
+    rows = [Row("limit", "sine", "brute force", "cpu_seconds", 600.0, size=1e-4),
+            Row("limit", "sine", OURS, "cpu_seconds", 6.0, size=1e-4),
+            Row("limit", "sine", OURS, "stated_error", 5e-5, size=1e-4)]
+    assert over_brute_force(rows, "sine", 1e-4) == pytest.approx(400.0)
+    assert over_brute_force(rows, "sine", 1e-5) is None

@@ -133,11 +133,12 @@ def test_continuous_limit_takes_paths() -> None:
 # ---- numbers with their errors
 
 
-def covered(numbers: LimitNumbers, fine: LimitNumbers) -> bool:
+def covered(numbers: LimitNumbers, fine: LimitNumbers) -> tuple[float, float]:
+    """The shares of risks and of residuals that lie within their errors."""
     risk = np.abs(numbers.risk - fine.risk) <= numbers.risk_error + fine.risk_error
     residuals = (np.abs(numbers.residuals - fine.residuals)
                  <= numbers.residuals_error + fine.residuals_error)
-    return bool(risk.all()) and bool(residuals.mean() >= 0.9)
+    return float(risk.mean()), float(residuals.mean())
 
 
 @pytest.mark.parametrize("name", ["tanh", "gelu"])
@@ -146,11 +147,13 @@ def test_stated_error_covers_a_refined_run(name: str) -> None:
     fine = solve(data, LAW, [0.0, 2.0], activation=name, accuracy=1e-9, log2_points=9,
                  max_log2_points=9, depth_nodes=6, seed=99)
     assert fine.log2_points == 9
-    for seed in range(3):
+    shares = []
+    for seed in range(20):
         rough = solve(data, LAW, [0.0, 2.0], activation=name, accuracy=1e-9, log2_points=5,
                       max_log2_points=5, depth_nodes=3, seed=seed)
-        assert covered(rough, fine), seed
+        shares.append(covered(rough, fine))
         assert bool((rough.risk_error > 2 * fine.risk_error).all())  # it does see the difference
+    assert np.mean(shares, axis=0).min() >= 0.85  # each holds at 95 %
 
 
 def test_stated_error_covers_too_few_nodes() -> None:

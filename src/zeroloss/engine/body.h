@@ -161,6 +161,7 @@ INLINE REAL NAME(sum)(V x)
    constants wherever these are inlined for the usual dimensions. */
 
 #define TILE 4
+#define KEPT_FROM 6
 #define SMALL 3 /* dimensions that are compiled as constants */
 
 /* h = σ(z w + b), s = σ' for ``many`` vectors of units and ``count`` samples. */
@@ -392,6 +393,9 @@ typedef struct {
     V *h, *s, *q, *state;
     V *rows;      /* of a cloud: masses, masses times a, masses times a wᵀ */
     REAL *F, *J;  /* of a cloud: field and its derivative at the nodes */
+    double *factors; /* of a cloud with d ≥ KEPT_FROM: L U of I − A J for each sample, pivots */
+    long *pivots;
+    int factored; /* whether these are of an earlier solution */
     VI inside; /* which lanes of the last vector of a row are units */
 } NAME(Work);
 #define WORK NAME(Work)
@@ -418,8 +422,11 @@ static int NAME(prepare)(const SHAPE *net, WORK *work, long states)
     work->F = aligned(cloud ? samples * sizeof(REAL) : 0);
     work->J = aligned(cloud ? samples * net->d * sizeof(REAL) : 0);
     work->state = aligned(states * work->numbers * sizeof(V));
+    long system = cloud && net->d >= KEPT_FROM ? net->N * net->L * net->d : 0;
+    work->factors = aligned(system * net->L * net->d * sizeof(double));
+    work->pivots = aligned(system * sizeof(long));
     return work->z && work->p && work->r && work->h && work->s && work->q && work->rows &&
-                   work->F && work->J && work->state
+                   work->F && work->J && work->state && work->factors && work->pivots
                ? DONE
                : NO_MEMORY;
 }
@@ -429,6 +436,7 @@ static void NAME(release)(WORK *work)
     if (work->s != work->h) free(work->s);
     free(work->z); free(work->p); free(work->r); free(work->h); free(work->q);
     free(work->rows); free(work->F); free(work->J); free(work->state);
+    free(work->factors); free(work->pivots);
 }
 
 /* Writes −L M ∇_θ E times sign to out, residuals to work->r; returns Σ |out|². */
@@ -483,40 +491,49 @@ static void NAME(unpack)(long rows, long M, long nv, const V *from, REAL *to)
 
 /* ---- a cloud of particles at the nodes of an implicit rule in depth ------------------------- */
 
-/* F (N, d), J (N, d, d) and σ, σ' at node q for the features z (N, d) there. */
-static void NAME(node)(const SHAPE *net, WORK *work, long q, const V *theta)
+/* F (N, d) and σ, σ' at node q for the features z (N, d) there. */
+static void NAME(node_field)(const SHAPE *net, WORK *work, long q, const V *theta)
 {
     long N = net->N, d = net->d, nv = work->nv;
     const V *th = theta + q * work->layer;
     const REAL *z = work->z + q * N * d;
-    V *h = work->h + q * N * nv, *s = work->s + q * N * nv;
-    V *mass = work->rows, *wa = mass + nv, *outer = wa + d * nv;
-    REAL *F = work->F + q * N * d, *J = work->J + q * N * d * d;
+    V *h = work->h + q * N * nv, *s = work->s + q * N * nv, *mass = work->rows, *wa = mass + nv;
+    REAL *F = work->F + q * N * d;
     NAME(forward)(N, nv, d, net->act, 1, th, z, NULL, h, s);
     if (NAME(slope_is_of_value)(net->act))
         for (long i = 0; i < N * nv; i++) s[i] = NAME(slope_of_value)(net->act, h[i]);
+    for (long i = 0; i < d; i++)
+        for (long v = 0; v < nv; v++) wa[i * nv + v] = mass[v] * th[i * nv + v];
+    memset(F, 0, N * d * sizeof(REAL));
+    long n = 0;
+    for (; n + TILE <= N; n += TILE)
+        NAME(move)(TILE, N, nv, d, h + n, wa, 1, F + n * d, F + n * d);
+    for (; n < N; n++) NAME(move)(1, N, nv, d, h + n, wa, 1, F + n * d, F + n * d);
+}
+
+/* J (N, d, d) at node q from the σ' there. */
+static void NAME(node_jacobian)(const SHAPE *net, WORK *work, long q, const V *theta)
+{
+    long N = net->N, d = net->d, nv = work->nv;
+    const V *th = theta + q * work->layer, *s = work->s + q * N * nv;
+    V *mass = work->rows, *wa = mass + nv, *outer = wa + d * nv;
+    REAL *J = work->J + q * N * d * d;
     for (long i = 0; i < d; i++)
         for (long v = 0; v < nv; v++) wa[i * nv + v] = mass[v] * th[i * nv + v];
     for (long i = 0; i < d; i++)
         for (long j = 0; j < d; j++)
             for (long v = 0; v < nv; v++)
                 outer[(i * d + j) * nv + v] = wa[i * nv + v] * th[(d + j) * nv + v];
-    memset(F, 0, N * d * sizeof(REAL));
     memset(J, 0, N * d * d * sizeof(REAL));
     long n = 0;
-    for (; n + TILE <= N; n += TILE) {
-        NAME(move)(TILE, N, nv, d, h + n, wa, 1, F + n * d, F + n * d);
+    for (; n + TILE <= N; n += TILE)
         NAME(move)(TILE, N, nv, d * d, s + n, outer, 1, J + n * d * d, J + n * d * d);
-    }
-    for (; n < N; n++) {
-        NAME(move)(1, N, nv, d, h + n, wa, 1, F + n * d, F + n * d);
-        NAME(move)(1, N, nv, d * d, s + n, outer, 1, J + n * d * d, J + n * d * d);
-    }
+    for (; n < N; n++) NAME(move)(1, N, nv, d * d, s + n, outer, 1, J + n * d * d, J + n * d * d);
 }
 
-/* y_q − Σ_p A_qp J_p y_p = y_q for sample n, or with the transpose of J; (L, d) in place. */
-static int NAME(solve_depth)(const SHAPE *net, const WORK *work, const double *matrix, int transposed,
-                             long n, double *system, double *y)
+/* I − A ∘ J, or with the transpose of J, for sample n: (L d, L d). */
+static void NAME(depth_system)(const SHAPE *net, const WORK *work, const double *matrix,
+                               int transposed, long n, double *system)
 {
     long L = net->L, d = net->d, m = L * d;
     for (long q = 0; q < L; q++)
@@ -528,10 +545,55 @@ static int NAME(solve_depth)(const SHAPE *net, const WORK *work, const double *m
                     system[(q * d + i) * m + p * d + j] =
                         (q == p && i == j ? 1.0 : 0.0) - matrix[q * L + p] * entry;
                 }
-    return solve(m, system, y);
 }
 
-/* The forward depth equation by Newton's method from the last solution in work->z. */
+/* y_q − Σ_p A_qp J_p y_p = y_q for sample n, or with the transpose of J; (L, d) in place. */
+static int NAME(solve_depth)(const SHAPE *net, const WORK *work, const double *matrix, int transposed,
+                             long n, double *system, double *y)
+{
+    NAME(depth_system)(net, work, matrix, transposed, n, system);
+    return solve(net->L * net->d, system, y);
+}
+
+/* J at all nodes and the factors of I − A J of all samples. */
+static int NAME(factor_depth)(const SHAPE *net, WORK *work, const V *theta)
+{
+    long m = net->L * net->d;
+    for (long q = 0; q < net->L; q++) NAME(node_jacobian)(net, work, q, theta);
+    for (long n = 0; n < net->N; n++) {
+        double *system = work->factors + n * m * m;
+        NAME(depth_system)(net, work, net->rule->matrix, 0, n, system);
+        if (factor(m, system, work->pivots + n * m)) return NOT_FINITE;
+    }
+    work->factored = 1;
+    return DONE;
+}
+
+/* The adjoint depth equation by the factors of the forward one. With B = diag(b), the adjoint matrix
+   is C = B⁻¹ Aᵀ B, and (I − Aᵀ Jᵀ)⁻¹ = I + Aᵀ (I − A J)⁻ᵀ Jᵀ. */
+static void NAME(adjoint_depth)(const SHAPE *net, const WORK *work, long n, double *u, double *y)
+{
+    long L = net->L, d = net->d, m = L * d;
+    const Rule *rule = net->rule;
+    for (long q = 0; q < L; q++) {
+        const REAL *J = work->J + (q * net->N + n) * d * d;
+        for (long i = 0; i < d; i++) y[q * d + i] *= rule->weights[q];
+        for (long i = 0; i < d; i++) {
+            u[q * d + i] = 0.0;
+            for (long j = 0; j < d; j++) u[q * d + i] += (double)J[j * d + i] * y[q * d + j];
+        }
+    }
+    solve_transposed(m, work->factors + n * m * m, work->pivots + n * m, u);
+    for (long q = 0; q < L; q++)
+        for (long i = 0; i < d; i++) {
+            for (long p = 0; p < L; p++) y[q * d + i] += rule->matrix[p * L + q] * u[p * d + i];
+            y[q * d + i] /= rule->weights[q];
+        }
+}
+
+/* The forward depth equation by Newton's method from the last solution in work->z; J at the
+   solution is left in work->J. For d ≥ KEPT_FROM, where J costs d products to one of F, J and the
+   factors of the last solution serve until they converge too slowly. */
 static int NAME(forward_depth)(const SHAPE *net, WORK *work, const V *theta, double *system)
 {
     long L = net->L, N = net->N, d = net->d;
@@ -541,9 +603,13 @@ static int NAME(forward_depth)(const SHAPE *net, WORK *work, const V *theta, dou
         double size = __builtin_fabs((double)net->inputs[i]);
         largest = size > largest ? size : largest;
     }
-    for (int again = 0; again < 30; again++) {
+    int keep = d >= KEPT_FROM;
+    for (int again = 0; again < 40; again++) {
         double worst = 0.0;
-        for (long q = 0; q < L; q++) NAME(node)(net, work, q, theta);
+        for (long q = 0; q < L; q++) NAME(node_field)(net, work, q, theta);
+        for (long q = 0; !keep && q < L; q++) NAME(node_jacobian)(net, work, q, theta);
+        if (keep && (!work->factored || again % 10 == 9) &&
+            NAME(factor_depth)(net, work, theta) != DONE) return NOT_FINITE;
         for (long n = 0; n < N; n++) {
             double sample = 0.0;
             for (long q = 0; q < L; q++)
@@ -558,11 +624,16 @@ static int NAME(forward_depth)(const SHAPE *net, WORK *work, const V *theta, dou
             if (!__builtin_isfinite(sample)) return NOT_FINITE;
             worst = sample > worst ? sample : worst;
             if (sample < rule->tolerance * (1.0 + largest)) continue;
-            if (NAME(solve_depth)(net, work, rule->matrix, 0, n, system, y)) return NOT_FINITE;
+            long m = L * d;
+            if (keep)
+                solve_factored(m, work->factors + n * m * m, work->pivots + n * m, y);
+            else if (NAME(solve_depth)(net, work, rule->matrix, 0, n, system, y))
+                return NOT_FINITE;
             for (long q = 0; q < L; q++)
                 for (long i = 0; i < d; i++) work->z[(q * N + n) * d + i] -= (REAL)y[q * d + i];
         }
-        if (worst < rule->tolerance * (1.0 + largest)) return DONE;
+        if (worst < rule->tolerance * (1.0 + largest))
+            return keep ? NAME(factor_depth)(net, work, theta) : DONE;
     }
     return NO_DEPTH;
 }
@@ -585,7 +656,10 @@ static int NAME(cloud_velocity)(const SHAPE *net, WORK *work, const V *theta, V 
         }
         work->r[n] = (REAL)r;
         for (long i = 0; i < L * d; i++) y[i] = r * (double)net->readout[i % d];
-        if (NAME(solve_depth)(net, work, rule->adjoint, 1, n, system, y)) status = NOT_FINITE;
+        if (d >= KEPT_FROM)
+            NAME(adjoint_depth)(net, work, n, system, y);
+        else if (NAME(solve_depth)(net, work, rule->adjoint, 1, n, system, y))
+            status = NOT_FINITE;
         for (long q = 0; q < L; q++)
             for (long i = 0; i < d; i++)
                 work->p[(q * N + n) * d + i] = (REAL)(-y[q * d + i] / (double)N);
@@ -613,6 +687,7 @@ static int NAME(cloud_velocity)(const SHAPE *net, WORK *work, const V *theta, V 
 static void NAME(begin)(const SHAPE *net, WORK *work)
 {
     if (!net->rule) return;
+    work->factored = 0;
     NAME(pack)(1, net->M, work->nv, net->masses, work->rows);
     for (long q = 0; q < net->L; q++)
         memcpy(work->z + q * net->N * net->d, net->inputs, net->N * net->d * sizeof(REAL));

@@ -89,6 +89,60 @@ static int solve(long m, double *S, double *y)
     return 0;
 }
 
+/* P S = L U in place, L below the diagonal with ones on it; 1 if S is singular. */
+static int factor(long m, double *S, long *pivots)
+{
+    for (long k = 0; k < m; k++) {
+        long best = k;
+        for (long i = k + 1; i < m; i++)
+            if (__builtin_fabs(S[i * m + k]) > __builtin_fabs(S[best * m + k])) best = i;
+        if (!(__builtin_fabs(S[best * m + k]) > 0.0)) return 1;
+        pivots[k] = best;
+        for (long j = 0; best != k && j < m; j++) {
+            double swap = S[k * m + j];
+            S[k * m + j] = S[best * m + j];
+            S[best * m + j] = swap;
+        }
+        for (long i = k + 1; i < m; i++) {
+            double multiple = S[i * m + k] /= S[k * m + k];
+            for (long j = k + 1; j < m; j++) S[i * m + j] -= multiple * S[k * m + j];
+        }
+    }
+    return 0;
+}
+
+/* y ← S⁻¹ y from its factors. */
+static void solve_factored(long m, const double *S, const long *pivots, double *y)
+{
+    for (long k = 0; k < m; k++) {
+        double swap = y[k];
+        y[k] = y[pivots[k]];
+        y[pivots[k]] = swap;
+    }
+    for (long k = 1; k < m; k++)
+        for (long j = 0; j < k; j++) y[k] -= S[k * m + j] * y[j];
+    for (long k = m - 1; k >= 0; k--) {
+        for (long j = k + 1; j < m; j++) y[k] -= S[k * m + j] * y[j];
+        y[k] /= S[k * m + k];
+    }
+}
+
+/* y ← S⁻ᵀ y from the factors of S. */
+static void solve_transposed(long m, const double *S, const long *pivots, double *y)
+{
+    for (long k = 0; k < m; k++) {
+        y[k] /= S[k * m + k];
+        for (long j = k + 1; j < m; j++) y[j] -= S[k * m + j] * y[k];
+    }
+    for (long k = m - 1; k > 0; k--)
+        for (long j = 0; j < k; j++) y[j] -= S[k * m + j] * y[k];
+    for (long k = m - 1; k >= 0; k--) {
+        double swap = y[k];
+        y[k] = y[pivots[k]];
+        y[pivots[k]] = swap;
+    }
+}
+
 static double decay(double s);
 
 #define REAL double
