@@ -149,6 +149,7 @@ class Conditions(Closed):
     base: Name
     sizes: Sizes
     rtol: Positive
+    floor: Positive  # of the risk, where a flow is left
     flow_time: Positive
     replicates: Replicates
 

@@ -181,12 +181,13 @@ def _conditions(tables: Tables, specs: Specs) -> Rows:
             runs = pd.DataFrame([_run_of_conditions(run, spec["floor"])
                                  for _, run in part.groupby("replicate")])
             where = f"{label}.n{N}"
-            judged = "zero_loss.sufficient-not-necessary" if label == "point" else ""
-            rows.append(row(judged, "log10_risk", where, over(runs.log10_risk.to_numpy()), [name],
-                            replicates=len(runs)))
-            for quantity in ("flow_time", "rate", "least", "gained", "reached"):
+            if label == "point":
+                rows.append(row("zero_loss.sufficient-not-necessary", "log10_risk", where,
+                                over(runs.log10_risk.to_numpy()), [name], replicates=len(runs)))
+            for quantity in ("log10_risk", "flow_time", "rate", "least", "gained", "reached"):
+                worst = over if quantity == "log10_risk" else between
                 rows.append(row("", f"condition_{quantity}", where,
-                                between(runs[quantity].to_numpy()), [name], replicates=len(runs)))
+                                worst(runs[quantity].to_numpy()), [name], replicates=len(runs)))
             every += runs.agrees.to_list()
     if every:
         rows.append(row("zero_loss.sufficient-not-necessary", "agreement", "all",

@@ -1,0 +1,140 @@
+"""Figure of the study `zero_loss`: negative controls, each beside what was predicted for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures import style
+from zeroloss.drawing import Frames
+from zeroloss.studies.zero_loss.judged_controls import crossings
+from zeroloss.tidy import untidy
+
+__all__ = ["controls"]
+
+LOWEST = 1e-4  # excess over the floor at which the axis ends
+EARLIEST = 0.1  # training time at which the logarithmic axes begin
+FLOORED = {"identity": "identity activation", "labels": "contradictory labels"}
+LINES = {"limit": "-", "network": "--"}
+FLOOR = {"color": "0.25", "linestyle": ":", "linewidth": 1.1, "zorder": 4}
+
+
+def _case(frames: Frames, kind: str) -> tuple[Any, pd.DataFrame]:
+    return next((spec, frames.tables[name]) for name, spec in frames.specs.items()
+                if spec["kind"] == kind)
+
+
+def _curve(ax: Axes, run: pd.DataFrame, **options: Any) -> None:
+    """Risk against training time, from the first time of the axis."""
+    shown = run.loc[(run.quantity == "risk") & (run.flow_time >= EARLIEST)].sort_values("flow_time")
+    ax.plot(shown.flow_time, shown.value, **options)
+
+
+def _floors(ax: Axes, frames: Frames, colours: dict[str, Any]) -> None:
+    """Risk of the controls that end at a floor, and of networks with too few parameters."""
+    for kind in FLOORED:
+        spec, table = _case(frames, kind)
+        setting = spec["cases"][0]["setting"]
+        runs = table.loc[(table.setting == setting) & (table.replicate == 0)]
+        for model, line in LINES.items():
+            _curve(ax, runs.loc[runs.model == model], color=colours[kind], linestyle=line)
+        ax.axhline(float(runs.predicted.iloc[0]), **FLOOR)
+    _, table = _case(frames, "parameters")
+    largest = table.loc[(table.predicted == table.predicted.max()) & (table.replicate == 0)]
+    _curve(ax, largest, color=colours["parameters"], linestyle="--")
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlabel("training time $s$")
+    ax.set_ylabel("risk $E$")
+
+
+def _line(ax: Axes, spec: Any, table: pd.DataFrame, colours: dict[int, Any]) -> None:
+    """Risk on the line above isotonic regression, the limit and one network of each depth, with
+    the first fold of each."""
+    over = table.assign(value=table.value / table.predicted - 1.0)
+    limit = over.loc[(over.model == "limit") & (over.depth_nodes == max(spec["depth_nodes"]))]
+    _curve(ax, limit, color="0.15", linewidth=1.5, zorder=5)
+    for L, run in over.loc[(over.model == "network") & (over.replicate == 0)].groupby("num_layers"):
+        colour = colours[int(str(L))]
+        _curve(ax, run, color=colour)
+        folded = table.loc[run.index].query("quantity == 'slope' and value <= 0").flow_time.min()
+        at = run.loc[(run.quantity == "risk") & (run.flow_time == folded), "value"]
+        ax.plot([folded] * len(at), at, "s", color=colour, markersize=3.5, zorder=6)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_ylim(bottom=LOWEST)
+    ax.set_xlabel("training time $s$")
+    ax.set_ylabel("risk / isotonic floor $-\\,1$")
+
+
+def _crossings(ax: Axes, spec: Any, table: pd.DataFrame, colours: list[Any]) -> None:
+    """Times at which each network folds and crosses, and their medians, against depth."""
+    first = crossings(table).replace(np.inf, np.nan)
+    for quantity, colour, marker, side in (("folded", colours[1], "s", 0.93),
+                                           ("crossed", colours[0], "o", 1.07)):
+        ax.plot(first.num_layers * side, first[quantity], marker, color=colour, markersize=3,
+                markerfacecolor="white", markeredgewidth=0.7)
+        middle = first.groupby("num_layers")[quantity].median()
+        ax.plot(middle.index, middle, color=colour, zorder=3)
+    ax.set_yscale("log")
+    style.sizes_axis(ax, spec["layers"])
+    ax.set_xlabel("layers $L$")
+    ax.set_ylabel("training time $s$")
+
+
+def _widths(ax: Axes, spec: Any, table: pd.DataFrame, colours: list[Any]) -> None:
+    """Spread of the residuals against width under branches of 1/(L√M)."""
+    for (tau, part), colour, marker in zip(table.groupby("kernel_time"), colours, style.MARKERS,
+                                           strict=False):
+        r, _ = untidy(part, ["num_units", "replicate", "sample"], "value")
+        spread = np.sqrt(r.var(axis=1, ddof=1).sum(1))
+        ax.axhline(float(spread[0]), **FLOOR)
+        ax.plot(spec["widths"], spread, marker, color=colour, linestyle="none", zorder=5)
+        ax.annotate(rf"$sM = {tau:g}$", (spec["widths"][-1], float(spread[-1])),
+                    xytext=(0, 5), textcoords="offset points", va="bottom", ha="right",
+                    color=colour)
+    start = float(np.sqrt(table.loc[table.kernel_time == 0].groupby(
+        ["num_units", "sample"]).value.var().groupby("num_units").sum().iloc[0]))
+    widths = np.geomspace(spec["widths"][0], spec["widths"][-1])
+    ax.plot(widths, start * (widths / widths[0]) ** -0.5, color=style.GUIDE, linewidth=0.8,
+            zorder=1)
+    ax.set_ylim(0, 1.2 * start)
+    style.sizes_axis(ax, spec["widths"])
+    ax.set_xlabel("units $M$")
+    ax.set_ylabel("std of the residuals")
+
+
+def controls(frames: Frames) -> Figure:
+    """Risk at its floors; the line and its folds; the fluctuation under the wrong scaling."""
+    figure, axes = style.canvas([["floors", "line"], ["folds", "widths"]], 5.2)
+    palette = style.colours(6)
+    colours = dict(zip([*FLOORED, "parameters"], palette, strict=False))
+    _floors(axes["floors"], frames, colours)
+    spec, table = _case(frames, "line")
+    shades = {L: (*palette[0], 0.3 + 0.7 * (i + 1) / len(spec["layers"]))
+              for i, L in enumerate(spec["layers"])}
+    _line(axes["line"], spec, table, shades)
+    _crossings(axes["folds"], spec, table, palette)
+    _widths(axes["widths"], *_case(frames, "root-scaling"), palette[2:])
+    style.names(axes, {
+        "floors": "risk that stays", "line": rf"on a line, $M={spec['num_units']}$",
+        "folds": "first fold, and crossing", "widths": r"branches of scale $1/(L\sqrt{M})$"})
+    style.legend(
+        figure,
+        [*(style.entry(text, color=colours[kind], linestyle="-") for kind, text in FLOORED.items()),
+         style.entry("fewer parameters than samples", color=colours["parameters"],
+                     linestyle="--")],
+        [style.entry("limit", linestyle="-"), style.entry("network", linestyle="--"),
+         style.entry("predicted beforehand", color=FLOOR["color"], linestyle=":")],
+        [style.entry("(b) limit", color="0.15", linestyle="-"),
+         *(style.entry(f"(b) $L={L}$", color=shades[L], linestyle="-")
+           for L in (spec["layers"][0], spec["layers"][-1]))],
+        [style.entry("(c) crossing", color=palette[0], marker="o", markerfacecolor="white"),
+         style.entry("(c) first fold, in (b) filled", color=palette[1], marker="s",
+                     markerfacecolor="white"),
+         style.entry(r"(d) $\propto M^{-1/2}$", color=style.GUIDE, linestyle="-")])
+    return figure
