@@ -142,6 +142,11 @@ def width(frames: Frames) -> Figure:
             _curve(below, ladder, etas,
                    [math.log10(value) if 0 < value < math.inf else math.nan for value in values],
                    name, colours)
+    for name in settings:
+        shown = [f"{middle(ladder):g}" for ladder in ladders if ladder.setting == name]
+        axes[f"others {name}"].text(0.96, 0.03, rf"$\varepsilon$ = {', '.join(shown)}", ha="right",
+                                    transform=axes[f"others {name}"].transAxes, color="0.35",
+                                    fontsize=style.SMALL)
     _dress(axes, settings, etas)
     style.names(axes, {f"theorem {name}": name for name in settings})
     style.legend(figure, [style.entry(NAMES[name], color=colours[name], linestyle="-",

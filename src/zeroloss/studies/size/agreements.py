@@ -12,7 +12,7 @@ from scipy import special
 from zeroloss.statistics import Estimate, clopper_pearson, simultaneous_level
 from zeroloss.streams import stream
 from zeroloss.studies.rows import Rows, row
-from zeroloss.studies.size.demands import exact, middle
+from zeroloss.studies.size.demands import exact, middle, plain
 from zeroloss.studies.size.evidence import Evidence, Ladder, Predicted
 
 __all__ = ["corollary", "eta", "law", "threshold"]
@@ -74,7 +74,7 @@ def _worst(evidence: Evidence, ladder: Ladder, where: str,
         if any(not found.lower <= 0 <= found.upper for (m, _), found in cells.items() if m == M):
             break
         from_here = ladder.count(M)
-    rows = [row("", "law_holds_from", where, exact(from_here), sources)]
+    rows = [row("", "law_holds_from", where, plain(from_here), sources)]
     judged = {key: found for key, found in cells.items() if ladder.count(key[0]) >= least}
     if judged:
         M, eps = max(judged, key=lambda key: _strain(judged[key]))
@@ -175,11 +175,11 @@ def corollary(evidence: Evidence) -> Rows:
             rows.append(row("size.corollary", "excess", where, exact(worst.lower), [name], **size))
         upper = {M: clopper_pearson(failed[M], len(risks[M])).upper for M in risks}
         rows += [
-            row("", "corollary_flow_time", where, exact(float(table.flow_time.iloc[0])), [name]),
-            row("", "corollary_depth", where, exact(int(parts["risk"].num_layers.iloc[0])),
+            row("", "corollary_flow_time", where, plain(float(table.flow_time.iloc[0])), [name]),
+            row("", "corollary_depth", where, plain(int(parts["risk"].num_layers.iloc[0])),
                 [name]),
-            row("", "corollary_width_law", where, exact(_from_the_top(predicted, shown)), [name]),
-            row("", "corollary_width_measured", where, exact(_from_the_top(upper, shown)),
+            row("", "corollary_width_law", where, plain(_from_the_top(predicted, shown)), [name]),
+            row("", "corollary_width_measured", where, plain(_from_the_top(upper, shown)),
                 [name], **size),
         ]
     return rows

@@ -38,8 +38,13 @@ def answers(evidence: Evidence, ladder: Ladder, accuracy: float, eta: float, tim
 
 
 def exact(value: float) -> Estimate:
-    """A number without an interval of its own."""
+    """A judged number whose interval is already in it."""
     return Estimate(value, value, value)
+
+
+def plain(value: float) -> Estimate:
+    """A number that no claim judges and that has no interval of its own; it may be infinite."""
+    return Estimate(value, math.nan, math.nan, math.nan)
 
 
 def middle(ladder: Ladder) -> float:
@@ -62,7 +67,7 @@ def sufficient(evidence: Evidence) -> Rows:
             found = _excesses(evidence, ladder, time, level)
             for bound, excess in found.items():
                 where, count = ladder.cell(time), len(excess)
-                rows.append(row("", f"cells_{bound}", where, exact(count), ladder.sources))
+                rows.append(row("", f"cells_{bound}", where, plain(count), ladder.sources))
                 if excess:
                     rows.append(row("size.sufficient", f"excess_{bound}", where,
                                     exact(max(excess)), ladder.sources,
@@ -113,11 +118,11 @@ def required(evidence: Evidence) -> Rows:
             size: dict[str, Any] = {"replicates": min(map(len, ladder.risks.values())),
                                     "sizes": len(ladder.risks)}
             rows += [
-                row("", "log10_depth_theorem", where, exact(found.log10_depth), [theorem]),
-                row("", "log10_width_theorem", where, exact(found.log10_theorem), [theorem]),
-                row("", "width_chebyshev", where, exact(found.chebyshev), [predicted]),
-                row("", "width_law", where, exact(found.law), [predicted]),
-                row("", "width_measured", where, exact(found.measured), ladder.sources, **size),
+                row("", "log10_depth_theorem", where, plain(found.log10_depth), [theorem]),
+                row("", "log10_width_theorem", where, plain(found.log10_theorem), [theorem]),
+                row("", "width_chebyshev", where, plain(found.chebyshev), [predicted]),
+                row("", "width_law", where, plain(found.law), [predicted]),
+                row("", "width_measured", where, plain(found.measured), ladder.sources, **size),
             ]
         rows += _limit_rows(evidence, ladder)
     return rows
@@ -175,7 +180,7 @@ def exponents(evidence: Evidence) -> Rows:
                                    ("probability", etas[-3:], by_eta)):
                 value = float(log_slope(x, y)) if np.isfinite(y).all() else math.nan
                 rows.append(row("", f"{quantity}_exponent_{name}", f"{setting}.{sampling}",
-                                exact(value), [made.source]))
+                                plain(value), [made.source]))
     return rows
 
 
@@ -195,13 +200,13 @@ def weights(evidence: Evidence) -> Rows:
                 sizes.append((L * width, L))
             best, L = min(sizes)
             least.append(best)
-            rows += [row("", "least_units", f"{setting}.{sampling}.e{eps:g}", exact(best),
+            rows += [row("", "least_units", f"{setting}.{sampling}.e{eps:g}", plain(best),
                          ["law-phases"]),
-                     row("", "least_depth", f"{setting}.{sampling}.e{eps:g}", exact(L),
+                     row("", "least_depth", f"{setting}.{sampling}.e{eps:g}", plain(L),
                          ["law-phases"])]
         known = np.isfinite(least)
         value = float(log_slope(np.array(accuracies)[known], np.array(least)[known])
                       ) if known.sum() > 1 else math.nan
-        rows.append(row("", "weights_exponent", f"{setting}.{sampling}", exact(value),
+        rows.append(row("", "weights_exponent", f"{setting}.{sampling}", plain(value),
                         ["law-phases"]))
     return rows
