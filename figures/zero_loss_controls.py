@@ -81,7 +81,7 @@ def _crossings(ax: Axes, spec: Any, table: pd.DataFrame, colours: list[Any]) -> 
         middle = first.groupby("num_layers")[quantity].median()
         ax.plot(middle.index, middle, color=colour, zorder=3)
     ax.set_yscale("log")
-    style.sizes_axis(ax, spec["layers"])
+    style.sizes_axis(ax, spec["num_layers"])
     ax.set_xlabel("layers $L$")
     ax.set_ylabel("training time $s$")
 
@@ -93,17 +93,17 @@ def _widths(ax: Axes, spec: Any, table: pd.DataFrame, colours: list[Any]) -> Non
         r, _ = untidy(part, ["num_units", "replicate", "sample"], "value")
         spread = np.sqrt(r.var(axis=1, ddof=1).sum(1))
         ax.axhline(float(spread[0]), **FLOOR)
-        ax.plot(spec["widths"], spread, marker, color=colour, linestyle="none", zorder=5)
-        ax.annotate(rf"$sM = {tau:g}$", (spec["widths"][-1], float(spread[-1])),
+        ax.plot(spec["num_units"], spread, marker, color=colour, linestyle="none", zorder=5)
+        ax.annotate(rf"$sM = {tau:g}$", (spec["num_units"][-1], float(spread[-1])),
                     xytext=(0, 5), textcoords="offset points", va="bottom", ha="right",
                     color=colour)
     start = float(np.sqrt(table.loc[table.kernel_time == 0].groupby(
         ["num_units", "sample"]).value.var().groupby("num_units").sum().iloc[0]))
-    widths = np.geomspace(spec["widths"][0], spec["widths"][-1])
+    widths = np.geomspace(spec["num_units"][0], spec["num_units"][-1])
     ax.plot(widths, start * (widths / widths[0]) ** -0.5, color=style.GUIDE, linewidth=0.8,
             zorder=1)
     ax.set_ylim(0, 1.2 * start)
-    style.sizes_axis(ax, spec["widths"])
+    style.sizes_axis(ax, spec["num_units"])
     ax.set_xlabel("units $M$")
     ax.set_ylabel("std of the residuals")
 
@@ -115,8 +115,8 @@ def controls(frames: Frames) -> Figure:
     colours = dict(zip([*FLOORED, "parameters"], palette, strict=False))
     _floors(axes["floors"], frames, colours)
     spec, table = _case(frames, "line")
-    shades = {L: (*palette[0], 0.3 + 0.7 * (i + 1) / len(spec["layers"]))
-              for i, L in enumerate(spec["layers"])}
+    shades = {L: (*palette[0], 0.3 + 0.7 * (i + 1) / len(spec["num_layers"]))
+              for i, L in enumerate(spec["num_layers"])}
     _line(axes["line"], spec, table, shades)
     _crossings(axes["folds"], spec, table, palette)
     _widths(axes["widths"], *_case(frames, "root-scaling"), palette[2:])
@@ -132,7 +132,7 @@ def controls(frames: Frames) -> Figure:
          style.entry("predicted beforehand", color=FLOOR["color"], linestyle=":")],
         [style.entry("(b) limit", color="0.15", linestyle="-"),
          *(style.entry(f"(b) $L={L}$", color=shades[L], linestyle="-")
-           for L in (spec["layers"][0], spec["layers"][-1]))],
+           for L in (spec["num_layers"][0], spec["num_layers"][-1]))],
         [style.entry("(c) crossing", color=palette[0], marker="o", markerfacecolor="white"),
          style.entry("(c) first fold, in (b) filled", color=palette[1], marker="s",
                      markerfacecolor="white"),

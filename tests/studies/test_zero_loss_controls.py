@@ -172,7 +172,8 @@ def test_every_kind_is_run_and_predicted_beforehand(ran: Run) -> None:
 
 def test_networks_of_few_parameters_are_refused_where_they_have_enough(ran: Run) -> None:
     with pytest.raises(ValueError, match="fewer than 8 parameters, got 14 in 2 layers of 1 units"):
-        simulate.run(ran.specs["parameters"] | {"sizes": [[2, 1]]})
+        simulate.run(ran.specs["parameters"] | {"sizes": [
+            {"num_layers": 2, "num_units": 1}]})
 
 
 def test_laws_of_the_table() -> None:

@@ -61,7 +61,7 @@ def conditions(spec: Spec) -> pd.DataFrame:
 
 def _one(spec: Spec, problem: Problem, case: Spec, replicate: int) -> pd.DataFrame:
     """One network to the floor: risk and eigenvalues on the way, the depth profile at both ends."""
-    L, M = case["size"]
+    L, M = case["num_layers"], case["num_units"]
     network = Network(problem, L, M)
     rng = stream(spec["seed"], spec["setting"], "conditions", case["row"], L, M, replicate)
     theta = torch.from_numpy(shifted(case["law"], rng, L, M, problem.dim))

@@ -54,7 +54,7 @@ class Line(Closed):
                            Field(min_length=2, strict=False)]
     log2_points: Annotated[int, Field(ge=4, le=16)]
     flow_time: Positive
-    layers: Doubling
+    num_layers: Doubling
     num_units: Count
     replicates: Replicates
     first_time: Positive
@@ -95,7 +95,7 @@ class RootScaling(Closed):
     setting: Name
     num_samples: NumSamples
     num_layers: Count
-    widths: Doubling
+    num_units: Doubling
     kernel_times: Times
     replicates: Annotated[int, Field(ge=8)]
     network_rtol: Positive

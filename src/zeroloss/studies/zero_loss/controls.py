@@ -108,7 +108,8 @@ def parameters(spec: Spec) -> pd.DataFrame:
     """
     problem = build_problem(spec)
     frames = []
-    for L, M in spec["sizes"]:
+    for size in spec["sizes"]:
+        L, M = size["num_layers"], size["num_units"]
         system = Network(problem, L, M)
         count = int(np.prod(system.parameter_shape))
         if count >= problem.num_samples:
@@ -130,15 +131,15 @@ def origin(spec: Spec) -> pd.DataFrame:
 
     Rows: risk, and the largest displacement of a parameter; ``predicted``: E(0), and 0.
     """
-    problem, law = build_problem(spec), InitialLaw("point", 0.0, 0.0, 0.0)
+    problem, law = build_problem(spec), build_law(spec)
     L, M = spec["num_layers"], spec["num_units"]
     network = Network(problem, L, M)
-    nothing = problem.inputs.new_zeros(network.parameter_shape)
+    alike = independent_parameters(spec, problem, range(1), L, M)[0]
     start = float(Problem.risk(problem.residuals(problem.inputs)))
     rows = []
     for model, (system, theta) in (
             ("limit", limit_of(spec, problem, law, spec["depth_nodes"], 0)),
-            ("network", (network, nothing))):
+            ("network", (network, alike))):
         points: list[Point] = []
         follow(system.linearise, theta, [spec["flow_time"]], rtol=spec["rtol"], each=points.append)
         for point in points:
@@ -157,7 +158,7 @@ def root_scaling(spec: Spec) -> pd.DataFrame:
     problem = build_problem(spec)
     L, taus = spec["num_layers"], spec["kernel_times"]
     frames = []
-    for M in spec["widths"]:
+    for M in spec["num_units"]:
         network = Network(problem, L, M, branch_scale=1.0 / (L * M**0.5))
         each = L * M * problem.num_samples
         for batch in chunks(0, spec["replicates"], each):

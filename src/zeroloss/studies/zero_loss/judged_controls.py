@@ -68,17 +68,17 @@ def _line(tables: Tables, specs: Specs) -> Rows:
         first = crossings(table)
         crossed = first.loc[np.isfinite(first.crossed)]
         before = (crossed.folded <= crossed.crossed).to_numpy(float)
-        size: dict[str, Any] = {"replicates": spec["replicates"], "sizes": len(spec["layers"])}
+        size: dict[str, Any] = {"replicates": spec["replicates"], "sizes": len(spec["num_layers"])}
         rows += [
             row("zero_loss.monotone", "limit_over_floor", where,
-                between(least.to_numpy()), source, sizes=len(spec["layers"])),
+                between(least.to_numpy()), source, sizes=len(spec["num_layers"])),
             row("zero_loss.monotone", "limit_end", where, between(last.to_numpy()), source,
-                sizes=len(spec["layers"])),
+                sizes=len(spec["num_layers"])),
             row("zero_loss.monotone", "folded_before_crossing", where,
                 Estimate(float(before.mean()), float(before.min()), float(before.max()))
                 if len(before) else NOT_MEASURED, source, **size),
             row("zero_loss.monotone", "crossing_slope", where,
-                _slope_of_crossings(first, spec["layers"]), source, **size),
+                _slope_of_crossings(first, spec["num_layers"]), source, **size),
             row("", "crossed_share", where, between([len(crossed) / len(first)]), source, **size),
             row("", "monotone_floor", where, between(limit.predicted.to_numpy()[:1]), source),
         ]
@@ -102,7 +102,8 @@ def _slope_of_crossings(first: pd.DataFrame, layers: list[int]) -> Estimate:
 def _parameters(tables: Tables, specs: Specs) -> Rows:
     rows: Rows = []
     for name, spec, table in of_kind(tables, specs, "parameters"):
-        for L, M in spec["sizes"]:
+        for size in spec["sizes"]:
+            L, M = size["num_layers"], size["num_units"]
             part = table.loc[(table.num_layers == L) & (table.num_units == M)]
             where = f"{spec['setting']}.l{L}.m{M}"
             spectra, _ = untidy(part.loc[part.quantity == "eigenvalue"].assign(
@@ -112,14 +113,14 @@ def _parameters(tables: Tables, specs: Specs) -> Rows:
             risk = part.loc[part.quantity == "risk"].sort_values("flow_time").groupby("replicate")
             ends = np.log10((risk.value.last() / risk.value.first()).to_numpy())
             ranks = (share > NEGLIGIBLE).sum(1) / part.predicted.to_numpy()[0]
-            size: dict[str, Any] = {"replicates": spec["replicates"]}
+            count: dict[str, Any] = {"replicates": spec["replicates"]}
             rows += [
                 row("zero_loss.parameters", "eigenvalue_ratio", where,
-                    over(share[:, 0]), [name], **size),
+                    over(share[:, 0]), [name], **count),
                 row("zero_loss.parameters", "rank_over_parameters", where, over(ranks), [name],
-                    **size),
+                    **count),
                 row("zero_loss.parameters", "log10_end", where,
-                    between(ends), [name], **size),
+                    between(ends), [name], **count),
             ]
     return rows
 
@@ -143,7 +144,7 @@ def _root_scaling(tables: Tables, specs: Specs) -> Rows:
         for tau, part in table.groupby("kernel_time"):
             r, _ = untidy(part, ["num_units", "replicate", "sample"], "value")
             rows.append(row("zero_loss.root-scaling", "slope", f"{spec['setting']}.k{tau:g}",
-                            slope_of_stds(spec["widths"], list(r)), [name],
+                            slope_of_stds(spec["num_units"], list(r)), [name],
                             replicates=r.shape[1], sizes=len(r)))
     return rows
 

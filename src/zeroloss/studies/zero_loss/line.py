@@ -77,7 +77,7 @@ def _networks(spec: Spec, problem: Problem, floor: float) -> list[dict[str, Any]
     """
     rows, M = [], spec["num_units"]
     times = [0.0, *np.geomspace(spec["first_time"], spec["network_time"], spec["num_times"])]
-    for L in spec["layers"]:
+    for L in spec["num_layers"]:
         network = Network(problem, L, M)
         start = independent_parameters(spec, problem, range(spec["replicates"]), L, M)
         for i in range(spec["replicates"]):
