@@ -10,6 +10,7 @@ number depends on how.
 from __future__ import annotations
 
 import ctypes
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -256,10 +257,16 @@ def _share(part: Callable[[int, int], None], replicates: int, threads: int) -> N
     if threads <= 1:
         return part(0, replicates)
     edges = [i * replicates // threads for i in range(threads + 1)]
-    with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(part, a, b - a) for a, b in pairwise(edges)]:
-            done.result()
+    for done in [_pool(threads, os.getpid()).submit(part, a, b - a) for a, b in pairwise(edges)]:
+        done.result()
     return None
+
+
+@cache
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    """Threads that stay, with the memory that they keep; those of another process do not count."""
+    del process
+    return ThreadPoolExecutor(threads, thread_name_prefix="zeroloss")
 
 
 def _raise(status: int, replicate: int, s: float, max_steps: int = 0) -> None:

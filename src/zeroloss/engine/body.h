@@ -433,10 +433,10 @@ static int NAME(prepare)(const SHAPE *net, WORK *work, long states)
 
 static void NAME(release)(WORK *work)
 {
-    if (work->s != work->h) free(work->s);
-    free(work->z); free(work->p); free(work->r); free(work->h); free(work->q);
-    free(work->rows); free(work->F); free(work->J); free(work->state);
-    free(work->factors); free(work->pivots);
+    if (work->s != work->h) give_back(work->s);
+    give_back(work->z), give_back(work->p), give_back(work->r), give_back(work->h);
+    give_back(work->q), give_back(work->rows), give_back(work->F), give_back(work->J);
+    give_back(work->state), give_back(work->factors), give_back(work->pivots);
 }
 
 /* Writes −L M ∇_θ E times sign to out, residuals to work->r; returns Σ |out|². */
@@ -664,7 +664,7 @@ static int NAME(cloud_velocity)(const SHAPE *net, WORK *work, const V *theta, V 
             for (long i = 0; i < d; i++)
                 work->p[(q * N + n) * d + i] = (REAL)(-y[q * d + i] / (double)N);
     }
-    free(system);
+    give_back(system);
     *rate = 0.0;
     for (long q = 0; status == DONE && q < L; q++) {
         V *slope = out + q * work->layer, squares = (V)0;

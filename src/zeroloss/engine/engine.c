@@ -37,9 +37,45 @@ typedef struct {
 } Rule;
 
 /* posix_memalign and malloc differ by platform; a line of cache more keeps loads inside. */
+/* Blocks that a thread keeps from call to call: pages that are new to a process cost as much as the
+   arithmetic on them. Large ones go back, where they are a small part. */
+enum { KEPT_BLOCKS = 16, KEPT_BYTES = 1 << 23, HEADER = 64 };
+static __thread struct {
+    size_t *block[KEPT_BLOCKS]; /* the first word is the size */
+    int oldest;
+} kept;
+
 static void *aligned(long bytes)
 {
-    return aligned_alloc(64, (size_t)(bytes + 127) / 64 * 64);
+    size_t size = (size_t)(bytes + 127) / 64 * 64;
+    for (int i = 0; i < KEPT_BLOCKS; i++)
+        if (kept.block[i] && *kept.block[i] == size) {
+            size_t *block = kept.block[i];
+            kept.block[i] = NULL;
+            return (char *)block + HEADER;
+        }
+    size_t *block = aligned_alloc(64, size + HEADER);
+    if (!block) return NULL;
+    *block = size;
+    return (char *)block + HEADER;
+}
+
+static void give_back(void *memory)
+{
+    if (!memory) return;
+    size_t *block = (size_t *)((char *)memory - HEADER);
+    if (*block > KEPT_BYTES) {
+        free(block);
+        return;
+    }
+    for (int i = 0; i < KEPT_BLOCKS; i++)
+        if (!kept.block[i]) {
+            kept.block[i] = block;
+            return;
+        }
+    int slot = kept.oldest++ % KEPT_BLOCKS;
+    free(kept.block[slot]);
+    kept.block[slot] = block;
 }
 
 /* x^(−1/order) for x > 0 by Newton's method from a linear guess in the exponent: no library's
