@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from figures import style
+from figures.zero_loss_controls import controls
 from figures.zero_loss_density import density
 from zeroloss.drawing import Frames
 from zeroloss.kernel import log_certificate
@@ -102,4 +103,4 @@ def spectrum(frames: Frames) -> Figure:
     return figure
 
 
-FIGURES = {"risk": risk, "spectrum": spectrum, "density": density}
+FIGURES = {"risk": risk, "spectrum": spectrum, "density": density, "controls": controls}
