@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 
+from figures.size import FIGURES
 from zeroloss.claims import Claim, load_claims
 from zeroloss.config import Config, ConfigError, load
+from zeroloss.drawing import Frames
 from zeroloss.estimates import check, with_keys
 from zeroloss.statistics import clopper_pearson
 from zeroloss.studies.size import simulate
@@ -24,6 +27,7 @@ from zeroloss.studies.size.measure import measure
 from zeroloss.studies.size.planted import PLANTED
 from zeroloss.verdicts import REFUTED, judge_claim
 
+matplotlib.use("Agg")
 ROOT = Path(__file__).resolve().parents[2]
 CLAIMS = {claim.id: claim for claim in load_claims(ROOT / "paper/claims.yaml")
           if claim.id.startswith("size.")}
@@ -198,3 +202,13 @@ def test_numbers_of_the_tiny_run(ran: Run) -> None:
     assert value(ran, "size/cells_chebyshev/sine.independent.sup") > 0
     shares = ran.estimates[ran.estimates.quantity == "zero_share"].set_index("cell")
     assert shares.floor["sine.l2.m2"] == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_draw_from_whatever_a_run_has(ran: Run, name: str) -> None:
+    whole = FIGURES[name](Frames(ran.tables, ran.estimates, ran.specs, "quick"))
+    assert all(ax.has_data() for ax in whole.axes)
+    kept = {n: spec for n, spec in ran.specs.items() if n != "phases-0"}
+    part = FIGURES[name](Frames({n: ran.tables[n] for n in kept}, ran.estimates, kept, "quick"))
+    said = [text.get_text() for ax in part.axes for text in ax.texts]
+    assert name == "width" or any("not in this run" in text for text in said)
