@@ -128,8 +128,8 @@ def test_a_job_gives_the_same_rows_twice(ran: Run, name: str) -> None:
 
 
 def test_a_horizon_too_near_says_so(ran: Run) -> None:
-    spec = ran.specs["corollary-sine-independent-0"] | {"horizon": 0.5}
-    with pytest.raises(ValueError, match=r"at the horizon 0.5, above half .* set size.corollar"):
+    spec = ran.specs["corollary-sine-independent-0"] | {"horizon": 1.0}
+    with pytest.raises(ValueError, match=r"at the horizon 1, above half .* set size.corollar"):
         simulate.run(spec)
 
 

@@ -95,7 +95,7 @@ class Corollary(Closed):
     setting: Name
     sampling: Sampling
     accuracies: Accuracies
-    horizon: Positive
+    horizon: Annotated[float, Field(ge=1)]
     depths: Doubling  # the first one whose depth gap is at most ε/4 is taken
     num_units: Doubling
     replicates: Replicates
