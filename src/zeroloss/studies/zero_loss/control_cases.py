@@ -19,7 +19,7 @@ def control_cases(config: Config, spec: Callable[..., Spec]) -> dict[str, Spec]:
     for kind in ("identity", "labels"):
         part = getattr(controls, kind).model_dump(mode="json")
         samples = part.pop("num_samples")
-        jobs[kind] = {"kind": kind, "device": config.device, "cases": [
+        jobs[kind] = {"kind": kind, "seed": config.seed, "device": config.device, "cases": [
             _with_samples(spec(config, kind, name, **part, num_samples=count))
             for name, count in samples.items()]}
     for kind in ("line", "parameters", "root-scaling"):

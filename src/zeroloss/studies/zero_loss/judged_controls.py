@@ -163,8 +163,8 @@ def _run_of_conditions(run: pd.DataFrame, floor: float) -> dict[str, float]:
     spectra, _ = untidy(run.loc[run.quantity == "eigenvalue"], ["flow_time", "index"], "value")
     profile = run.loc[run.quantity == "depth-spread"].sort_values("flow_time").value.to_numpy()
     reached = bool(risk[-1] < floor)
-    return {
-        "log10_risk": math.log10(risk[-1]), "flow_time": s[-1],
+    return {  # the logarithm in hundredths: runs that rest at one local minimum agree to round-off
+        "log10_risk": round(math.log10(risk[-1]), 2), "flow_time": s[-1],
         "rate": 2 * spectra[-1, 0] / spectra.shape[1], "least": spectra[:, 0].min(),
         "gained": profile[-1] - profile[0], "reached": float(reached),
         "agrees": float(reached == bounded_below(s, spectra))}
