@@ -37,7 +37,7 @@ CHECK_SECONDS = 12.0
 SCRAMBLES = 2
 # layers × particles × samples² of an influence function, and layers × particles × samples of a
 # limit: a few seconds each
-_INFLUENCE, _LIMIT = 2**21, 2**21
+_INFLUENCE, _LIMIT = 2**20, 2**20
 
 
 @dataclass(frozen=True)
