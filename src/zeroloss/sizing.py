@@ -37,7 +37,7 @@ CHECK_SECONDS = 12.0
 SCRAMBLES = 2
 # layers × particles × samples² of an influence function, and layers × particles × samples of a
 # limit: a few seconds each
-_INFLUENCE, _LIMIT = 2**20, 2**20
+_INFLUENCE, _LIMIT = 2**21, 2**20
 
 
 @dataclass(frozen=True)
@@ -97,25 +97,29 @@ class _Task:
         run = field.run(field.start(points[None]), [self.flow_time], rtol=1e-5)
         return run.residuals[0, 0].cpu().numpy()
 
-    def predicted(self, num_layers: int) -> tuple[RiskLaw, float]:
-        """The law of the risk at this depth, and the error of E(ρ(s))."""
+    def predicted(self, num_layers: int) -> tuple[RiskLaw, list[RiskLaw], float]:
+        """The law of the risk at this depth, those of each scramble, and the error of E(ρ(s))."""
         N = self.problem.num_samples
         points = self.points(_LIMIT // N, 4 * num_layers, 0)
         r = {L: self.wide(L, points) for L in (num_layers, 2 * num_layers, 4 * num_layers)}
         one, two, four = r.values()
         second, third = 2 * four - two, (8 * four - 6 * two + one) / 3
-        sigma = np.mean([self.covariance(num_layers, i) for i in range(SCRAMBLES)], axis=0)
+        sigmas = [self.covariance(num_layers, i) for i in range(SCRAMBLES)]
         rule = self.wide(num_layers, self.points(_LIMIT // N, 4 * num_layers, 1))
         risks = [0.5 * float(np.mean(x**2)) for x in (second, third, one, rule)]
-        law = RiskLaw(one[None], third[None], sigma.reshape(1, N, 1, N), 100_000,
-                      stream(self.seed, "sizing", "draws"))
-        return law, abs(risks[1] - risks[0]) + abs(risks[3] - risks[2])
+        law, *each = (
+            RiskLaw(one[None], third[None], sigma.reshape(1, N, 1, N), draws,
+                    stream(self.seed, "sizing", "draws"))
+            for sigma, draws in [(np.mean(sigmas, axis=0), 100_000),
+                                 *((sigma, 20_000) for sigma in sigmas)])
+        return law, each, abs(risks[1] - risks[0]) + abs(risks[3] - risks[2])
 
     def covariance(self, num_layers: int, scramble: int) -> Array:
         """Σ (N, N) at this depth, on one scramble."""
         points = self.points(_INFLUENCE // self.problem.num_samples**2, num_layers, scramble)
         field = MeanField(self.problem, euler(num_layers), points.shape[-1], self.activation)
-        run = field.run(field.start(points[None]), [self.flow_time], record=True, rtol=1e-4)
+        # longer steps of a coarser run are unstable backwards
+        run = field.run(field.start(points[None]), [self.flow_time], record=True, rtol=1e-6)
         assert run.flow.trajectory is not None
         return joint_covariances(field, run.flow.trajectory, [self.flow_time], torch.float32)[
             self.sampling]
@@ -172,11 +176,13 @@ def required_size(problem: Problem, law: InitialLaw, accuracy: float, failure_pr
     _check(flow_time, activation, sampling, num_layers)
     task = _Task(problem, law, activation, flow_time, sampling, seed)
     depth = task.depth(accuracy) if num_layers is None else num_layers
-    predicted, error = task.predicted(depth)
+    predicted, scrambles, error = task.predicted(depth)
     each = task.seconds_per_unit(depth)
     per_unit = depth if sampling == "independent" else 1
     sized = partial(_sized, depth=depth, per_unit=per_unit, each=each)
-    least = sized("law", predicted.required(accuracy, failure_probability), "predicted law")
+    spread = [law.required(accuracy, failure_probability) for law in scrambles]
+    least = sized("law", predicted.required(accuracy, failure_probability),
+                  "predicted law" + _range([n / per_unit for n in spread]))
     failure, measured = _measured(task, predicted, depth, least, accuracy, failure_probability,
                                   check)
     answers = (
@@ -187,6 +193,15 @@ def required_size(problem: Problem, law: InitialLaw, accuracy: float, failure_pr
     return Sizes(problem.name, problem.num_samples, problem.dim, sampling, accuracy,
                  failure_probability, flow_time, float(predicted.reference[0]), error,
                  float(predicted.gap[0]), answers, failure)
+
+
+def _range(units: list[float]) -> str:
+    """The widths that single scrambles of the rule in θ give: how far Σ is known."""
+    if not all(map(math.isfinite, units)):
+        return ""
+    low, high = math.ceil(min(units)), math.ceil(max(units))
+    doubt = ", not resolved: take fewer samples" if high > 4 * low else ""
+    return f"; {low} to {high} units by half of the points{doubt}"
 
 
 def _sized(method: str, count: float, words: str, *, depth: int, per_unit: int, each: float

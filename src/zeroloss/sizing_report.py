@@ -16,7 +16,7 @@ from zeroloss.sizing import Sizes, parameters, required_size
 __all__ = ["answer"]
 
 HEADINGS = ("answer", "layers", "units", "weights", "seconds", "says")
-MOST_SAMPLES = 64  # rows of a table that are taken unless --num-samples asks for more
+MOST_SAMPLES = 32  # rows of a table that are taken unless --num-samples asks for more
 SAMPLES = {"sine": 8, "surface": 12, "diabetes": 32, "digits": 64}
 # a, w, b of the paper's settings: on real data pre-activations are kept of order 1
 SCALES = {"sine": (1.0, 1.0, 1.0), "surface": (1.0, 1.0, 1.0)}
