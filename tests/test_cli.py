@@ -188,6 +188,8 @@ def test_errors_are_said_in_words(tmp_path: Path, toy: Toy, capsys) -> None:
     assert (
         "zeroloss run: study must be one of toy, got elsewhere; add it" in capsys.readouterr().err
     )
+    assert cli.main([*run, str(tmp_path / "b.parquet")]) == 2
+    assert "as many, got 1, 1 and 2; give each" in capsys.readouterr().err
     run[5] = "{'a': 1}"
     assert cli.main(run) == 2
     assert "--spec must be JSON" in capsys.readouterr().err

@@ -51,15 +51,19 @@ def specs(options: argparse.Namespace) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Simulate one case."""
+    """Simulate one case, or several one after the other."""
     from zeroloss import jobs
     from zeroloss.results import ResultError
 
+    if not len(options.case) == len(options.spec) == len(options.out):
+        raise ResultError(f"--case, --spec and --out must be as many, got {len(options.case)}, "
+                          f"{len(options.spec)} and {len(options.out)}; give each case its own")
     try:
-        spec = json.loads(options.spec)
+        specs = [json.loads(text) for text in options.spec]
     except json.JSONDecodeError as error:
         raise ResultError(f"--spec must be JSON ({error}); take it from zeroloss specs") from error
-    jobs.run(options.study, options.case, spec, options.out)
+    for case, spec, out in zip(options.case, specs, options.out, strict=True):
+        jobs.run(options.study, case, spec, out)
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -188,9 +192,11 @@ def _parser() -> argparse.ArgumentParser:
         "action": "extend",
     }
     command(specs, "out", study=True).add_argument("--config", **several)
-    running = command(run, "out", study=True)
-    running.add_argument("--case", required=True, help="name of the case")
-    running.add_argument("--spec", required=True, help="its specification as JSON")
+    running = command(run, study=True)
+    running.add_argument("--case", required=True, nargs="+", help="name of each case")
+    running.add_argument("--spec", required=True, nargs="+", help="its specification as JSON")
+    running.add_argument("--out", required=True, nargs="+", type=Path, metavar="PATH",
+                         help="its table")
     command(measure, "specs", "tables", "out", study=True)
     judging = command(judge, "claims", "out")
     judging.add_argument("--estimates", **several)

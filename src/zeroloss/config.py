@@ -32,6 +32,7 @@ class Config(Closed):
     mode: Literal["full", "quick"]
     seed: int = Field(ge=0)
     device: Literal["cpu", "cuda"] = "cpu"
+    cases_per_job: int = Field(ge=1)
     limits: LimitsSettings
     size: SizeSettings
     zero_loss: ZeroLossSettings

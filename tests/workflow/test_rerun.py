@@ -115,11 +115,11 @@ def test_editing_the_claims_reruns_no_simulation(ran: Checkout) -> None:
 
 
 def test_editing_the_block_reruns_all_that_computes_with_it(ran: Checkout) -> None:
-    cases = len(json.loads((ran.root / RESULTS / "limits" / "specs.json").read_text()))
+    everything = jobs_in(ran.tiny("-n", "--forceall"))
     ran.edit("src/zeroloss/block.py")
     jobs = jobs_in(ran.tiny("-n"))
-    assert jobs["simulate_limits"] == cases
-    assert set(jobs) >= {"simulate_limits"} | AFTER_TABLES | PAPER
+    assert {name for name in everything if name.startswith("simulate_")} <= set(jobs)
+    assert set(jobs) >= AFTER_TABLES | PAPER
 
 
 def test_a_report_of_the_run(ran: Checkout, tmp_path: Path) -> None:

@@ -59,6 +59,12 @@ def tables_of(study):
     return [result(study, f"{case}.parquet") for case in SPECS[study]]
 
 
+def batches_of(study):
+    """The cases of a study in runs of as many as one process takes."""
+    cases, most = sorted(SPECS[study]), CONFIG.cases_per_job
+    return [cases[i : i + most] for i in range(0, len(cases), most)]
+
+
 def spec_of(study):
     """The specification of a job's case: when it changes, that case alone reruns."""
     return lambda wildcards: json.dumps(SPECS[study][wildcards.case], sort_keys=True)

@@ -5,26 +5,53 @@ A study needs no rule of its own: its name in `zeroloss.studies.STUDIES` and its
 
 for study in STUDIES:
 
-    rule:
-        name:
-            f"simulate_{study}"
-        input:
-            code=code_of(f"zeroloss.studies.{study}.simulate"),
-        output:
-            table=result(study, "{case}.parquet"),
-            manifest=result(study, "{case}.manifest.json"),
-        log:
-            result("logs", study, "{case}.log"),
-        threads: 1
-        resources:
-            mem_mb=3000,
-            runtime=30,
-        params:
-            study=study,
-            spec=spec_of(study),
-        shell:
-            "zeroloss run {params.study} --case {wildcards.case} --spec {params.spec:q}"
-            " --out {output.table} 2> {log}"
+    if CONFIG.cases_per_job == 1:
+
+        rule:
+            name:
+                f"simulate_{study}"
+            input:
+                code=code_of(f"zeroloss.studies.{study}.simulate"),
+            output:
+                table=result(study, "{case}.parquet"),
+                manifest=result(study, "{case}.manifest.json"),
+            log:
+                result("logs", study, "{case}.log"),
+            threads: 1
+            resources:
+                mem_mb=3000,
+                runtime=30,
+            params:
+                study=study,
+                spec=spec_of(study),
+            shell:
+                "zeroloss run {params.study} --case {wildcards.case} --spec {params.spec:q}"
+                " --out {output.table} 2> {log}"
+
+    else:
+        for number, batch in enumerate(batches_of(study)):
+
+            rule:
+                name:
+                    f"simulate_{study}_{number}"
+                input:
+                    code=code_of(f"zeroloss.studies.{study}.simulate"),
+                output:
+                    tables=[result(study, f"{case}.parquet") for case in batch],
+                    manifests=[result(study, f"{case}.manifest.json") for case in batch],
+                log:
+                    result("logs", study, f"batch-{number}.log"),
+                threads: 1
+                resources:
+                    mem_mb=3000,
+                    runtime=30,
+                params:
+                    study=study,
+                    cases=batch,
+                    specs=[json.dumps(SPECS[study][case], sort_keys=True) for case in batch],
+                shell:
+                    "zeroloss run {params.study} --case {params.cases} --spec {params.specs:q}"
+                    " --out {output.tables} 2> {log}"
 
     rule:
         name:
