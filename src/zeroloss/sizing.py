@@ -87,8 +87,8 @@ class _Task:
     seed: int
 
     def points(self, work: int, num_layers: int, scramble: int) -> Array:
-        """A Sobol rule with about ``work`` / num_layers points, 2^5 to 2^13."""
-        log2 = min(13, max(5, math.floor(math.log2(max(work / num_layers, 1.0)))))
+        """A Sobol rule with about ``work`` / num_layers points, 2^5 to 2^11."""
+        log2 = min(11, max(5, math.floor(math.log2(max(work / num_layers, 1.0)))))
         return sobol_rule(self.law, self.problem.dim, log2, self.seed, "sizing", scramble)
 
     def wide(self, num_layers: int, points: Array) -> Array:
