@@ -76,13 +76,13 @@ class Limit:
         weights = field.cloud.weights
         curvature = ACTIVATIONS["tanh"].curvature(linear.z @ w + b)
         F = linear.sigma @ (weights * a).mT
-        bent = torch.einsum("qnj,qnj,qcj,qdj,j->qncd", linear.v @ a, curvature, w, w, weights)
+        bent = torch.einsum("qnj,qnj,qcj,qdj,j->qncd", linear.q @ a, curvature, w, w, weights)
         grid = Interpolation.at(field.rule, np.arange(num_layers + 1) / num_layers)
 
         def at(matrix: Tensor, nodal: Tensor) -> Tensor:
             return torch.einsum("tq,q...->t...", matrix, nodal)
         z = SINE.inputs + at(grid.integral, F)
-        return Limit(z, at(grid.value, linear.v), linear.residuals, at(grid.value, F),
+        return Limit(z, at(grid.value, linear.q), linear.residuals, at(grid.value, F),
                      at(grid.value, state.jacobian[0]), at(grid.value, bent))
 
     def pull(self, theta: Tensor) -> Tensor:
@@ -198,11 +198,11 @@ def test_every_link_of_the_chain_holds(case: int) -> None:
         now, theta = net.limits[2 * k], net.coupled[k]
         linear = net.network.linearise(theta)
         z = net.network.features(theta[None])[:, 0]
-        p = linear.residuals[:, None] * linear.v
+        p = linear.residuals[:, None] * linear.q
         limit_p = (now.r[:, None] * now.q)[:-1]
         assert (norm(z - now.z).max(0) <= found.features[k] * slack).all()
         assert ((linear.residuals - now.r).abs().numpy() <= found.residuals[k] * slack).all()
-        assert (norm(linear.v - now.q[1:]).max(0) <= found.q[k] * slack + 1e-9).all()
+        assert (norm(linear.q - now.q[1:]).max(0) <= found.q[k] * slack + 1e-9).all()
         assert (norm(p - limit_p).max(0) <= found.p[k] * slack).all()
         tau = linear.pull(linear.residuals) - now.pull(theta)
         assert float(tau.square().sum(-2).mean().sqrt()) <= found.tau[k] * slack
@@ -467,7 +467,7 @@ def test_the_profile_is_that_of_the_limit() -> None:
     field, particles = limit()
     p, k = profile(), 4
     linear = field.linearise(particles[k][0])
-    assert (norm(linear.v).max(0) <= p.adjoint[k] * (1 + 1e-3)).all()
+    assert (norm(linear.q).max(0) <= p.adjoint[k] * (1 + 1e-3)).all()
     assert (p.adjoint[k] <= p.resolvent[k] * (1 + 1e-9)).all()  # |g| = 1
     np.testing.assert_allclose(linear.residuals.abs().numpy(), p.residual[k], rtol=1e-9)
     # E|d/ds f|² by a difference of f along the characteristics
