@@ -31,7 +31,7 @@ def verdict_costs(rows: list[Row]) -> Table:
         "95 %, on sine: independent networks, and networks coupled with their halves. Replicates "
         "and seconds from pilots, with the 95 % interval of a bootstrap of these (at least 32 "
         "trees); half-widths as a run of so many had them. The target is a ratio of 10.",
-        ("case", "method", "replicates", "CPU s", "independent/method", "half-widths in a run",
+        ("case", "method", "replicates", "CPU s", "ratio", "half-widths in a run",
          "note"), (0.14, 0.11, 0.14, 0.15, 0.14, 0.15, 0.17))
     own = pick(rows, work="verdict")
     for row in pick(own, quantity="cpu_seconds"):
