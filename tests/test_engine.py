@@ -203,7 +203,8 @@ def test_cuda_gives_the_numbers_of_the_processor() -> None:
 
 
 @pytest.mark.parametrize(("nodes", "particles", "dim", "activation"), [
-    (1, 5, 1, "tanh"), (4, 32, 2, "tanh"), (3, 19, 5, "gelu"), (6, 16, 3, "sigmoid")])
+    (1, 5, 1, "tanh"), (4, 32, 2, "tanh"), (3, 19, 5, "gelu"), (6, 16, 3, "sigmoid"),
+    (4, 24, 6, "tanh"), (3, 16, 10, "gelu")])  # from 6 on factors are kept
 def test_the_flow_of_a_cloud_is_that_of_torch(nodes: int, particles: int, dim: int,
                                               activation: str) -> None:
     p = toy(6, dim)

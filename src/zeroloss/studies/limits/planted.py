@@ -6,28 +6,18 @@ wrong theory, or a wrong program, would have made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from zeroloss.studies.planting import Made, Planted, changed
+from zeroloss.studies.rows import Specs, Tables
+
 __all__ = ["PLANTED"]
 
-Tables = dict[str, pd.DataFrame]
-Specs = Mapping[str, Mapping[str, Any]]
 Factor = pd.Series | np.ndarray
-Change = Callable[[pd.DataFrame, Mapping[str, Any]], pd.DataFrame]
-
-
-def _changed(kind: str, change: Change) -> Callable[[Tables, Specs], Tables]:
-    """Apply ``change`` to the tables of one kind and leave the others alone."""
-
-    def apply(tables: Tables, specs: Specs) -> Tables:
-        return {name: change(table.copy(), specs[name]) if specs[name]["kind"] == kind else table
-                for name, table in tables.items()}
-
-    return apply
 
 
 def _pull(table: pd.DataFrame, groups: list[str], factor: Factor) -> pd.DataFrame:
@@ -40,7 +30,7 @@ def _pull(table: pd.DataFrame, groups: list[str], factor: Factor) -> pd.DataFram
 SIZE = ["num_layers", "num_units", "flow_time", "sample"]
 
 
-def _second_order_layers(tables: Tables, specs: Specs) -> Tables:
+def _second_order_layers(tables: Tables, specs: Specs) -> Made:
     """Layers that approach their limit like 1/L², as a midpoint rule would."""
 
     def change(table: pd.DataFrame, spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -53,7 +43,7 @@ def _second_order_layers(tables: Tables, specs: Specs) -> Tables:
         table["residual"] = base + (table["residual"] - base) * shrink
         return table
 
-    return _changed("fixed-paths", change)(_changed("ladder", change)(tables, specs), specs)
+    return changed("fixed-paths", change)(changed("ladder", change)(tables, specs), specs)
 
 
 def _branches_by_root(table: pd.DataFrame, spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -96,17 +86,17 @@ def _correlation_ignored(table: pd.DataFrame, spec: Mapping[str, Any]) -> pd.Dat
     return table
 
 
-def _brownian_as_lipschitz(tables: Tables, specs: Specs) -> Tables:
+def _brownian_as_lipschitz(tables: Tables, specs: Specs) -> Made:
     """Brownian paths passed off as Lipschitz ones."""
     rough = [n for n in tables if specs[n]["kind"] == "rough"]
     brownian = pd.concat([tables[n][tables[n].path == "h0.5"] for n in rough])
-    changed = dict(tables)
+    made = dict(tables)
     for name in rough:
         table = tables[name]
         if (table.path == "lipschitz").any():
             kept = table.loc[table.path != "lipschitz"]
-            changed[name] = pd.concat([kept, brownian.assign(path="lipschitz")])
-    return changed
+            made[name] = pd.concat([kept, brownian.assign(path="lipschitz")])
+    return made
 
 
 def _reference_at_another_time(table: pd.DataFrame, spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -135,15 +125,15 @@ def _bias_a_hundredfold(table: pd.DataFrame, spec: Mapping[str, Any]) -> pd.Data
     return table
 
 
-PLANTED: dict[str, Callable[[Tables, Specs], Tables]] = {
+PLANTED: dict[str, Planted] = {
     "second-order-layers": _second_order_layers,
-    "branches-by-root": _changed("ensemble", _branches_by_root),
-    "redrawn-layers": _changed("ensemble", _redrawn_layers),
-    "untrained-influence": _changed("influence", _untrained_influence),
-    "layers-mistaken-for-independent": _changed("influence", _layers_mistaken_for_independent),
-    "correlation-ignored": _changed("pairs", _correlation_ignored),
+    "branches-by-root": changed("ensemble", _branches_by_root),
+    "redrawn-layers": changed("ensemble", _redrawn_layers),
+    "untrained-influence": changed("influence", _untrained_influence),
+    "layers-mistaken-for-independent": changed("influence", _layers_mistaken_for_independent),
+    "correlation-ignored": changed("pairs", _correlation_ignored),
     "brownian-as-lipschitz": _brownian_as_lipschitz,
-    "reference-at-another-time": _changed("reference", _reference_at_another_time),
-    "half-dissipation": _changed("energy", _half_dissipation),
-    "bias-a-hundredfold": _changed("ladder", _bias_a_hundredfold),
+    "reference-at-another-time": changed("reference", _reference_at_another_time),
+    "half-dissipation": changed("energy", _half_dissipation),
+    "bias-a-hundredfold": changed("ladder", _bias_a_hundredfold),
 }

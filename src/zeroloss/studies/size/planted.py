@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from zeroloss.studies.rows import Specs, Tables
+from zeroloss.studies.planting import Planted, changed
 
 __all__ = ["PLANTED"]
 
-Made = dict[str, pd.DataFrame]
-Change = Callable[[pd.DataFrame, Any], pd.DataFrame]
-
-
-def changed(kind: str, change: Change) -> Callable[[Tables, Specs], Made]:
-    """Apply ``change`` to copies of the tables of one kind and leave the others alone."""
-
-    def apply(tables: Tables, specs: Specs) -> Made:
-        return {name: change(table.copy(), specs[name]) if specs[name]["kind"] == kind else table
-                for name, table in tables.items()}
-
-    return apply
 
 
 def _covariance_a_thousandth(table: pd.DataFrame, spec: Any) -> pd.DataFrame:
@@ -67,7 +54,7 @@ def _one_unit(table: pd.DataFrame, spec: Any) -> pd.DataFrame:
     return table
 
 
-PLANTED: dict[str, Callable[[Tables, Specs], Made]] = {
+PLANTED: dict[str, Planted] = {
     "covariance-a-thousandth": changed("law", _covariance_a_thousandth),
     "layers-mistaken-for-independent": changed("law", _layers_mistaken_for_independent),
     "heavy-tails": changed("ensemble", _heavy_tails),

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from zeroloss.limit.density import Density, DepthSolution
-from zeroloss.studies.rows import Specs, Tables
+from zeroloss.studies.planting import Planted, changed
 from zeroloss.studies.zero_loss.density import weak_form
 from zeroloss.studies.zero_loss.planted_controls import PLANTED_CONTROLS
 
 __all__ = ["PLANTED"]
 
-Made = dict[str, pd.DataFrame]
-Change = Callable[[pd.DataFrame, Any], pd.DataFrame]
 RUN = ["activation", "model", "replicate"]
-
-
-def changed(kind: str, change: Change) -> Callable[[Tables, Specs], Made]:
-    """Apply ``change`` to copies of the tables of one kind and leave the others alone."""
-
-    def apply(tables: Tables, specs: Specs) -> Made:
-        return {name: change(table.copy(), specs[name]) if specs[name]["kind"] == kind else table
-                for name, table in tables.items()}
-
-    return apply
 
 
 def _half_way(table: pd.DataFrame, spec: Any) -> pd.DataFrame:
@@ -108,7 +95,7 @@ def _flipped(table: pd.DataFrame, spec: Any) -> pd.DataFrame:
     return weak_form(spec, _Flipped)
 
 
-PLANTED: dict[str, Callable[[Tables, Specs], Made]] = {
+PLANTED: dict[str, Planted] = {
     "stopped-half-way": changed("flow", _half_way),
     "mean-eigenvalue": changed("flow", _mean_eigenvalue),
     "next-mode": changed("flow", _next_mode),

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from zeroloss.studies.rows import Specs, Tables
+from zeroloss.studies.planting import Planted, changed
 from zeroloss.studies.setup import build_problem
 from zeroloss.studies.zero_loss.controls import doubled
 from zeroloss.studies.zero_loss.floors import constant_floor
 
 __all__ = ["PLANTED_CONTROLS"]
 
-Made = dict[str, pd.DataFrame]
-Change = Callable[[pd.DataFrame, Any], pd.DataFrame]
 FAINT = 1e-6  # of the largest eigenvalue: what a kernel of full rank has left at its end
-
-
-def _changed(kind: str, change: Change) -> Callable[[Tables, Specs], Made]:
-    """Apply ``change`` to copies of the tables of one kind and leave the others alone."""
-
-    def apply(tables: Tables, specs: Specs) -> Made:
-        return {name: change(table.copy(), specs[name]) if specs[name]["kind"] == kind else table
-                for name, table in tables.items()}
-
-    return apply
 
 
 def _constant(table: pd.DataFrame, spec: Any) -> pd.DataFrame:
@@ -82,12 +69,12 @@ def _half_way(table: pd.DataFrame, spec: Any) -> pd.DataFrame:
     return table.loc[(table.flow_time <= 0.5 * end) | (table.quantity == "depth-spread")]
 
 
-PLANTED_CONTROLS: dict[str, Callable[[Tables, Specs], Made]] = {
-    "slope-forgotten": _changed("identity", _constant),
-    "crossing-without-fold": _changed("line", _unfolded),
-    "variance-of-all": _changed("labels", _constant),
-    "kernel-of-a-wider-network": _changed("parameters", _wider),
-    "point-mass-elsewhere": _changed("origin", _elsewhere),
-    "branches-by-width": _changed("root-scaling", _by_width),
-    "read-half-way": _changed("conditions", _half_way),
+PLANTED_CONTROLS: dict[str, Planted] = {
+    "slope-forgotten": changed("identity", _constant),
+    "crossing-without-fold": changed("line", _unfolded),
+    "variance-of-all": changed("labels", _constant),
+    "kernel-of-a-wider-network": changed("parameters", _wider),
+    "point-mass-elsewhere": changed("origin", _elsewhere),
+    "branches-by-width": changed("root-scaling", _by_width),
+    "read-half-way": changed("conditions", _half_way),
 }
