@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 
 from zeroloss.closed import Closed
 from zeroloss.studies.limits.settings import Settings as LimitsSettings
+from zeroloss.studies.linear.settings import Settings as LinearSettings
 from zeroloss.studies.size.settings import Settings as SizeSettings
 from zeroloss.studies.zero_loss.settings import Settings as ZeroLossSettings
 
@@ -34,6 +35,7 @@ class Config(Closed):
     device: Literal["cpu", "cuda"] = "cpu"
     cases_per_job: int = Field(ge=1)
     limits: LimitsSettings
+    linear: LinearSettings
     size: SizeSettings
     zero_loss: ZeroLossSettings
 

@@ -1,3 +1,3 @@
 """The studies of the paper: one package each, with one name in every room of the house."""
 
-STUDIES: tuple[str, ...] = ("limits", "zero_loss", "size")
+STUDIES: tuple[str, ...] = ("limits", "zero_loss", "size", "linear")

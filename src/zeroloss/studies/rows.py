@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from zeroloss.statistics import Estimate
 
-__all__ = ["Rows", "Specs", "Tables", "between", "cell", "of_kind", "over", "row"]
+__all__ = ["Rows", "Specs", "Tables", "between", "cell", "exact", "of_kind", "over", "plain",
+           "row"]
 
 Rows = list[dict[str, Any]]
 Tables = Mapping[str, pd.DataFrame]
@@ -25,6 +26,16 @@ def of_kind(tables: Tables, specs: Specs, kind: str) -> Iterator[tuple[str, Any,
     for name, spec in specs.items():
         if spec["kind"] == kind:
             yield name, spec, tables[name]
+
+
+def exact(value: float) -> Estimate:
+    """A judged number that is its own interval: deterministic, or with the interval already in it."""
+    return Estimate(float(value), float(value), float(value))
+
+
+def plain(value: float) -> Estimate:
+    """A number that no claim judges and that has no interval of its own; it may be infinite."""
+    return Estimate(float(value), math.nan, math.nan, math.nan)
 
 
 def over(values: Values) -> Estimate:

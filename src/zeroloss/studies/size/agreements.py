@@ -11,8 +11,8 @@ from scipy import special
 
 from zeroloss.statistics import Estimate, clopper_pearson, simultaneous_level
 from zeroloss.streams import stream
-from zeroloss.studies.rows import Rows, row
-from zeroloss.studies.size.demands import exact, middle, plain
+from zeroloss.studies.rows import Rows, exact, plain, row
+from zeroloss.studies.size.demands import middle
 from zeroloss.studies.size.evidence import Evidence, Ladder, Predicted
 
 __all__ = ["corollary", "eta", "law", "threshold"]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from zeroloss.statistics import Estimate, clopper_pearson, log_slope, simultaneous_level
-from zeroloss.studies.rows import Rows, row
+from zeroloss.studies.rows import Rows, exact, plain, row
 from zeroloss.studies.size.evidence import Evidence, Ladder
 
 __all__ = ["Demand", "answers", "asked", "exponents", "required", "slack", "sufficient",
@@ -35,16 +35,6 @@ def answers(evidence: Evidence, ladder: Ladder, accuracy: float, eta: float, tim
     return Demand(depth, width, ladder.width(law.chebyshev(accuracy, eta, time)),
                   ladder.width(law.required(accuracy, eta, time)),
                   ladder.measured(law.reference, accuracy, eta, time))
-
-
-def exact(value: float) -> Estimate:
-    """A judged number whose interval is already in it."""
-    return Estimate(value, value, value)
-
-
-def plain(value: float) -> Estimate:
-    """A number that no claim judges and that has no interval of its own; it may be infinite."""
-    return Estimate(value, math.nan, math.nan, math.nan)
 
 
 def middle(ladder: Ladder) -> float:

@@ -12,7 +12,6 @@ from zeroloss.studies.planting import Planted, changed
 __all__ = ["PLANTED"]
 
 
-
 def _covariance_a_thousandth(table: pd.DataFrame, spec: Any) -> pd.DataFrame:
     """Fluctuations predicted too small: a bound that promises too much."""
     del spec

@@ -1,0 +1,1 @@
+"""Study `linear`: deep linear networks, momentum, and what the linear block makes of the limit."""

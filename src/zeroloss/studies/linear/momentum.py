@@ -1,0 +1,121 @@
+"""The jobs on momentum: contraction of the residual against the condition number of the data and
+the width, predicted from the kernel at the start."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from zeroloss.streams import stream
+from zeroloss.studies.linear.accelerated import (
+    METHODS,
+    contraction,
+    measured_contraction,
+    recursion,
+    run,
+    tuned,
+)
+from zeroloss.studies.linear.architectures import build
+
+__all__ = ["inputs_of", "momentum"]
+
+Array = np.ndarray
+Spec = dict[str, Any]
+Row = tuple[str, str, float, int, int, str, float]
+LATE = 8.0  # a run covers at least so many times of contraction by e, and is read in its last part
+MIXING = 0.04  # of the samples of a ReLU network, which would not meet if they were orthogonal
+
+
+def inputs_of(spec: Spec, condition: float) -> Array:
+    """X (features, samples), as many as each other, with that condition number of XᵀX and norm 1.
+
+    Random singular vectors and singular values in a geometric sequence; for the ReLU samples of nearly
+    orthogonal directions whose norms are such a sequence, since its kernel is not a function of XᵀX.
+    """
+    d = spec["num_features"]
+    rng = stream(spec["seed"], "linear", "inputs", spec["architecture"])
+    if spec["architecture"] != "relu":
+        left, right = (np.linalg.qr(rng.standard_normal((d, d)))[0] for _ in range(2))
+        return left * np.geomspace(1.0, condition**-0.5, d) @ right.T
+    directions = np.eye(d) + MIXING * rng.standard_normal((d, d))
+    directions /= np.linalg.norm(directions, axis=0)
+
+    def with_range(exponent: float) -> Array:
+        return directions * np.exp(-exponent * np.linspace(0.0, 1.0, d))
+
+    from scipy.optimize import brentq
+
+    def excess(exponent: float) -> float:
+        return 2 * math.log(np.linalg.cond(with_range(exponent))) - math.log(condition)
+
+    if excess(0.0) > 0:
+        raise ValueError(f"a condition number of {condition:g} is below that of the directions, "
+                         f"{np.linalg.cond(directions) ** 2:.3g}; raise momentum.conditions")
+    made = with_range(brentq(excess, 0.0, math.log(condition) + 1.0))
+    return made / np.linalg.norm(made, 2)
+
+
+def momentum(spec: Spec) -> pd.DataFrame:
+    """Rows of each (method, condition, width, replicate): contraction per iteration, predicted and
+    measured, and iterations until the residual is ``accuracy`` of its start, both."""
+    rows: list[Row] = []
+    for condition in spec["conditions"]:
+        rows += _group("conditions", spec, condition, spec["width"], spec["residual"])
+    for width in spec["widths"]:
+        rows += _group("widths", spec, spec["width_condition"], width, spec["width_residual"])
+    return pd.DataFrame(rows, columns=["sweep", "method", "condition", "width", "replicate",
+                                       "quantity", "value"])
+
+
+def _group(sweep: str, spec: Spec, condition: float, width: int, residual: float) -> list[Row]:
+    X = inputs_of(spec, condition)
+    rngs = [stream(spec["seed"], "linear", spec["architecture"], width, i)
+            for i in range(spec["replicates"])]
+    network, weights = build(spec["architecture"], X, width, spec["num_layers"], rngs)
+    values, vectors = np.linalg.eigh(network.kernel(weights))
+    # a target of size one in the features: as much of each mode as the root of its eigenvalue
+    signs = np.stack([rng.choice([-1.0, 1.0], size=len(X)) for rng in rngs])
+    size = np.sqrt(values / values[:, -1:]) * signs
+    r = residual * np.einsum("rnk,rk->rn", vectors, size)
+    targets = network.forward(weights)[0] - r
+    rows: list[Row] = []
+    for method in METHODS:
+        low, high = values[:, 0] * (1 - spec["margin"]), values[:, -1] * (1 + spec["margin"])
+        step, beta = tuned(method, low, high)
+        p, q = recursion(method, step, beta, values)
+        slowest = contraction(p, q).max(1)
+        most = int(4 * (1 + math.log(1 / spec["accuracy"])) / -np.log(slowest.max())) + 50
+        expected = _iterations(_linear(p, q, size, 1 - step[:, None] * values, most), spec)
+        num_steps = int(max(LATE / -np.log(slowest).max(), 1.05 * expected.max())) + 10
+        seen, last = run(method, network, weights, targets, step, beta, num_steps)
+        modes = np.linalg.eigh(network.kernel(last))[1]
+        for i in range(spec["replicates"]):
+            x = seen[num_steps // 3:, i] @ modes[i, :, 0]
+            found = measured_contraction(x, method != "descent")
+            norms = np.linalg.norm(seen[:, i], axis=1)[:, None]
+            for name, value in (("predicted", slowest[i]), ("measured", found),
+                                ("iterations-predicted", expected[i]),
+                                ("iterations", _iterations(norms, spec)[0])):
+                rows.append((sweep, method, condition, width, i, name, float(value)))
+    return rows
+
+
+def _linear(p: Array, q: Array, size: Array, first: Array, num_steps: int) -> Array:
+    """Norms (t, replicates) of the residual by the recursion alone; ``first`` is the factor of the
+    first step, which is one of plain descent, since the start is at rest."""
+    before, now = size, first * size
+    norms = [np.linalg.norm(before, axis=1), np.linalg.norm(now, axis=1)]
+    for _ in range(num_steps):
+        before, now = now, p * now - q * before
+        norms.append(np.linalg.norm(now, axis=1))
+    return np.stack(norms)
+
+
+def _iterations(norms: Array, spec: Spec) -> Array:
+    """First iteration from which on the residual stays below ``accuracy`` of its start; one more
+    than the last iteration if it does not."""
+    above = norms > spec["accuracy"] * norms[0]
+    return np.array([np.flatnonzero(column)[-1] + 1 for column in above.T])
