@@ -29,7 +29,7 @@ def of_kind(tables: Tables, specs: Specs, kind: str) -> Iterator[tuple[str, Any,
 
 
 def exact(value: float) -> Estimate:
-    """A judged number that is its own interval: deterministic, or with the interval already in it."""
+    """A judged number that is its own interval: deterministic, or an end of an interval."""
     return Estimate(float(value), float(value), float(value))
 
 

@@ -1,13 +1,15 @@
 """Gradient descent, Nesterov's method and heavy ball on ½|f − y|²: tuned steps, and what a constant
 kernel predicts.
 
-Where the kernel K stays, the residual in an eigenvector of eigenvalue λ obeys x_{t+1} = p x_t − q x_{t−1}:
+Where the kernel K stays, the residual x in an eigenvector of eigenvalue λ obeys
+x_{t+1} = p x_t − q x_{t−1}:
 
     descent     p = 1 − hλ,            q = 0
     heavy ball  p = 1 + β − hλ,        q = β
     Nesterov    p = (1 + β)(1 − hλ),   q = β (1 − hλ)
 
-and contracts by the largest modulus of the roots of ζ² = p ζ − q, the companion block's eigenvalues.
+and contracts by the largest modulus of the roots of ζ² = p ζ − q, the eigenvalues of its companion
+block.
 Steps are the optimal ones for quadratics with spectrum in [μ, Λ] (Polyak 1964; Lessard, Recht,
 Packard 2016), whose contraction is 1 − 2/(κ+1), 1 − 2/(√κ+1) and 1 − 2/√(3κ+1) with κ = Λ/μ.
 """
@@ -21,6 +23,7 @@ from zeroloss.studies.linear.architectures import Architecture, Weights
 __all__ = ["METHODS", "contraction", "measured_contraction", "recursion", "run", "tuned"]
 
 Array = np.ndarray
+STRIDES = 10  # of a series in which a contraction is measured
 METHODS = ("descent", "nesterov", "heavy-ball")
 
 
@@ -67,7 +70,8 @@ def run(method: str, network: Architecture, weights: Weights, targets: Array, st
     for _ in range(num_steps + 1):
         f, way = network.forward(weights)
         seen.append(f - targets)
-        moved = [W + beta * (W - old) for W, old, beta in zip(weights, previous, betas, strict=True)]
+        moved = [W + beta * (W - old)
+                 for W, old, beta in zip(weights, previous, betas, strict=True)]
         if method == "nesterov":  # the gradient is taken where momentum leads
             f, way = network.forward(moved)
             slopes = network.pull(moved, way, f - targets)
@@ -79,14 +83,16 @@ def run(method: str, network: Architecture, weights: Weights, targets: Array, st
 
 
 def measured_contraction(x: Array, momentum: bool) -> float:
-    """Contraction of a series x (t,) that obeys x_{t+1} = p x_t − q x_{t−1}, no size of p, q assumed.
+    """Contraction of a series x (t,) that obeys x_{t+1} = p x_t − q x_{t−1} with unknown p and q.
 
-    p and q by least squares over the series, each equation divided by the size of its terms, so that
-    late ones count as much. Without momentum q = 0 and the mean ratio is taken.
+    Least squares for the p and q of every STRIDES-th part of the series, which obeys such a
+    recursion too: from one iteration to the next two modes that are nearly one are not told apart.
+    Each equation is divided by the size of its terms. Without momentum q = 0: the mean ratio.
     """
     if not momentum:
         return float(np.abs(x[-1] / x[0]) ** (1 / (len(x) - 1)))
-    size = np.hypot(x[1:-1], x[:-2])
-    matrix = np.stack([x[1:-1], -x[:-2]], axis=1) / size[:, None]
-    (p, q), *_ = np.linalg.lstsq(matrix, x[2:] / size, rcond=None)
-    return float(contraction(np.array(p), np.array(q)))
+    m = max(1, len(x) // STRIDES)
+    size = np.hypot(x[m:-m], x[:-2 * m])
+    matrix = np.stack([x[m:-m], -x[:-2 * m]], axis=1) / size[:, None]
+    (p, q), *_ = np.linalg.lstsq(matrix, x[2 * m:] / size, rcond=None)
+    return float(contraction(np.array(p), np.array(q))) ** (1 / m)

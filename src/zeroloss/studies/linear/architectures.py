@@ -1,10 +1,11 @@
 """The networks that momentum is tried on, batched over replicates, with their exact Jacobians.
 
-All have one output and inputs X (features, samples); f (replicates, samples). In the parametrisation
-of the neural tangent kernel, with weights from N(0, 1):
+All have one output and inputs X (features, samples); f (replicates, samples). In the
+parametrisation of the neural tangent kernel, with weights from N(0, 1):
 
     deep         f = M^{−1/2} w · M^{−1/2} W_{L−1} ⋯ M^{−1/2} W_2 · W_1 x
-    resnet       h_{l+1} = h_l + c M^{−1/2} W_l h_l, h_0 = A x, f = M^{−1/2} B h_L, c = 1/L; A, B stay
+    resnet       h_{l+1} = h_l + c M^{−1/2} W_l h_l, h_0 = A x, f = M^{−1/2} B h_L, c = 1/L;
+                 A and B stay
     resnet-root  the same with c = L^{−1/2}
     relu         f = M^{−1/2} Σ_r a_r max(w_r·x, 0), a_r = ±1 stay
 """

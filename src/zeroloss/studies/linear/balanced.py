@@ -2,12 +2,12 @@
 
     σ' = N σ^{2−2/N} (uᵀZv − σ),  u' = σ^{1−2/N} (I − u uᵀ) Z v,  v' = σ^{1−2/N} (I − v vᵀ) Zᵀ u
 
-In the time τ with dτ = σ^{1−2/N} ds the directions are those of the *linear* flow U' = ZV, V' = ZᵀU,
-since |U| = |V| stays: p_k = u_k·u + v_k·v grows like e^{s_k τ}, m_k = u_k·u − v_k·v decays, the rest is
-constant. With G = |U(τ)|/|U(0)| and h = uᵀZv = d log G/dτ the singular value obeys Bernoulli's
-equation dσ/dτ = N σ (h − σ), so that σ = G^N / (1/σ_0 + N ∫_0^τ G^N). Where it ends follows from the
-overlaps p_k alone. Derived in the paper's appendix; sets and stages after Eftekhari (2020) and
-Chen, Lin, Zhang (2022).
+In the time τ with dτ = σ^{1−2/N} ds the directions are those of the *linear* flow U' = ZV,
+V' = ZᵀU, since |U| = |V| stays: p_k = u_k·u + v_k·v grows like e^{s_k τ}, m_k = u_k·u − v_k·v
+decays, the rest is constant. With G = |U(τ)|/|U(0)| and h = uᵀZv = d log G/dτ the singular value
+obeys Bernoulli's equation dσ/dτ = N σ (h − σ), so that σ = G^N / (1/σ_0 + N ∫_0^τ G^N). Where it
+ends follows from the overlaps p_k alone. Derived in the paper's appendix; sets and stages after
+Eftekhari (2020) and Chen, Lin, Zhang (2022).
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def end_of(start: Start, target: Target) -> int:
 
 @dataclass(frozen=True)
 class _Modes:
-    """G² at τ is Σ_i shares_i e^{powers_i τ} for each start: p_k² and m_k² over 4 with ±2 s_k, and
-    what lies outside of the modes with 0; (|u|² + |v|²)/2 = 1 at τ = 0. shares (starts, 2 r + 1)."""
+    """G² at τ is Σ_i shares_i e^{powers_i τ} for each start: p_k² and m_k² over 4 with ±2 s_k,
+    and what lies outside of the modes with 0. shares (starts, 2 r + 1), of sum 1."""
 
     shares: Array
     powers: Array
@@ -157,8 +157,8 @@ def escape_constant(start: Start, target: Target, num_layers: int) -> float:
     ``start.sigma`` does not count. Infinite, and refused, for a start that ends at the origin.
     """
     if num_layers < 3 or end_of(start, target) == ORIGIN:
-        raise ValueError("the time to leave the origin is algebraic for N ≥ 3 and starts that leave "
-                         f"it, got N = {num_layers} and end {end_of(start, target)}")
+        raise ValueError("num_layers must be at least 3 and the start leave the origin, got "
+                         f"{num_layers} and end {end_of(start, target)}; take another start")
     modes = _Modes.of([start], target)
     value, _ = quadrature.quad(
         lambda tau: np.exp(-(num_layers - 2) * modes.growth(np.array([tau]))[0][0]),
@@ -177,14 +177,16 @@ def norms_at_the_end(norms: Array, value: float) -> Array:
     from scipy.optimize import brentq
 
     top = value ** (2 / len(norms)) + 1.0
-    return np.sqrt(float(brentq(product, 0.0, top, xtol=1e-15, rtol=1e-14)) + kept)
+    least = brentq(product, 0.0, top, xtol=1e-15)  # the root alone, not its report
+    return np.sqrt(np.float64(least) + kept)  # pyright: ignore
 
 
 def unbalanced_rate(norms: Array, values: Array) -> float:
     """Rate of the loss at the best rank-one approximation for factors of norms w_j (N,) there.
 
-    With c = Π_{1<j<N} w_j the directions u_k, v_k couple through [[−c² w_1², c s_k], [c s_k, −c² w_N²]];
-    twice the slower eigenvalue for k = 2, or that of σ itself, 2 s_1² Σ_j w_j^{−2}.
+    With c = Π_{1<j<N} w_j the directions u_k and v_k couple through the matrix
+    [[−c² w_1², c s_k], [c s_k, −c² w_N²]]; twice the slower eigenvalue for k = 2, or that of σ
+    itself, 2 s_1² Σ_j w_j^{−2}.
     """
     first, second = float(values[0]), float(values[1])
     inner = float(np.prod(norms[1:-1]))

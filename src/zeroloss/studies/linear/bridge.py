@@ -1,14 +1,14 @@
 """The linear block in the mean-field flow, and its closed form.
 
-The library's linear block is f(z, θ) = a (w·z) (identity activation, b = 0), whose sum over particles is
-A(t) z with A = ∫ a wᵀ dρ: Z(1) = Φ x with the time-ordered exponential Φ of A. With G(t) =
-Φ(1,t)ᵀ (Φ − Z) Φ(t,0)ᵀ the gradient flow is closed in the second moments of ρ:
+The library's linear block is f(z, θ) = a (w·z) (identity activation, b = 0), whose sum over
+particles is A(t) z with A = ∫ a wᵀ dρ: Z(1) = Φ x with the time-ordered exponential Φ of A. With
+G(t) = Φ(1,t)ᵀ (Φ − Z) Φ(t,0)ᵀ the gradient flow is closed in the second moments of ρ:
 
     A' = −(G W + V G),  V' = −(G Aᵀ + A Gᵀ),  W' = −(Gᵀ A + Aᵀ G),   V = ∫ a aᵀ,  W = ∫ w wᵀ
 
-For Z symmetric and a law with A = 0 and V, W multiples of I, the same at every depth, all of them keep
-the eigenvectors of Z and stay constant in depth: Φ = e^A, and eigenvalue by eigenvalue, c = V + W at the
-start, (V + W)² − 4 α² = c² is kept and
+For Z symmetric and a law with A = 0 and V, W multiples of I, the same at every depth, all of them
+keep the eigenvectors of Z and stay constant in depth: Φ = e^A, and eigenvalue by eigenvalue,
+c = V + W at the start, (V + W)² − 4 α² = c² is kept and
 
     α' = −e^α (e^α − ζ) √(c² + 4 α²),   σ = e^α:  σ' = −σ² (σ − ζ) √(c² + 4 log² σ).
 
@@ -43,6 +43,7 @@ class MatrixProblem(Problem):
     """½ |Φ − Z|²_F as a mean over pairs (x_j, e_k): a readout (samples, dim) for each sample."""
 
     def residuals(self, features: Tensor) -> Tensor:
+        """e_k·z(1) − y for each pair: (…, samples, dim) -> (…, samples)."""
         return (features * self.readout).sum(-1) - self.targets
 
 
@@ -58,8 +59,8 @@ def matrix_problem(Z: Array) -> MatrixProblem:
 
 
 def isotropic_cloud(dim: int, scale: float) -> Array:
-    """Particles (a, w, b = 0) at all pairs of ±scale √d e_i: (k, 4 d²), ∫ a aᵀ = ∫ w wᵀ = scale² I and
-    ∫ a wᵀ = 0 without error."""
+    """Particles (a, w, b = 0) at all pairs of ±scale √d e_i: (k, 4 d²), with ∫ a aᵀ = ∫ w wᵀ =
+    scale² I and ∫ a wᵀ = 0 without error."""
     corners = scale * np.sqrt(dim) * np.concatenate([np.eye(dim), -np.eye(dim)])
     a = np.repeat(corners, len(corners), axis=0)
     w = np.tile(corners, (len(corners), 1))
@@ -134,8 +135,8 @@ def _network(problem: Problem, num_layers: int, cloud: Array, times: Array, rtol
 
 
 def _deep(spec: Spec, times: Array) -> list[tuple[str, int, float, float]]:
-    """|σ_N(s/N) − σ(s)| for one eigenvalue, σ(0) = 1: balanced networks of N factors against the limit
-    N → ∞, which is the block f(z, A) = A z."""
+    """|σ_N(s/N) − σ(s)| for one eigenvalue, σ(0) = 1: balanced networks of N factors against the
+    limit N → ∞, which is the block f(z, A) = A z."""
     zeta = float(np.exp(max(spec["log_values"])))
     one = np.ones((1, 1))
     target, start = Target(one, np.array([zeta]), one), Start(np.ones(1), np.ones(1), 1.0)

@@ -17,7 +17,7 @@ def cases(config: Config) -> dict[str, Spec]:
     block = config.linear
     base: Spec = {"seed": config.seed, "device": config.device, "rtol": block.rtol}
     jobs: dict[str, Spec] = {}
-    for kind in ("follow", "ends", "stages", "unbalanced"):
+    for kind in ("follow", "ends", "portrait", "stages", "unbalanced"):
         part = getattr(block, kind).model_dump(mode="json")
         jobs[kind] = base | {"kind": kind, "values": list(block.values)} | part
     part = block.momentum.model_dump(mode="json")

@@ -1,7 +1,7 @@
 """Deep linear networks with a one-neuron layer, factor by factor: W = W_N ⋯ W_1.
 
-Loss ½|W_N ⋯ W_1 − Z|²_F (whitened data); gradient flow dW_j/ds = −∂loss/∂W_j for each factor. With a
-layer of one neuron W has rank one. Nothing here knows the closed forms of `balanced`.
+Loss ½|W_N ⋯ W_1 − Z|²_F (whitened data); gradient flow dW_j/ds = −∂loss/∂W_j for each factor. With
+a layer of one neuron W has rank one. Nothing here knows the closed forms of `balanced`.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Chain:
             del s
             return float(np.linalg.norm(self.product(y.reshape(start.shape)))) - size
 
-        above.terminal = True  # type: ignore[attr-defined]
+        setattr(above, "terminal", True)  # how solve_ivp is told to stop there  # noqa: B010
         solved = self._solve(start, longest, rtol, events=above)
         return float(solved.t_events[0][0]) if len(solved.t_events[0]) else float("nan")
 

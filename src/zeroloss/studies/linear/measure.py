@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from zeroloss.studies.rows import Rows, Specs, Tables, between, exact, of_kind, 
 __all__ = ["measure", "wide_form"]
 
 Array = np.ndarray
-ARRIVED = 1e-3  # of the singular value: a start without structure has come to the best approximation
+ARRIVED = 1e-3  # of s_1: a start without structure has come to the best approximation
 
 
 def _balanced(tables: Tables, specs: Specs) -> Rows:
@@ -37,8 +38,8 @@ def _balanced(tables: Tables, specs: Specs) -> Rows:
 def _ends(tables: Tables, specs: Specs) -> Rows:
     rows: Rows = []
     for name, spec, table in of_kind(tables, specs, "ends"):
-        for (family, N), part in table.groupby(["family", "num_layers"]):
-            where, away = f"{family}.n{N}", part.boundary >= spec["margin"]
+        for where, part in table.groupby(table.family + table.num_layers.map(".n{}".format)):
+            where, away = str(where), part.boundary >= spec["margin"]
             right = (part.predicted == part.measured).to_numpy()
             judged = right[away.to_numpy()]
             share = clopper_pearson(int(judged.sum()), len(judged))
@@ -48,9 +49,9 @@ def _ends(tables: Tables, specs: Specs) -> Rows:
                      row("", "near_boundary", where, plain(len(right) - len(judged)),
                          [name])]
         for N, part in table.groupby("num_layers"):
-            size = {"replicates": len(part), "sizes": part.predicted.nunique()}
-            rows += [row("linear.invariant", quantity, f"n{N}", exact(part[quantity].max()),
-                         [name], **size)
+            size: dict[str, Any] = {"replicates": len(part), "sizes": part.predicted.nunique()}
+            rows += [row("linear.invariant", quantity, f"n{N}",
+                         exact(part[quantity].to_numpy().max()), [name], **size)
                      for quantity in ("fall_rayleigh", "fall_overlap", "low_sigma")]
             rows.append(row("", "rise_rayleigh", f"n{N}", plain(part.rise_rayleigh.max()),
                             [name]))
@@ -73,10 +74,11 @@ def _stages(tables: Tables, specs: Specs) -> Rows:
                                 [name], sizes=len(spec["ratios"])))
                 rows.append(row("", f"rate_{kind}", where, plain(predicted), [name]))
         for N, part in table.loc[table.num_layers > 2].groupby("num_layers"):
-            where, size = f"n{N}", {"sizes": len(spec["smallest"])}
+            where = f"n{N}"
+            size: dict[str, Any] = {"sizes": len(spec["smallest"])}
             times, guesses = _value(part, "escape-measured"), _value(part, "escape-predicted")
             small = np.sort(spec["smallest"])
-            exponent = log_slope(small[:2], times[:2])
+            exponent = float(log_slope(small[:2], times[:2]))
             way, power = (_value(part, f"approach-{w}")[0] for w in ("measured", "predicted"))
             rows += [
                 row("linear.escape", "exponent_error", where, exact(exponent + 1 - 2 / N), [name],
@@ -113,12 +115,12 @@ def _unbalanced(tables: Tables, specs: Specs) -> Rows:
 
 def wide_form(table: pd.DataFrame) -> pd.DataFrame:
     """One row per run of a momentum job, with a column for each quantity: contraction per iteration
-    ``measured`` and ``predicted``, ``distance`` = (1 − measured)/(1 − predicted), ``rate`` = −log
-    of the measured one, iterations."""
+    ``measured`` and ``predicted``, ``distance`` = (1 − measured)/(1 − predicted), ``rate`` and
+    ``rate_predicted`` = −log of them, iterations."""
     keys = ["sweep", "method", "condition", "width", "replicate"]
     wide = table.pivot_table(index=keys, columns="quantity", values="value").reset_index()
     return wide.assign(distance=(1 - wide.measured) / (1 - wide.predicted),
-                       rate=-np.log(wide.measured))
+                       rate=-np.log(wide.measured), rate_predicted=-np.log(wide.predicted))
 
 
 def _momentum(tables: Tables, specs: Specs) -> Rows:
@@ -126,12 +128,13 @@ def _momentum(tables: Tables, specs: Specs) -> Rows:
     for name, spec, table in of_kind(tables, specs, "momentum"):
         wide, architecture = wide_form(table), spec["architecture"]
         network = "relu" if architecture == "relu" else "linear"
-        for (sweep, method), part in wide.groupby(["sweep", "method"]):
+        for label, part in wide.groupby(wide.sweep + "/" + wide.method):
+            sweep, method = str(label).split("/")
             where = f"{architecture}.{method}"
             cells = part.groupby("condition" if sweep == "conditions" else "width")
             ranges = {key: between(cell.distance.to_numpy()) for key, cell in cells}
             stated = spec["stated_width"]
-            size = {"replicates": spec["replicates"], "sizes": len(ranges)}
+            size: dict[str, Any] = {"replicates": spec["replicates"], "sizes": len(ranges)}
             letter = "k" if sweep == "conditions" else "w"
             for key, found in ranges.items():
                 judged = sweep == "conditions" or key >= stated
@@ -145,8 +148,8 @@ def _momentum(tables: Tables, specs: Specs) -> Rows:
     return rows
 
 
-def _holds_from(where: str, name: str, ranges: dict[float, Estimate], tolerance: float
-                ) -> dict[str, object]:
+def _holds_from(where: str, name: str, ranges: dict[Any, Estimate], tolerance: float
+                ) -> dict[str, Any]:
     """The least width from which on every wider network contracts as predicted, to the tolerance;
     twice the largest if the largest does not."""
     least = 2 * max(ranges)
@@ -157,7 +160,8 @@ def _holds_from(where: str, name: str, ranges: dict[float, Estimate], tolerance:
     return row("", "holds_from", where, plain(least), [name])
 
 
-def _exponents(where: str, name: str, method: str, part: pd.DataFrame, size: dict[str, int]) -> Rows:
+def _exponents(where: str, name: str, method: str, part: pd.DataFrame, size: dict[str, Any]
+               ) -> Rows:
     """Slope of the log rate of contraction in log κ, over the replicates; and the iterations."""
     rates = part.pivot_table(index="replicate", columns="condition", values="rate")
     slopes = log_slope(rates.columns.to_numpy(float), rates.to_numpy())
@@ -176,7 +180,7 @@ def _bridge(tables: Tables, specs: Specs) -> Rows:
     for name, spec, table in of_kind(tables, specs, "bridge"):
         first = spec["flow_times"][1]
         parts = dict(tuple(table.groupby("quantity")))
-        size = {"sizes": len(spec["num_layers"])}
+        size: dict[str, Any] = {"sizes": len(spec["num_layers"])}
         for quantity, part in (("gap", "limit"), ("gap_twin", "network-twin")):
             rows.append(row("linear.bridge", quantity, "matrix", exact(parts[part].value.max()),
                             [name], **size))

@@ -32,8 +32,8 @@ MIXING = 0.04  # of the samples of a ReLU network, which would not meet if they 
 def inputs_of(spec: Spec, condition: float) -> Array:
     """X (features, samples), as many as each other, with that condition number of XᵀX and norm 1.
 
-    Random singular vectors and singular values in a geometric sequence; for the ReLU samples of nearly
-    orthogonal directions whose norms are such a sequence, since its kernel is not a function of XᵀX.
+    Random singular vectors and singular values in a geometric sequence; for the ReLU, whose kernel
+    is no function of XᵀX, samples of nearly orthogonal directions with norms in such a sequence.
     """
     d = spec["num_features"]
     rng = stream(spec["seed"], "linear", "inputs", spec["architecture"])
@@ -54,7 +54,7 @@ def inputs_of(spec: Spec, condition: float) -> Array:
     if excess(0.0) > 0:
         raise ValueError(f"a condition number of {condition:g} is below that of the directions, "
                          f"{np.linalg.cond(directions) ** 2:.3g}; raise momentum.conditions")
-    made = with_range(brentq(excess, 0.0, math.log(condition) + 1.0))
+    made = with_range(float(brentq(excess, 0.0, math.log(condition) + 1.0)))  # pyright: ignore
     return made / np.linalg.norm(made, 2)
 
 

@@ -37,6 +37,16 @@ class Ends(Closed):
     margin: Positive  # overlaps from 0 to here are near the boundary between two ends
 
 
+class Portrait(Closed):
+    """Trajectories to be drawn: starts of each pattern of vanishing overlaps, at equal times."""
+
+    num_layers: Layers
+    replicates: Count
+    sigma: Positive
+    flow_time: Positive
+    outputs: Annotated[int, Field(ge=2)]
+
+
 class Stages(Closed):
     """Escape from the origin, approach to it, and the last rate."""
 
@@ -120,6 +130,7 @@ class Settings(Closed):
     rtol: Positive
     follow: Follow
     ends: Ends
+    portrait: Portrait
     stages: Stages
     unbalanced: Unbalanced
     momentum: Momentum

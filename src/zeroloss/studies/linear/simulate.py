@@ -17,6 +17,7 @@ Spec = dict[str, Any]
 KINDS: dict[str, Callable[[Spec], pd.DataFrame]] = {
     "follow": trajectories.follow,
     "ends": trajectories.ends,
+    "portrait": trajectories.portrait,
     "stages": trajectories.stages,
     "unbalanced": trajectories.unbalanced,
     "momentum": momentum.momentum,

@@ -1,4 +1,4 @@
-"""Targets and starts of the study: random singular vectors, a torus of directions, vanishing overlaps."""
+"""Targets and starts: random singular vectors, a torus of directions, overlaps that vanish."""
 
 from __future__ import annotations
 

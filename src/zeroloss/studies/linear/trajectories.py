@@ -30,7 +30,7 @@ from zeroloss.studies.linear.starts import (
     torus,
 )
 
-__all__ = ["ends", "follow", "stages", "unbalanced"]
+__all__ = ["ends", "follow", "portrait", "stages", "unbalanced"]
 
 Array = np.ndarray
 Spec = dict[str, Any]
@@ -101,8 +101,8 @@ def ends(spec: Spec) -> pd.DataFrame:
 
 
 def _nearest_boundary(overlaps: Array) -> float:
-    """|p_k| of the first overlap that is not zero, how far the start is from another end; 2, which is
-    as large as it can be, if all are."""
+    """|p_k| of the first overlap that is not zero, how far the start is from another end; 2, which
+    is as large as it can be, if all are."""
     found = np.abs(overlaps[overlaps != 0])
     return float(found[0]) if len(found) else 2.0
 
@@ -136,6 +136,24 @@ def _invariants(W: Array, target: Target) -> tuple[Array, Array, Array, Array]:
     falls = [np.where(seen, value[:-1] - value[1:], 0.0) for value in (h, overlap)]
     low = np.where(h[0] > 0, (np.minimum(sigma[0], h[0]) - sigma).max(0), 0.0)
     return falls[0].max(0), falls[1].max(0), low, -falls[0].min(0)
+
+
+def portrait(spec: Spec) -> pd.DataFrame:
+    """u_k·u along trajectories of the factors, with the pattern and the predicted end of each."""
+    target, N = target_of(spec), spec["num_layers"]
+    made = patterns(target, spec, spec["replicates"], spec["sigma"])
+    chain = chain_of(target, N)
+    times = np.linspace(0.0, spec["flow_time"], spec["outputs"])
+    W = chain.flow(state_of(chain, [start for _, start in made], spec), times, spec["rtol"])
+    rows = []
+    for i, (_, start) in enumerate(made):
+        u = start.u
+        for s, product in zip(times, W[:, i], strict=True):
+            found = np.linalg.svd(product)[0][:, 0]
+            u = found * np.sign(found @ u)  # the product leaves the sign open
+            rows += [(i, end_of(start, target), s, k + 1, value)
+                     for k, value in enumerate(target.left.T @ u)]
+    return pd.DataFrame(rows, columns=["start", "predicted", "flow_time", "mode", "value"])
 
 
 def stages(spec: Spec) -> pd.DataFrame:
@@ -213,7 +231,7 @@ def _approach(spec: Spec, num_layers: int) -> list[tuple[str, int, float, float,
 
 
 def unbalanced(spec: Spec) -> pd.DataFrame:
-    """Last rates of starts whose factors differ in norm, and the end of starts without structure."""
+    """Last rates of factors that differ in norm, and the end of factors without structure."""
     first = spec["values"][0]
     target = target_of(spec, [first, 0.5 * first])
     rows: list[tuple[str, int, float, int, float]] = []
