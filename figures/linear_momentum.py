@@ -18,8 +18,9 @@ LEAST = 1e-6  # of the relative errors that are shown
 def momentum(frames: Frames) -> Figure:
     """Rates of contraction against κ, measured and predicted; the error of the prediction against
     the width, the worst of all replicates."""
-    specs = {spec["architecture"]: (spec, frames.tables[name])
+    found = {spec["architecture"]: (spec, frames.tables[name])
              for name, spec in frames.specs.items() if spec["kind"] == "momentum"}
+    specs = {name: found[name] for name in TITLES if name in found}
     figure, axes = style.canvas([[f"rate-{a}" for a in specs], [f"width-{a}" for a in specs]], 4.2)
     colours = dict(zip(METHODS, style.colours(len(METHODS)), strict=True))
     for architecture, (spec, table) in specs.items():
