@@ -6,6 +6,7 @@ Nothing heavy is imported here: the workflow reads the configuration before ever
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,7 +57,7 @@ def load(*paths: str | Path) -> Config:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = _parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file; give an existing configuration") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -68,6 +69,12 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: must be a mapping of keys, got {type(content).__name__}; "
                           "start from config/full.yaml")
     return content
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Any:
+    """The content of a YAML text; nobody may alter it, since it is handed out again."""
+    return yaml.safe_load(text)
 
 
 def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

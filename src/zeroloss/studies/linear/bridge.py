@@ -86,7 +86,7 @@ def closed_form(log_values: Array, strength: float, flow_times: Array, *, plain:
 def bridge(spec: Spec) -> pd.DataFrame:
     """Residuals of the library's limit and of networks against the closed form, and of deep linear
     networks against the limit of c → ∞: gaps |Φ − Φ_closed|_F by flow time and depth."""
-    logs, times = np.array(spec["log_values"]), np.array(spec["flow_times"])
+    logs, times = np.log(spec["values"]), np.array(spec["flow_times"])
     d = len(logs)
     Q = np.linalg.qr(stream(spec["seed"], "linear", "bridge").standard_normal((d, d)))[0]
     problem = matrix_problem((Q * np.exp(logs)) @ Q.T)
@@ -137,7 +137,7 @@ def _network(problem: Problem, num_layers: int, cloud: Array, times: Array, rtol
 def _deep(spec: Spec, times: Array) -> list[tuple[str, int, float, float]]:
     """|σ_N(s/N) − σ(s)| for one eigenvalue, σ(0) = 1: balanced networks of N factors against the
     limit N → ∞, which is the block f(z, A) = A z."""
-    zeta = float(np.exp(max(spec["log_values"])))
+    zeta = max(spec["values"])
     one = np.ones((1, 1))
     target, start = Target(one, np.array([zeta]), one), Start(np.ones(1), np.ones(1), 1.0)
 

@@ -117,7 +117,7 @@ class Bridge(Closed):
     """The mean-field limit of the linear block against its closed form."""
 
     scale: Positive  # standard deviation of a and w
-    log_values: Annotated[tuple[float, ...], Field(min_length=2, strict=False)]  # log of ζ
+    values: Positives  # eigenvalues ζ of the target
     depth_nodes: Annotated[int, Field(ge=2, le=16)]
     flow_times: Times
     num_layers: Doubling
