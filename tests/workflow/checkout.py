@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -11,6 +12,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+LEFT_OUT = shutil.ignore_patterns(
+    ".git",
+    ".venv",
+    ".snakemake",
+    "results",
+    "published",
+    "__pycache__",
+    ".*_cache",
+    ".hypothesis",
+    "*.egg-info",
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,12 @@ class Checkout:
         """Append to a file."""
         with (self.root / name).open("a") as file:
             file.write(text)
+
+
+def copy_to(folder: Path) -> Checkout:
+    """Copy the work tree, which stays untouched."""
+    shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
+    return Checkout(folder)
 
 
 TINY = ("--config", "mode=quick", "--configfile", "tests/workflow/tiny.yaml")

@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 
 import pytest
 
-from tests.workflow.checkout import ROOT, Checkout
-
-LEFT_OUT = shutil.ignore_patterns(
-    ".git",
-    ".venv",
-    ".snakemake",
-    "results",
-    "published",
-    "__pycache__",
-    ".*_cache",
-    ".hypothesis",
-    "*.egg-info",
-)
+from tests.workflow.checkout import Checkout, copy_to
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,10 +17,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def new_checkout(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Checkout]:
     """Copy the work tree into a folder of its own."""
-
-    def copy() -> Checkout:
-        folder = tmp_path_factory.mktemp("checkout") / "repo"
-        shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
-        return Checkout(folder)
-
-    return copy
+    return lambda: copy_to(tmp_path_factory.mktemp("checkout") / "repo")

@@ -1,0 +1,148 @@
+"""Runs that are interrupted: a reduced copy of the repository, its bytes, and what was left whole."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from tests.workflow.checkout import Checkout, copy_to
+from zeroloss import results
+
+STUDY = "zero_loss"  # one study is enough to interrupt: the rules of all are the same
+RESULTS = Path("results") / "quick"
+OVERLAYS = ("tests/workflow/tiny.yaml", "tests/faults/small.yaml")
+TARGETS = ("tables", "verdicts")  # no figure and no PDF: nothing reads those
+FLAGS = ("--rerun-incomplete", "--keep-going", "--scheduler", "greedy")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A copy of the repository with one study, and its run on sizes of seconds."""
+
+    checkout: Checkout
+
+    @property
+    def root(self) -> Path:
+        """The copy."""
+        return self.checkout.root
+
+    @property
+    def folder(self) -> Path:
+        """Where its results lie."""
+        return self.root / RESULTS
+
+    def words(self, *more: str, cores: int = 2, overlays: tuple[str, ...] = OVERLAYS) -> list[str]:
+        """The command that runs it, and that resumes it."""
+        chosen = ["--config", "mode=quick", "--configfile", *overlays]
+        return self.checkout.command(*TARGETS, *chosen, "--cores", str(cores), *FLAGS, *more)
+
+    def start(self, *more: str, cores: int = 2, overlays: tuple[str, ...] = OVERLAYS,
+              **environment: str) -> subprocess.Popen[str]:
+        """Start the run; its log goes to run.log, anew."""
+        with (self.root / "run.log").open("w") as log:
+            return subprocess.Popen(
+                self.words(*more, cores=cores, overlays=overlays), cwd=self.root, text=True,
+                env=self.checkout.environment(**environment), stdout=log, stderr=log)
+
+    def go(self, *more: str, cores: int = 2, overlays: tuple[str, ...] = OVERLAYS,
+           **environment: str) -> int:
+        """Run to the end; the exit status."""
+        return self.start(*more, cores=cores, overlays=overlays, **environment).wait()
+
+    @property
+    def said(self) -> str:
+        """All that the last run said."""
+        return (self.root / "run.log").read_text(errors="replace")
+
+    def unlock(self) -> None:
+        """What the README asks for after a kill."""
+        done = subprocess.run(self.words("--unlock"), cwd=self.root, capture_output=True,
+                              text=True, env=self.checkout.environment())
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def started(self) -> set[str]:
+        """Outputs of all jobs that the last run started."""
+        lines = re.findall(r"^    output: (.*)$", self.said, flags=re.MULTILINE)
+        return {name for line in lines for name in line.split(", ")}
+
+    def finished(self) -> set[str]:
+        """Outputs that are there and that Snakemake does not take for incomplete."""
+        marks = self.root / ".snakemake" / "incomplete"
+        unsure = {base64.b64decode(p.name).decode() for p in marks.rglob("*") if p.is_file()}
+        made = [path for path in self.folder.rglob("*") if path.suffix in {".parquet", ".json",
+                                                                           ".tex"}]
+        return {str(path.relative_to(self.root)) for path in made} - unsure
+
+    def processes(self) -> list[psutil.Process]:
+        """The jobs that run in this copy, whoever their parent is."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                words = process.cmdline()
+                if len(words) > 2 and words[1].endswith("zeroloss") and (
+                        process.cwd() == str(self.root)):
+                    found.append(process)
+        return found
+
+    def clear(self) -> None:
+        """Forget the run."""
+        shutil.rmtree(self.root / "results", ignore_errors=True)
+        shutil.rmtree(self.root / ".snakemake", ignore_errors=True)
+
+
+def reduced(folder: Path) -> Run:
+    """A copy of the work tree that knows one study only."""
+    checkout = copy_to(folder)
+    path = folder / "src" / "zeroloss" / "studies" / "__init__.py"
+    text, count = re.subn(r"^STUDIES.*$", f'STUDIES: tuple[str, ...] = ("{STUDY}",)',
+                          path.read_text(), flags=re.MULTILINE)
+    assert count == 1
+    path.write_text(text)
+    return Run(checkout)
+
+
+def reproducible(folder: Path) -> Iterator[Path]:
+    """Files that must have the same bytes in every run: all but manifests and logs."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in {".parquet", ".json", ".tex"} and not path.name.endswith(
+                ".manifest.json") and not path.name.startswith("."):
+            yield path
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file that must be the same."""
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in reproducible(folder)}
+
+
+def check_whole(folder: Path, expected: dict[str, str]) -> int:
+    """Every file under its final name is whole, whenever one looks; how many were looked at.
+
+    The reader either returns the rows or says what is wrong: it never stumbles.
+    """
+    count = 0
+    for path in reproducible(folder):
+        name = str(path.relative_to(folder))
+        with suppress(FileNotFoundError):  # a run in progress may take it away
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == expected[name], name
+            count += 1
+        if path.suffix == ".parquet":
+            with suppress(results.ResultError):
+                results.read_table(path)
+    for path in folder.rglob("*.manifest.json"):
+        with suppress(results.MissingResultError):
+            results.read_json(path)
+            count += 1
+    return count
+
+
+Wait = Callable[[], bool]
