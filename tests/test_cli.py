@@ -35,6 +35,8 @@ class Toy:
     def run(self, spec: dict[str, Any]) -> pd.DataFrame:
         if spec["kind"] == "divergent":
             raise FloatingPointError("risk is nan at step 7")
+        if spec["kind"] == "broken":
+            raise KeyError("rows")
         return pd.DataFrame({"kind": [spec["kind"]] * 3, "risk": [1.0, 0.5, 0.25]})
 
     def measure(self, tables: dict[str, pd.DataFrame], specs: dict[str, Any]) -> pd.DataFrame:
@@ -87,7 +89,7 @@ def walk(root: Path, mode: str = "quick") -> None:
         assert cli.main([str(word) for word in words]) == 0, words
 
     call("specs", "toy", "--config", root / "full.yaml", "--out", specs)
-    for case, spec in results.read_json(specs).items():
+    for case, spec in results.read_sealed(specs).items():
         out = study / f"{case}.parquet"
         call("run", "toy", "--case", case, "--spec", json.dumps(spec), "--out", out)
     call("measure", "toy", "--specs", specs, "--tables", study, "--out", table)
@@ -150,10 +152,68 @@ def test_a_manifest_says_what_made_the_table(tmp_path: Path, toy: Toy, figures_p
 
 
 def test_a_case_that_fails_is_named_and_leaves_nothing(tmp_path: Path, toy: Toy) -> None:
-    with pytest.raises(FloatingPointError, match="step 7") as caught:
-        jobs.run("toy", "late", {"kind": "divergent"}, tmp_path / "late.parquet")
+    with pytest.raises(KeyError, match="rows") as caught:
+        jobs.run("toy", "late", {"kind": "broken"}, tmp_path / "late.parquet")
     assert caught.value.__notes__ == ["in study toy, case late"]
     assert list(tmp_path.iterdir()) == []
+
+
+def run_with_failure(folder: Path, toy: Toy) -> tuple[Path, Path]:
+    """Specs and estimates of a study in which one case of three was not finite."""
+    toy.specs["late"] = {"kind": "divergent"}
+    specs, table = folder / "specs.json", folder / "estimates.parquet"
+    jobs.write_specs("toy", [], specs)
+    words: list[str] = ["run", "toy"]
+    for option, values in (("--case", list(toy.specs)),
+                           ("--spec", [json.dumps(spec) for spec in toy.specs.values()]),
+                           ("--out", [str(folder / f"{case}.parquet") for case in toy.specs])):
+        words += [option, *values]
+    assert cli.main(words) == 0
+    places = ["--specs", str(specs), "--tables", str(folder), "--out", str(table)]
+    assert cli.main(["measure", "toy", *places]) == 0
+    return specs, table
+
+
+def test_a_case_that_is_not_finite_makes_its_claims_inconclusive(
+    tmp_path: Path, toy: Toy, capsys
+) -> None:
+    _, table = run_with_failure(tmp_path, toy)
+    assert "study toy, case late: risk is nan at step 7" in capsys.readouterr().err
+    assert len(results.read_table(tmp_path / "late.parquet")) == 0
+    assert results.read_manifest(tmp_path / "late.parquet")["failed"] == "risk is nan at step 7"
+    assert len(results.read_table(table)) == 2, "the other cases are measured"
+    claims = evidence.write_claims(tmp_path / "claims.yaml", evidence.claim_entry())
+    out = tmp_path / "verdicts.json"
+    words = ["--claims", str(claims), "--estimates", str(table), "--mode", "quick"]
+    assert cli.main(["judge", *words, "--out", str(out)]) == 0
+    (claim,) = results.read_sealed(out)["claims"]
+    assert claim["verdict"] == "inconclusive" and claim["rows"]
+    assert claim["reasons"] == ["case late failed: risk is nan at step 7"]
+
+
+def test_what_cannot_be_measured_without_a_case_is_left_out(tmp_path: Path, toy: Toy) -> None:
+    toy.rows = [{"claim": "toy.depth"}]  # no table of estimates
+    _, table = run_with_failure(tmp_path, toy)
+    assert len(results.read_table(table)) == 0
+    assert results.read_manifest(table)["failed"] == {"late": "risk is nan at step 7"}
+
+
+def test_a_figure_of_a_failed_case_says_why_it_cannot_be(tmp_path: Path, toy: Toy) -> None:
+    specs, _ = run_with_failure(tmp_path, toy)
+    with pytest.raises(ResultError, match="case late has no rows, since it failed: risk is nan at"):
+        jobs.read_tables(jobs.read_specs(specs), tmp_path)
+
+
+def test_a_run_with_failed_cases_is_not_published(tmp_path: Path, toy: Toy, capsys) -> None:
+    _, table = run_with_failure(tmp_path / "results" / "full" / "toy", toy)
+    claims = evidence.write_claims(tmp_path / "claims.yaml", evidence.claim_entry())
+    record = tmp_path / "results" / "full" / "verdicts.json"
+    words = ["--claims", str(claims), "--estimates", str(table), "--mode", "full"]
+    assert cli.main(["judge", *words, "--out", str(record)]) == 0
+    places = ["--results", str(tmp_path / "results"), "--published", str(tmp_path / "published")]
+    assert cli.main(["publish", *places]) == 2
+    assert "must not be published, got toy: late" in capsys.readouterr().err
+    assert not (tmp_path / "published").exists()
 
 
 def test_a_table_of_another_spec_is_stale(tmp_path: Path, toy: Toy) -> None:
@@ -175,7 +235,7 @@ def test_sources_are_cases(tmp_path: Path, toy: Toy, capsys) -> None:
     toy.rows = [evidence.row(sources="wide;broad")]
     for case, spec in toy.specs.items():
         jobs.run("toy", case, spec, tmp_path / f"{case}.parquet")
-    results.write_json(tmp_path / "specs.json", toy.specs)
+    results.write_sealed(tmp_path / "specs.json", toy.specs)
     places = ["--specs", str(tmp_path / "specs.json"), "--tables", str(tmp_path)]
     assert cli.main(["measure", "toy", *places, "--out", str(tmp_path / "e.parquet")]) == 2
     assert "sources must be cases of the study, got broad" in capsys.readouterr().err

@@ -70,7 +70,7 @@ def test_a_damaged_table_is_refused_with_the_remedy(tmp_path: Path, frame, damag
 
 def test_a_table_that_never_was_parquet_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"rows")
-    results.write_json(tmp_path / "a.manifest.json", {"sha256": results.sha256_of(b"rows")})
+    results.write_sealed(tmp_path / "a.manifest.json", {"sha256": results.sha256_of(b"rows")})
     with pytest.raises(ResultError, match=r"a\.parquet is not parquet .*delete"):
         results.read_table(tmp_path / "a.parquet")
 
@@ -82,9 +82,38 @@ def test_a_missing_table_or_manifest_is_named(tmp_path: Path, frame: pd.DataFram
     (tmp_path / "a.manifest.json").unlink()
     with pytest.raises(MissingResultError, match=r"a\.manifest\.json is missing"):
         results.read_table(tmp_path / "a.parquet")
-    (tmp_path / "a.manifest.json").write_text("{}")
+    results.write_sealed(tmp_path / "a.manifest.json", {})
     with pytest.raises(ResultError, match="names no sha256; delete"):
         results.read_table(tmp_path / "a.parquet")
+
+
+def test_every_flipped_bit_of_a_table_or_manifest_is_noticed(tmp_path: Path, frame) -> None:
+    path = tmp_path / "a.parquet"
+    results.write_table(frame, path, FIELDS)
+    whole = results.read_manifest(path)
+    for damaged in (path, results.manifest_path(path)):
+        content = damaged.read_bytes()
+        for place in range(len(content)):
+            flipped = bytearray(content)
+            flipped[place] ^= 1 << place % 8
+            damaged.write_bytes(bytes(flipped))
+            try:
+                results.read_table(path)
+                assert results.read_manifest(path) == whole, "a blank for a blank"
+            except ResultError as error:
+                assert str(damaged) in str(error) and ("delete" in str(error) or
+                                                       "rebuild" in str(error))
+        damaged.write_bytes(content)
+
+
+def test_what_is_sealed_is_read_back_or_refused(tmp_path: Path) -> None:
+    content = {"b": [1, 2.5, None], "a": {"deep": "x"}}
+    results.write_sealed(tmp_path / "a.json", content)
+    assert results.read_sealed(tmp_path / "a.json") == content
+    for other in ([], {}, content, content | {"seal": "0" * 64}):
+        results.write_json(tmp_path / "a.json", other)
+        with pytest.raises(ResultError, match=r"a\.json is not the file that was written.*delete"):
+            results.read_sealed(tmp_path / "a.json")
 
 
 def test_a_writer_that_fails_midway_leaves_what_was_there(tmp_path: Path) -> None:
@@ -104,7 +133,8 @@ def test_a_failed_first_write_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(results.os, "fsync", no_space)
-    with pytest.raises(OSError, match="No space"):
+    message = r"a\.txt cannot be written \(No space left on device\); free space or make its"
+    with pytest.raises(ResultError, match=message):
         results.write_text(tmp_path / "new" / "a.txt", "text")
     assert list((tmp_path / "new").iterdir()) == []
 

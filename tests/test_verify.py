@@ -33,7 +33,7 @@ class Tree:
     def build(self, rows: list[dict[str, Any]]) -> None:
         """Write the rebuilt verdicts of these rows."""
         record = verdicts.judge(load_claims(self.claims), evidence.frame(*rows), "full")
-        results.write_json(self.rebuilt, record)
+        results.write_sealed(self.rebuilt, record)
 
     def call(self, command: str, *more: str) -> int:
         places = ["--results", str(self.root / "results")]
@@ -156,7 +156,7 @@ def test_rebuilt_numbers_are_compared_within_tolerance(
 def test_verdicts_are_compared_as_words(tree: Tree, capsys) -> None:
     record = json.loads(tree.rebuilt.read_text())
     record["claims"][0]["verdict"] = "inconclusive"
-    results.write_json(tree.rebuilt, record)
+    results.write_sealed(tree.rebuilt, record)
     assert tree.call("verify") == 1
     out = capsys.readouterr().out
     assert "toy.depth: verdict: published supported, rebuilt inconclusive" in out
@@ -175,7 +175,7 @@ def test_only_the_claims_asked_for_are_compared(tree: Tree, capsys) -> None:
 def drop_claim(tree: Tree) -> None:
     record = json.loads(tree.rebuilt.read_text())
     record["claims"].pop()
-    results.write_json(tree.rebuilt, record)
+    results.write_sealed(tree.rebuilt, record)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_the_table_of_claims_is_plain_in_a_pipe_and_coloured_on_a_terminal(tree,
     assert lines[1].split()[:2] == ["toy.depth", "supported"]
     assert lines[-1] == "2 claims in mode full: 2 supported, 0 inconclusive, 0 refuted"
     assert tree.call("claims", "--json") == 0
-    assert json.loads(capsys.readouterr().out) == json.loads(tree.rebuilt.read_text())
+    assert json.loads(capsys.readouterr().out) == results.read_sealed(tree.rebuilt)
 
 
 def test_nothing_is_published_from_another_mode_or_without_a_paper(tree: Tree, capsys) -> None:

@@ -17,6 +17,12 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from snakemake_logger_plugin_zeroloss.pace import Pace, clock
 
+# Snakemake says that a lock is there; what to do depends on how one runs it.
+LOCKED = (
+    "Nothing was changed. If another run is at work in this folder, wait until it has ended. If one "
+    "was killed, remove its lock, then run again: make quick SNAKEMAKE_FLAGS=--unlock (or "
+    "make reproduce SNAKEMAKE_FLAGS=--unlock)."
+)
 # What Snakemake says outside of its events and a reader still wants to see.
 WORTH_SAYING = ("Nothing to be done", "Report created", "Unlock", "Will exit", "Creating report")
 
@@ -44,7 +50,8 @@ class LogHandler(LogHandlerBase):
         if event == LogEvent.WORKFLOW_STARTED:
             return  # machine, user and versions: in Snakemake's log file
         if self.common_settings.dryrun or record.levelno >= WARNING:
-            self._say(self.format(record))
+            text = self.format(record)
+            self._say(text + (f"\n{LOCKED}" if "cannot be locked" in text else ""))
         elif event == LogEvent.RUN_INFO:
             self._plan(fields.get("stats") or {})
         elif event == LogEvent.JOB_INFO:

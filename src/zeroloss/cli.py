@@ -63,7 +63,9 @@ def run(options: argparse.Namespace) -> None:
     except json.JSONDecodeError as error:
         raise ResultError(f"--spec must be JSON ({error}); take it from zeroloss specs") from error
     for case, spec, out in zip(options.case, specs, options.out, strict=True):
-        jobs.run(options.study, case, spec, out)
+        failed = jobs.run(options.study, case, spec, out)
+        if failed:  # an answer, not an error: the claims of the study are inconclusive
+            print(f"study {options.study}, case {case}: {failed}", file=sys.stderr)
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -78,9 +80,10 @@ def judge(options: argparse.Namespace) -> None:
     from zeroloss import claims, estimates, results, verdicts
 
     record = verdicts.judge(
-        claims.load_claims(options.claims), estimates.read(options.estimates), options.mode
+        claims.load_claims(options.claims), estimates.read(options.estimates), options.mode,
+        estimates.failed(options.estimates),
     )
-    results.write_json(options.out, record)
+    results.write_sealed(options.out, record)
 
 
 def draw(options: argparse.Namespace) -> None:

@@ -1,21 +1,25 @@
 """The configuration: closed, frozen models, read from YAML with sparse overlays.
 
-Nothing heavy is imported here: the workflow reads the configuration before every run.
+Nothing heavy is imported here: the workflow reads the configuration before every run. YAML is read
+as data alone: no tags, no aliases, no key twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from zeroloss.closed import Closed
+from zeroloss.studies import STUDIES
 from zeroloss.studies.limits.settings import Settings as LimitsSettings
 from zeroloss.studies.linear.settings import Settings as LinearSettings
+from zeroloss.studies.settings import ProblemSettings
 from zeroloss.studies.size.settings import Settings as SizeSettings
 from zeroloss.studies.zero_loss.settings import Settings as ZeroLossSettings
 
@@ -47,21 +51,84 @@ def load(*paths: str | Path) -> Config:
     Raises ConfigError naming file, key, value and remedy.
     """
     merged: dict[str, Any] = {}
+    source = " + ".join(str(path) for path in paths)
     for path in paths:
         merged = _overlay(merged, _read(Path(path)))
     try:
-        return Config.model_validate(merged)
+        config = Config.model_validate(merged)
     except ValidationError as error:
-        raise ConfigError(_message(error, " + ".join(str(p) for p in paths))) from error
+        raise ConfigError(_message(error, source)) from error
+    _check_plan(config, source)
+    return config
+
+
+def _check_plan(config: Config, source: str) -> None:
+    """Refuse what no job could be made of, or no job could read."""
+    for study in STUDIES:
+        try:
+            import_module(f"zeroloss.studies.{study}.cases").cases(config)
+        except ValueError as error:
+            raise ConfigError(f"{source}: {study}: {error}") from error
+    for key, problem in _problems(config):
+        if problem.path is not None and not Path(problem.path).is_file():
+            raise ConfigError(f"{source}: {key}.path: no such file, got {problem.path!r}; set "
+                              f"{key}.path to a CSV")
+
+
+def _problems(model: BaseModel, place: str = "") -> Iterator[tuple[str, ProblemSettings]]:
+    """Every problem of a configuration with its key."""
+    for name, value in model:
+        key = f"{place}.{name}" if place else name
+        found = value.items() if isinstance(value, dict) else [("", value)]
+        for part, inner in found:
+            where = f"{key}.{part}" if part else key
+            if isinstance(inner, ProblemSettings):
+                yield where, inner
+            elif isinstance(inner, BaseModel):
+                yield from _problems(inner, where)
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML: what a reader sees is what is there."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Refuse aliases, which can make a small file huge, or a loop."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError(f"an alias{self.peek_event().start_mark}: write the value out")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """Refuse a key that stands twice: one of its values would be lost in silence."""
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if not isinstance(key, str | int | float):
+                raise yaml.YAMLError(f"key {_shown(key)}{node.start_mark}: write a plain word")
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(f"key {_shown(key)} occurs twice{node.start_mark}: "
+                                     "remove one")
+        return super().construct_mapping(node, deep)
+
+
+@lru_cache(maxsize=8)
+def _parse(text: str) -> Any:
+    """The content of a YAML text; nobody may alter it, since it is handed out again."""
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = _parsed(path.read_text(encoding="utf-8"))
+        content = _parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file; give an existing configuration") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        first = str(error).splitlines()[0]
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); give a file that can "
+                          "be") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # values that no number or date is
+        first = " ".join(str(error).split())
         raise ConfigError(f"{path}: not readable as YAML ({first}); mend the syntax") from error
     if content is None:
         return {}
@@ -69,12 +136,6 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: must be a mapping of keys, got {type(content).__name__}; "
                           "start from config/full.yaml")
     return content
-
-
-@lru_cache(maxsize=8)
-def _parsed(text: str) -> Any:
-    """The content of a YAML text; nobody may alter it, since it is handed out again."""
-    return yaml.safe_load(text)
 
 
 def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,7 +151,7 @@ def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, An
 def _message(error: ValidationError, source: str) -> str:
     lines = []
     for item in error.errors():
-        key = ".".join(str(part) for part in item["loc"]) or "(top)"
+        key = ".".join(_word(part) for part in item["loc"]) or "(top)"
         shown = _shown(item.get("input"))
         if item["type"] == "extra_forbidden":
             lines.append(f"{source}: {key}: unknown key (value {shown}); remove it or mend its "
@@ -107,7 +168,15 @@ def _message(error: ValidationError, source: str) -> str:
     return "\n".join(lines)
 
 
+def _word(part: Any) -> str:
+    """A key of the file; what would break the line is quoted."""
+    text = str(part)
+    return text if text.isprintable() and len(text) <= LONGEST_SHOWN else _shown(part)
+
+
 def _shown(value: Any) -> str:
     text = repr(value)
-    plain = not isinstance(value, (dict, list)) or len(text) <= LONGEST_SHOWN
-    return text if plain else f"a {type(value).__name__}"
+    if len(text) <= LONGEST_SHOWN:
+        return text
+    return f"a {type(value).__name__}" if isinstance(value, (dict, list)) else (
+        f"{text[:LONGEST_SHOWN]}…")

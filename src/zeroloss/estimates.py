@@ -136,6 +136,12 @@ def read(paths: Iterable[Path]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
+def failed(paths: Iterable[Path]) -> dict[str, dict[str, str]]:
+    """Return {study: {case: why}} of the cases that failed, for each study that has any."""
+    manifests = [results.read_manifest(path) for path in sorted({Path(path) for path in paths})]
+    return {str(m.get("study", "")): dict(m["failed"]) for m in manifests if m.get("failed")}
+
+
 def with_keys(frame: pd.DataFrame, study: str) -> pd.DataFrame:
     """Return `frame` with its `study` and the `key` of each row."""
     names = zip(frame["claim"], frame["quantity"], frame["cell"], strict=True)

@@ -1,6 +1,9 @@
 """The jobs of a study: list its cases, run one, measure them all. Files in, files out.
 
 The functions of a study know nothing of files; these know nothing of mathematics.
+
+A case in which a value is not finite is an answer too, the same in every run: its table has no
+rows, and its manifest says why. All claims of its study are inconclusive then.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 Spec = dict[str, Any]
 
 CASE = re.compile(r"[a-z0-9-]+")
+FAILED = "failed"  # in a manifest: why a case has no rows, or {case: why} of a study
 RESERVED = ("estimates", "specs")  # files of these names lie beside the cases
 
 
@@ -46,36 +50,48 @@ def write_specs(study: str, config_files: Sequence[Path], out: Path) -> None:
                 f"case {case!r} of {study}: a name must be made of lower-case letters, digits and "
                 f"'-', and be none of {', '.join(RESERVED)}; rename it in its cases module"
             )
-    results.write_json(out, specs)
+    results.write_sealed(out, specs)
 
 
 def read_specs(path: Path) -> dict[str, Spec]:
     """Return {case: spec} as `write_specs` wrote it."""
-    specs = results.read_json(path)
-    if not isinstance(specs, dict) or not all(isinstance(spec, dict) for spec in specs.values()):
+    specs = results.read_sealed(path)
+    if not all(isinstance(spec, dict) for spec in specs.values()):
         raise ResultError(f"{path} must map case names to specs; write it with zeroloss specs")
     return specs
 
 
-def run(study: str, case: str, spec: Spec, out: Path) -> None:
-    """Simulate one case and write its table; an exception names the case and leaves no table."""
+def run(study: str, case: str, spec: Spec, out: Path) -> str:
+    """Simulate one case and write its table; return why it has no rows, "" when it has.
+
+    A value that is not finite leaves a table without rows, and the reason in the manifest. Any
+    other exception names the case and leaves no table.
+    """
+    import pandas as pd
+
     from zeroloss import provenance
 
-    start = time.perf_counter()
+    start, failed = time.perf_counter(), ""
     try:
         frame = part_of(study, "simulate").run(spec)
+    except FloatingPointError as error:
+        frame, failed = pd.DataFrame(), str(error)
     except Exception as error:
         error.add_note(f"in study {study}, case {case}")
         raise
     module = f"zeroloss.studies.{study}.simulate"
     fields = provenance.describe(study, case, module, time.perf_counter() - start, spec)
-    results.write_table(frame, out, fields)
+    results.write_table(frame, out, fields | ({FAILED: failed} if failed else {}))
+    return failed
 
 
 def read_tables(
     specs: Mapping[str, Spec], folder: Path
 ) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
-    """Return the table of each case and its SHA-256; refuse one made under another spec."""
+    """Return the table of each case and its SHA-256.
+
+    Refuses one that was made under another spec, and one whose case failed.
+    """
     frames, digests = {}, {}
     for case, spec in sorted(specs.items()):
         path = Path(folder) / f"{case}.parquet"
@@ -86,18 +102,47 @@ def read_tables(
                 f"{path} was made under another spec of case {case} than the one asked for; "
                 f"{results.REBUILD.format(path)}"
             )
+        if FAILED in manifest:
+            raise ResultError(f"case {case} has no rows, since it failed: {manifest[FAILED]}")
         digests[case] = manifest["sha256"]
     return frames, digests
 
 
+def failed_cases(specs: Mapping[str, Spec], folder: Path) -> dict[str, str]:
+    """Return why, for each case in which a value was not finite."""
+    manifests = {case: results.read_manifest(Path(folder) / f"{case}.parquet") for case in specs}
+    return {case: str(manifest[FAILED]) for case, manifest in sorted(manifests.items())
+            if FAILED in manifest}
+
+
+def _measured(study: str, frames: Mapping[str, pd.DataFrame], specs: Mapping[str, Spec],
+              incomplete: bool) -> pd.DataFrame:
+    """Return the checked estimates of a study; of an incomplete one, none where that fails."""
+    import pandas as pd
+
+    from zeroloss import estimates
+
+    try:
+        return estimates.check(part_of(study, "measure").measure(frames, specs), study)
+    except Exception:
+        if not incomplete:  # with all cases there, it is a mistake in the code
+            raise
+        return estimates.check(pd.DataFrame(columns=list(estimates.COLUMNS)), study)
+
+
 def measure(study: str, specs_file: Path, folder: Path, out: Path) -> None:
-    """Measure the estimates of a study on all of its cases and write the checked table."""
-    from zeroloss import estimates, provenance
+    """Measure the estimates of a study on its cases and write the checked table.
+
+    Cases that failed are left out, and are named in the manifest.
+    """
+    from zeroloss import provenance
 
     start = time.perf_counter()
     specs = read_specs(specs_file)
+    failed = failed_cases(specs, folder)
+    specs = {case: spec for case, spec in specs.items() if case not in failed}
     frames, digests = read_tables(specs, folder)
-    frame = estimates.check(part_of(study, "measure").measure(frames, specs), study)
+    frame = _measured(study, frames, specs, bool(failed))
     strangers = {case for sources in frame["sources"] for case in sources.split(";") if case} - set(
         specs
     )
@@ -110,4 +155,4 @@ def measure(study: str, specs_file: Path, folder: Path, out: Path) -> None:
     fields = provenance.describe(
         study, "estimates", module, time.perf_counter() - start, inputs=digests
     )
-    results.write_table(frame, out, fields)
+    results.write_table(frame, out, fields | ({FAILED: failed} if failed else {}))

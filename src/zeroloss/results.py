@@ -3,6 +3,7 @@
 A file is written whole or not at all: bytes go to a temporary neighbour, are forced to disk, and
 are renamed onto the final name. A table (`NAME.parquet`) has the same bytes for the same rows;
 whatever differs from run to run (time, machine, memory) is in its manifest (`NAME.manifest.json`).
+The manifest holds the SHA-256 of the table, and its own: a flipped bit in either is noticed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 REBUILD = "delete {} and its manifest, then run the same make target again"
+REMAKE = "delete it, then run the same make target again"
+SEAL = "seal"  # in a JSON file: the SHA-256 of all the rest
 
 
 class ResultError(RuntimeError):
@@ -34,19 +37,27 @@ class MissingResultError(ResultError):
 
 @contextmanager
 def atomic(path: Path) -> Iterator[IO[bytes]]:
-    """Yield a binary stream that becomes `path` on success and vanishes on any exception."""
+    """Yield a binary stream that becomes `path` on success and vanishes on any exception.
+
+    Raises ResultError with the reason and the remedy when the disk is full, or may not be written.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("wb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(draft, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
+    except BaseException as error:
+        with suppress(OSError):
             draft.unlink()
+        if isinstance(error, OSError):
+            raise ResultError(
+                f"{path} cannot be written ({error.strerror or error}); free space or make its "
+                "folder writable, then run the same make target again"
+            ) from error
         raise
     _sync_folder(path.parent)
 
@@ -78,6 +89,29 @@ def write_json(path: Path, content: Any) -> None:
     write_text(
         path, json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     )
+
+
+def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a mapping as JSON with its own SHA-256 in it, under the key SEAL."""
+    rest = {key: value for key, value in content.items() if key != SEAL}
+    write_json(path, {**rest, SEAL: seal_of(rest)})
+
+
+def seal_of(content: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a mapping as JSON, whatever the order of its keys."""
+    return sha256_of(json.dumps(jsonable(content), sort_keys=True, allow_nan=False).encode())
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """Return what `write_sealed` wrote; a file without its seal, or with another, is refused."""
+    content = read_json(path)
+    seal = content.pop(SEAL, None) if isinstance(content, dict) else None
+    if seal is None or seal != seal_of(content):
+        raise ResultError(
+            f"{path} is not the file that was written: its seal must be the SHA-256 of the rest, "
+            f"got {str(seal)[:12]}; {REMAKE}"
+        )
+    return content
 
 
 def jsonable(value: Any) -> Any:
@@ -151,8 +185,13 @@ def manifest_path(path: Path) -> Path:
 
 def read_manifest(path: Path) -> dict[str, Any]:
     """Return the manifest of the table at `path`."""
-    manifest = read_json(manifest_path(path))
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("sha256"), str):
+    try:
+        manifest = read_sealed(manifest_path(path))
+    except MissingResultError:
+        raise
+    except ResultError as error:
+        raise ResultError(f"{error} (that of {path} too)") from error
+    if not isinstance(manifest.get("sha256"), str):
         raise ResultError(f"{manifest_path(path)} names no sha256; {REBUILD.format(path)}")
     return manifest
 
@@ -175,7 +214,7 @@ def write_table(frame: pd.DataFrame, path: Path, manifest_fields: Mapping[str, A
     jsonable(manifest)  # refuse a manifest that cannot be written before the table is replaced
     write_bytes(path, content)
     # A kill between the two renames leaves a manifest that disagrees, which read_table refuses.
-    write_json(manifest_path(path), manifest)
+    write_sealed(manifest_path(path), manifest)
     return digest
 
 

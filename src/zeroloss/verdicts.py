@@ -6,7 +6,7 @@ Pure functions of their arguments: same claims and estimates, same record, byte 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zeroloss import estimates as tables
@@ -92,12 +92,14 @@ def _slack(distance: float, span: float, edge: float) -> float:
     return distance / (scale or 1.0)
 
 
-def judge_claim(claim: Claim, estimates: pd.DataFrame) -> dict[str, Any]:
+def judge_claim(claim: Claim, estimates: pd.DataFrame, failed: Mapping[str, str] | None = None
+                ) -> dict[str, Any]:
     """Return the verdict record of `claim`, given any table of estimates that holds its rows.
 
     Keys: id, verdict, reasons (text), deciding (key of the worst row, or None), rows (each with its
     numbers, verdict and the outcome of each predicate). `minimum` and `level` keep the record from
-    `supported`; they never soften `refuted`.
+    `supported`; they never soften `refuted`. With cases of its study in `failed` ({case: why}) a
+    claim is inconclusive, whatever the others say: which of its rows are missing is not known.
     """
     own = [row for row in tables.records(estimates) if row["claim"] == claim.id]
     rows, outcomes = [], []
@@ -117,6 +119,9 @@ def judge_claim(claim: Claim, estimates: pd.DataFrame) -> dict[str, Any]:
     if verdict != REFUTED and lacking:
         verdict = INCONCLUSIVE
     reasons += lacking
+    if failed:
+        verdict = INCONCLUSIVE
+        reasons = [f"case {case} failed: {why}" for case, why in sorted(failed.items())] + lacking
     if verdict == SUPPORTED:
         reasons = ["every predicate holds in every cell"]
     worst = min(
@@ -189,11 +194,13 @@ def _lacking(claim: Claim, judged: list[dict[str, Any]], own: list[dict[str, Any
     return reasons
 
 
-def judge(claims: Sequence[Claim], estimates: pd.DataFrame, mode: str) -> dict[str, Any]:
+def judge(claims: Sequence[Claim], estimates: pd.DataFrame, mode: str,
+          failed: Mapping[str, Mapping[str, str]] | None = None) -> dict[str, Any]:
     """Return the content of verdicts.json: mode, claims in file order, and the plain numbers.
 
-    `estimates` has the columns `study` and `key` besides (`estimates.read`). Raises ResultError for
-    a row whose claim nobody stated.
+    `estimates` has the columns `study` and `key` besides (`estimates.read`); `failed` says why
+    cases of a study have no rows (`estimates.failed`). Raises ResultError for a row whose claim
+    nobody stated.
     """
     known = {claim.id for claim in claims}
     rows = tables.records(estimates)
@@ -206,7 +213,8 @@ def judge(claims: Sequence[Claim], estimates: pd.DataFrame, mode: str) -> dict[s
     plain = [_numbers(row, row["study"]) for row in rows if not row["claim"]]
     return {
         "mode": mode,
-        "claims": [judge_claim(claim, estimates) for claim in claims],
+        "claims": [judge_claim(claim, estimates, (failed or {}).get(tables.study_of(claim.id)))
+                   for claim in claims],
         "numbers": sorted(plain, key=lambda row: row["key"]),
     }
 

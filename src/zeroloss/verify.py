@@ -79,7 +79,7 @@ def verify(
             f"claim must be one of {', '.join(by_id(claims))}, got {', '.join(unknown)}"
         )
     rebuilt = read_verdicts(Path(rebuilt_folder) / VERDICTS)
-    published = read_verdicts(Path(published_folder) / VERDICTS)
+    published = read_verdicts(Path(published_folder) / VERDICTS, sealed=False)
     csv = Path(published_folder) / ESTIMATES
     table = estimates.from_csv(results.read_text(csv), csv.as_posix())
     for record, place in ((rebuilt, rebuilt_folder), (published, published_folder)):
@@ -95,9 +95,12 @@ def verify(
     return found
 
 
-def read_verdicts(path: Path) -> dict[str, Any]:
-    """Return the content of a verdicts.json; what is not one raises ResultError."""
-    record = results.read_json(path)
+def read_verdicts(path: Path, sealed: bool = True) -> dict[str, Any]:
+    """Return the content of a verdicts.json; what is not one raises ResultError.
+
+    Those of a run are sealed; the published ones, which git keeps, are not.
+    """
+    record = results.read_sealed(path) if sealed else results.read_json(path)
     lists = isinstance(record, dict) and all(
         isinstance(record.get(k), list) for k in ("claims", "numbers")
     )
@@ -258,6 +261,10 @@ def publish(results_folder: Path, published_folder: Path, mode: str) -> list[Pat
     found = sorted(source.glob("*/estimates.parquet"))
     if not found:
         raise MissingResultError(f"{source}/*/estimates.parquet is missing; {REBUILD}")
+    failed = estimates.failed(found)
+    if failed:
+        cases = "; ".join(f"{study}: {', '.join(sorted(found))}" for study, found in failed.items())
+        raise ResultError(f"a run with failed cases must not be published, got {cases}; {REBUILD}")
     table = estimates.to_csv(estimates.read(found))
     paper = results.read_bytes(source / PAPER)
     results.write_json(target / VERDICTS, record)

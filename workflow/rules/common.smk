@@ -72,7 +72,12 @@ def spec_of(study):
 
 def all_specs_of(study):
     """All specifications of a study, to rerun what reads them when one changes."""
-    return json.dumps(SPECS[study], sort_keys=True)
+    return lambda wildcards: json.dumps(SPECS[study], sort_keys=True)
+
+
+def specs_of(study, cases):
+    """The specifications of a batch. A function: Snakemake reads braces in text as its own."""
+    return lambda wildcards: [json.dumps(SPECS[study][case], sort_keys=True) for case in cases]
 
 
 def code_of(*targets):

@@ -48,7 +48,7 @@ for study in STUDIES:
                 params:
                     study=study,
                     cases=batch,
-                    specs=[json.dumps(SPECS[study][case], sort_keys=True) for case in batch],
+                    specs=specs_of(study, batch),
                 shell:
                     "zeroloss run {params.study} --case {params.cases} --spec {params.specs:q}"
                     " --out {output.tables} 2> {log}"
@@ -67,7 +67,7 @@ for study in STUDIES:
             study=study,
             specs=all_specs_of(study),
         shell:
-            "zeroloss specs {params.study} --config {input.config} --out {output.specs} 2> {log}"
+            "zeroloss specs {params.study} --config {input.config:q} --out {output.specs} 2> {log}"
 
     rule:
         name:

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
-__all__ = ["packed"]
+__all__ = ["blocks", "packed"]
+
+MOST_BLOCKS = 1000  # of one ensemble
+
+
+def blocks(each: int, replicates: int, most: int) -> list[tuple[int, int]]:
+    """First and last (exclusive) replicate of each block, whose work stays near ``most``.
+
+    ``each``: work of one replicate. Raises ValueError for more blocks than a run can hold.
+    """
+    count = -(-each * replicates // most)
+    if count > MOST_BLOCKS:
+        raise ValueError(f"an ensemble of {replicates} replicates must fit {MOST_BLOCKS} jobs of "
+                         f"elements_per_job {most}, got {count} jobs; raise elements_per_job or "
+                         "lower sizes or replicates")
+    return list(pairwise(round(i * replicates / count) for i in range(count + 1)))
 
 
 def packed(pieces: list[tuple[int, Any]], most: int) -> list[list[Any]]:

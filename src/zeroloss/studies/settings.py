@@ -9,13 +9,15 @@ from pydantic import AfterValidator, Field, model_validator
 
 from zeroloss.closed import Closed
 
-__all__ = ["ActivationName", "Count", "Doubling", "LawSettings", "Name", "NonNegative", "Positive",
+__all__ = ["AT_MOST", "ActivationName", "Count", "Doubling", "LawSettings", "Name", "NonNegative", "Positive",
            "ProblemSettings", "Rule", "Times", "doubling", "increasing"]
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
+# part of a file's name, and of words on a command line: nothing that a shell or an option could be
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)]
+AT_MOST = {"diabetes": 442, "digits": 348}  # rows that there are; twice the rarer of two digits
 
 
 def increasing(values: tuple[float, ...]) -> tuple[float, ...]:
@@ -56,6 +58,15 @@ class ProblemSettings(Closed):
         if not all(asked) if self.kind == "csv" else any(asked) or self.features is not None:
             raise ValueError("path and target go with kind csv, features too, and only with it; "
                              f"got kind {self.kind}, path {self.path}, target {self.target}")
+        return self
+
+    @model_validator(mode="after")
+    def _rows_are_there(self) -> ProblemSettings:
+        if self.num_samples > AT_MOST.get(self.kind, self.num_samples):
+            raise ValueError(f"num_samples must be at most {AT_MOST[self.kind]} for {self.kind}, "
+                             f"got {self.num_samples}")
+        if self.kind == "csv" and "\0" in str(self.path):
+            raise ValueError(f"path must be the name of a file, got {self.path!r}")
         return self
 
 

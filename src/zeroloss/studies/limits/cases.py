@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from zeroloss.studies.packing import packed
+from zeroloss.studies.packing import blocks, packed
 
 if TYPE_CHECKING:
     from zeroloss.config import Config
@@ -106,13 +104,11 @@ class _Builder:
     def _blocks(self, e: Ensemble, samples: int) -> list[tuple[int, Spec]]:
         """Blocks of replicates of one size, each with its work (particles × samples)."""
         each = e.num_layers * e.num_units * samples
-        blocks = math.ceil(each * e.replicates / self.block.elements_per_job)
-        edges = [round(i * e.replicates / blocks) for i in range(blocks + 1)]
         return [
             (each * (stop - start),
              {"num_layers": e.num_layers, "num_units": e.num_units, "first_replicate": start,
               "replicates": stop - start, "roles": list(e.roles)})
-            for start, stop in pairwise(edges)]
+            for start, stop in blocks(each, e.replicates, self.block.elements_per_job)]
 
     def paths(self) -> dict[str, Spec]:
         """Networks on smooth and on rough paths."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from zeroloss.studies.packing import packed
+from zeroloss.studies.packing import blocks, packed
 
 if TYPE_CHECKING:
     from zeroloss.config import Config
@@ -77,11 +75,9 @@ def _blocks(config: Config, name: str, replicates: int, sizes: list[tuple[int, i
     pieces: list[Piece] = []
     for L, M in sizes:
         each = L * M * samples
-        blocks = math.ceil(each * replicates / most)
-        edges = [round(i * replicates / blocks) for i in range(blocks + 1)]
         pieces += [(each * (stop - start), {"num_layers": L, "num_units": M,
                                             "first_replicate": start, "replicates": stop - start})
-                   for start, stop in pairwise(edges)]
+                   for start, stop in blocks(each, replicates, most)]
     return pieces
 
 

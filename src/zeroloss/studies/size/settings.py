@@ -153,7 +153,19 @@ class Settings(Closed):
     @model_validator(mode="after")
     def _ladders_are_different(self) -> Settings:
         seen = [(ladder.setting, ladder.sampling) for ladder in self.ladders]
+        pairs = [(corollary.setting, corollary.sampling) for corollary in self.corollaries]
         for one in seen:
             if seen.count(one) > 1:
                 raise ValueError(f"each setting and sampling must have one ladder, got {one} twice")
+        for one in pairs:
+            if pairs.count(one) > 1:
+                raise ValueError("each setting and sampling must have one entry of corollaries, "
+                                 f"got {one} twice")
+        return self
+
+    @model_validator(mode="after")
+    def _phases_is_no_setting(self) -> Settings:
+        if "phases" in self.settings:  # its job would have the name of that of `phases`
+            raise ValueError("a setting must not be named 'phases', got it in size.settings; "
+                             "rename it")
         return self

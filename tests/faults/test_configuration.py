@@ -1,0 +1,169 @@
+"""Every configuration is refused in words before any job starts, or every study plans with it."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections import Counter
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.faults import summary
+from zeroloss.config import ConfigError, load
+from zeroloss.studies import STUDIES
+
+ROOT = Path(__file__).resolve().parents[2]
+FULL = ROOT / "config" / "full.yaml"
+PUBLISHED: dict[str, Any] = yaml.safe_load(FULL.read_text(encoding="utf-8"))
+CASES = 1000
+many = settings(max_examples=CASES, deadline=None,
+                suppress_health_check=[HealthCheck.function_scoped_fixture,
+                                       HealthCheck.too_slow, HealthCheck.data_too_large])
+Place = tuple[str | int, ...]
+
+
+def places(content: Any, place: Place = ()) -> list[Place]:
+    """Every place of a value, mappings and lists included."""
+    inner = content.items() if isinstance(content, dict) else (
+        enumerate(content) if isinstance(content, list) else [])
+    return [place] * bool(place) + [p for key, value in inner for p in places(value, (*place, key))]
+
+
+PLACES = places(PUBLISHED)
+STRANGE = [
+    None, True, False, 0, -1, 1, 2, 3, 7, 10**6, 10**9, 10**12, 10**30, 10**400, 0.0, -0.5, 1e-300,
+    1e300, 0.1, math.nan, math.inf, -math.inf, "", "a", "1e-5", "sine", "gelu", "csv", [], [1],
+    [0.0], [1, 2], [2, 1], [0.0, 1.0, 4.0], [4, 8, 16], {}, {"a": 1}, {1: 2}, "$(touch owned)",
+    "; touch owned", "`touch owned`", "../../etc", "a b", "a\nb", "ü", "\U0001f600", "x" * 5000,
+    ["sine"] * 3, [[1, 1]], [[]], [{}], "null", "~", b"bytes", 2**63, 1.0, 16.0,
+]
+VALUES = st.one_of(st.sampled_from(STRANGE), st.integers(), st.floats(), st.text(max_size=12),
+                   st.lists(st.integers(-3, 70), max_size=4), st.lists(st.floats(0, 9), max_size=3))
+
+
+@st.composite
+def overlays(draw: st.DrawFn) -> tuple[str, Place, Any]:
+    """The published configuration with a value replaced, a key added, misspelt or taken away."""
+    content = copy.deepcopy(PUBLISHED)
+    place = draw(st.sampled_from(PLACES))
+    holder = content
+    for part in place[:-1]:
+        holder = holder[part]
+    what = draw(st.sampled_from(["replace", "replace", "replace", "scale", "add", "remove"]))
+    value = draw(VALUES)
+    old = holder[place[-1]]
+    if what == "scale" and isinstance(old, int | float):
+        value = old * draw(st.sampled_from([-1, 0, 2, 3, 10, 1000, 10**9]))
+    if what == "add" and isinstance(holder, dict):
+        holder[draw(st.text(min_size=1, max_size=8))] = value
+    elif what == "remove":
+        del holder[place[-1]]
+    else:
+        holder[place[-1]] = value
+    return yaml.safe_dump(content, allow_unicode=True), place, value
+
+
+@pytest.fixture(scope="module")
+def seen() -> Counter[str]:
+    """How many were refused and how many planned."""
+    return Counter()
+
+
+def plan(path: Path) -> str:
+    """`refused` or `planned`; any other end of it is a failure."""
+    try:
+        config = load(path)
+    except ConfigError as error:
+        text = str(error)
+        for line in text.splitlines():
+            assert line.startswith(f"{path}: "), line[:300]
+            assert "; " in line, f"no remedy: {line[:300]}"
+        assert "Traceback" not in text and len(text) < 100_000
+        return "refused"
+    for study in STUDIES:
+        made = import_module(f"zeroloss.studies.{study}.cases").cases(config)
+        assert made and all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+                            and len(name) < 200 for name in made)
+    return "planned"
+
+
+@many
+@given(case=overlays())
+def test_a_changed_configuration(tmp_path: Path, seen: Counter[str],
+                                 case: tuple[str, Place, Any]) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(case[0], encoding="utf-8")
+    seen[plan(path)] += 1
+
+
+@many
+@given(text=st.one_of(st.text(max_size=60), st.text(alphabet=": -[]{}&*!%#|>\"'\n\tab01,?@`", max_size=40)))
+def test_any_text_laid_over_the_published_one(tmp_path: Path, seen: Counter[str],
+                                              text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8", errors="surrogatepass")
+    try:
+        load(path)
+    except ConfigError as error:
+        assert str(path) in str(error)
+        seen["refused"] += 1
+    else:
+        pytest.fail("no text alone is a configuration")
+
+
+BROKEN = {
+    "latin-1": "größe: 1\n".encode("latin-1"),
+    "binary": bytes(range(256)),
+    "utf-16": "seed: 1\n".encode("utf-16"),
+    "tag": b"seed: !!python/object/apply:os.system ['touch owned']\n",
+    "alias": b"seed: &a 1\nmode: *a\n",
+    "loop": b"a: &a {b: *a}\n",
+    "laughs": b"a: &a [1,1]\nb: &b [*a,*a]\nc: &c [*b,*b]\n",
+    "twice": b"seed: 1\nseed: 2\n",
+    "deep": b"[" * 100_000,
+    "digits": b"seed: " + b"9" * 5000,
+    "date": b"seed: 2020-13-45\n",
+    "list key": b"[1, 2]: 3\n",
+    "mapping key": b"? {a: 1}\n: 3\n",
+    "merge": b"<<: 3\n",
+    "merge key": b"seed: 1\n<<: {mode: full}\n",
+    "two documents": b"seed: 1\n---\nseed: 2\n",
+    "list": b"- 1\n",
+    "word": b"hello\n",
+    "set": b"!!set {a, b}\n",
+    "tab": b"seed:\t1\n\tmode: full\n",
+    "new key with a line": b'"a\\nb": 1\n',
+    "control": b"seed: \x07\n",
+    "quote": b'seed: "1\n',
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_over_the_published_one(tmp_path: Path, seen: Counter[str],
+                                              name: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(BROKEN[name])
+    with pytest.raises(ConfigError) as caught:
+        load(FULL, path)
+    lines = str(caught.value).splitlines()
+    assert all(str(path) in line and "; " in line for line in lines), lines
+    assert not (Path.cwd() / "owned").exists()
+    seen["refused"] += 1
+
+
+def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read .*; give a file"):
+        load(tmp_path)
+
+
+def test_the_count(seen: Counter[str]) -> None:
+    assert sum(seen.values()) >= CASES
+    assert seen["refused"] > 100 and seen["planned"] > 50
+    summary.count("configuration", "refused with a message", seen["refused"], seen["refused"])
+    summary.count("configuration", "valid: every study plans", seen["planned"], seen["planned"])
