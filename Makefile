@@ -4,6 +4,8 @@
 #   make verify      reproduce, then compare with published/
 #   make report      results/<MODE>/report.html of Snakemake (MODE=full or quick)
 #   make test        all tests;   make lint   style, types, workflow;   make clean   results away
+#   make test-faults kills, full disks, damaged files, bad inputs: docs/faults.md says what is tried
+#   make audit       the pinned versions against a data base of known vulnerabilities
 #   make bench       this code beside its peers: benchmarks/results/ (BENCH_FLAGS="--only w1,w2")
 # Variables: CORES=2, PYTHON=python3.12, MODE=quick (report only), SNAKEMAKE_FLAGS=-n.
 
@@ -17,12 +19,14 @@ VENV := .venv
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 BENCH := .venv-bench
+AUDIT := .venv-audit
 SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) $(SNAKEMAKE_FLAGS)
 
-.PHONY: help reproduce quick verify report test lint bench clean tex run-full run-quick
+.PHONY: help reproduce quick verify report test test-faults lint audit bench clean tex run-full \
+	run-quick
 
 help:
-	@sed -n '2,9s/^# *//p' Makefile
+	@sed -n '2,11s/^# *//p' Makefile
 
 # Nothing was run that could be shown.
 IDLE := $(filter -n --dry-run --unlock,$(SNAKEMAKE_FLAGS))
@@ -49,11 +53,19 @@ test: $(READY) tex
 	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/pytest -n $(CORES) --dist loadfile \
 		--no-loadscope-reorder $(PYTEST_FLAGS)
 
+# One run at a time is broken, so that its moments mean something: no -n. The table of docs/faults.md
+# is written anew by make test-faults FAULTS_SUMMARY=docs/faults.md.
+test-faults: $(READY)
+	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/pytest tests/faults -m faults $(PYTEST_FLAGS)
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+
+audit:
+	@bash workflow/scripts/audit.sh "$(PYTHON)" $(AUDIT)
 
 # A quiet machine measures best: nothing else should run beside it.
 bench: $(BENCH)/.ready

@@ -107,6 +107,12 @@ def test_a_terminal_gets_one_line_kept_up_to_date() -> None:
     assert shown(RUN, terminal=True).count("\n") == 1
 
 
+def test_a_lock_comes_with_its_remedy() -> None:
+    said = shown([record(None, "Error: Directory cannot be locked.", logging.ERROR)], terminal=False)
+    assert "cannot be locked" in said and "Nothing was changed" in said
+    assert "make quick SNAKEMAKE_FLAGS=--unlock" in said
+
+
 def test_errors_and_dry_runs_are_shown_as_snakemake_shows_them() -> None:
     broken = record(None, "job broke", logging.ERROR)
     assert "job broke" in shown([broken], terminal=False)

@@ -38,7 +38,7 @@ class Config(Closed):
     mode: Literal["full", "quick"]
     seed: int = Field(ge=0)
     device: Literal["cpu", "cuda"] = "cpu"
-    cases_per_job: int = Field(ge=1)
+    cases_per_job: int = Field(ge=1, le=50)  # their specifications stand in one command line
     limits: LimitsSettings
     linear: LinearSettings
     size: SizeSettings

@@ -202,8 +202,9 @@ def _check_finite(values: Tensor, alive: Tensor, s: Tensor) -> None:
     finite = torch.isfinite(values)
     if not bool(finite.all()):
         row = int(torch.nonzero(~finite)[0])
-        raise FloatingPointError(f"replicate {int(alive[row])} is not finite at flow time "
-                                 f"{float(s[row]):.6g}; reduce rtol or the scales of the law")
+        raise FloatingPointError(f"the velocity of replicate {int(alive[row])} is not finite at "
+                                 f"flow time {float(s[row]):.6g}; reduce rtol or the scales of "
+                                 "the law")
 
 
 def _first_step(y: Tensor, slope: Tensor, rtol: float, atol: float, order: int) -> Tensor:

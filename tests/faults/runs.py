@@ -20,7 +20,7 @@ from zeroloss import results
 STUDY = "zero_loss"  # one study is enough to interrupt: the rules of all are the same
 RESULTS = Path("results") / "quick"
 OVERLAYS = ("tests/workflow/tiny.yaml", "tests/faults/small.yaml")
-TARGETS = ("verdicts",)  # no figure and no PDF: nothing reads those
+TARGETS = ("tables", "verdicts")  # no figure and no PDF: nothing reads those
 FLAGS = ("--rerun-incomplete", "--keep-going", "--scheduler", "greedy")
 
 

@@ -49,6 +49,16 @@ def load_config():
     return checked
 
 
+def check_results_folder():
+    """Say at once that nothing could be written, not job by job."""
+    folder = next(path for path in [Path("results", MODE), Path("results"), Path(".")] if path.exists())
+    if not os.access(folder, os.W_OK):
+        raise WorkflowError(
+            f"{folder} must be writable, but it is read-only; make it writable, or run in a copy"
+            " of this folder"
+        )
+
+
 def result(*parts):
     """A file of this mode's results; wildcards stay as they are."""
     return os.path.join("results", MODE, *parts)
@@ -57,6 +67,11 @@ def result(*parts):
 def tables_of(study):
     """The table of each case of a study."""
     return [result(study, f"{case}.parquet") for case in SPECS[study]]
+
+
+def manifests_of(study):
+    """The manifest of each case of a study: one that is missing or changed counts as its table."""
+    return [result(study, f"{case}.manifest.json") for case in SPECS[study]]
 
 
 def batches_of(study):
@@ -104,6 +119,7 @@ def caption_of(path):
 CONFIG_FILES = config_files()
 CONFIG = load_config()
 MODE = CONFIG.mode
+check_results_folder()
 SPECS = {study: import_module(f"zeroloss.studies.{study}.cases").cases(CONFIG) for study in STUDIES}
 HAVE_TEX = (
     subprocess.run(

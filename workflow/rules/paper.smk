@@ -1,6 +1,7 @@
 """From the estimates of all studies to verdicts, generated LaTeX and the PDF."""
 
 ESTIMATES = expand(result("{study}", "estimates.parquet"), study=STUDIES)
+MANIFESTS = expand(result("{study}", "estimates.manifest.json"), study=STUDIES)
 SPEC_FILES = expand(result("{study}", "specs.json"), study=STUDIES)
 BENCH = Path("benchmarks/results")
 GENERATED = expand(
@@ -14,6 +15,7 @@ rule judge_claims:
         code=code_of("zeroloss.verdicts"),
         claims="paper/claims.yaml",
         estimates=ESTIMATES,
+        manifests=MANIFESTS,
     output:
         verdicts=result("verdicts.json"),
     log:
@@ -32,6 +34,7 @@ rule typeset_numbers:
         claims="paper/claims.yaml",
         verdicts=rules.judge_claims.output.verdicts,
         estimates=ESTIMATES,
+        manifests=MANIFESTS,
         specs=SPEC_FILES,
     output:
         GENERATED,
@@ -76,8 +79,9 @@ rule figures:
 rule tables:
     """Target: all tables: the results themselves and what the paper prints of them."""
     input:
-        [path for study in STUDIES for path in tables_of(study)],
+        [path for study in STUDIES for path in tables_of(study) + manifests_of(study)],
         ESTIMATES,
+        MANIFESTS,
         GENERATED,
 
 

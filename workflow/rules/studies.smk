@@ -76,6 +76,7 @@ for study in STUDIES:
             code=code_of(f"zeroloss.studies.{study}.measure", "zeroloss.estimates"),
             specs=result(study, "specs.json"),
             tables=tables_of(study),
+            manifests=manifests_of(study),
         output:
             estimates=result(study, "estimates.parquet"),
             manifest=result(study, "estimates.manifest.json"),

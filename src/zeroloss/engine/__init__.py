@@ -233,8 +233,9 @@ def descend(shape: Shape, theta: Tensor, step: float, num_steps: int, record_eve
                      _long(num_steps), _long(record_every), record, ctypes.byref(failed),
                      ctypes.byref(s))
         if status == _NOT_FINITE:
-            raise FloatingPointError(f"gradient descent of replicate {failed.value} is not finite "
-                                     f"at step {round(s.value / step)}; reduce step (now {step})")
+            raise FloatingPointError("the squared gradient in gradient descent of replicate "
+                                     f"{failed.value} is not finite at step "
+                                     f"{round(s.value / step)}; reduce step (now {step})")
         _raise(status, failed.value, s.value)
 
     _share(part, theta.shape[0], threads)
@@ -273,8 +274,8 @@ def _raise(status: int, replicate: int, s: float, max_steps: int = 0) -> None:
     if status == _NO_MEMORY:
         raise MemoryError("no memory for a network; use fewer layers or units, or recompute=True")
     if status == _NOT_FINITE:
-        raise FloatingPointError(f"replicate {replicate} is not finite at flow time {s:.6g}; "
-                                 "reduce rtol or the scales of the law")
+        raise FloatingPointError(f"the velocity of replicate {replicate} is not finite at flow "
+                                 f"time {s:.6g}; reduce rtol or the scales of the law")
     if status == _TOO_MANY:
         raise RuntimeError(f"more than {max_steps} steps to reach the last flow time, stopped at "
                            f"{s:.6g}; raise rtol or shorten flow_times")

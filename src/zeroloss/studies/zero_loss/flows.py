@@ -152,7 +152,10 @@ def _descend(spec: Spec, network: Network, theta: Tensor, each: Callable[[Point]
         1, spec["flow_time"] / h, PER_DECADE * round(np.log10(spec["flow_time"] / h)))))
     done = 0
     for count in counts.astype(int).tolist():
-        run = network.descend(point.theta[None], h, count - done, record_every=count - done)
+        try:
+            run = network.descend(point.theta[None], h, count - done, record_every=count - done)
+        except FloatingPointError as error:
+            raise FloatingPointError(f"after {done} steps, {error}") from error
         done = count
         point = _seen(network.linearise, run.parameters[0], count * h)
         each(point)

@@ -54,6 +54,10 @@ class Flow(Closed):
         if (self.method == "descent") != (self.step is not None):
             raise ValueError("step goes with method descent and only with it, got method "
                              f"{self.method}, step {self.step}")
+        # the descent is seen at times that grow from one step to all of them, some a decade
+        if self.step is not None and self.step > self.flow_time / 10:
+            raise ValueError(f"step must be at most a tenth of flow_time {self.flow_time}, got "
+                             f"{self.step}")
         return self
 
 
