@@ -2,83 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
+from judging import FULL, Run, claims_of
 
-from zeroloss.claims import Claim, load_claims
+from zeroloss.claims import Claim
 from zeroloss.config import ConfigError, load
-from zeroloss.estimates import check, with_keys
 from zeroloss.studies.linear import accelerated, architectures, balanced, simulate
 from zeroloss.studies.linear.balanced import ORIGIN, Start, Target
 from zeroloss.studies.linear.cases import cases
 from zeroloss.studies.linear.chain import Chain, rank_one_start
-from zeroloss.studies.linear.measure import measure
 from zeroloss.studies.linear.momentum import inputs_of
 from zeroloss.studies.linear.planted import PLANTED
-from zeroloss.verdicts import REFUTED, judge_claim
 
-ROOT = Path(__file__).resolve().parents[2]
-CLAIMS = {claim.id: claim for claim in load_claims(ROOT / "paper/claims.yaml")
-          if claim.id.startswith("linear.")}
-FILES = [ROOT / name for name in ("config/full.yaml", "config/quick.yaml",
-                                  "tests/workflow/tiny.yaml")]
+CLAIMS = claims_of("linear")
 Z = Target(np.eye(4)[:, :3], np.array([2.0, 1.0, 0.5]), np.eye(3))
-
-
-@dataclass(frozen=True)
-class Run:
-    """Specifications, tables and estimates of the tiny run."""
-
-    specs: dict[str, dict[str, Any]]
-    tables: dict[str, pd.DataFrame]
-    estimates: pd.DataFrame
-
-
-def measured(tables: dict[str, pd.DataFrame], specs: dict[str, Any]) -> pd.DataFrame:
-    return with_keys(check(measure(tables, specs), "linear"), "linear")
 
 
 @pytest.fixture(scope="module")
 def ran() -> Run:
-    specs = cases(load(*FILES))
-    tables = {name: simulate.run(spec) for name, spec in specs.items()}
-    return Run(specs, tables, measured(tables, specs))
+    return Run.of("linear")
 
 
 # ---- the study
 
 
 def test_every_claim_has_its_planted_failure_and_its_numbers(ran: Run) -> None:
-    assert {claim.planted_failure.name for claim in CLAIMS.values()} == set(PLANTED)
-    assert set(CLAIMS) == {name for name in ran.estimates.claim if name}
+    ran.check_claims(CLAIMS, PLANTED)
 
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
 def test_a_planted_failure_is_refuted(ran: Run, claim: Claim) -> None:
-    """Refuted in a cell where the honest run is not."""
-    planted = PLANTED[claim.planted_failure.name](ran.tables, ran.specs)
-    failed = judge_claim(claim, measured(planted, ran.specs))
-    assert failed["verdict"] == REFUTED
-    honest = {r["key"]: r["verdict"] for r in judge_claim(claim, ran.estimates)["rows"]}
-    assert any(r["verdict"] == REFUTED != honest[r["key"]] for r in failed["rows"])
+    ran.check_refuted(claim, PLANTED)
 
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_planting_leaves_the_honest_tables_alone(ran: Run, name: str) -> None:
-    before = {n: t.to_csv() for n, t in ran.tables.items()}
-    planted = PLANTED[name](ran.tables, ran.specs)
-    assert {n: t.to_csv() for n, t in ran.tables.items()} == before
-    assert any(not planted[n].equals(t) for n, t in ran.tables.items())
+    ran.check_left_alone(PLANTED[name])
 
 
 def test_the_published_settings_make_few_jobs_of_the_same_kinds(ran: Run) -> None:
-    made = cases(load(FILES[0]))
+    made = cases(load(FULL))
     assert {name: spec["kind"] for name, spec in made.items()} == {
         name: spec["kind"] for name, spec in ran.specs.items()}
     assert {spec["kind"] for spec in made.values()} == set(simulate.KINDS)
@@ -98,7 +65,7 @@ def test_a_job_gives_the_same_rows_twice(ran: Run, name: str) -> None:
 def test_settings_that_cannot_be_run_are_refused(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "mine.yaml").write_text(f"linear:\n  {text}\n")
     with pytest.raises(ConfigError, match=words):
-        load(FILES[0], tmp_path / "mine.yaml")
+        load(FULL, tmp_path / "mine.yaml")
 
 
 # ---- deep linear networks

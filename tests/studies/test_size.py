@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,90 +10,62 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from judging import FILES, FULL, Run, claims_of
 
 from figures.size import FIGURES
-from zeroloss.claims import Claim, load_claims
-from zeroloss.config import Config, ConfigError, load
+from zeroloss.claims import Claim
+from zeroloss.config import ConfigError, load
 from zeroloss.drawing import Frames
-from zeroloss.estimates import check, with_keys
 from zeroloss.statistics import clopper_pearson
 from zeroloss.studies.size import simulate
 from zeroloss.studies.size.agreements import likelihood_ratio
 from zeroloss.studies.size.cases import cases
 from zeroloss.studies.size.demands import answers, middle
 from zeroloss.studies.size.evidence import Evidence, Ladder
-from zeroloss.studies.size.measure import measure
 from zeroloss.studies.size.planted import PLANTED
 from zeroloss.verdicts import REFUTED, judge_claim
 
 matplotlib.use("Agg")
-ROOT = Path(__file__).resolve().parents[2]
-CLAIMS = {claim.id: claim for claim in load_claims(ROOT / "paper/claims.yaml")
-          if claim.id.startswith("size.")}
-FILES = [ROOT / name for name in ("config/full.yaml", "config/quick.yaml",
-                                  "tests/workflow/tiny.yaml")]
-
-
-@dataclass(frozen=True)
-class Run:
-    """Configuration, specifications, tables and estimates of the tiny run."""
-
-    config: Config
-    specs: dict[str, dict[str, Any]]
-    tables: dict[str, pd.DataFrame]
-    estimates: pd.DataFrame
-
-    @property
-    def evidence(self) -> Evidence:
-        return Evidence(self.tables, self.specs)
+CLAIMS = claims_of("size")
 
 
 @pytest.fixture(scope="module")
 def ran() -> Run:
-    config = load(*FILES)
-    specs = cases(config)
-    tables = {name: simulate.run(spec) for name, spec in specs.items()}
-    return Run(config, specs, tables, measured(tables, specs))
+    return Run.of("size")
 
 
-def measured(tables: dict[str, pd.DataFrame], specs: dict[str, Any]) -> pd.DataFrame:
-    return with_keys(check(measure(tables, specs), "size"), "size")
-
-
-def value(ran: Run, key: str) -> float:
-    return float(ran.estimates.set_index("key").estimate[key])
+def evidence(ran: Run) -> Evidence:
+    return Evidence(ran.tables, ran.specs)
 
 
 # ---- claims
 
 
 def test_every_claim_has_its_planted_failure_and_its_numbers(ran: Run) -> None:
-    assert {claim.planted_failure.name for claim in CLAIMS.values()} == set(PLANTED)
-    assert set(CLAIMS) == {name for name in ran.estimates.claim if name}
+    ran.check_claims(CLAIMS, PLANTED)
 
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
 def test_a_planted_failure_is_refuted(ran: Run, claim: Claim) -> None:
-    """And the honest run is not."""
-    planted = PLANTED[claim.planted_failure.name](ran.tables, ran.specs)
-    assert judge_claim(claim, measured(planted, ran.specs))["verdict"] == REFUTED
+    ran.check_refuted(claim, PLANTED)
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
+def test_the_honest_run_is_not_refuted(ran: Run, claim: Claim) -> None:
     honest = judge_claim(claim, ran.estimates)
     assert honest["verdict"] != REFUTED, honest["reasons"]
 
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_planting_leaves_the_honest_tables_alone(ran: Run, name: str) -> None:
-    before = {n: t.to_csv() for n, t in ran.tables.items()}
-    planted = PLANTED[name](ran.tables, ran.specs)
-    assert {n: t.to_csv() for n, t in ran.tables.items()} == before
-    assert any(not planted[n].equals(t) for n, t in ran.tables.items())
+    ran.check_left_alone(PLANTED[name])
 
 
 # ---- jobs
 
 
 def test_the_published_settings_make_few_jobs_of_the_same_kinds(ran: Run) -> None:
-    made = cases(load(FILES[0]))
+    made = cases(load(FULL))
     assert {spec["kind"] for spec in made.values()} == set(simulate.KINDS)
     assert {spec["kind"] for spec in ran.specs.values()} == set(simulate.KINDS)
     assert len(made) < 40, "a job is worth its start-up"
@@ -151,8 +122,8 @@ def test_settings_that_cannot_be_run_are_refused(tmp_path: Path, change: str, me
 
 
 def test_the_predicted_law_is_that_of_the_limit_and_its_networks(ran: Run) -> None:
-    ladder = next(one for one in ran.evidence.with_role("ladder") if one.sampling == "path")
-    law = ran.evidence.predicted(ladder).law
+    ladder = next(one for one in evidence(ran).with_role("ladder") if one.sampling == "path")
+    law = evidence(ran).predicted(ladder).law
     T = len(ladder.flow_times)
     assert law.covariance.shape[0] == T == len(law.reference)
     matrix = law.covariance.reshape(2 * (T * law.mean.shape[1],))
@@ -161,7 +132,7 @@ def test_the_predicted_law_is_that_of_the_limit_and_its_networks(ran: Run) -> No
     spread = ladder.risks[M].std(0) / math.sqrt(len(ladder.risks[M]))
     expected = law.reference + law.gap + np.trace(
         np.einsum("tntm->tnm", law.covariance), axis1=1, axis2=2) / (2 * law.mean.shape[1] * M)
-    error = 3 * ran.evidence.predicted(ladder).mean_error
+    error = 3 * evidence(ran).predicted(ladder).mean_error
     assert (np.abs(ladder.risks[M].mean(0) - expected) < 4 * spread + error).all()
 
 
@@ -181,9 +152,9 @@ def test_failures_and_the_measured_width() -> None:
 
 
 def test_four_answers_stand_in_their_order(ran: Run) -> None:
-    for ladder in ran.evidence.with_role("ladder"):
+    for ladder in evidence(ran).with_role("ladder"):
         for time in ladder.times():
-            found = answers(ran.evidence, ladder, middle(ladder), 0.2, time)
+            found = answers(evidence(ran), ladder, middle(ladder), 0.2, time)
             assert found.law <= found.chebyshev <= 10**min(found.log10_theorem, 300.0)
 
 
@@ -196,10 +167,10 @@ def test_likelihoods_know_their_own_law() -> None:
 
 
 def test_numbers_of_the_tiny_run(ran: Run) -> None:
-    assert value(ran, "size/accuracy_exponent_law/sine.path") == pytest.approx(-2.0, abs=0.3)
-    assert value(ran, "size/probability_exponent_law/sine.path") > -0.95
-    assert value(ran, "size/cells_theorem/sine.independent.sup") == 0
-    assert value(ran, "size/cells_chebyshev/sine.independent.sup") > 0
+    assert ran.value("size/accuracy_exponent_law/sine.path") == pytest.approx(-2.0, abs=0.3)
+    assert ran.value("size/probability_exponent_law/sine.path") > -0.95
+    assert ran.value("size/cells_theorem/sine.independent.sup") == 0
+    assert ran.value("size/cells_chebyshev/sine.independent.sup") > 0
     shares = ran.estimates[ran.estimates.quantity == "zero_share"].set_index("cell")
     assert shares.floor["sine.l2.m2"] == pytest.approx(2.5)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from judging import FILES, Run, Specs, Tables, claims_of
 from scipy.optimize import minimize
 
-from zeroloss.claims import Claim, load_claims
+from zeroloss.claims import Claim
 from zeroloss.config import ConfigError, load
-from zeroloss.estimates import check, with_keys
 from zeroloss.network import Network
 from zeroloss.problem import problem
 from zeroloss.studies.setup import build_problem
 from zeroloss.studies.zero_loss import simulate
-from zeroloss.studies.zero_loss.cases import cases
 from zeroloss.studies.zero_loss.conditions import profile_spread, shifted
 from zeroloss.studies.zero_loss.controls import doubled
 from zeroloss.studies.zero_loss.floors import (
@@ -33,35 +31,19 @@ from zeroloss.studies.zero_loss.floors import (
 from zeroloss.studies.zero_loss.judged_controls import CONTROL_PARTS, bounded_below, crossings
 from zeroloss.studies.zero_loss.line import layer_slope, without_lift
 from zeroloss.studies.zero_loss.planted_controls import PLANTED_CONTROLS
-from zeroloss.verdicts import REFUTED, judge_claim
 
-ROOT = Path(__file__).resolve().parents[2]
-FILES = [ROOT / name for name in ("config/full.yaml", "config/quick.yaml",
-                                  "tests/workflow/tiny.yaml")]
 KINDS = ("identity", "labels", "line", "parameters", "origin", "root-scaling", "conditions")
-CLAIMS = [claim for claim in load_claims(ROOT / "paper/claims.yaml")
-          if claim.planted_failure.name in PLANTED_CONTROLS]
+CLAIMS = {name: claim for name, claim in claims_of("zero_loss").items()
+          if claim.planted_failure.name in PLANTED_CONTROLS}
 
 
-@dataclass(frozen=True)
-class Run:
-    """Specifications, tables and estimates of the tiny run."""
-
-    specs: dict[str, dict[str, Any]]
-    tables: dict[str, pd.DataFrame]
-    estimates: pd.DataFrame
+def controls(tables: Tables, specs: Specs) -> pd.DataFrame:
+    return pd.DataFrame([made for part in CONTROL_PARTS for made in part(tables, specs)])
 
 
 @pytest.fixture(scope="module")
 def ran() -> Run:
-    specs = {name: spec for name, spec in cases(load(*FILES)).items() if spec["kind"] in KINDS}
-    tables = {name: simulate.run(spec) for name, spec in specs.items()}
-    return Run(specs, tables, measured(tables, specs))
-
-
-def measured(tables: dict[str, pd.DataFrame], specs: dict[str, Any]) -> pd.DataFrame:
-    rows = pd.DataFrame([made for part in CONTROL_PARTS for made in part(tables, specs)])
-    return with_keys(check(rows, "zero_loss"), "zero_loss")
+    return Run.of("zero_loss", KINDS, controls)
 
 
 # ---- floors
@@ -204,18 +186,12 @@ def test_bounded_below_is_judged_over_the_late_half() -> None:
 
 
 def test_every_planted_failure_has_its_claim(ran: Run) -> None:
-    assert {claim.planted_failure.name for claim in CLAIMS} == set(PLANTED_CONTROLS)
-    assert {claim.id for claim in CLAIMS} == {name for name in ran.estimates.claim if name}
+    ran.check_claims(CLAIMS, PLANTED_CONTROLS)
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
 def test_a_planted_failure_is_refuted(ran: Run, claim: Claim) -> None:
-    """Refuted in a cell where the honest run is not."""
-    planted = PLANTED_CONTROLS[claim.planted_failure.name](ran.tables, ran.specs)
-    failed = judge_claim(claim, measured(planted, ran.specs))
-    assert failed["verdict"] == REFUTED
-    honest = {r["key"]: r["verdict"] for r in judge_claim(claim, ran.estimates)["rows"]}
-    assert any(r["verdict"] == REFUTED != honest[r["key"]] for r in failed["rows"])
+    ran.check_refuted(claim, PLANTED_CONTROLS)
 
 
 @pytest.mark.parametrize(("change", "words"), [
