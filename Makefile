@@ -6,6 +6,8 @@
 #   make test        all tests;   make lint   style, types, workflow;   make clean   results away
 #   make test-faults kills, full disks, damaged files, bad inputs: docs/faults.md says what is tried
 #   make audit       the pinned versions against a data base of known vulnerabilities
+#   make test-slurm  the workflow on a real Slurm on this machine (SLURM_MODE=quick: its sizes)
+#   make resources   what each case of results/full took, for a cluster: workflow/resources.csv
 #   make bench       this code beside its peers: benchmarks/results/ (BENCH_FLAGS="--only w1,w2")
 # Variables: CORES=2, PYTHON=python3.12, MODE=quick (report only), SNAKEMAKE_FLAGS=-n.
 
@@ -14,6 +16,7 @@ PYTHON := $(shell command -v python3.11 || command -v python3)
 endif
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
 MODE ?= full
+SLURM_MODE ?= tiny
 
 VENV := .venv
 READY := $(VENV)/.ready
@@ -22,8 +25,8 @@ BENCH := .venv-bench
 AUDIT := .venv-audit
 SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) $(SNAKEMAKE_FLAGS)
 
-.PHONY: help reproduce quick verify report test test-faults lint audit bench clean tex run-full \
-	run-quick
+.PHONY: help reproduce quick verify report test test-faults test-slurm resources lint audit bench \
+	clean tex run-full run-quick
 
 help:
 	@sed -n '2,11s/^# *//p' Makefile
@@ -57,6 +60,15 @@ test: $(READY) tex
 # is written anew by make test-faults FAULTS_SUMMARY=docs/faults.md.
 test-faults: $(READY)
 	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/pytest tests/faults -m faults $(PYTEST_FLAGS)
+# Slurm is installed where that is possible; where it is not, the test says so and is skipped.
+test-slurm: $(READY) tex
+	@bash workflow/scripts/slurm-cluster.sh install
+	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 SLURM_MODE=$(SLURM_MODE) \
+		bash workflow/scripts/slurm-cluster.sh with $(BIN)/pytest -m slurm tests/workflow $(PYTEST_FLAGS)
+
+# What jobs ask a cluster for, from the manifests of a full run.
+resources: $(READY)
+	@$(BIN)/zeroloss resources --results results/full --out workflow/resources.csv
 
 lint: $(READY)
 	$(BIN)/ruff check .

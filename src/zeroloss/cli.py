@@ -164,6 +164,13 @@ def publish(options: argparse.Namespace) -> None:
         print(path.as_posix())
 
 
+def resources(options: argparse.Namespace) -> None:
+    """Write what each case of a run took, for the workflow to ask a scheduler for."""
+    from zeroloss import resources as costs
+
+    costs.write(costs.measured(options.results), options.out)
+
+
 def size(options: argparse.Namespace) -> None:
     """Say how deep and how wide a network must be on a problem of one's own."""
     from zeroloss import sizing_report
@@ -211,6 +218,7 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--mode", choices=MODES, required=True)
     for added in (command(verify), command(claims), command(publish)):
         _add_places(added)
+    command(resources, "results", "out")
     _add_problem(command(size))
     return parser
 

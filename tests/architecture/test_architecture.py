@@ -28,7 +28,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("studies",),
     ("codegraph", "config", "estimates", "formatting", "results"),
     ("claims", "verdicts", "provenance"),
-    ("typeset", "latex", "sizes", "drawing", "verify", "report"),
+    ("typeset", "latex", "sizes", "drawing", "verify", "report", "resources"),
     ("jobs", "sizing_report"),
     ("cli", "__main__"),
 )

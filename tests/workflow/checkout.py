@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -79,6 +80,7 @@ def copy_to(folder: Path) -> Checkout:
     return Checkout(folder)
 
 
+RESULTS = Path("results") / "quick"
 TINY = ("--config", "mode=quick", "--configfile", "tests/workflow/tiny.yaml")
 
 
@@ -87,3 +89,16 @@ def jobs_in(output: str) -> dict[str, int]:
     table = output.partition("Job stats:")[2].partition("\n\n")[0]
     rows = re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE)
     return {rule: int(count) for rule, count in rows if rule != "total"}
+
+
+def hashes(checkout: Checkout) -> dict[str, str]:
+    """Files that must be the same for any number of cores; manifests hold times and machine."""
+    folder = checkout.root / RESULTS
+    chosen = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in {".parquet", ".json", ".tex", ".pdf", ".png"}
+        and not path.name.endswith(".manifest.json")
+        and "build" not in path.parts
+    ]
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in chosen}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,26 @@ def test_full_is_the_default_and_modes_do_not_mix(checkout: Checkout) -> None:
     assert checkout.plan("--configfile", "config/quick.yaml") == checkout.plan(
         "--config", "mode=quick"
     )
+
+
+def test_jobs_ask_for_what_was_measured(checkout: Checkout) -> None:
+    table = checkout.root / "workflow" / "resources.csv"
+    kept = table.read_text()
+    table.write_text("study,case,peak_memory_mb,wall_seconds\nlimits,commute,4000,1000\n")
+    plan = checkout.snakemake("-n", "results/full/limits/commute.parquet")
+    table.write_text(kept)
+    assert re.search(r"resources: .*mem_mb=6000\b", plan)
+    assert re.search(r"resources: .*runtime=69\b", plan)
+
+
+def test_a_damaged_table_of_resources_stops_before_any_job(checkout: Checkout) -> None:
+    table = checkout.root / "workflow" / "resources.csv"
+    kept = table.read_text()
+    table.write_text("study,case\n")
+    done = checkout.attempt("-n")
+    table.write_text(kept)
+    assert done.returncode != 0 and "must have the columns" in done.stdout
+    assert "Traceback" not in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import signal
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.checkout import TINY, Checkout, jobs_in
+from tests.workflow.checkout import RESULTS, TINY, Checkout, hashes, jobs_in
 from zeroloss.claims import by_id, load_claims
 
 # They share the checkout and what was run in it: `make test` gives a file to one worker.
@@ -22,7 +21,6 @@ pytestmark = pytest.mark.slow
 HAVE_TEX = shutil.which("latexmk") is not None
 AFTER_TABLES = {"measure_limits", "draw_limits", "judge_claims", "typeset_numbers"}
 PAPER = {"build_paper"} if HAVE_TEX else set[str]()
-RESULTS = Path("results") / "quick"
 
 
 @pytest.fixture(scope="module")
@@ -36,19 +34,6 @@ def ran(new_checkout: Callable[[], Checkout]) -> Checkout:
 def again(checkout: Checkout) -> set[str]:
     """Rules that would rerun, without the target itself."""
     return set(jobs_in(checkout.tiny("-n"))) - {"all"}
-
-
-def hashes(checkout: Checkout) -> dict[str, str]:
-    """Files that must be the same for any number of cores; manifests hold times and machine."""
-    folder = checkout.root / RESULTS
-    chosen = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix in {".parquet", ".json", ".tex", ".pdf", ".png"}
-        and not path.name.endswith(".manifest.json")
-        and "build" not in path.parts
-    ]
-    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in chosen}
 
 
 def test_the_first_run_makes_everything(ran: Checkout) -> None:

@@ -17,8 +17,10 @@ os.environ.update(
 )
 
 try:
+    from zeroloss import resources as costs
     from zeroloss.codegraph import literal_keys, sources
     from zeroloss.config import ConfigError, load
+    from zeroloss.results import ResultError
     from zeroloss.studies import STUDIES
 except ModuleNotFoundError as error:
     raise WorkflowError(f"{error}; run `pip install -e .` in this environment first") from error
@@ -104,6 +106,20 @@ def code_of(*targets):
     return [os.path.relpath(path) for path in sources("zeroloss.results", *targets)]
 
 
+def memory_for(study, *cases):
+    """Memory in MB for a job of these cases, or of the one that a wildcard names; more on retries."""
+    return lambda wildcards, attempt: costs.request(
+        COSTS, study, cases or [wildcards.case], attempt
+    ).mem_mb
+
+
+def minutes_for(study, *cases):
+    """Time likewise, in minutes."""
+    return lambda wildcards, attempt: costs.request(
+        COSTS, study, cases or [wildcards.case], attempt
+    ).runtime
+
+
 def figures_of(study, suffix):
     """The figures of a study in one format."""
     names = literal_keys(Path(f"figures/{study}.py"), "FIGURES")
@@ -116,8 +132,17 @@ def caption_of(path):
     return caption if os.path.exists(caption) else "workflow/report/figure.rst"
 
 
+def load_costs():
+    """What each case took in the published run; a case that is not there asks for a default."""
+    try:
+        return costs.read(Path("workflow/resources.csv"))
+    except ResultError as error:
+        raise WorkflowError(str(error)) from error
+
+
 CONFIG_FILES = config_files()
 CONFIG = load_config()
+COSTS = load_costs()
 MODE = CONFIG.mode
 check_results_folder()
 SPECS = {study: import_module(f"zeroloss.studies.{study}.cases").cases(CONFIG) for study in STUDIES}

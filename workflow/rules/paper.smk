@@ -1,4 +1,7 @@
-"""From the estimates of all studies to verdicts, generated LaTeX and the PDF."""
+"""From the estimates of all studies to verdicts, generated LaTeX and the PDF.
+
+All of it takes seconds, and TeX is seldom on the nodes of a cluster: these run where Snakemake does.
+"""
 
 ESTIMATES = expand(result("{study}", "estimates.parquet"), study=STUDIES)
 MANIFESTS = expand(result("{study}", "estimates.manifest.json"), study=STUDIES)
@@ -20,6 +23,7 @@ rule judge_claims:
         verdicts=result("verdicts.json"),
     log:
         result("logs", "judge.log"),
+    localrule: True
     params:
         mode=MODE,
     shell:
@@ -40,6 +44,7 @@ rule typeset_numbers:
         GENERATED,
     log:
         result("logs", "typeset.log"),
+    localrule: True
     params:
         mode=MODE,
         manifests=subpath(input.verdicts, parent=True),
@@ -64,6 +69,7 @@ rule build_paper:
         pdf=report(result("paper.pdf"), caption="../report/paper.rst", category="paper"),
     log:
         result("logs", "paper.log"),
+    localrule: True
     params:
         results=subpath(output.pdf, parent=True),
     shell:

@@ -19,8 +19,8 @@ for study in STUDIES:
                 result("logs", study, "{case}.log"),
             threads: 1
             resources:
-                mem_mb=3000,
-                runtime=30,
+                mem_mb=memory_for(study),
+                runtime=minutes_for(study),
             params:
                 study=study,
                 spec=spec_of(study),
@@ -43,8 +43,8 @@ for study in STUDIES:
                     result("logs", study, f"batch-{number}.log"),
                 threads: 1
                 resources:
-                    mem_mb=3000,
-                    runtime=30,
+                    mem_mb=memory_for(study, *batch),
+                    runtime=minutes_for(study, *batch),
                 params:
                     study=study,
                     cases=batch,
@@ -63,6 +63,7 @@ for study in STUDIES:
             specs=result(study, "specs.json"),
         log:
             result("logs", f"{study}-specs.log"),
+        localrule: True
         params:
             study=study,
             specs=all_specs_of(study),
@@ -82,9 +83,10 @@ for study in STUDIES:
             manifest=result(study, "estimates.manifest.json"),
         log:
             result("logs", f"{study}-measure.log"),
+        threads: 1
         resources:
-            mem_mb=3000,
-            runtime=30,
+            mem_mb=memory_for(study, "estimates"),
+            runtime=minutes_for(study, "estimates"),
         params:
             study=study,
             tables=subpath(input.specs, parent=True),
@@ -108,9 +110,11 @@ for study in STUDIES:
             ],
         log:
             result("logs", f"{study}-draw.log"),
+        threads: 1
+        # It reads what the measurement reads, and keeps no manifest of its own.
         resources:
-            mem_mb=2000,
-            runtime=10,
+            mem_mb=memory_for(study, "estimates"),
+            runtime=minutes_for(study, "estimates"),
         params:
             study=study,
             tables=subpath(input.specs, parent=True),
