@@ -1,7 +1,7 @@
 """What a job asks of a scheduler: memory and time, from what the same job took before.
 
-`workflow/resources.csv` holds, for each case of each study, peak memory and wall time of a full run.
-`zeroloss resources` writes it from the manifests of that run; the rules of the workflow read it.
+`workflow/resources.csv` holds peak memory and wall time of each case of a full run. `zeroloss
+resources` writes it from the manifests of that run; the rules of the workflow read it.
 """
 
 from __future__ import annotations

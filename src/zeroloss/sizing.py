@@ -171,6 +171,19 @@ def required_size(problem: Problem, law: InitialLaw, accuracy: float, failure_pr
     size, if that takes seconds, and at doubled widths while too many fail. The law is of first
     order: below some tens of units its size is a guide. Raises ValueError for ε ≤ 0, η outside
     (0, 1), unknown names.
+
+    >>> from zeroloss import law, problem
+    >>> sine = problem.built_in("sine", num_samples=8, seed=0)
+    >>> sizes = required_size(sine, law.InitialLaw(), accuracy=0.05, failure_probability=0.1,
+    ...                       flow_time=1.0, num_layers=8, check=20)
+    >>> [answer.method for answer in sizes.answers]
+    ['theorem', 'chebyshev', 'law', 'measured']
+    >>> round(sizes.limit_risk, 2)
+    0.11
+    >>> round(10 ** sizes.of("chebyshev").log10_units)  # units for any law with this Σ
+    14
+    >>> sizes.of("theorem").log10_units > 10  # the theorem asks for far more
+    True
     """
     check_demand(accuracy, failure_probability)
     _check(flow_time, activation, sampling, num_layers)
