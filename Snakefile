@@ -9,8 +9,7 @@ Run `pip install -e .` once in the environment that holds Snakemake.
 """
 
 
-# Every rule runs in the environment of Snakemake itself; a container user takes the plain image and
-# installs requirements.in under constraints.txt in it.
+# Every rule runs in the environment of Snakemake itself; Containerfile makes one from this image.
 containerized: "docker://python:3.11-bookworm"
 
 
