@@ -7,9 +7,10 @@
 #   make test-faults kills, full disks, damaged files, bad inputs: docs/faults.md says what is tried
 #   make audit       the pinned versions against a data base of known vulnerabilities
 #   make test-slurm  the workflow on a real Slurm on this machine (SLURM_MODE=quick: its sizes)
+#   make crate       results/<MODE>/crate.zip, an RO-Crate of the run (MODE=full or quick)
 #   make resources   what each case of results/full took, for a cluster: workflow/resources.csv
 #   make bench       this code beside its peers: benchmarks/results/ (BENCH_FLAGS="--only w1,w2")
-# Variables: CORES=2, PYTHON=python3.12, MODE=quick (report only), SNAKEMAKE_FLAGS=-n.
+# Variables: CORES=2, PYTHON=python3.12, MODE=quick (report, crate), SNAKEMAKE_FLAGS=-n.
 
 ifndef PYTHON
 PYTHON := $(shell command -v python3.11 || command -v python3)
@@ -25,11 +26,11 @@ BENCH := .venv-bench
 AUDIT := .venv-audit
 SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) $(SNAKEMAKE_FLAGS)
 
-.PHONY: help reproduce quick verify report test test-faults test-slurm resources lint audit bench \
-	clean tex run-full run-quick
+.PHONY: help reproduce quick verify report test test-faults test-slurm crate resources lint audit \
+	bench clean tex run-full run-quick
 
 help:
-	@sed -n '2,11s/^# *//p' Makefile
+	@sed -n '2,13s/^# *//p' Makefile
 
 # Nothing was run that could be shown.
 IDLE := $(filter -n --dry-run --unlock,$(SNAKEMAKE_FLAGS))
@@ -65,6 +66,10 @@ test-slurm: $(READY) tex
 	@bash workflow/scripts/slurm-cluster.sh install
 	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 SLURM_MODE=$(SLURM_MODE) \
 		bash workflow/scripts/slurm-cluster.sh with $(BIN)/pytest -m slurm tests/workflow $(PYTEST_FLAGS)
+
+# One file with results, paper, configuration, environment and manifests of the run.
+crate: run-$(MODE)
+	@$(if $(IDLE),,$(BIN)/zeroloss crate --mode $(MODE) --out results/$(MODE)/crate.zip)
 
 # What jobs ask a cluster for, from the manifests of a full run.
 resources: $(READY)

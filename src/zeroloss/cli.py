@@ -122,8 +122,12 @@ def verify(options: argparse.Namespace) -> int:
 
     try:
         stated = claims.load_claims(options.claims)
-        folder = options.results / options.mode
-        found = checking.verify(stated, folder, options.published, options.mode, options.claim)
+        place, check = options.results / options.mode, checking.verify
+        if options.crate:
+            from zeroloss import crate as packed
+
+            place, check = options.crate, packed.verify
+        found = check(stated, place, options.published, options.mode, options.claim)
     except results.MissingResultError:
         raise
     except results.ResultError as error:
@@ -162,6 +166,14 @@ def publish(options: argparse.Namespace) -> None:
 
     for path in verify.publish(options.results / options.mode, options.published, options.mode):
         print(path.as_posix())
+
+
+def crate(options: argparse.Namespace) -> None:
+    """Pack a run, with what it was made from, into an RO-Crate."""
+    from zeroloss import crate as packing
+
+    names = packing.write(Path(), options.results / options.mode, options.mode, options.out)
+    print(f"{options.out.as_posix()}: {len(names)} files")
 
 
 def resources(options: argparse.Namespace) -> None:
@@ -219,6 +231,9 @@ def _parser() -> argparse.ArgumentParser:
     for added in (command(verify), command(claims), command(publish)):
         _add_places(added)
     command(resources, "results", "out")
+    packing = command(crate, "out")
+    packing.add_argument("--mode", choices=MODES, default="full")
+    packing.add_argument("--results", type=Path, default=Path("results"), metavar="PATH")
     _add_problem(command(size))
     return parser
 
@@ -254,6 +269,8 @@ def _add_places(command: argparse.ArgumentParser) -> None:
         command.add_argument(
             "--claims", type=Path, default=Path("paper/claims.yaml"), metavar="PATH"
         )
+        command.add_argument("--crate", type=Path, metavar="FILE",
+                             help="compare the run in somebody else's crate instead of ours")
         command.add_argument("claim", nargs="*", help="ids of claims; all of them by default")
 
 

@@ -73,19 +73,31 @@ def verify(
 
     Raises MissingResultError when a file, or a claim asked for, does not exist.
     """
+    rebuilt = read_verdicts(Path(rebuilt_folder) / VERDICTS)
+    return compare(claims, rebuilt, rebuilt_folder, published_folder, mode, only)
+
+
+def compare(
+    claims: Sequence[Claim],
+    rebuilt: dict[str, Any],
+    place: Path,
+    published_folder: Path,
+    mode: str,
+    only: Sequence[str] = (),
+) -> Comparison:
+    """Compare rebuilt verdicts, found at `place`, with the published ones; raises as `verify`."""
     unknown = sorted(set(only) - set(by_id(claims)))
     if unknown:
         raise MissingResultError(
             f"claim must be one of {', '.join(by_id(claims))}, got {', '.join(unknown)}"
         )
-    rebuilt = read_verdicts(Path(rebuilt_folder) / VERDICTS)
     published = read_verdicts(Path(published_folder) / VERDICTS, sealed=False)
     csv = Path(published_folder) / ESTIMATES
     table = estimates.from_csv(results.read_text(csv), csv.as_posix())
-    for record, place in ((rebuilt, rebuilt_folder), (published, published_folder)):
+    for record, where in ((rebuilt, place), (published, published_folder)):
         if record["mode"] != mode:
             raise MissingResultError(
-                f"{place} must hold a run of mode {mode}, got {record['mode']!r}; "
+                f"{where} must hold a run of mode {mode}, got {record['mode']!r}; "
                 "verify the mode that was published"
             )
     found = Comparison(_only(rebuilt, only))
@@ -100,14 +112,18 @@ def read_verdicts(path: Path, sealed: bool = True) -> dict[str, Any]:
 
     Those of a run are sealed; the published ones, which git keeps, are not.
     """
-    record = results.read_sealed(path) if sealed else results.read_json(path)
+    return checked(results.read_sealed(path) if sealed else results.read_json(path), path)
+
+
+def checked(record: Any, place: Path | str) -> dict[str, Any]:
+    """Return a record of verdicts, or raise ResultError and name its place."""
     lists = isinstance(record, dict) and all(
         isinstance(record.get(k), list) for k in ("claims", "numbers")
     )
     if not lists or not all(
         "id" in claim and isinstance(claim.get("rows"), list) for claim in record["claims"]
     ):
-        raise ResultError(f"{path} must hold mode, claims and numbers; restore or rebuild it")
+        raise ResultError(f"{place} must hold mode, claims and numbers; restore or rebuild it")
     return record
 
 

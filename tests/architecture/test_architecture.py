@@ -29,6 +29,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("codegraph", "config", "estimates", "formatting", "results"),
     ("claims", "verdicts", "provenance"),
     ("typeset", "latex", "sizes", "drawing", "verify", "report", "resources"),
+    ("crate",),
     ("jobs", "sizing_report"),
     ("cli", "__main__"),
 )

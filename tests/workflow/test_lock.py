@@ -20,7 +20,7 @@ CONDA_NAMES = {
     "snakemake": "snakemake-minimal",
     "matplotlib": "matplotlib-base",
 }
-FROM_PIP = ["ziglang"]  # the channels have no package of that name
+FROM_PIP = ["ziglang", "rocrate"]  # not in the channels under that name
 
 
 def requirements(name: str) -> list[Requirement]:
