@@ -9,6 +9,7 @@
 #   make test-slurm  the workflow on a real Slurm on this machine (SLURM_MODE=quick: its sizes)
 #   make crate       results/<MODE>/crate.zip, an RO-Crate of the run (MODE=full or quick)
 #   make resources   what each case of results/full took, for a cluster: workflow/resources.csv
+#   make docs        docs/build/index.html: pages and API documentation, offline
 #   make bench       this code beside its peers: benchmarks/results/ (BENCH_FLAGS="--only w1,w2")
 # Variables: CORES=2, PYTHON=python3.12, MODE=quick (report, crate), SNAKEMAKE_FLAGS=-n.
 
@@ -24,13 +25,14 @@ READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 AUDIT := .venv-audit
+DOCS := .venv-docs
 SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) $(SNAKEMAKE_FLAGS)
 
 .PHONY: help reproduce quick verify report test test-faults test-slurm crate resources lint audit \
-	bench clean tex run-full run-quick
+	bench docs clean tex run-full run-quick
 
 help:
-	@sed -n '2,13s/^# *//p' Makefile
+	@sed -n '2,14s/^# *//p' Makefile
 
 # Nothing was run that could be shown.
 IDLE := $(filter -n --dry-run --unlock,$(SNAKEMAKE_FLAGS))
@@ -88,6 +90,11 @@ audit:
 bench: $(BENCH)/.ready
 	@PYTHONPATH=. $(BENCH)/bin/python -m benchmarks.run $(BENCH_FLAGS)
 
+# Built offline from docs/ and the docstrings, and every warning is an error.
+docs: $(DOCS)/.ready
+	@$(DOCS)/bin/sphinx-build -q -W --keep-going -E -b html docs docs/build
+	@echo "Documentation: docs/build/index.html"
+
 clean:
 	rm -rf results .snakemake
 
@@ -101,4 +108,8 @@ $(READY): requirements.in constraints.txt pyproject.toml
 
 $(BENCH)/.ready: benchmarks/requirements.txt constraints.txt pyproject.toml
 	@bash workflow/scripts/make-venv.sh "$(PYTHON)" $(BENCH) benchmarks/requirements.txt
+	@touch $@
+
+$(DOCS)/.ready: docs/requirements.txt constraints.txt pyproject.toml
+	@bash workflow/scripts/make-venv.sh "$(PYTHON)" $(DOCS) docs/requirements.txt
 	@touch $@

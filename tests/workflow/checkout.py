@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 LEFT_OUT = shutil.ignore_patterns(
     ".git",
-    ".venv",
+    ".venv*",
     ".snakemake",
     "results",
     "published",

@@ -22,5 +22,8 @@ echo "Installing the pinned packages into $VENV: about two minutes the first tim
     -r "$REQUIREMENTS" -c constraints.txt
 "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check \
     --no-deps --no-build-isolation --editable .
-# The compiled engine, so that no job has to wait for it; without it torch does the same, slowly.
+# The compiled engine, so that no job has to wait for it; without it torch does the same, slowly. The
+# environment of the documentation has no torch and runs nothing.
+"$VENV/bin/python" -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("torch"))' ||
+    exit 0
 "$VENV/bin/python" -c 'from zeroloss.engine import why_not; print(why_not() or "Engine compiled")'
