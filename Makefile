@@ -32,7 +32,7 @@ SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) 
 	bench docs clean tex run-full run-quick
 
 help:
-	@sed -n '2,14s/^# *//p' Makefile
+	@sed -n '2,13s/^# *//p' Makefile
 
 # Nothing was run that could be shown.
 IDLE := $(filter -n --dry-run --unlock,$(SNAKEMAKE_FLAGS))
