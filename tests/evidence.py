@@ -87,6 +87,19 @@ def frame(*entries: dict[str, Any]) -> pd.DataFrame:
     return estimates.with_keys(estimates.check(content, "toy"), "toy")
 
 
+def check_sources(measure: Any, run: Any, study: str, claim: str) -> None:
+    """Fail unless the sources of a claim's rows, alone, give these rows again."""
+    own = run.estimates.loc[run.estimates["claim"] == claim]
+    names = {name for sources in own["sources"] for name in sources.split(";")}
+    kept = {name: spec for name, spec in run.specs.items() if name in names}
+    again = estimates.check(measure({name: run.tables[name] for name in kept}, kept, [claim]),
+                            study)
+    again = again.loc[again["claim"] == claim].reset_index(drop=True)
+    assert len(again)
+    expected = estimates.check(own[list(estimates.COLUMNS)], study)
+    pd.testing.assert_frame_equal(again, expected, check_exact=True)
+
+
 def write_claims(path: Path, *entries: dict[str, Any]) -> Path:
     path.write_text(
         yaml.safe_dump(list(entries or (claim_entry(), width_entry())), sort_keys=False)

@@ -115,21 +115,6 @@ def failed_cases(specs: Mapping[str, Spec], folder: Path) -> dict[str, str]:
             if FAILED in manifest}
 
 
-def _measured(study: str, frames: Mapping[str, pd.DataFrame], specs: Mapping[str, Spec],
-              incomplete: bool) -> pd.DataFrame:
-    """Return the checked estimates of a study; of an incomplete one, none where that fails."""
-    import pandas as pd
-
-    from zeroloss import estimates
-
-    try:
-        return estimates.check(part_of(study, "measure").measure(frames, specs), study)
-    except Exception:
-        if not incomplete:  # with all cases there, it is a mistake in the code
-            raise
-        return estimates.check(pd.DataFrame(columns=list(estimates.COLUMNS)), study)
-
-
 def measure(study: str, specs_file: Path, folder: Path, out: Path) -> None:
     """Measure the estimates of a study on its cases and write the checked table.
 
@@ -141,8 +126,26 @@ def measure(study: str, specs_file: Path, folder: Path, out: Path) -> None:
     specs = read_specs(specs_file)
     failed = failed_cases(specs, folder)
     specs = {case: spec for case, spec in specs.items() if case not in failed}
+    frame, digests = measured(study, specs, folder, incomplete=bool(failed))
+    module = f"zeroloss.studies.{study}.measure"
+    fields = provenance.describe(
+        study, "estimates", module, time.perf_counter() - start, inputs=digests
+    )
+    results.write_table(frame, out, fields | ({FAILED: failed} if failed else {}))
+
+
+def measured(
+    study: str, specs: Mapping[str, Spec], folder: Path, claims: Sequence[str] = (), *,
+    incomplete: bool = False,
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the checked estimates of a study on these cases, and the SHA-256 of each table.
+
+    With `claims` theirs alone: `specs` then needs to hold no more than the sources of their rows.
+    """
     frames, digests = read_tables(specs, folder)
-    frame = _measured(study, frames, specs, bool(failed))
+    frame = _estimates(study, frames, specs, claims, incomplete)
+    if claims:
+        frame = frame.loc[frame["claim"].isin(claims)].reset_index(drop=True)
     strangers = {case for sources in frame["sources"] for case in sources.split(";") if case} - set(
         specs
     )
@@ -151,8 +154,20 @@ def measure(study: str, specs_file: Path, folder: Path, out: Path) -> None:
             f"estimates of {study}: sources must be cases of the study, got "
             f"{', '.join(sorted(strangers))}; join case names with ';'"
         )
-    module = f"zeroloss.studies.{study}.measure"
-    fields = provenance.describe(
-        study, "estimates", module, time.perf_counter() - start, inputs=digests
-    )
-    results.write_table(frame, out, fields | ({FAILED: failed} if failed else {}))
+    return frame, digests
+
+
+def _estimates(study: str, frames: Mapping[str, pd.DataFrame], specs: Mapping[str, Spec],
+               claims: Sequence[str], incomplete: bool) -> pd.DataFrame:
+    """Return the checked estimates of a study; of an incomplete one, none where that fails."""
+    import pandas as pd
+
+    from zeroloss import estimates
+
+    try:
+        made = part_of(study, "measure").measure(frames, specs, *([claims] if claims else []))
+        return estimates.check(made, study)
+    except Exception:
+        if not incomplete:  # with all cases there, it is a mistake in the code
+            raise
+        return estimates.check(pd.DataFrame(columns=list(estimates.COLUMNS)), study)

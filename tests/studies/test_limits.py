@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from importlib import import_module
 from typing import Any
 
+import evidence
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +21,7 @@ from zeroloss.limit.collocation import euler
 from zeroloss.limit.flow import MeanField
 from zeroloss.statistics import ks_distance
 from zeroloss.streams import stream
+from zeroloss.studies import STUDIES
 from zeroloss.studies.limits import simulate
 from zeroloss.studies.limits.agreements import law, predicted_risks
 from zeroloss.studies.limits.cases import cases
@@ -325,6 +328,19 @@ def test_measuring_yields_every_claim(tiny: Run) -> None:
 
 
 @EACH_CLAIM
+def test_the_sources_of_a_claim_are_all_that_it_rests_on(tiny: Run, claim: Claim) -> None:
+    evidence.check_sources(measure, tiny, "limits", claim.id)
+
+
+def test_who_measures_which_claim_is_known_for_every_claim() -> None:
+    for study in STUDIES:
+        part = import_module(f"zeroloss.studies.{study}.measure")
+        stated = {claim.id for claim in load_claims(ROOT / "paper" / "claims.yaml")
+                  if estimates.study_of(claim.id) == study}
+        assert set(part.MEASURED_BY) == stated
+
+
+@EACH_CLAIM
 def test_every_predicate_finds_its_rows(tiny: Run, claim: Claim) -> None:
     rows = tiny.estimates[tiny.estimates.claim == claim.id]
     for predicate in claim.predicate:
@@ -352,9 +368,9 @@ def without_decay(tiny: Run) -> dict[str, Spec]:
             if spec["kind"] == "ensemble" else spec for name, spec in tiny.specs.items()}
 
 
-def changes(evidence: Evidence) -> dict[str, tuple[float, str]]:
+def changes(evidence: Evidence) -> dict[str, tuple[float, set[str]]]:
     """ks_change by cell, with its sources."""
-    return {r["cell"]: (r["estimate"], r["sources"]) for r in law(evidence)
+    return {r["cell"]: (r["estimate"], set(r["sources"].split(";"))) for r in law(evidence)
             if r["quantity"] == "ks_change"}
 
 
@@ -374,7 +390,8 @@ def test_the_law_decays_from_its_own_small_networks(tiny: Run) -> None:
         for t, s in enumerate(e.flow_times):
             expected[f"{e.setting}.{e.sampling}.s{s:g}"] = (
                 pytest.approx(distance(tiny.evidence, large, t) - distance(tiny.evidence, e, t)),
-                ";".join(e.sources + large.sources))
+                {*e.sources, *large.sources, f"wide-{e.setting}",
+                 *tiny.evidence.covariance(e.setting, e.sampling, e.num_layers)[1]})
     assert found == expected
 
 

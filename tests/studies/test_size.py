@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import evidence
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -43,6 +44,11 @@ def evidence(ran: Run) -> Evidence:
 
 def test_every_claim_has_its_planted_failure_and_its_numbers(ran: Run) -> None:
     ran.check_claims(CLAIMS, PLANTED)
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
+def test_the_sources_of_a_claim_are_all_that_it_rests_on(ran: Run, claim: Claim) -> None:
+    evidence.check_sources(measure, ran, "size", claim.id)
 
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)

@@ -28,7 +28,7 @@ from zeroloss.studies.zero_loss.floors import (
     grouped_floor,
     monotone_floor,
 )
-from zeroloss.studies.zero_loss.judged_controls import CONTROL_PARTS, bounded_below, crossings
+from zeroloss.studies.zero_loss.judged_controls import CONTROLS, bounded_below, crossings
 from zeroloss.studies.zero_loss.line import layer_slope, without_lift
 from zeroloss.studies.zero_loss.planted_controls import PLANTED_CONTROLS
 
@@ -38,7 +38,8 @@ CLAIMS = {name: claim for name, claim in claims_of("zero_loss").items()
 
 
 def controls(tables: Tables, specs: Specs) -> pd.DataFrame:
-    return pd.DataFrame([made for part in CONTROL_PARTS for made in part(tables, specs)])
+    return pd.DataFrame([made for part in dict.fromkeys(CONTROLS.values())
+                         for made in part(tables, specs)])
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from zeroloss.statistics import Estimate
 
-__all__ = ["Rows", "Specs", "Tables", "between", "cell", "exact", "of_kind", "over", "plain",
-           "row"]
+__all__ = ["Rows", "Specs", "Tables", "between", "cell", "exact", "of_kind", "over", "parts_of",
+           "plain", "row"]
 
 Rows = list[dict[str, Any]]
 Tables = Mapping[str, pd.DataFrame]
 Specs = Mapping[str, Mapping[str, Any]]
+Part = Callable[..., Rows]
 Values = Sequence[float] | NDArray[np.float64]
 
 
@@ -26,6 +27,14 @@ def of_kind(tables: Tables, specs: Specs, kind: str) -> Iterator[tuple[str, Any,
     for name, spec in specs.items():
         if spec["kind"] == kind:
             yield name, spec, tables[name]
+
+
+def parts_of(measured_by: Mapping[str, Part], numbers: Sequence[Part], claims: Sequence[str]
+             ) -> list[Part]:
+    """The functions that measure some claims; all, with those of plain numbers, for no claims."""
+    chosen = [measured_by[claim] for claim in claims] if claims else [
+        *measured_by.values(), *numbers]
+    return list(dict.fromkeys(chosen))
 
 
 def exact(value: float) -> Estimate:

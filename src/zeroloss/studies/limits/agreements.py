@@ -19,7 +19,8 @@ from zeroloss.studies.limits.evidence import Ensemble, Evidence
 from zeroloss.studies.rows import cell, row
 from zeroloss.tidy import untidy
 
-__all__ = ["commute", "constant", "energy", "law", "loss_bias", "numbers", "predicted_risks"]
+__all__ = ["commute", "constant", "energy", "law", "loss_bias", "numbers", "predicted_risks",
+           "to_limit"]
 
 Array = np.ndarray
 Rows = list[dict[str, Any]]
@@ -28,8 +29,8 @@ MOST_DRAWS = 400_000
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def _size_class(evidence: Evidence, setting: str) -> str:
-    kind = evidence.one("reference", setting=setting)[1]["problem"]["kind"]
+def _size_class(evidence: Evidence, ensemble: Ensemble) -> str:
+    kind = evidence.specs[ensemble.sources[0]]["problem"]["kind"]
     return "real" if kind in (*REAL_DATA, "csv") else "small"
 
 
@@ -44,10 +45,19 @@ def constant(evidence: Evidence) -> Rows:
             trace = float(np.trace(made.covariance)) / e.count
             ratio = trace_ratio(e.residuals[:, t], trace, made.trace_error * trace, level)
             where = cell(e.setting, s, e.sampling)
-            rows.append(row("limits.constant", f"ratio_{_size_class(evidence, e.setting)}", where,
+            rows.append(row("limits.constant", f"ratio_{_size_class(evidence, e)}", where,
                             Estimate(ratio.value, ratio.lower, ratio.upper), e.sources
                             + made.sources, replicates=len(e.residuals),
                             floor=made.trace_error))
+    return rows
+
+
+def to_limit(evidence: Evidence) -> Rows:
+    """The same measured trace over that of the continuous limit: numbers that no claim judges."""
+    rows: Rows = []
+    for e in evidence.largest():
+        for t, s in enumerate(e.flow_times):
+            where = cell(e.setting, s, e.sampling)
             limit, names = evidence.covariance(e.setting, e.sampling, 0)
             traces = np.trace(limit[:, t], axis1=1, axis2=2)
             mean = float(traces.mean())
@@ -73,12 +83,13 @@ def law(evidence: Evidence) -> Rows:
     for e in evidence.largest():
         for t, s in enumerate(e.flow_times):
             predicted, where = predicted_risks(evidence, e, t), cell(e.setting, s, e.sampling)
-            rows.append(row("limits.law", f"ks_{_size_class(evidence, e.setting)}", where,
-                            ks_distance(e.risk[:, t], predicted), e.sources,
+            sources = e.sources + evidence.predicting(e)
+            rows.append(row("limits.law", f"ks_{_size_class(evidence, e)}", where,
+                            ks_distance(e.risk[:, t], predicted), sources,
                             replicates=len(e.residuals)))
             for q in QUANTILES:
                 rows.append(row("", f"quantile_{100 * q:g}", where,
-                                _quantile(e.risk[:, t], q), e.sources,
+                                _quantile(e.risk[:, t], q), sources,
                                 floor=float(np.quantile(predicted, q)),
                                 replicates=len(e.residuals), note="floor holds the prediction"))
     rows += _decay(evidence)
@@ -105,13 +116,15 @@ def _decay(evidence: Evidence) -> Rows:
             if len(group) < 2:
                 continue
             for t, s in enumerate(group[0].flow_times):
+                ends = (group[0], group[-1])
                 first, last = (ks_distance(e.risk[:, t], predicted_risks(evidence, e, t), 0.975)
-                               for e in (group[0], group[-1]))
+                               for e in ends)
+                sources = [name for e in ends for name in (*e.sources, *evidence.predicting(e))]
                 change = Estimate(last.value - first.value, last.lower - first.upper,
                                   last.upper - first.lower)
                 rows.append(row("limits.law", "ks_change", cell(setting, s, sampling), change,
-                                group[0].sources + group[-1].sources,
-                                replicates=min(len(e.residuals) for e in group)))
+                                list(dict.fromkeys(sources)),
+                                replicates=min(len(e.residuals) for e in ends)))
     return rows
 
 
@@ -221,7 +234,9 @@ def loss_bias(evidence: Evidence) -> Rows:
         L = np.array([e.num_layers for e in group], dtype=float)
         n = np.array([e.count for e in group], dtype=float)
         design = np.stack([1 / L, 1 / n, 1 / L**2, 1 / n**2], axis=1)
-        sources = [name for e in group for name in e.sources]
+        ladder, reference = (evidence.one(kind, setting=setting)[0]
+                             for kind in ("ladder", "reference"))
+        sources = [reference, *(name for e in group for name in e.sources)]
         for t, s in enumerate(group[0].flow_times):
             y = np.array([e.risk[:, t].mean() for e in group]) - risk[t]
             sd = np.array([e.risk[:, t].std(ddof=1) / np.sqrt(len(e.risk)) for e in group])
@@ -239,9 +254,8 @@ def loss_bias(evidence: Evidence) -> Rows:
                     **size),
                 row("limits.loss-bias", "Aprime_difference", where, _normal(
                     fitted[0] - predicted.value, float(np.hypot(deviation[0], spread))),
-                    sources, **size),
-                row("", "Aprime_predicted", where, predicted,
-                    [evidence.one("ladder", setting=setting)[0]]),
+                    [*sources, ladder], **size),
+                row("", "Aprime_predicted", where, predicted, [ladder, reference]),
             ]
     return rows
 

@@ -85,8 +85,9 @@ class Evidence:
 
     @cached_property
     def settings(self) -> list[str]:
-        """The settings, in the order of the configuration."""
-        return [spec["setting"] for _, spec, _ in self.of_kind("reference")]
+        """The settings, in the order of the cases."""
+        return list(dict.fromkeys(spec["setting"] for spec in self.specs.values()
+                                  if "setting" in spec))
 
     def flow_times(self, setting: str) -> tuple[float, ...]:
         """Output times s of a setting."""
@@ -143,24 +144,32 @@ class Evidence:
     def covariance(self, setting: str, sampling: str, num_layers: int
                    ) -> tuple[Array, list[str]]:
         """Predicted Σ (scrambles, T, N, N), of the limit for num_layers 0; and its cases."""
-        found = {
-            name: table.loc[(table.sampling == sampling) & (table.num_layers == num_layers)]
-            for name, _, table in self.of_kind("influence", setting=setting)}
-        found = {name: table for name, table in found.items() if len(table)}
+        found = self._influences(setting, sampling, num_layers)
         if not found:
             raise ValueError(f"no case predicts Σ of {setting} at num_layers {num_layers}; "
                              "give an ensemble of that depth the role constant")
         axes = ["scramble", "flow_time", "row", "column"]
         return untidy(pd.concat(found.values()), axes, "covariance")[0], list(found)
 
+    def _influences(self, setting: str, sampling: str, num_layers: int) -> dict[str, pd.DataFrame]:
+        """The part of each case of influence functions that is about one law and depth."""
+        parts = {name: table.loc[(table.sampling == sampling) & (table.num_layers == num_layers)]
+                 for name, _, table in self.of_kind("influence", setting=setting)}
+        return {name: part for name, part in parts.items() if len(part)}
+
+    def predicting(self, ensemble: Ensemble) -> list[str]:
+        """The cases that the predicted law of an ensemble comes from."""
+        wide = self.one("wide", setting=ensemble.setting)[0]
+        return [wide, *self._influences(ensemble.setting, ensemble.sampling, ensemble.num_layers)]
+
     def prediction(self, ensemble: Ensemble, time: int) -> Prediction:
         """The predicted law of an ensemble at its time-th flow time, at its own depth."""
         r, r_error = self.wide(ensemble.setting, ensemble.num_layers)
-        sigma, names = self.covariance(ensemble.setting, ensemble.sampling, ensemble.num_layers)
+        sigma, _ = self.covariance(ensemble.setting, ensemble.sampling, ensemble.num_layers)
         traces = np.trace(sigma[:, time], axis1=1, axis2=2)
         error = float(traces.std(ddof=1)) / math.sqrt(len(traces)) / float(traces.mean())
-        sources = [self.one("wide", setting=ensemble.setting)[0], *names]
-        return Prediction(r[time], r_error[time], sigma[:, time].mean(0), error, sources)
+        return Prediction(r[time], r_error[time], sigma[:, time].mean(0), error,
+                          self.predicting(ensemble))
 
     @cached_property
     def ensembles(self) -> list[Ensemble]:

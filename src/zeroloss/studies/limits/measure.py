@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 
 from zeroloss.studies.limits import agreements, rates
 from zeroloss.studies.limits.evidence import Evidence
+from zeroloss.studies.rows import Part, Specs, Tables, parts_of
 
-__all__ = ["measure"]
+__all__ = ["MEASURED_BY", "measure"]
 
-PARTS = (
-    rates.depth, rates.width_independent, rates.width_path, agreements.constant, agreements.law,
-    rates.smooth, rates.admissible, agreements.commute, agreements.energy, agreements.loss_bias,
-    agreements.numbers,
-)
+MEASURED_BY: dict[str, Part] = {
+    "limits.depth": rates.depth,
+    "limits.width-independent": rates.width_independent,
+    "limits.width-path": rates.width_path,
+    "limits.constant": agreements.constant,
+    "limits.law": agreements.law,
+    "limits.smooth": rates.smooth,
+    "limits.admissible": rates.admissible,
+    "limits.commute": agreements.commute,
+    "limits.energy": agreements.energy,
+    "limits.loss-bias": agreements.loss_bias,
+}
+NUMBERS: tuple[Part, ...] = (agreements.to_limit, agreements.numbers)
 
 
-def measure(tables: Mapping[str, pd.DataFrame], specs: Mapping[str, Mapping[str, Any]]
-            ) -> pd.DataFrame:
-    """One row per (claim, quantity, cell): estimate, interval, floor, replicates, sources."""
+def measure(tables: Tables, specs: Specs, claims: Sequence[str] = ()) -> pd.DataFrame:
+    """One row per (claim, quantity, cell): estimate, interval, floor, replicates, sources.
+
+    With ``claims`` only the parts that measure one of them run, on the cases that are there.
+    """
     evidence = Evidence(tables, specs)
-    return pd.DataFrame([row for part in PARTS for row in part(evidence)])
+    return pd.DataFrame([row for part in parts_of(MEASURED_BY, NUMBERS, claims)
+                         for row in part(evidence)])

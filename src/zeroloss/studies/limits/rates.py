@@ -43,8 +43,8 @@ def depth(evidence: Evidence) -> Rows:
     rows: Rows = []
     for setting in evidence.settings:
         depths, r = evidence.ladder(setting)
-        name = evidence.one("ladder", setting=setting)[0]
-        for t, s in enumerate(evidence.flow_times(setting)):
+        name, spec, _ = evidence.one("ladder", setting=setting)
+        for t, s in enumerate(spec["flow_times"]):
             gaps = depth_gaps(r[:, :, t].swapaxes(0, 1))
             slope = -0.5 * observed_orders(gaps.squares.T)[:, -1]
             rows.append(row("limits.depth" if s > 0 else "", "slope_wide", cell(setting, s),

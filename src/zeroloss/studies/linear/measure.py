@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from zeroloss.statistics import Estimate, clopper_pearson, log_slope, student
-from zeroloss.studies.rows import Rows, Specs, Tables, between, exact, of_kind, plain, row
+from zeroloss.studies.rows import (
+    Part,
+    Rows,
+    Specs,
+    Tables,
+    between,
+    exact,
+    of_kind,
+    parts_of,
+    plain,
+    row,
+)
 
-__all__ = ["measure", "wide_form"]
+__all__ = ["MEASURED_BY", "measure", "wide_form"]
 
 Array = np.ndarray
 ARRIVED = 1e-3  # of s_1: a start without structure has come to the best approximation
@@ -198,10 +209,23 @@ def _order(table: pd.DataFrame, flow_time: float) -> float:
     return float(log_slope(gaps.num_layers.to_numpy(float)[-2:], gaps.value.to_numpy()[-2:]))
 
 
-PARTS: tuple[Callable[[Tables, Specs], Rows], ...] = (
-    _balanced, _ends, _stages, _unbalanced, _momentum, _bridge)
+MEASURED_BY: dict[str, Part] = {
+    "linear.balanced": _balanced,
+    "linear.ends": _ends,
+    "linear.invariant": _ends,
+    "linear.final-rate": _stages,
+    "linear.escape": _stages,
+    "linear.unbalanced": _unbalanced,
+    "linear.momentum": _momentum,
+    "linear.contraction": _momentum,
+    "linear.bridge": _bridge,
+}
 
 
-def measure(tables: Tables, specs: Specs) -> pd.DataFrame:
-    """One row per (claim, quantity, cell): estimate, interval, floor, replicates, sources."""
-    return pd.DataFrame([made for part in PARTS for made in part(tables, specs)])
+def measure(tables: Tables, specs: Specs, claims: Sequence[str] = ()) -> pd.DataFrame:
+    """One row per (claim, quantity, cell): estimate, interval, floor, replicates, sources.
+
+    With ``claims`` only the parts that measure one of them run, on the cases that are there.
+    """
+    return pd.DataFrame([made for part in parts_of(MEASURED_BY, (), claims)
+                         for made in part(tables, specs)])

@@ -129,7 +129,8 @@ def eta(evidence: Evidence) -> Rows:
     binomial counts drawn anew at the measured frequencies."""
     rows: Rows = []
     for ladder in evidence.with_role("ladder"):
-        reference = evidence.predicted(ladder).law.reference
+        predicted = evidence.predicted(ladder)
+        reference, sources = predicted.law.reference, [predicted.source, *ladder.sources]
         time, eps = ladder.times()[-1], middle(ladder)
         M = np.array(sorted(ladder.risks))
         failed, total = np.array([ladder.failures(m, reference, eps, time) for m in M]).T
@@ -141,7 +142,7 @@ def eta(evidence: Evidence) -> Rows:
             draws = [likelihood_ratio(M, one, total, family) for one in drawn]
             low, high = np.quantile(draws, [0.025, 0.975])
             rows.append(row(claim, quantity, ladder.cell(time), Estimate(
-                value, min(float(low), value), max(float(high), value)), ladder.sources,
+                value, min(float(low), value), max(float(high), value)), sources,
                 replicates=int(total.min()), sizes=len(M)))
     return rows
 

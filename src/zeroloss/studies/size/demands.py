@@ -55,12 +55,13 @@ def sufficient(evidence: Evidence) -> Rows:
     for ladder in ladders:
         for time in ladder.times():
             found = _excesses(evidence, ladder, time, level)
+            sources = [*evidence.asking(ladder), *ladder.sources]
             for bound, excess in found.items():
                 where, count = ladder.cell(time), len(excess)
-                rows.append(row("", f"cells_{bound}", where, plain(count), ladder.sources))
+                rows.append(row("", f"cells_{bound}", where, plain(count), sources))
                 if excess:
                     rows.append(row("size.sufficient", f"excess_{bound}", where,
-                                    exact(max(excess)), ladder.sources,
+                                    exact(max(excess)), sources,
                                     replicates=min(map(len, ladder.risks.values())),
                                     sizes=len(ladder.risks)))
     return rows
@@ -100,8 +101,7 @@ def required(evidence: Evidence) -> Rows:
     """The least width by each answer, in every cell that is shown; log10 for the theorem."""
     rows: Rows = []
     for ladder in evidence.with_role("ladder"):
-        predicted = evidence.predicted(ladder).source
-        theorem = f"theorem-{ladder.setting}"
+        predicted, theorem = evidence.asking(ladder)
         for eps, eta, time in asked(evidence, ladder):
             found = answers(evidence, ladder, eps, eta, time)
             where = ladder.cell(time, f"e{eps:g}", f"p{eta:g}")
@@ -112,7 +112,8 @@ def required(evidence: Evidence) -> Rows:
                 row("", "log10_width_theorem", where, plain(found.log10_theorem), [theorem]),
                 row("", "width_chebyshev", where, plain(found.chebyshev), [predicted]),
                 row("", "width_law", where, plain(found.law), [predicted]),
-                row("", "width_measured", where, plain(found.measured), ladder.sources, **size),
+                row("", "width_measured", where, plain(found.measured),
+                    [predicted, *ladder.sources], **size),
             ]
         rows += _limit_rows(evidence, ladder)
     return rows
@@ -146,7 +147,7 @@ def slack(evidence: Evidence) -> Rows:
             value = evidence.theorem(ladder, eps, eta, time)[1] - math.log10(measured)
             rows.append(row("size.slack", "log10_slack", ladder.cell(time),
                             Estimate(value, value, value + LOG2),
-                            [f"theorem-{ladder.setting}", *ladder.sources],
+                            [*evidence.asking(ladder), *ladder.sources],
                             replicates=min(map(len, ladder.risks.values())),
                             sizes=len(ladder.risks)))
     return rows

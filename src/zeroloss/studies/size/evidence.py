@@ -159,11 +159,18 @@ class Evidence:
         _, spec, _ = next(found for found in self.of_kind("law") if found[1]["role"] == role)
         return spec["setting"], list(spec["depths"])
 
+    def _theorem(self, setting: str) -> tuple[str, pd.DataFrame]:
+        return next((name, table) for name, spec, table in self.of_kind("theorem")
+                    if spec["setting"] == setting)
+
+    def asking(self, ladder: Ladder) -> list[str]:
+        """The cases of what a ladder's widths are held against: predicted law, theorem."""
+        return [self.predicted(ladder).source, self._theorem(ladder.setting)[0]]
+
     def theorem(self, ladder: Ladder, accuracy: float, eta: float, time: int | None
                 ) -> tuple[float, float]:
         """log10 of the theorem's L and M; for the largest deviation η is shared by the times."""
-        table = next(table for _, spec, table in self.of_kind("theorem")
-                     if spec["setting"] == ladder.setting)
+        _, table = self._theorem(ladder.setting)
         times = range(len(ladder.flow_times)) if time is None else [time]
         rows = table.loc[(table.sampling == ladder.sampling) & (table.accuracy == accuracy)
                          & (np.abs(table.failure_probability - eta / len(times)) < 1e-12)

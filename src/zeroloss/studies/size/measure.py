@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from zeroloss.studies.rows import Rows, Specs, Tables
+from zeroloss.studies.rows import Part, Specs, Tables, parts_of
 from zeroloss.studies.size import agreements, demands
 from zeroloss.studies.size.evidence import Evidence
 
-__all__ = ["measure"]
+__all__ = ["MEASURED_BY", "measure"]
 
-PARTS: tuple[Callable[[Evidence], Rows], ...] = (
-    demands.sufficient, demands.slack, demands.required, demands.exponents, demands.weights,
-    agreements.law, agreements.eta, agreements.corollary, agreements.threshold,
+MEASURED_BY: dict[str, Part] = {
+    "size.sufficient": demands.sufficient,
+    "size.law": agreements.law,
+    "size.eta": agreements.eta,
+    "size.corollary": agreements.corollary,
+    "size.slack": demands.slack,
+}
+NUMBERS: tuple[Part, ...] = (
+    demands.required, demands.exponents, demands.weights, agreements.threshold,
 )
 
 
-def measure(tables: Tables, specs: Specs) -> pd.DataFrame:
-    """One row per (claim, quantity, cell): estimate, interval, floor, replicates, sources."""
+def measure(tables: Tables, specs: Specs, claims: Sequence[str] = ()) -> pd.DataFrame:
+    """One row per (claim, quantity, cell): estimate, interval, floor, replicates, sources.
+
+    With ``claims`` only the parts that measure one of them run, on the cases that are there.
+    """
     evidence = Evidence(tables, specs)
-    rows: list[dict[str, Any]] = [row for part in PARTS for row in part(evidence)]
+    rows: list[dict[str, Any]] = [
+        row for part in parts_of(MEASURED_BY, NUMBERS, claims) for row in part(evidence)]
     return pd.DataFrame(rows)

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from zeroloss.statistics import Estimate, log_slope, slope_of_stds, student
-from zeroloss.studies.rows import Rows, Specs, Tables, between, of_kind, over, row
+from zeroloss.studies.rows import Part, Rows, Specs, Tables, between, of_kind, over, row
 from zeroloss.tidy import untidy
 
-__all__ = ["CONTROL_PARTS", "NEGLIGIBLE", "bounded_below", "crossings"]
+__all__ = ["CONTROLS", "NEGLIGIBLE", "bounded_below", "crossings"]
 
 Array = np.ndarray
 NEGLIGIBLE = 1e-12  # an eigenvalue of K so small beside the largest is zero
@@ -197,4 +197,12 @@ def _conditions(tables: Tables, specs: Specs) -> Rows:
     return rows
 
 
-CONTROL_PARTS = (_floors, _line, _parameters, _origin, _root_scaling, _conditions)
+CONTROLS: dict[str, Part] = {
+    "zero_loss.identity": _floors,
+    "zero_loss.monotone": _line,
+    "zero_loss.labels": _floors,
+    "zero_loss.parameters": _parameters,
+    "zero_loss.origin": _origin,
+    "zero_loss.root-scaling": _root_scaling,
+    "zero_loss.sufficient-not-necessary": _conditions,
+}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,22 @@ import pandas as pd
 
 from zeroloss.kernel import log_certificate
 from zeroloss.statistics import Estimate, log_slope, student
-from zeroloss.studies.rows import Rows, Specs, Tables, between, of_kind, over, row
+from zeroloss.studies.rows import (
+    Part,
+    Rows,
+    Specs,
+    Tables,
+    between,
+    of_kind,
+    over,
+    parts_of,
+    row,
+)
 from zeroloss.studies.zero_loss import agreements
-from zeroloss.studies.zero_loss.judged_controls import CONTROL_PARTS
+from zeroloss.studies.zero_loss.judged_controls import CONTROLS
 from zeroloss.tidy import untidy
 
-__all__ = ["certificate_of", "late_rate", "measure", "run_of"]
+__all__ = ["MEASURED_BY", "certificate_of", "late_rate", "measure", "run_of"]
 
 Array = np.ndarray
 MODELS = ("limit", "network")
@@ -161,11 +171,23 @@ def _steps(tables: Tables, specs: Specs) -> Rows:
     return rows
 
 
-PARTS: tuple[Callable[[Tables, Specs], Rows], ...] = (
-    _flows, _regularised, _steps, agreements.density, agreements.weak_form,
-    *CONTROL_PARTS)
+MEASURED_BY: dict[str, Part] = {
+    "zero_loss.limit": _flows,
+    "zero_loss.rate-certificate": _flows,
+    "zero_loss.late-rate": _flows,
+    "zero_loss.first-variation": _flows,
+    "zero_loss.regularised": _regularised,
+    "zero_loss.step": _steps,
+    "zero_loss.density": agreements.density,
+    "zero_loss.weak-form": agreements.weak_form,
+    **CONTROLS,
+}
 
 
-def measure(tables: Tables, specs: Specs) -> pd.DataFrame:
-    """One row per (claim, quantity, cell): estimate, interval, floor, replicates, sources."""
-    return pd.DataFrame([made for part in PARTS for made in part(tables, specs)])
+def measure(tables: Tables, specs: Specs, claims: Sequence[str] = ()) -> pd.DataFrame:
+    """One row per (claim, quantity, cell): estimate, interval, floor, replicates, sources.
+
+    With ``claims`` only the parts that measure one of them run, on the cases that are there.
+    """
+    return pd.DataFrame([made for part in parts_of(MEASURED_BY, (), claims)
+                         for made in part(tables, specs)])
