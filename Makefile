@@ -1,7 +1,8 @@
 # Each target works from a fresh clone: it makes .venv from the lock first.
 #   make reproduce   the published run: results/full/, ending with claims and paper.pdf
 #   make quick       the same rules on small sizes: results/quick/, PDF marked quick
-#   make verify      reproduce, then compare with published/
+#   make verify      reproduce, then compare with published/ (CLAIMS=limits.depth: that alone)
+#   make estimate    what a run costs: jobs, minutes, memory (MODE=quick, CLAIMS=limits.depth)
 #   make report      results/<MODE>/report.html of Snakemake (MODE=full or quick)
 #   make test        all tests;   make lint   style, types, workflow;   make clean   results away
 #   make test-faults kills, full disks, damaged files, bad inputs: docs/faults.md says what is tried
@@ -11,7 +12,7 @@
 #   make resources   what each case of results/full took, for a cluster: workflow/resources.csv
 #   make docs        docs/build/index.html: pages and API documentation, offline
 #   make bench       this code beside its peers: benchmarks/results/ (BENCH_FLAGS="--only w1,w2")
-# Variables: CORES=2, PYTHON=python3.12, MODE=quick (report, crate), SNAKEMAKE_FLAGS=-n.
+# Variables: CORES=2, PYTHON=python3.12, MODE=quick (report, crate, estimate), SNAKEMAKE_FLAGS=-n.
 
 ifndef PYTHON
 PYTHON := $(shell command -v python3.11 || command -v python3)
@@ -28,11 +29,11 @@ AUDIT := .venv-audit
 DOCS := .venv-docs
 SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) $(SNAKEMAKE_FLAGS)
 
-.PHONY: help reproduce quick verify report test test-faults test-slurm crate resources lint audit \
-	bench docs clean tex run-full run-quick
+.PHONY: help reproduce quick verify estimate report test test-faults test-slurm crate resources lint \
+	audit bench docs clean tex run-full run-quick
 
 help:
-	@sed -n '2,13s/^# *//p' Makefile
+	@sed -n '2,14s/^# *//p' Makefile
 
 # Nothing was run that could be shown.
 IDLE := $(filter -n --dry-run --unlock,$(SNAKEMAKE_FLAGS))
@@ -48,8 +49,17 @@ quick: run-quick
 run-full run-quick: run-%: $(READY) tex
 	@$(SNAKEMAKE) --config mode=$*
 
+# All claims, or only CLAIMS with no more than the jobs that they rest on.
+ifdef CLAIMS
+verify: $(READY)
+	@$(BIN)/zeroloss verify --run --mode full --cores $(CORES) $(CLAIMS)
+else
 verify: run-full
 	@$(if $(IDLE),,$(BIN)/zeroloss verify --mode full)
+endif
+
+estimate: $(READY)
+	@$(BIN)/zeroloss estimate --mode $(MODE) --cores $(CORES) $(CLAIMS)
 
 report: run-$(MODE)
 	@$(SNAKEMAKE) --config mode=$(MODE) --report results/$(MODE)/report.html

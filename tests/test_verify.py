@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import evidence
+import pandas as pd
 import pytest
 
 from zeroloss import cli, estimates, results, verdicts
@@ -24,11 +25,16 @@ class Tree:
         self.verdicts = root / "published" / "verdicts.json"
         self.estimates = root / "published" / "estimates.csv"
         self.build(evidence.rows())
-        fields = {"study": "toy"}
-        table = evidence.frame(*evidence.rows()).drop(columns=["study", "key"])
-        results.write_table(table, self.rebuilt.parent / "toy" / "estimates.parquet", fields)
+        self.write("estimates", evidence.frame(*evidence.rows()).drop(columns=["study", "key"]))
+        for case, seconds in (("wide", 40.0), ("narrow", 20.0)):
+            self.write(case, pd.DataFrame({"risk": [1.0]}), wall_seconds=seconds)
         results.write_bytes(self.rebuilt.parent / "paper.pdf", b"%PDF")
         assert self.call("publish") == 0
+
+    def write(self, case: str, table: pd.DataFrame, **fields: Any) -> None:
+        """Write a table of the run, with what it cost."""
+        cost = {"study": "toy", "case": case, "wall_seconds": 2.0, "peak_memory_mb": 100.0}
+        results.write_table(table, self.rebuilt.parent / "toy" / f"{case}.parquet", cost | fields)
 
     def build(self, rows: list[dict[str, Any]]) -> None:
         """Write the rebuilt verdicts of these rows."""
@@ -76,7 +82,7 @@ def test_publishing_is_reproducible(tree: Tree) -> None:
     before = {path.name: path.read_bytes() for path in tree.verdicts.parent.iterdir()}
     assert tree.call("publish") == 0
     assert before == {path.name: path.read_bytes() for path in tree.verdicts.parent.iterdir()}
-    assert sorted(before) == ["estimates.csv", "paper.pdf", "verdicts.json"]
+    assert sorted(before) == ["costs.csv", "estimates.csv", "paper.pdf", "verdicts.json"]
 
 
 @pytest.mark.parametrize(

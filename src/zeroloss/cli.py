@@ -120,14 +120,12 @@ def verify(options: argparse.Namespace) -> int:
     from zeroloss import claims, report, results
     from zeroloss import verify as checking
 
+    stated = claims.load_claims(options.claims)
     try:
-        stated = claims.load_claims(options.claims)
-        place, check = options.results / options.mode, checking.verify
-        if options.crate:
-            from zeroloss import crate as packed
-
-            place, check = options.crate, packed.verify
-        found = check(stated, place, options.published, options.mode, options.claim)
+        if options.run:
+            found = _verify_alone(options, stated)
+        else:
+            found = _verify_run(options, stated)
     except results.MissingResultError:
         raise
     except results.ResultError as error:
@@ -148,6 +146,52 @@ def verify(options: argparse.Namespace) -> int:
     return found.code
 
 
+def _verify_run(options: argparse.Namespace, stated: Any) -> Any:
+    """Compare a finished run: ours, or that of somebody else's crate."""
+    from zeroloss import verify as checking
+
+    if options.crate:
+        from zeroloss import crate as packed
+
+        return packed.verify(stated, options.crate, options.published, options.mode, options.claim)
+    return checking.verify(stated, options.results / options.mode, options.published, options.mode,
+                           options.claim)
+
+
+def _verify_alone(options: argparse.Namespace, stated: Any) -> Any:
+    """Run what some claims rest on, after saying what that costs, and compare them alone."""
+    from zeroloss import planning, results
+    from zeroloss import verify as checking
+
+    if not options.claim:
+        raise results.MissingResultError("--run must be given claims, got none; name them, or run "
+                                         "make verify for all")
+    checking.check_claims(stated, options.claim)
+    plan = planning.plan(options.mode, options.published)
+    folder, cores = options.results / options.mode, options.cores or planning.cores_here()
+    bills = plan.bills(options.claim, cores)
+    planning.print_bills(bills, options.mode, cores, sys.stderr)
+    planning.run(plan, options.claim, folder, cores)
+    rebuilt = planning.judged(plan, stated, options.claim, folder)
+    return checking.compare(stated, rebuilt, folder, options.published, options.mode,
+                            options.claim)
+
+
+def estimate(options: argparse.Namespace) -> None:
+    """Say what a study or a claim costs: jobs, minutes, memory, disk; from published/costs.csv."""
+    from zeroloss import claims, planning
+    from zeroloss import verify as checking
+
+    checking.check_claims(claims.load_claims(options.claims), options.claim)
+    cores = options.cores or planning.cores_here()
+    bills = planning.plan(options.mode, options.published).bills(options.claim, cores)
+    if options.json:
+        content = {"mode": options.mode, "cores": cores, "bills": [b.record() for b in bills]}
+        print(json.dumps(content, indent=1, sort_keys=True))
+    else:
+        planning.print_bills(bills, options.mode, cores)
+
+
 def claims(options: argparse.Namespace) -> None:
     """Print the table of claims of one mode."""
     from zeroloss import report
@@ -161,10 +205,11 @@ def claims(options: argparse.Namespace) -> None:
 
 
 def publish(options: argparse.Namespace) -> None:
-    """Copy a run to published/."""
-    from zeroloss import verify
+    """Copy a run to published/, with what it cost."""
+    from zeroloss import costs, publishing
 
-    for path in verify.publish(options.results / options.mode, options.published, options.mode):
+    places = options.results / options.mode, options.published, options.mode
+    for path in [costs.publish(*places)] if options.costs else publishing.publish(*places):
         print(path.as_posix())
 
 
@@ -228,7 +273,7 @@ def _parser() -> argparse.ArgumentParser:
     typesetting.add_argument("--specs", **several)
     for added in (judging, drawing, typesetting):
         added.add_argument("--mode", choices=MODES, required=True)
-    for added in (command(verify), command(claims), command(publish)):
+    for added in (command(verify), command(estimate), command(claims), command(publish)):
         _add_places(added)
     command(resources, "results", "out")
     packing = command(crate, "out")
@@ -263,15 +308,27 @@ def _add_places(command: argparse.ArgumentParser) -> None:
     command.add_argument("--results", type=Path, default=Path("results"), metavar="PATH")
     if name != "claims":
         command.add_argument("--published", type=Path, default=Path("published"), metavar="PATH")
-    if name != "publish":
+    if name == "publish":
+        command.add_argument("--costs", action="store_true", help="only what the run cost")
+    else:
         command.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    if name == "verify":
+    if name in ("verify", "estimate"):
         command.add_argument(
             "--claims", type=Path, default=Path("paper/claims.yaml"), metavar="PATH"
         )
         command.add_argument("--crate", type=Path, metavar="FILE",
                              help="compare the run in somebody else's crate instead of ours")
         command.add_argument("claim", nargs="*", help="ids of claims; all of them by default")
+        command.add_argument("--cores", type=_cores, metavar="N", help="those of this machine")
+    if name == "verify":
+        command.add_argument("--run", action="store_true",
+                             help="first run the jobs that the claims rest on, and no others")
+
+
+def _cores(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"cores must be a number from 1 on, got {text}")
+    return int(text)
 
 
 if __name__ == "__main__":

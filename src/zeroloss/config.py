@@ -23,7 +23,10 @@ from zeroloss.studies.settings import ProblemSettings
 from zeroloss.studies.size.settings import Settings as SizeSettings
 from zeroloss.studies.zero_loss.settings import Settings as ZeroLossSettings
 
-__all__ = ["Config", "ConfigError", "load"]
+__all__ = ["MODES", "Config", "ConfigError", "load"]
+
+MODES = {"full": ("config/full.yaml",), "quick": ("config/full.yaml", "config/quick.yaml")}
+"""The files of each mode, in order."""
 
 LONGEST_SHOWN = 60
 

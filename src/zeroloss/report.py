@@ -12,7 +12,8 @@ from zeroloss.formatting import format_interval, format_number, half_width
 STYLES = {"supported": "green", "refuted": "bold red", "inconclusive": "yellow",
           "agrees": "green", "differs": "bold red", "missing": "yellow"}  # fmt: skip
 HEADINGS = ("claim", "verdict", "quantity", "estimate", "interval", "replicates")
-RIGHT = ("estimate", "replicates", "layers", "units", "weights", "seconds")
+RIGHT = ("estimate", "replicates", "layers", "units", "weights", "seconds",
+         "jobs", "CPU minutes", "wall minutes", "memory (MB)", "disk (MB)")
 
 
 def lines_of(record: Mapping[str, Any]) -> list[tuple[str, ...]]:

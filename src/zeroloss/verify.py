@@ -19,7 +19,7 @@ from zeroloss.formatting import format_number
 from zeroloss.results import MissingResultError, ResultError
 
 Row = Mapping[str, Any]
-VERDICTS, ESTIMATES, PAPER = "verdicts.json", "estimates.csv", "paper.pdf"
+VERDICTS, ESTIMATES = "verdicts.json", "estimates.csv"
 AGREE, DISAGREE, MISSING = 0, 1, 2
 COMPARED = ("estimate", "lower", "upper", "floor")  # within tolerance
 EXACT = ("level", "replicates", "sizes")
@@ -73,8 +73,18 @@ def verify(
 
     Raises MissingResultError when a file, or a claim asked for, does not exist.
     """
+    check_claims(claims, only)
     rebuilt = read_verdicts(Path(rebuilt_folder) / VERDICTS)
     return compare(claims, rebuilt, rebuilt_folder, published_folder, mode, only)
+
+
+def check_claims(claims: Sequence[Claim], only: Sequence[str]) -> None:
+    """Raise MissingResultError when a claim that is asked for is none of `claims`."""
+    unknown = sorted(set(only) - set(by_id(claims)))
+    if unknown:
+        raise MissingResultError(
+            f"claim must be one of {', '.join(by_id(claims))}, got {', '.join(unknown)}"
+        )
 
 
 def compare(
@@ -86,11 +96,7 @@ def compare(
     only: Sequence[str] = (),
 ) -> Comparison:
     """Compare rebuilt verdicts, found at `place`, with the published ones; raises as `verify`."""
-    unknown = sorted(set(only) - set(by_id(claims)))
-    if unknown:
-        raise MissingResultError(
-            f"claim must be one of {', '.join(by_id(claims))}, got {', '.join(unknown)}"
-        )
+    check_claims(claims, only)
     published = read_verdicts(Path(published_folder) / VERDICTS, sealed=False)
     csv = Path(published_folder) / ESTIMATES
     table = estimates.from_csv(results.read_text(csv), csv.as_posix())
@@ -261,29 +267,3 @@ def _numbers_apart(rebuilt: Row, published: Row, tolerance: Tolerance) -> Iterat
     for name in EXACT:
         if rebuilt.get(name) != published.get(name):
             yield f"{name}: published {published.get(name)}, rebuilt {rebuilt.get(name)}"
-
-
-# --- publishing ----------------------------------------------------------------------------------
-
-
-def publish(results_folder: Path, published_folder: Path, mode: str) -> list[Path]:
-    """Copy verdicts, estimates (as text) and paper of `mode` to `published/`; return the files."""
-    source, target = Path(results_folder), Path(published_folder)
-    record = read_verdicts(source / VERDICTS)
-    if record["mode"] != mode:
-        raise ResultError(
-            f"{source / VERDICTS} must be of mode {mode}, got {record['mode']}; {REBUILD}"
-        )
-    found = sorted(source.glob("*/estimates.parquet"))
-    if not found:
-        raise MissingResultError(f"{source}/*/estimates.parquet is missing; {REBUILD}")
-    failed = estimates.failed(found)
-    if failed:
-        cases = "; ".join(f"{study}: {', '.join(sorted(found))}" for study, found in failed.items())
-        raise ResultError(f"a run with failed cases must not be published, got {cases}; {REBUILD}")
-    table = estimates.to_csv(estimates.read(found))
-    paper = results.read_bytes(source / PAPER)
-    results.write_json(target / VERDICTS, record)
-    results.write_text(target / ESTIMATES, table)
-    results.write_bytes(target / PAPER, paper)
-    return [target / name for name in (VERDICTS, ESTIMATES, PAPER)]

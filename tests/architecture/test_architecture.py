@@ -28,9 +28,10 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("studies",),
     ("codegraph", "config", "estimates", "formatting", "results"),
     ("claims", "verdicts", "provenance"),
-    ("typeset", "latex", "sizes", "drawing", "verify", "report", "resources"),
+    ("typeset", "latex", "sizes", "drawing", "verify", "report", "resources", "costs"),
     ("crate",),
-    ("jobs", "sizing_report"),
+    ("publishing", "jobs", "sizing_report"),
+    ("planning",),
     ("cli", "__main__"),
 )
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}

@@ -19,21 +19,21 @@ os.environ.update(
 try:
     from zeroloss import resources as costs
     from zeroloss.codegraph import literal_keys, sources
-    from zeroloss.config import ConfigError, load
+    from zeroloss.config import MODES, ConfigError, load
     from zeroloss.results import ResultError
     from zeroloss.studies import STUDIES
+    from zeroloss.studies.packing import batches
 except ModuleNotFoundError as error:
     raise WorkflowError(f"{error}; run `pip install -e .` in this environment first") from error
 
 
 def config_files():
     """The published configuration and what lies over it, in order."""
-    overlays = {"full": [], "quick": ["config/quick.yaml"]}
     mode = config.get("mode", "full")
-    if mode not in overlays:
+    if mode not in MODES:
         raise WorkflowError(f"mode must be full or quick, got {mode}; set --config mode=quick")
     given = [os.path.relpath(path) for path in workflow.configfiles]
-    return list(dict.fromkeys(["config/full.yaml", *overlays[mode], *given]))
+    return list(dict.fromkeys([*MODES[mode], *given]))
 
 
 def load_config():
@@ -78,8 +78,7 @@ def manifests_of(study):
 
 def batches_of(study):
     """The cases of a study in runs of as many as one process takes."""
-    cases, most = sorted(SPECS[study]), CONFIG.cases_per_job
-    return [cases[i : i + most] for i in range(0, len(cases), most)]
+    return batches(SPECS[study], CONFIG.cases_per_job)
 
 
 def spec_of(study):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
-__all__ = ["blocks", "packed"]
+__all__ = ["batches", "blocks", "packed"]
 
 MOST_BLOCKS = 1000  # of one ensemble
 
@@ -34,3 +35,9 @@ def packed(pieces: list[tuple[int, Any]], most: int) -> list[list[Any]]:
         packs[-1].append(piece)
         filled += work
     return packs
+
+
+def batches(cases: Iterable[str], most: int) -> list[list[str]]:
+    """Return the cases, sorted, in runs of as many as one process takes."""
+    names = sorted(cases)
+    return [names[i : i + most] for i in range(0, len(names), most)]

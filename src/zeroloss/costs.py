@@ -1,0 +1,190 @@
+"""What a run costs: measured once, committed in `published/costs.csv`, added up for what is asked.
+
+One row of the file is one job's table: what it took, and which claims rest on it. A case that
+the configuration has and the file has not is never counted in silence: it is named.
+"""
+
+from __future__ import annotations
+
+import csv
+import heapq
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from zeroloss import estimates, results
+from zeroloss.results import MissingResultError, ResultError
+
+COSTS = "costs.csv"
+COLUMNS = ("mode", "study", "case", "wall_seconds", "peak_memory_mb", "bytes", "claims")
+MEASURING = "estimates"  # the job that measures a study, after all of its cases
+TOGETHER = "together"
+REMEDY = "publish a run with zeroloss publish --costs"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one case took: seconds of one core, MB at its peak, bytes of its table; for whom."""
+
+    wall_seconds: float
+    peak_memory_mb: float
+    bytes: int
+    claims: tuple[str, ...] = ()
+
+
+Costs = Mapping[tuple[str, str], Cost]  # by (study, case), of one mode
+Job = tuple[tuple[str, str], ...]  # the cases that one process runs
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What a study, or a claim, costs on some cores; `unmeasured` names what it leaves out.
+
+    Wall minutes: jobs given to free cores, the longest first, then the measuring. Memory: of the
+    largest jobs that can meet. Not counted: the start of a process.
+    """
+
+    what: str
+    jobs: int
+    cpu_minutes: float
+    wall_minutes: float
+    peak_memory_mb: float
+    disk_mb: float
+    unmeasured: tuple[str, ...]
+
+    @property
+    def known(self) -> bool:
+        """Whether anything of it was measured."""
+        return self.cpu_minutes > 0
+
+    def record(self) -> dict[str, Any]:
+        """Return the bill as JSON's types."""
+        return results.jsonable(asdict(self))
+
+
+# --- the file ------------------------------------------------------------------------------------
+
+
+def of_run(folder: Path) -> dict[tuple[str, str], Cost]:
+    """Return what each job of a finished run took, from its manifest and its table."""
+    found: dict[tuple[str, str], Cost] = {}
+    for path in sorted(Path(folder).glob("*/*.parquet")):
+        study, case = path.parent.name, path.stem
+        manifest = results.read_manifest(path)
+        seconds, memory = (results.number(manifest.get(key))
+                           for key in ("wall_seconds", "peak_memory_mb"))
+        if not (seconds >= 0 and memory > 0):
+            raise ResultError(f"{results.manifest_path(path)} must say wall_seconds and "
+                              f"peak_memory_mb; {results.REBUILD.format(path)}")
+        size = len(results.read_bytes(path))
+        found[study, case] = Cost(seconds, memory, size)
+    return _with_claims(found, folder)
+
+
+def _with_claims(costs: Costs, folder: Path) -> dict[tuple[str, str], Cost]:
+    """Add which claims rest on each case: those whose rows name it as a source."""
+    serves: dict[tuple[str, str], set[str]] = {key: set() for key in costs}
+    for study, case in costs:
+        if case != MEASURING:
+            continue
+        for row in estimates.records(estimates.read([Path(folder) / study / f"{case}.parquet"])):
+            for source in row["sources"].split(";"):
+                if row["claim"] and (study, source) in serves:
+                    serves[study, source].add(row["claim"])
+    return {key: Cost(cost.wall_seconds, cost.peak_memory_mb, cost.bytes,
+                      tuple(sorted(serves[key]))) for key, cost in costs.items()}
+
+
+def to_csv(by_mode: Mapping[str, Costs]) -> str:
+    """Return the costs of all modes as text, one line per case."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for mode, costs in sorted(by_mode.items()):
+        for (study, case), cost in sorted(costs.items()):
+            writer.writerow((mode, study, case, cost.wall_seconds, cost.peak_memory_mb, cost.bytes,
+                             ";".join(cost.claims)))
+    return out.getvalue()
+
+
+def from_csv(text: str, origin: str) -> dict[str, dict[tuple[str, str], Cost]]:
+    """Return {mode: costs} as `to_csv` wrote them; a damaged line raises ResultError."""
+    lines = csv.DictReader(io.StringIO(text))
+    if tuple(lines.fieldnames or ()) != COLUMNS:
+        raise ResultError(f"{origin} must have the columns {', '.join(COLUMNS)}; {REMEDY}")
+    found: dict[str, dict[tuple[str, str], Cost]] = {}
+    for number, line in enumerate(lines, start=2):
+        try:
+            cost = Cost(float(line["wall_seconds"]), float(line["peak_memory_mb"]),
+                        int(line["bytes"]), tuple(filter(None, line["claims"].split(";"))))
+        except (TypeError, ValueError, AttributeError) as error:
+            raise ResultError(f"{origin} line {number} is no cost ({error}); {REMEDY}") from error
+        found.setdefault(line["mode"], {})[line["study"], line["case"]] = cost
+    return found
+
+
+def read(published: Path) -> dict[str, dict[tuple[str, str], Cost]]:
+    """Return {mode: costs} of `published/costs.csv`."""
+    path = Path(published) / COSTS
+    return from_csv(results.read_text(path), path.as_posix())
+
+
+def publish(folder: Path, published: Path, mode: str) -> Path:
+    """Write what the run in `folder` took to `published/costs.csv`; other modes stay."""
+    try:
+        known = read(published)
+    except MissingResultError:
+        known = {}
+    made = of_run(folder)
+    if not made:
+        raise MissingResultError(f"{folder}/*/*.parquet is missing; run make reproduce")
+    path = Path(published) / COSTS
+    results.write_text(path, to_csv(known | {mode: made}))
+    return path
+
+
+# --- what is asked -------------------------------------------------------------------------------
+
+
+def cases_for(claim: str, cases: Iterable[str], costs: Costs) -> list[str]:
+    """Return the cases of the claim's study that it rests on.
+
+    A case that was never published may belong to any claim, so it counts as needed.
+    """
+    study = estimates.study_of(claim)
+    return [case for case in sorted(cases)
+            if (study, case) not in costs or claim in costs[study, case].claims]
+
+
+def bill(what: str, jobs: Sequence[Job], measuring: Sequence[Job], costs: Costs, cores: int
+         ) -> Bill:
+    """Add up what some jobs, and the measuring after them, cost on `cores`."""
+    every = [*jobs, *measuring]
+    known = [costs[key] for job in every for key in job if key in costs]
+    seconds = [_seconds(job, costs) for job in every]
+    wall = (makespan(seconds[:len(jobs)], cores) + makespan(seconds[len(jobs):], cores))
+    peaks = sorted((max((costs[key].peak_memory_mb for key in job if key in costs), default=0.0)
+                    for job in every), reverse=True)
+    return Bill(
+        what=what,
+        jobs=len(every),
+        cpu_minutes=sum(cost.wall_seconds for cost in known) / 60,
+        wall_minutes=wall / 60,
+        peak_memory_mb=sum(peaks[:cores]),
+        disk_mb=sum(cost.bytes for cost in known) / 2**20,
+        unmeasured=tuple("/".join(key) for job in every for key in job if key not in costs),
+    )
+
+
+def _seconds(job: Job, costs: Costs) -> float:
+    return sum(costs[key].wall_seconds for key in job if key in costs)
+
+
+def makespan(seconds: Iterable[float], cores: int) -> float:
+    """Return when the last job ends, if each free core takes the longest that is left."""
+    ends = [0.0] * cores
+    for length in sorted(seconds, reverse=True):
+        heapq.heapreplace(ends, ends[0] + length)
+    return max(ends)
