@@ -104,7 +104,7 @@ def walk(root: Path, mode: str = "quick") -> None:
     call(*draw, "--specs", specs, "--mode", mode, "--out", base / "figures")
     typeset = ("typeset", "--verdicts", record, "--estimates", table, "--claims", claims)
     more = ("--specs", specs, "--manifests-dir", base, "--mode", mode, "--out", base / "tex")
-    call(*typeset, *more)
+    call(*typeset, *more, "--figures", base / "figures" / "toy-rates.manifest.json")
     call("claims", "--mode", mode, "--results", root / "results")
 
 
@@ -123,7 +123,8 @@ def test_the_way_through_and_its_bytes(tmp_path, toy, capsys, figures_path) -> N
     assert set(made) == {
         "toy/specs.json", "toy/wide.parquet", "toy/wide.manifest.json", "toy/narrow.parquet",
         "toy/narrow.manifest.json", "toy/estimates.parquet", "toy/estimates.manifest.json",
-        "verdicts.json", "figures/toy-rates.pdf", "figures/toy-rates.png", "tex/numbers.tex",
+        "verdicts.json", "figures/toy-rates.pdf", "figures/toy-rates.png",
+        "figures/toy-rates.manifest.json", "tex/numbers.tex",
         "tex/claims.tex", "tex/provenance.tex", "tex/sizes.tex", "tex/mode.tex",
     }  # fmt: skip
     assert "1 claims in mode quick: 1 supported" in capsys.readouterr().out
@@ -149,6 +150,21 @@ def test_a_manifest_says_what_made_the_table(tmp_path: Path, toy: Toy, figures_p
         case: results.sha256_of((study / f"{case}.parquet").read_bytes()) for case in toy.specs
     }
     assert estimates.read([study / "estimates.parquet"])["study"].unique() == ["toy"]
+
+
+def test_the_manifest_of_a_figure_says_what_it_was_drawn_from(tmp_path, toy, figures_path) -> None:
+    walk(tmp_path)
+    base = tmp_path / "results" / "quick"
+    drawn = results.read_manifest(base / "figures" / "toy-rates.pdf")
+    assert drawn["function"] == "figures.toy_drawings.rates"
+    wide = results.read_manifest(base / "toy" / "wide.parquet")["sha256"]
+    assert drawn["inputs"] == {"wide": wide}, "narrow was not looked at"
+    assert drawn["estimates"] == results.read_manifest(base / "toy/estimates.parquet")["sha256"]
+    assert drawn["files"] == {
+        path.name: results.sha256_of(path.read_bytes())
+        for path in (base / "figures").glob("toy-rates.p*")
+    }
+    assert len(drawn["files"]) == 2
 
 
 def test_a_case_that_fails_is_named_and_leaves_nothing(tmp_path: Path, toy: Toy) -> None:
@@ -264,6 +280,7 @@ def test_a_mode_is_never_mixed_with_the_other(tmp_path: Path, toy, capsys, figur
     table = str(base / "toy" / "estimates.parquet")
     words = ["typeset", "--verdicts", str(base / "verdicts.json"), "--estimates", table]
     words += ["--claims", str(tmp_path / "claims.yaml"), "--specs", str(base / "toy/specs.json")]
+    words += ["--figures", str(base / "figures/toy-rates.manifest.json")]
     words += ["--manifests-dir", str(base), "--mode", "full", "--out", str(tmp_path / "tex")]
     capsys.readouterr()
     assert cli.main(words) == 2

@@ -35,6 +35,14 @@ def test_a_stamp_changes_the_figure_and_not_its_layout() -> None:
     assert plain.axes[0].get_position().bounds == stamped.axes[0].get_position().bounds
 
 
+def test_looking_at_a_table_is_noted() -> None:
+    tables = drawing.Recorded({name: pd.DataFrame() for name in ("a", "b", "c")})
+    assert "a" in tables and len(tables) == 3 and list(tables) == ["a", "b", "c"]
+    assert tables.read == set()
+    assert tables["b"].empty and tables.read == {"b"}
+    assert len(dict(tables.items())) == 3 and tables.read == {"a", "b", "c"}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [(None, "found none; check"), ("x = 1", "bind FIGURES to a mapping")],
@@ -47,4 +55,4 @@ def test_a_module_without_figures_is_named(tmp_path: Path, monkeypatch, content,
         module.write_text(content)
     frames = drawing.Frames({}, pd.DataFrame(), {}, "full")
     with pytest.raises(ResultError, match=rf"nothing\.py must .*{message}"):
-        drawing.draw("toy", module, frames, tmp_path)
+        drawing.draw("toy", module, frames, tmp_path, {})

@@ -31,6 +31,8 @@ MANIFESTS = {
     "toy/wide": {"sha256": "0123456789abcdef", "code_sha256": "fedcba9876543210"},
     "toy/narrow": {"sha256": "ff" * 32},
 }
+FIGURES = {"toy-rates": {"study": "toy", "function": "figures.toy_lines.rates",
+                         "inputs": {"narrow": "ff" * 32}}}
 
 
 def claims() -> tuple[Claim, ...]:
@@ -44,7 +46,7 @@ def claims() -> tuple[Claim, ...]:
 def files(mode: str = "full", *more: dict) -> dict[str, str]:
     frame = evidence.frame(*evidence.rows(), *more)
     record = verdicts.judge(claims(), frame, mode)
-    return typeset.typeset(record, claims(), frame, SPECS, MANIFESTS)
+    return typeset.typeset(record, claims(), frame, SPECS, MANIFESTS, FIGURES)
 
 
 def test_every_key_is_defined_with_the_digits_of_its_interval() -> None:
@@ -145,7 +147,17 @@ def test_two_studies_may_not_mean_different_things_by_one_setting() -> None:
 def test_a_source_without_manifest_is_named(tmp_path: Path) -> None:
     rows = estimates.records(evidence.frame(*evidence.rows()))
     with pytest.raises(MissingResultError, match=r"toy/narrow\.manifest\.json is missing"):
-        typeset.read_manifests(rows, tmp_path)
+        typeset.read_manifests(rows, {}, tmp_path)
+    with pytest.raises(MissingResultError, match=r"toy/narrow\.manifest\.json is missing"):
+        typeset.read_manifests([], FIGURES, tmp_path)
+
+
+def test_every_figure_names_its_module_and_its_files() -> None:
+    lines = files()["provenance.tex"].splitlines()
+    line = next(line for line in lines if r"\zltarget{figure:toy-rates}" in line)
+    assert line.startswith(r"\zltarget{figure:toy-rates}\texttt{toy{-}\allowbreak{}rates} & ")
+    assert r"\texttt{rates} of \texttt{figures/\allowbreak{}toy\_\allowbreak{}lines." in line
+    assert line.endswith(r"& \zlfile{toy/narrow}{1} \\")
 
 
 def test_special_characters_are_harmless() -> None:

@@ -88,12 +88,13 @@ def judge(options: argparse.Namespace) -> None:
 
 def draw(options: argparse.Namespace) -> None:
     """Draw the figures of a study."""
-    from zeroloss import drawing, estimates, jobs
+    from zeroloss import drawing, estimates, jobs, results
 
     specs = jobs.read_specs(options.specs)
-    tables, _ = jobs.read_tables(specs, options.tables)
+    tables, digests = jobs.read_tables(specs, options.tables)
+    digests["estimates"] = results.read_manifest(options.estimates)["sha256"]
     frames = drawing.Frames(tables, estimates.read([options.estimates]), specs, options.mode)
-    drawing.draw(options.study, options.module, frames, options.out)
+    drawing.draw(options.study, options.module, frames, options.out, digests)
 
 
 def typeset(options: argparse.Namespace) -> None:
@@ -109,10 +110,14 @@ def typeset(options: argparse.Namespace) -> None:
             "judge that mode first"
         )
     frame = estimates.read(options.estimates)
-    manifests = typesetting.read_manifests(estimates.records(frame), options.manifests_dir)
+    figures = {path.name.removesuffix(".manifest.json"): results.read_json(path)
+               for path in options.figures}
+    manifests = typesetting.read_manifests(
+        estimates.records(frame), figures, options.manifests_dir)
     specs = {path.resolve().parent.name: jobs.read_specs(path) for path in options.specs}
     stated = claims.load_claims(options.claims)
-    typesetting.write(options.out, typesetting.typeset(record, stated, frame, specs, manifests))
+    typesetting.write(
+        options.out, typesetting.typeset(record, stated, frame, specs, manifests, figures))
 
 
 def verify(options: argparse.Namespace) -> int:
@@ -271,6 +276,7 @@ def _parser() -> argparse.ArgumentParser:
     typesetting = command(typeset, "verdicts", "claims", "manifests-dir", "out")
     typesetting.add_argument("--estimates", **several)
     typesetting.add_argument("--specs", **several)
+    typesetting.add_argument("--figures", **several)
     for added in (judging, drawing, typesetting):
         added.add_argument("--mode", choices=MODES, required=True)
     for added in (command(verify), command(estimate), command(claims), command(publish)):

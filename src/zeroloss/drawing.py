@@ -1,20 +1,22 @@
 """Figures from results: what a figure module is given, and how its figures are written.
 
 `figures/<study>.py` binds `FIGURES = {"name": function}`; each function takes `Frames` and returns
-a matplotlib figure. Files carry no date, so that the same figure has the same bytes.
+a matplotlib figure. Files carry no date, so that the same figure has the same bytes; beside them
+lies a manifest that says which function drew them, from which tables.
 """
 
 from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zeroloss import results
+from zeroloss import provenance, results
 from zeroloss.results import ResultError
 
 if TYPE_CHECKING:
@@ -41,8 +43,33 @@ class Frames:
     mode: str
 
 
-def draw(study: str, module: Path, frames: Frames, out: Path) -> list[Path]:
-    """Write each figure of a module as `<study>-<name>.pdf` and `.png`; return the files."""
+class Recorded(Mapping[str, "pd.DataFrame"]):
+    """Tables that remember which of them were looked at."""
+
+    def __init__(self, tables: Mapping[str, pd.DataFrame]) -> None:
+        self.tables, self.read = tables, set[str]()
+
+    def __getitem__(self, case: str) -> pd.DataFrame:
+        self.read.add(case)
+        return self.tables[case]
+
+    def __contains__(self, case: object) -> bool:
+        return case in self.tables
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tables)
+
+    def __len__(self) -> int:
+        return len(self.tables)
+
+
+def draw(
+    study: str, module: Path, frames: Frames, out: Path, digests: Mapping[str, str]
+) -> list[Path]:
+    """Write each figure of a module as `<study>-<name>.pdf` and `.png`; return the files.
+
+    `digests` holds the SHA-256 of each table; the manifest names those that the figure looked at.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -51,14 +78,24 @@ def draw(study: str, module: Path, frames: Frames, out: Path) -> list[Path]:
     figures = _load(module)
     written = []
     for name, function in figures.items():
-        figure = function(frames)
+        start, tables = time.perf_counter(), Recorded(frames.tables)
+        figure = function(replace(frames, tables=tables))
         if frames.mode == "quick":
             stamp(figure, frames.mode)
-        for kind in DATELESS:
-            path = Path(out) / f"{study}-{name}.{kind}"
-            results.write_bytes(path, render(figure, kind))
-            written.append(path)
+        made = {Path(out) / f"{study}-{name}.{kind}": render(figure, kind) for kind in DATELESS}
         pyplot.close(figure)
+        for path, content in made.items():
+            results.write_bytes(path, content)
+        fields = provenance.describe(
+            study, name, Path(module).as_posix(), time.perf_counter() - start,
+            inputs={case: digests[case] for case in sorted(tables.read)},
+        )  # fmt: skip
+        fields["function"] = f"{function.__module__}.{function.__qualname__}"
+        fields["files"] = {path.name: results.sha256_of(content) for path, content in made.items()}
+        fields["sha256"] = fields["files"][f"{study}-{name}.pdf"]
+        fields["estimates"] = digests.get("estimates")
+        results.write_json(results.manifest_path(next(iter(made))), fields)
+        written += made
     return written
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zeroloss import appendix, latex, results, sizes, verdicts
 from zeroloss import estimates as tables
-from zeroloss import latex, results, sizes, verdicts
 from zeroloss.claims import Claim, by_id
 from zeroloss.formatting import half_width, tex_interval, tex_number
 from zeroloss.latex import Column
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Row = Mapping[str, Any]
-PREFIX_DIGITS = 12
 
 
 def typeset(
@@ -32,19 +30,25 @@ def typeset(
     estimates: pd.DataFrame,
     specs: Mapping[str, Mapping[str, sizes.Spec]],
     manifests: Mapping[str, Mapping[str, Any]],
+    figures: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, str]:
     """Return {file name: LaTeX}.
 
     record: content of verdicts.json; estimates: with `study` and `key`;
-    specs: {study: {case: spec}}; manifests: {"study/case": manifest} of every source.
+    specs: {study: {case: spec}}; manifests: {"study/case": manifest} of every source;
+    figures: {figure: manifest}.
     """
     rows = sorted(tables.records(estimates), key=lambda row: row["key"])
     mode = record["mode"]
     shown = sorted(specs.items())
+    lines = [appendix.Line(row["key"], row["claim"] or row["study"], row["study"],
+                           estimate_of(row) if _is_bare(row)
+                           else f"{estimate_of(row)} {interval_of(row)}", sources_of(row))
+             for row in rows]
     return {
         "numbers.tex": numbers(record, claims, rows, specs),
         "claims.tex": claims_table(record, claims),
-        "provenance.tex": provenance(rows, manifests, mode),
+        "provenance.tex": appendix.provenance(lines, figures, manifests, mode),
         "sizes.tex": "\n".join(sizes.sizes_table(study, cases, mode) for study, cases in shown),
         "mode.tex": rf"\newcommand{{\zlmode}}{{{latex.escape(mode)}}}" + "\n",
     }
@@ -56,10 +60,14 @@ def write(out: Path, files: Mapping[str, str]) -> None:
         results.write_text(Path(out) / name, text)
 
 
-def read_manifests(rows: Iterable[Row], folder: Path) -> dict[str, dict[str, Any]]:
-    """Return {"study/case": manifest} of every case that an estimate names as its source."""
-    sources = sorted({source for row in rows for source in sources_of(row)})
-    return {source: results.read_manifest(Path(folder) / f"{source}.parquet") for source in sources}
+def read_manifests(
+    rows: Iterable[Row], figures: Mapping[str, Mapping[str, Any]], folder: Path
+) -> dict[str, dict[str, Any]]:
+    """Return {"study/case": manifest} of every case that an estimate or a figure comes from."""
+    sources = {source for row in rows for source in sources_of(row)}
+    sources |= {source for figure in figures.values() for source in appendix.read_by(figure)}
+    return {source: results.read_manifest(Path(folder) / f"{source}.parquet")
+            for source in sorted(sources)}
 
 
 def sources_of(row: Row) -> list[str]:
@@ -210,74 +218,3 @@ def _claim_row(verdict: Mapping[str, Any], claim: Claim) -> str:
         rf"\zlint{{{deciding['key']}}}",
         rf"\zlrep{{{deciding['key']}}}",
     )
-
-
-# --- provenance.tex ------------------------------------------------------------------------------
-
-KEY_COLUMNS = (Column("key", 0.45), Column("estimate and interval", 0.37), Column("files", 0.18))
-FILE_COLUMNS = (
-    Column("no.", 0.07, right=True),
-    Column("file", 0.47),
-    Column("sha256 of the table", 0.23),
-    Column("sha256 of its code", 0.23),
-)
-
-
-def provenance(rows: Sequence[Row], manifests: Mapping[str, Mapping[str, Any]], mode: str) -> str:
-    """Return two longtables: each key with value and numbers of its files, then the files."""
-    order = {source: position for position, source in enumerate(sorted(manifests), start=1)}
-    keys: list[str] = []
-    for owner, own in groupby(rows, key=lambda row: row["claim"] or row["study"]):
-        keys.append(latex.heading_row(latex.name(f"{owner}/"), len(KEY_COLUMNS), first=not keys))
-        for row in own:
-            files_of_row = [(order[source], source) for source in sources_of(row)]
-            keys.append(
-                latex.row(
-                    rf"\zltarget{{{row['key']}}}\quad{latex.name(row['key'].partition('/')[2])}",
-                    estimate_of(row) if _is_bare(row) else f"{estimate_of(row)} {interval_of(row)}",
-                    _file_numbers(files_of_row),
-                )
-            )
-    files = [
-        latex.row(
-            rf"\zltarget{{file:{source}}}\num{{{number}}}",
-            latex.name(f"{source}.parquet"),
-            _prefix(manifests[source].get("sha256")),
-            _prefix(manifests[source].get("code_sha256")),
-        )
-        for source, number in order.items()
-    ]
-    studies = ", ".join(latex.name(study) for study in sorted({row["study"] for row in rows}))
-    caption = (
-        "Every number of this paper under its key, the heading and the line joined: made by "
-        rf"{latex.name('zeroloss measure')} ({studies}) from the files of Table~\ref{{tab:files}}."
-    )
-    where = (
-        f"Files below {latex.name(f'results/{mode}/')}, with the first digits of their checksums."
-    )
-    small = r"\scriptsize"
-    return "\n".join(
-        (
-            latex.longtable(KEY_COLUMNS, keys, caption, "tab:provenance", small),
-            latex.longtable(FILE_COLUMNS, files, where, "tab:files", small),
-        )
-    )
-
-
-def _prefix(digest: Any) -> str:
-    return rf"\texttt{{{str(digest)[:PREFIX_DIGITS]}}}" if digest else r"\zlna{}"
-
-
-def _file_numbers(files: Iterable[tuple[int, str]]) -> str:
-    """Return linked numbers, runs of three and more as ranges: 1, 4--7."""
-    runs: list[list[tuple[int, str]]] = []
-    for number, source in sorted(files):
-        if runs and runs[-1][-1][0] == number - 1:
-            runs[-1].append((number, source))
-        else:
-            runs.append([(number, source)])
-    shown = []
-    for run in runs:
-        ends = [rf"\zlfile{{{source}}}{{{number}}}" for number, source in run]
-        shown += [f"{ends[0]}--{ends[-1]}"] if len(ends) > 2 else ends
-    return ", ".join(shown) or "--"

@@ -28,7 +28,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("studies",),
     ("codegraph", "config", "estimates", "formatting", "results"),
     ("claims", "verdicts", "provenance"),
-    ("typeset", "latex", "sizes", "drawing", "verify", "report", "resources", "costs"),
+    ("typeset", "appendix", "latex", "sizes", "drawing", "verify", "report", "resources", "costs"),
     ("crate",),
     ("publishing", "jobs", "sizing_report"),
     ("planning",),

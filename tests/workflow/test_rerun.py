@@ -83,7 +83,7 @@ def test_a_comment_in_the_configuration_reruns_nothing(ran: Checkout) -> None:
 def test_editing_a_figure_module_redraws_and_rebuilds_the_paper(ran: Checkout) -> None:
     before = hashes(ran)
     ran.edit("figures/limits.py")
-    assert again(ran) == {"draw_limits"} | PAPER
+    assert again(ran) == {"draw_limits", "typeset_numbers"} | PAPER
     ran.tiny()
     assert not again(ran)
     assert hashes(ran) == before, "a comment changes no byte"

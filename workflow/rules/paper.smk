@@ -7,6 +7,7 @@ ESTIMATES = expand(result("{study}", "estimates.parquet"), study=STUDIES)
 MANIFESTS = expand(result("{study}", "estimates.manifest.json"), study=STUDIES)
 SPEC_FILES = expand(result("{study}", "specs.json"), study=STUDIES)
 BENCH = Path("benchmarks/results")
+FIGURE_MANIFESTS = [path for study in STUDIES for path in figures_of(study, "manifest.json")]
 GENERATED = expand(
     result("tex", "{name}.tex"), name=["mode", "numbers", "claims", "sizes", "provenance"]
 )
@@ -40,6 +41,7 @@ rule typeset_numbers:
         estimates=ESTIMATES,
         manifests=MANIFESTS,
         specs=SPEC_FILES,
+        figures=FIGURE_MANIFESTS,
     output:
         GENERATED,
     log:
@@ -52,6 +54,7 @@ rule typeset_numbers:
     shell:
         "zeroloss typeset --verdicts {input.verdicts} --estimates {input.estimates}"
         " --claims {input.claims} --specs {input.specs} --manifests-dir {params.manifests}"
+        " --figures {input.figures}"
         " --mode {params.mode} --out {params.out} 2> {log}"
 
 

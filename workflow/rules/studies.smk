@@ -104,6 +104,7 @@ for study in STUDIES:
             estimates=result(study, "estimates.parquet"),
         output:
             pdf=figures_of(study, "pdf"),
+            manifests=figures_of(study, "manifest.json"),
             png=[
                 report(path, caption=f"../../{caption_of(path)}", category=study)
                 for path in figures_of(study, "png")
