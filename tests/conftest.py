@@ -3,11 +3,47 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
+
+import zeroloss.studies
+
+if TYPE_CHECKING:
+    from toy import Toy
 
 # before torch is first imported: workers share the cores, and sums keep their order
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
 settings.load_profile("deterministic")
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Toy]:
+    """The study `toy`, known to the command line."""
+    from toy import Toy
+
+    study = Toy()
+    monkeypatch.setattr(zeroloss.studies, "STUDIES", ("toy",), raising=False)
+    for part, name in (("cases", "cases"), ("simulate", "run"), ("measure", "measure")):
+        module = ModuleType(f"zeroloss.studies.toy.{part}")
+        setattr(module, name, getattr(study, name))
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(sys.modules, "zeroloss.studies.toy", ModuleType("zeroloss.studies.toy"))
+    config = SimpleNamespace(cases_per_job=study.per_job)
+    monkeypatch.setattr("zeroloss.config.load", lambda *paths: config)
+    monkeypatch.setattr("zeroloss.codegraph.digest", lambda *targets: "c0de" * 16)
+    yield study
+
+
+@pytest.fixture
+def figures_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget what drawing put on the path and among the modules."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in ("style", "figures", "figures.style", "figures.toy_drawings"):
+        monkeypatch.delitem(sys.modules, name, raising=False)

@@ -127,10 +127,7 @@ def verify(options: argparse.Namespace) -> int:
 
     stated = claims.load_claims(options.claims)
     try:
-        if options.run:
-            found = _verify_alone(options, stated)
-        else:
-            found = _verify_run(options, stated)
+        found = _found(options, stated)
     except results.MissingResultError:
         raise
     except results.ResultError as error:
@@ -151,10 +148,14 @@ def verify(options: argparse.Namespace) -> int:
     return found.code
 
 
-def _verify_run(options: argparse.Namespace, stated: Any) -> Any:
-    """Compare a finished run: ours, or that of somebody else's crate."""
+def _found(options: argparse.Namespace, stated: Any) -> Any:
+    """Compare a finished run, ours or that of somebody else's crate, or run what is asked first."""
     from zeroloss import verify as checking
 
+    if options.run:
+        from zeroloss import planning
+
+        return planning.verify_alone(options, stated)
     if options.crate:
         from zeroloss import crate as packed
 
@@ -163,38 +164,18 @@ def _verify_run(options: argparse.Namespace, stated: Any) -> Any:
                            options.claim)
 
 
-def _verify_alone(options: argparse.Namespace, stated: Any) -> Any:
-    """Run what some claims rest on, after saying what that costs, and compare them alone."""
-    from zeroloss import planning, results
-    from zeroloss import verify as checking
-
-    if not options.claim:
-        raise results.MissingResultError("--run must be given claims, got none; name them, or run "
-                                         "make verify for all")
-    checking.check_claims(stated, options.claim)
-    plan = planning.plan(options.mode, options.published)
-    folder, cores = options.results / options.mode, options.cores or planning.cores_here()
-    bills = plan.bills(options.claim, cores)
-    planning.print_bills(bills, options.mode, cores, sys.stderr)
-    planning.run(plan, options.claim, folder, cores)
-    rebuilt = planning.judged(plan, stated, options.claim, folder)
-    return checking.compare(stated, rebuilt, folder, options.published, options.mode,
-                            options.claim)
-
-
 def estimate(options: argparse.Namespace) -> None:
     """Say what a study or a claim costs: jobs, minutes, memory, disk; from published/costs.csv."""
     from zeroloss import claims, planning
-    from zeroloss import verify as checking
 
-    checking.check_claims(claims.load_claims(options.claims), options.claim)
-    cores = options.cores or planning.cores_here()
-    bills = planning.plan(options.mode, options.published).bills(options.claim, cores)
-    if options.json:
-        content = {"mode": options.mode, "cores": cores, "bills": [b.record() for b in bills]}
-        print(json.dumps(content, indent=1, sort_keys=True))
-    else:
-        planning.print_bills(bills, options.mode, cores)
+    planning.answer(options, claims.load_claims(options.claims))
+
+
+def trace(options: argparse.Namespace) -> None:
+    """Say where a key, a printed number, a figure, a claim or a table comes from."""
+    from zeroloss import tracing_report
+
+    tracing_report.answer(options)
 
 
 def claims(options: argparse.Namespace) -> None:
@@ -279,8 +260,8 @@ def _parser() -> argparse.ArgumentParser:
     typesetting.add_argument("--figures", **several)
     for added in (judging, drawing, typesetting):
         added.add_argument("--mode", choices=MODES, required=True)
-    for added in (command(verify), command(estimate), command(claims), command(publish)):
-        _add_places(added)
+    for function in (verify, estimate, trace, claims, publish):
+        _add_places(command(function))
     command(resources, "results", "out")
     packing = command(crate, "out")
     packing.add_argument("--mode", choices=MODES, default="full")
@@ -312,18 +293,22 @@ def _add_places(command: argparse.ArgumentParser) -> None:
     name = command.get_default("function").__name__
     command.add_argument("--mode", choices=MODES, default="full")
     command.add_argument("--results", type=Path, default=Path("results"), metavar="PATH")
-    if name != "claims":
+    if name not in ("claims", "trace"):
         command.add_argument("--published", type=Path, default=Path("published"), metavar="PATH")
     if name == "publish":
         command.add_argument("--costs", action="store_true", help="only what the run cost")
     else:
         command.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    if name in ("verify", "estimate"):
+    if name in ("verify", "estimate", "trace"):
         command.add_argument(
             "--claims", type=Path, default=Path("paper/claims.yaml"), metavar="PATH"
         )
-        command.add_argument("--crate", type=Path, metavar="FILE",
-                             help="compare the run in somebody else's crate instead of ours")
+    for function in (verify, estimate, trace, claims, publish):
+        _add_places(command(function))
+    command(resources, "results", "out")
+    packing = command(crate, "out")
+    packing.add_argument("--mode", choices=MODES, default="full")
+    packing.add_argument("--results", type=Path, default=Path("results"), metavar="PATH")
         command.add_argument("claim", nargs="*", help="ids of claims; all of them by default")
         command.add_argument("--cores", type=_cores, metavar="N", help="those of this machine")
     if name == "verify":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,11 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from zeroloss import config, costs, estimates, jobs, provenance, report, results, verdicts
+from zeroloss import (
+    config,
+    costs,
+    estimates,
+    jobs,
+    provenance,
+    report,
+    results,
+    studies,
+    verdicts,
+    verify,
+)
 from zeroloss.claims import Claim, by_id
 from zeroloss.costs import MEASURING, TOGETHER, Bill, Costs, Job
 from zeroloss.results import MissingResultError
-from zeroloss.studies import STUDIES
 from zeroloss.studies.packing import batches
 
 HEADINGS = ("jobs", "CPU minutes", "wall minutes", "memory (MB)", "disk (MB)")
@@ -58,7 +70,7 @@ class Plan:
 def plan(mode: str, published: Path) -> Plan:
     """Return the plan of a mode: its configuration, and what was published of its costs."""
     checked = config.load(*config.MODES[mode])
-    specs = {study: jobs.part_of(study, "cases").cases(checked) for study in STUDIES}
+    specs = {study: jobs.part_of(study, "cases").cases(checked) for study in studies.STUDIES}
     return Plan(mode, specs, costs.read(published).get(mode, {}), checked.cases_per_job)
 
 
@@ -98,7 +110,35 @@ def _cells(bill: Bill) -> tuple[str, ...]:
     return tuple(f"{least}{value:.{d}f}" for value, d in zip(values, digits, strict=True))
 
 
+def answer(options: argparse.Namespace, stated: Sequence[Claim]) -> None:
+    """Print what the claims of a command line cost, or each study when it names none."""
+    verify.check_claims(stated, options.claim)
+    cores = options.cores or cores_here()
+    made = plan(options.mode, options.published).bills(options.claim, cores)
+    if options.json:
+        content = {"mode": options.mode, "cores": cores, "bills": [b.record() for b in made]}
+        print(json.dumps(content, indent=1, sort_keys=True))
+    else:
+        print_bills(made, options.mode, cores)
+
+
 # --- some claims alone ---------------------------------------------------------------------------
+
+
+def verify_alone(options: argparse.Namespace, stated: Sequence[Claim]) -> verify.Comparison:
+    """Say what the claims of a command line cost, run what they rest on, compare them alone."""
+    if not options.claim:
+        raise MissingResultError("--run must be given claims, got none; name them, or run "
+                                 "make verify for all")
+    verify.check_claims(stated, options.claim)
+    made, cores = plan(options.mode, options.published), options.cores or cores_here()
+    # beside the answer, which may be JSON
+    print_bills(made.bills(options.claim, cores), options.mode, cores, sys.stderr)
+    folder = options.results / options.mode
+    run(made, options.claim, folder, cores)
+    rebuilt = judged(made, stated, options.claim, folder)
+    return verify.compare(stated, rebuilt, folder, options.published, options.mode,
+                          options.claim)
 
 
 def run(made: Plan, claims: Sequence[str], folder: Path, cores: int) -> None:

@@ -28,10 +28,11 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("studies",),
     ("codegraph", "config", "estimates", "formatting", "results"),
     ("claims", "verdicts", "provenance"),
-    ("typeset", "appendix", "latex", "sizes", "drawing", "verify", "report", "resources", "costs"),
+    ("typeset", "appendix", "latex", "sizes", "drawing", "verify", "report", "resources", "costs",
+     "printed"),
     ("crate",),
     ("publishing", "jobs", "sizing_report"),
-    ("planning",),
+    ("planning", "tracing", "tracing_report"),
     ("cli", "__main__"),
 )
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
