@@ -62,7 +62,7 @@ FIGURES = {"rates": rates}
 """
 
 
-def walk(root: Path, mode: str = "quick") -> None:
+def walk(root: Path, mode: str = "quick", *claims_of_it: dict[str, Any]) -> None:
     """Take every step of the way through."""
     base = root / "results" / mode
     study = base / "toy"
@@ -76,7 +76,8 @@ def walk(root: Path, mode: str = "quick") -> None:
         out = study / f"{case}.parquet"
         call("run", "toy", "--case", case, "--spec", json.dumps(spec), "--out", out)
     call("measure", "toy", "--specs", specs, "--tables", study, "--out", table)
-    claims = evidence.write_claims(root / "claims.yaml", evidence.claim_entry())
+    claims = evidence.write_claims(
+        root / "claims.yaml", *(claims_of_it or [evidence.claim_entry()]))
     record = base / "verdicts.json"
     call("judge", "--claims", claims, "--estimates", table, "--mode", mode, "--out", record)
     (root / "figures").mkdir(exist_ok=True)

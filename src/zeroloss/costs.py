@@ -128,7 +128,12 @@ def from_csv(text: str, origin: str) -> dict[str, dict[tuple[str, str], Cost]]:
 def read(published: Path) -> dict[str, dict[tuple[str, str], Cost]]:
     """Return {mode: costs} of `published/costs.csv`."""
     path = Path(published) / COSTS
-    return from_csv(results.read_text(path), path.as_posix())
+    try:
+        text = results.read_text(path)
+    except MissingResultError:
+        raise MissingResultError(
+            f"{path.as_posix()} is missing; restore it from git, or {REMEDY}") from None
+    return from_csv(text, path.as_posix())
 
 
 def publish(folder: Path, published: Path, mode: str) -> Path:

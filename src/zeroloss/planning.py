@@ -92,7 +92,7 @@ def print_bills(made: Sequence[Bill], mode: str, cores: int, stream: TextIO | No
 
 def unmeasured(made: Sequence[Bill]) -> list[str]:
     """Return for each study in one line which of its cases were never measured."""
-    names = sorted({name for bill in made for name in bill.unmeasured})
+    names = dict.fromkeys(name for bill in made for name in bill.unmeasured)
     by_study: dict[str, list[str]] = {}
     for name in names:
         study, _, case = name.partition("/")
