@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import evidence
 import pandas as pd
 
 from zeroloss.claims import Claim, load_claims
@@ -22,7 +23,7 @@ FILES = (FULL, ROOT / "config/quick.yaml", ROOT / "tests/workflow/tiny.yaml")
 
 Tables = dict[str, pd.DataFrame]
 Specs = dict[str, dict[str, Any]]
-Measure = Callable[[Tables, Specs], pd.DataFrame]
+Measure = Callable[..., pd.DataFrame]
 
 
 def claims_of(study: str) -> dict[str, Claim]:
@@ -77,6 +78,10 @@ class Run:
         honest = {r["key"]: r["verdict"] for r in judge_claim(claim, self.estimates)["rows"]}
         assert honest_too or any(
             r["verdict"] == REFUTED != honest[r["key"]] for r in failed["rows"])
+
+    def check_sources(self, claim: Claim) -> None:
+        """The sources of a claim's rows are all that it rests on."""
+        evidence.check_sources(self.measure, self, self.study, claim.id)
 
     def check_left_alone(self, planted: Planted) -> None:
         """Planting changes a table, and none of the honest ones."""

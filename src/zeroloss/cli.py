@@ -303,17 +303,18 @@ def _add_places(command: argparse.ArgumentParser) -> None:
         command.add_argument(
             "--claims", type=Path, default=Path("paper/claims.yaml"), metavar="PATH"
         )
-    for function in (verify, estimate, trace, claims, publish):
-        _add_places(command(function))
-    command(resources, "results", "out")
-    packing = command(crate, "out")
-    packing.add_argument("--mode", choices=MODES, default="full")
-    packing.add_argument("--results", type=Path, default=Path("results"), metavar="PATH")
+    if name == "trace":
+        command.add_argument("name", help="limits.law/ks_small/sine.path.s4, 0.9988, limits-rates,"
+                                          " limits.law or limits/pairs")
+        command.add_argument("--all", action="store_true", help="each table in full")
+    if name in ("verify", "estimate"):
         command.add_argument("claim", nargs="*", help="ids of claims; all of them by default")
         command.add_argument("--cores", type=_cores, metavar="N", help="those of this machine")
     if name == "verify":
         command.add_argument("--run", action="store_true",
                              help="first run the jobs that the claims rest on, and no others")
+        command.add_argument("--crate", type=Path, metavar="FILE",
+                             help="compare the run in somebody else's crate instead of ours")
 
 
 def _cores(text: str) -> int:

@@ -35,6 +35,11 @@ def test_every_claim_has_its_planted_failure_and_its_numbers(ran: Run) -> None:
 
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
+def test_the_sources_of_a_claim_are_all_that_it_rests_on(ran: Run, claim: Claim) -> None:
+    ran.check_sources(claim)
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
 def test_a_planted_failure_is_refuted(ran: Run, claim: Claim) -> None:
     ran.check_refuted(claim, PLANTED)
 
