@@ -108,7 +108,8 @@ def test_a_terminal_gets_one_line_kept_up_to_date() -> None:
 
 
 def test_a_lock_comes_with_its_remedy() -> None:
-    said = shown([record(None, "Error: Directory cannot be locked.", logging.ERROR)], terminal=False)
+    locked = record(None, "Error: Directory cannot be locked.", logging.ERROR)
+    said = shown([locked], terminal=False)
     assert "cannot be locked" in said and "Nothing was changed" in said
     assert "make quick SNAKEMAKE_FLAGS=--unlock" in said
 

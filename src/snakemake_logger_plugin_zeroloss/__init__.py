@@ -19,8 +19,8 @@ from snakemake_logger_plugin_zeroloss.pace import Pace, clock
 
 # Snakemake says that a lock is there; what to do depends on how one runs it.
 LOCKED = (
-    "Nothing was changed. If another run is at work in this folder, wait until it has ended. If one "
-    "was killed, remove its lock, then run again: make quick SNAKEMAKE_FLAGS=--unlock (or "
+    "Nothing was changed. If another run is at work in this folder, wait until it has ended. If "
+    "one was killed, remove its lock, then run again: make quick SNAKEMAKE_FLAGS=--unlock (or "
     "make reproduce SNAKEMAKE_FLAGS=--unlock)."
 )
 # What Snakemake says outside of its events and a reader still wants to see.

@@ -130,7 +130,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); give a file that can "
                           "be") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # values that no number or date is
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no such date
         first = " ".join(str(error).split())
         raise ConfigError(f"{path}: not readable as YAML ({first}); mend the syntax") from error
     if content is None:

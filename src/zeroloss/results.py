@@ -275,7 +275,8 @@ def _frame(content: bytes, path: Path) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(pa.BufferReader(content))
+        # whatever a file says besides its columns is not followed: ours say nothing
+        table = pq.read_table(pa.BufferReader(content)).replace_schema_metadata(None)
     except pa.ArrowException as error:
         raise ResultError(f"{path} is not parquet ({error}); {REBUILD.format(path)}") from error
     frame = table.to_pandas()

@@ -1,4 +1,4 @@
-"""Faults are injected into copies of the repository; what happened is counted for docs/faults.md."""
+"""Faults are injected into copies of the repository; what happened is counted."""
 
 from __future__ import annotations
 

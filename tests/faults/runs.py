@@ -1,4 +1,4 @@
-"""Runs that are interrupted: a reduced copy of the repository, its bytes, and what was left whole."""
+"""Runs to interrupt: a reduced copy of the repository, its bytes, and what was left whole."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ END = "<!-- faults:end -->"
 
 
 def count(what: str, how: str, tried: int, survived: int, lost: int = 0) -> None:
-    """Add a row: faults of a kind, how many were tried and survived, files whose bytes were lost."""
+    """Add a row: faults of a kind, how many were tried and survived, and the files lost."""
     ROWS.append((what, how, tried, survived, lost))
 
 

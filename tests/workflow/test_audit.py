@@ -16,7 +16,8 @@ FLAWED = {"name": "pyarrow", "version": "14.0.0",
           "vulns": [{"id": "PYSEC-2023-238", "fix_versions": ["14.0.1"]}]}
 
 
-def audit(folder: Path, report: list[dict[str, Any]] | None, complaint: str = "") -> tuple[int, str]:
+def audit(folder: Path, report: list[dict[str, Any]] | None, complaint: str = ""
+          ) -> tuple[int, str]:
     """Run the script with a pip-audit that answers this."""
     binaries = folder / "bin"
     binaries.mkdir()

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from zeroloss.closed import Closed
 
-__all__ = ["AT_MOST", "ActivationName", "Count", "Doubling", "LawSettings", "Name", "NonNegative", "Positive",
-           "ProblemSettings", "Rule", "Times", "doubling", "increasing"]
+__all__ = ["AT_MOST", "ActivationName", "Count", "Doubling", "LawSettings", "Name", "NonNegative",
+           "Positive", "ProblemSettings", "Rule", "Times", "doubling", "increasing"]
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Positive = Annotated[float, Field(gt=0)]

@@ -1,0 +1,133 @@
+"""Every table of a user is a problem, or is refused in one line that names it."""
+
+from __future__ import annotations
+
+import codecs
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.faults import summary
+from zeroloss import cli
+from zeroloss.problem import DataError, from_csv
+
+CASES = 1000
+many = settings(max_examples=CASES, deadline=None, suppress_health_check=[
+    HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+CELLS = st.one_of(
+    st.floats().map(repr), st.integers().map(str), st.integers(-9, 9).map(str),
+    st.sampled_from(["", "NA", "nan", "inf", "-inf", "1e308", "-1e308", "1e-320", "1,5", '"1,5"',
+                     "0x10", "1_0", "True", "x", '"', "\x00", "=1+1", "$(touch owned)", "１",
+                     " 3 "]),
+    st.text(max_size=4))
+NAMES = st.one_of(st.sampled_from(["x", "y", "z", "x ", "", "y", "Y", "ü", "$(touch owned)"]),
+                  st.text(max_size=3))
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> bytes:
+    """A table with a header, mostly of a common width, in some encoding."""
+    tame = draw(st.booleans())
+    width = draw(st.integers(2 if tame else 1, 4))
+    names = ["x", "y", "z", "u"][:width] if tame else draw(
+        st.lists(NAMES, min_size=width, max_size=width))
+    cells = st.floats(-1e6, 1e6).map(repr) if tame and draw(st.booleans()) else CELLS
+    rows = draw(st.lists(st.lists(cells, min_size=width, max_size=width), min_size=2 * tame,
+                         max_size=6))
+    end = draw(st.sampled_from(["\n", "\r\n", "\r"]))
+    text = end.join(",".join(row) for row in [names, *rows])
+    encoding = draw(st.sampled_from(["utf-8", "utf-8", "utf-8", "utf-8-sig", "utf-16", "latin-1",
+                                     "cp1252", "utf-32"]))
+    return text.encode(encoding, errors="replace")
+
+
+@pytest.fixture(scope="module")
+def seen() -> Counter[str]:
+    """How many were refused and how many read."""
+    return Counter()
+
+
+def read(path: Path) -> str:
+    """`refused` or `read`; any other end of it is a failure."""
+    try:
+        problem = from_csv(path, "y")
+    except DataError as error:
+        assert str(error).startswith(str(path))
+        assert any(mark in str(error) for mark in (";", "columns are")), f"no remedy: {error}"
+        return "refused"
+    for part in (problem.inputs, problem.targets):
+        assert bool(torch.isfinite(part).all())
+    return "read"
+
+
+@many
+@given(content=st.one_of(tables(), tables(), tables(), st.binary(max_size=80)))
+def test_any_table(tmp_path: Path, seen: Counter[str], content: bytes) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_bytes(content)
+    with np.errstate(all="ignore"):
+        seen[read(path)] += 1
+
+
+LONG = "9" * 200_000
+HARD = {
+    "no row": "x,y\n",
+    "empty": "",
+    "one row": "x,y\n1,2\n",
+    "huge values": "x,y\n1e308,1\n-1e308,2\n1e308,3\n",
+    "tiny values": "x,y\n1e-320,1\n2e-320,2\n3e-320,3\n",
+    "overflow": "x,y\n1e999,1\n1,2\n",
+    "nan": "x,y\nnan,1\n1,2\n",
+    "twice": "x,x,y\n1,2,3\n2,1,5\n",
+    "long cell": f"x,y\n{LONG},1\n1,2\n",
+    "many columns": ",".join(f"x{i}" for i in range(3000)) + ",y\n1" + ",2" * 3000 + "\n",
+    "zero byte": "x,y\n1\x00,2\n2,3\n",
+    "constant": "x,y\n1,1\n1,2\n1,3\n",
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_a_hard_table_is_refused(tmp_path: Path, seen: Counter[str], name: str) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(HARD[name], encoding="utf-8")
+    with np.errstate(all="ignore"):
+        found = read(path)
+    assert found == "refused" or name == "tiny values"
+    seen[found] += 1
+
+
+@pytest.mark.parametrize("mark", [codecs.BOM_UTF16_LE, codecs.BOM_UTF32_BE])
+def test_other_encodings_are_refused(tmp_path: Path, seen: Counter[str], mark: bytes) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_bytes(mark + b"x,y\n1,2\n2,3\n")
+    assert read(path) == "refused"
+    seen["refused"] += 1
+
+
+def test_a_million_rows_are_read(tmp_path: Path, seen: Counter[str]) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("x,y\n" + "".join(f"{i},{i % 7}\n" for i in range(1_000_000)))
+    problem = from_csv(path, "y", num_samples=8)
+    assert problem.num_samples == 8
+    seen["read"] += 1
+
+
+def test_the_command_line_refuses_in_one_line(tmp_path: Path, capsys) -> None:
+    path = tmp_path / "$(touch owned); mine.csv"
+    path.write_text("x,y\n1,2\n,3\n")
+    words = ["size", "--csv", str(path), "--target", "y", "--accuracy", "0.1",
+             "--failure-probability", "0.1", "--flow-time", "1"]
+    assert cli.main(words) == cli.FAILED
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "missing value in line 3; fill it" in said
+
+
+def test_the_count(seen: Counter[str]) -> None:
+    assert sum(seen.values()) >= CASES and seen["refused"] > 100 and seen["read"] > 50
+    summary.count("CSV", "refused with a message", seen["refused"], seen["refused"])
+    summary.count("CSV", "read", seen["read"], seen["read"])

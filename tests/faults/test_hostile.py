@@ -1,0 +1,173 @@
+"""Data never becomes code: in no file of the source, and from no file that somebody sends."""
+
+from __future__ import annotations
+
+import ast
+import os
+import pickle
+import re
+import runpy
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.faults import summary
+from zeroloss import claims, config, estimates, jobs, results, verify
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted(path for folder in ("src", "figures", "benchmarks")
+                 for path in (ROOT / folder).rglob("*.py"))
+RULES = sorted([ROOT / "Snakefile", *(ROOT / "workflow").rglob("*.smk")])
+MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "code",
+           "codeop"}
+NAMES = {"eval", "exec", "compile", "__import__", "execfile"}
+CALLS = {("yaml", "load"), ("yaml", "load_all"), ("yaml", "full_load"), ("yaml", "unsafe_load"),
+         ("torch", "load"), ("torch", "save"), ("pd", "read_pickle"), ("pandas", "read_pickle"),
+         ("os", "system"), ("os", "popen"), ("runpy", "run_path"), ("runpy", "run_module"),
+         ("subprocess", "getoutput"), ("subprocess", "getstatusoutput")}
+LOADERS = {"Loader", "FullLoader", "UnsafeLoader", "CLoader"}
+
+
+def dangers(source: str) -> Iterator[str]:
+    """Whatever in a source could run what it reads."""
+    for node in ast.walk(ast.parse(source)):
+        line = getattr(node, "lineno", 0)
+        if isinstance(node, ast.Import):
+            yield from (f"{line} import {a.name}" for a in node.names
+                        if a.name.partition(".")[0] in MODULES)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in MODULES:
+            yield f"{line} from {node.module}"
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if (node.value.id, node.attr) in CALLS:
+                yield f"{line} {node.value.id}.{node.attr}"
+            if node.value.id == "yaml" and node.attr in LOADERS:
+                yield f"{line} yaml.{node.attr}"
+        elif isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Name) and node.func.id in NAMES:
+                yield f"{line} {node.func.id}"
+            for keyword in node.keywords:
+                if keyword.arg in ("shell", "allow_pickle") and not (
+                        isinstance(keyword.value, ast.Constant) and keyword.value.value is False):
+                    yield f"{line} {keyword.arg}="
+
+
+def test_no_source_runs_what_it_reads() -> None:
+    found = [f"{path.relative_to(ROOT)}:{danger}" for path in SOURCES
+             for danger in dangers(path.read_text(encoding="utf-8"))]
+    assert not found
+    summary.count("source files", "no pickle, eval, shell, unsafe YAML", len(SOURCES), len(SOURCES))
+
+
+BAD = """
+import pickle
+from dill import loads
+import joblib.externals
+eval("1")
+exec("1")
+__import__("os")
+yaml.load(text, Loader=yaml.Loader)
+torch.load("x")
+np.load("x", allow_pickle=True)
+subprocess.run("ls", shell=True)
+os.system("ls")
+"""
+
+
+def test_the_scan_sees_each_danger() -> None:
+    assert len(list(dangers(BAD))) == 12
+    assert not list(dangers("re.compile('x')\nsubprocess.run(['ls'], shell=False)\n"))
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)
+def test_rules_quote_what_a_user_names(path: Path) -> None:
+    """What comes from a configuration is quoted; the rest has names of our own."""
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"\b(?:eval|exec)\(|\bpickle\b|shell=True|yaml\.load\(", text)
+    for placeholder in re.findall(r"\{(?:params\.specs?|input\.config)[^}]*\}", text):
+        assert placeholder.endswith(":q}"), placeholder
+
+
+class Hostile:
+    """Touches a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.fixture
+def trap(tmp_path: Path) -> Path:
+    """A folder that only hostile code makes."""
+    return tmp_path / "owned"
+
+
+def test_the_trap_works(trap: Path) -> None:
+    pickle.loads(pickle.dumps(Hostile(trap)))
+    assert trap.exists()
+
+
+def test_a_pickle_is_no_table(tmp_path: Path, trap: Path) -> None:
+    """Its manifest is right: somebody made both."""
+    path, content = tmp_path / "a.parquet", pickle.dumps(Hostile(trap))
+    path.write_bytes(content)
+    manifest = {"sha256": results.sha256_of(content), "study": "limits"}
+    results.write_sealed(results.manifest_path(path), manifest)
+    for read in (results.read_table, lambda one: estimates.read([one])):
+        with pytest.raises(results.ResultError, match=r"a\.parquet is not parquet"):
+            read(path)
+    assert not trap.exists()
+    summary.count("hostile file", "pickle in place of a table", 1, 1)
+
+
+def test_a_parquet_with_a_pickle_in_its_types_runs_nothing(tmp_path: Path, trap: Path) -> None:
+    """Arrow once unpickled extension types that a file names (CVE-2023-47248)."""
+    payload = pickle.dumps(Hostile(trap))
+    names = ({b"ARROW:extension:name": name, b"ARROW:extension:metadata": payload}
+             for name in (b"arrow.py_extension_type", b"pandas.period"))
+    for number, metadata in enumerate(names):
+        field = pa.field("x", pa.int64(), metadata=metadata)
+        schema = pa.schema([field], metadata={b"pandas": payload.hex().encode()})
+        path = tmp_path / f"{number}.parquet"
+        pq.write_table(pa.table({"x": [1, 2]}).cast(schema), path)
+        results.write_sealed(results.manifest_path(path),
+                             {"sha256": results.sha256_of(path.read_bytes())})
+        try:
+            assert list(results.read_table(path)["x"]) == [1, 2]
+        except results.ResultError as error:
+            assert "is not parquet" in str(error)
+        assert not trap.exists()
+    summary.count("hostile file", "parquet with a pickle in its types", 2, 2)
+
+
+def test_tags_of_yaml_run_nothing(tmp_path: Path, trap: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"!!python/object/apply:os.mkdir ['{trap}']\n")
+    with pytest.raises(config.ConfigError, match="not readable as YAML"):
+        config.load(path)
+    with pytest.raises(claims.ClaimError, match="is not YAML"):
+        claims.load_claims(path)
+    assert not trap.exists()
+    summary.count("hostile file", "YAML tag in configuration and claims", 2, 2)
+
+
+@pytest.mark.parametrize("name", ["verdicts.json", "specs.json"])
+def test_a_pickle_is_no_json(tmp_path: Path, trap: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(pickle.dumps(Hostile(trap)))
+    read = jobs.read_specs if name == "specs.json" else verify.read_verdicts
+    with pytest.raises(results.ResultError, match="is not"):
+        read(path)
+    assert not trap.exists()
+    summary.count("hostile file", f"pickle in place of {name}", 1, 1)
+
+
+def test_the_injected_kill_is_not_armed_by_itself() -> None:
+    """The fault that the suite injects does nothing unless it is asked for."""
+    fsync = os.fsync
+    runpy.run_path(str(ROOT / "tests" / "faults" / "inject" / "sitecustomize.py"))
+    assert os.fsync is fsync

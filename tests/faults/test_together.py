@@ -1,0 +1,153 @@
+"""Two runs at once, a case that is not finite, strange names, the same bytes whatever is set."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.faults import summary
+from tests.faults.runs import OVERLAYS, STUDY, Run, hashes, reduced
+from zeroloss import jobs, results
+
+Whole = tuple[Run, dict[str, str], float]
+SHELL = "a b;touch owned $(touch owned) `touch owned` 'q' & ü"
+
+
+def owned(*folders: Path) -> list[Path]:
+    """Files that a name made a shell write."""
+    return [folder / "owned" for folder in folders if (folder / "owned").exists()]
+
+
+def test_the_second_run_refuses_and_one_core_gives_the_same_bytes(
+    whole: Whole, new_run: Callable[[], Run]
+) -> None:
+    run = new_run()
+    first = run.start(cores=1)
+    locks = run.root / ".snakemake" / "locks"
+    while first.poll() is None and not (locks.is_dir() and os.listdir(locks)):
+        time.sleep(0.05)
+    words = run.checkout.command("--profile", "workflow/profiles/local", "--cores", "1",
+                                 "--config", "mode=quick", "--configfile", *OVERLAYS)
+    second = subprocess.run(words, cwd=run.root, env=run.checkout.environment(), text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert first.poll() is None, "the first run was over too soon to tell"
+    assert second.returncode != 0
+    for part in ("cannot be locked", "Nothing was changed", "wait until it has ended",
+                 "make quick SNAKEMAKE_FLAGS=--unlock"):
+        assert part in second.stdout, second.stdout
+    assert "Traceback" not in second.stdout
+    assert first.wait() == 0, run.said[-3000:]
+    assert hashes(run.folder) == whole[1]
+    summary.count("two runs in one folder", "the second refuses, the first goes on", 1, 1)
+    summary.count("same bytes", "one core and two, two folders", 2, 2)
+
+
+def test_a_path_and_a_configuration_of_strange_names(
+    whole: Whole, tmp_path: Path
+) -> None:
+    """The folder and a configuration file have names that a shell would run."""
+    run = reduced(tmp_path / SHELL)
+    mine = f"{SHELL}.yaml"
+    (run.root / mine).write_text("cases_per_job: 9\n")
+    assert run.go(overlays=(*OVERLAYS, mine)) == 0, run.said[-3000:]
+    assert not owned(tmp_path, run.root, run.root.parent, Path.cwd())
+    assert hashes(run.folder) == whole[1]
+    summary.count("names with shell characters", "folder, configuration file", 2, 2)
+
+
+def test_a_csv_of_a_strange_name(whole: Whole, new_run: Callable[[], Run]) -> None:
+    """Its path and its columns stand in a specification, on a command line."""
+    run, column = new_run(), "y; $(touch owned) {case}"
+    table = f"{SHELL} {{case}}.csv"
+    (run.root / table).write_text(f"x,{column}\n1,2\n2,5\n3,1\n4,4\n", encoding="utf-8")
+    setting = {"problem": {"kind": "csv", "path": table, "target": column, "num_samples": 3}}
+    (run.root / "mine.yaml").write_text(
+        json.dumps({"cases_per_job": 1, "zero_loss": {"settings": {"sine": setting}}}))
+    target = f"results/quick/{STUDY}/origin.parquet"
+    words = run.checkout.command(target, "--config", "mode=quick", "--configfile", *OVERLAYS,
+                                 "mine.yaml", "--cores", "1")
+    done = subprocess.run(words, cwd=run.root, env=run.checkout.environment(), text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout[-3000:]
+    manifest = results.read_manifest(run.root / target)
+    assert manifest["spec"]["problem"]["path"] == table
+    assert manifest["spec"]["problem"]["target"] == column
+    assert not owned(run.root, Path.cwd())
+    summary.count("names with shell characters", "CSV, column", 2, 2)
+
+
+def test_a_case_that_is_not_finite(whole: Whole, new_run: Callable[[], Run]) -> None:
+    """A step of descent that is much too long, in one case of many."""
+    run, bad = new_run(), f"{STUDY}/flow-sine.parquet"
+    (run.root / "bad.yaml").write_text("zero_loss: {flows: {sine-relu: {step: 50.0}}}\n")
+    assert run.go(overlays=(*OVERLAYS, "bad.yaml")) == 0, run.said[-3000:]
+    reason = results.read_manifest(run.folder / bad)["failed"]
+    for part in ("squared gradient", "replicate 0", "not finite at step", "reduce step (now 50.0)"):
+        assert part in reason, reason
+    for claim in results.read_sealed(run.folder / "verdicts.json")["claims"]:
+        if claim["id"].startswith(STUDY):
+            assert claim["verdict"] == "inconclusive"
+            assert claim["reasons"][0] == f"case flow-sine failed: {reason}"
+        else:
+            assert not any("failed" in reason for reason in claim["reasons"])
+    cases = {name: digest for name, digest in whole[1].items()
+             if name.endswith(".parquet") and name not in (bad, f"{STUDY}/estimates.parquet")}
+    made = hashes(run.folder)
+    assert {name: made[name] for name in cases} == cases, "the other cases are what they were"
+    assert not any("Traceback" in path.read_text() for path in (run.folder / "logs").rglob("*.log"))
+    summary.count("value that is not finite", f"in 1 of {len(cases) + 1} cases", 1, 1)
+
+
+def simulate(run: Run, cases: Sequence[str], out: Path, **environment: str) -> dict[str, str]:
+    """The hashes of some cases, run in one process with these settings."""
+    specs = jobs.read_specs(run.folder / STUDY / "specs.json")
+    words = ["zeroloss", "run", STUDY, "--case", *cases]
+    words += ["--spec", *(json.dumps(specs[case]) for case in cases)]
+    words += ["--out", *(str(out / f"{case}.parquet") for case in cases)]
+    command(run, words, **environment)
+    return hashes(out)
+
+
+def command(run: Run, words: list[str], **environment: str) -> None:
+    """Run a command in the copy; it must succeed."""
+    done = subprocess.run(words, cwd=run.root, env=run.checkout.environment(**environment),
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+SOME = ("conditions-sizes", "flow-sine", "labels", "root-scaling", "steps")
+
+
+@pytest.mark.parametrize(("together", "settings"), [
+    (SOME, {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "2"}),
+    (("flow-sine",), {"PYTHONHASHSEED": "2", "OMP_NUM_THREADS": "1"}),
+    (("labels",), {"PYTHONHASHSEED": "random", "OMP_NUM_THREADS": "2"}),
+], ids=["five in one process", "one alone", "another alone"])
+def test_a_case_has_the_same_bytes(whole: Whole, tmp_path: Path, together: Sequence[str],
+                                   settings: dict[str, str]) -> None:
+    run, expected, _ = whole
+    made = simulate(run, together, tmp_path, **settings)
+    assert made == {f"{case}.parquet": expected[f"{STUDY}/{case}.parquet"] for case in together}
+    said = ", ".join(f"{key}={value}" for key, value in settings.items())
+    summary.count("same bytes", f"{len(together)} cases in one process, {said}", len(together),
+                  len(together))
+
+
+def test_estimates_and_verdicts_have_the_same_bytes(whole: Whole, tmp_path: Path) -> None:
+    run, expected, _ = whole
+    table, settings = tmp_path / "estimates.parquet", {"PYTHONHASHSEED": "3"}
+    folder = run.folder / STUDY
+    command(run, ["zeroloss", "measure", STUDY, "--specs", str(folder / "specs.json"), "--tables",
+                  str(folder), "--out", str(table)], OMP_NUM_THREADS="2", **settings)
+    command(run, ["zeroloss", "judge", "--claims", "paper/claims.yaml", "--estimates", str(table),
+                  "--mode", "quick", "--out", str(tmp_path / "verdicts.json")], **settings)
+    made = hashes(tmp_path)
+    assert made["estimates.parquet"] == expected[f"{STUDY}/estimates.parquet"]
+    assert made["verdicts.json"] == expected["verdicts.json"]
+    summary.count("same bytes", "estimates and verdicts, another hash seed, two threads", 2, 2)
