@@ -8,6 +8,7 @@ The manifest holds the SHA-256 of the table, and its own: a flipped bit in eithe
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import io
 import json
@@ -45,6 +46,7 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _clear_drafts(path)
         with draft.open("wb") as stream:
             yield stream
             stream.flush()
@@ -60,6 +62,17 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
             ) from error
         raise
     _sync_folder(path.parent)
+
+
+def _clear_drafts(path: Path) -> None:
+    """Remove what killed processes began to write in place of `path`."""
+    for draft in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        process = draft.name.split(".")[-2]
+        with suppress(OSError):
+            try:
+                os.kill(int(process), 0)
+            except (ProcessLookupError, ValueError):
+                draft.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

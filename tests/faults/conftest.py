@@ -24,13 +24,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table, and write it to the file that FAULTS_SUMMARY names."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+    """Print the table; after a whole run that passed, write it where FAULTS_SUMMARY says."""
     if not summary.ROWS:
         return
     terminalreporter.section("faults")
     terminalreporter.write_line(summary.table())
-    if os.environ.get("FAULTS_SUMMARY"):
+    partial = exitstatus or terminalreporter.stats.get("deselected")
+    if os.environ.get("FAULTS_SUMMARY") and not partial:
         summary.write(Path(os.environ["FAULTS_SUMMARY"]))
 
 

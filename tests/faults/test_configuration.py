@@ -27,6 +27,7 @@ CASES = 1000
 many = settings(max_examples=CASES, deadline=None,
                 suppress_health_check=[HealthCheck.function_scoped_fixture,
                                        HealthCheck.too_slow, HealthCheck.data_too_large])
+fewer = settings(many, max_examples=300)
 Place = tuple[str | int, ...]
 
 
@@ -124,7 +125,7 @@ def test_a_changed_configuration(tmp_path: Path, seen: Counter[str], text: str) 
 MARKS = ": -[]{}&*!%#|>\"'\n\tab01,?@`"
 
 
-@many
+@fewer
 @given(text=st.one_of(st.text(max_size=60), st.text(alphabet=MARKS, max_size=40)))
 def test_any_text_laid_over(tmp_path: Path, seen: Counter[str], text: str) -> None:
     path = tmp_path / "mine.yaml"

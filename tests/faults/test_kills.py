@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import random
 import signal
-import time
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from tests.faults import summary
 from tests.faults.runs import Run, check_whole, hashes
+from zeroloss import results
 
 MOMENTS = 20
 KINDS = ("job", "snakemake", "both")
@@ -82,15 +84,13 @@ def test_killed_at_random_moments(whole: Whole, new_run: Callable[[], Run],
         summary.count("SIGKILL", f"{kind}, at random moments of a run", count, count)
 
 
-@pytest.mark.parametrize("moment", ["half", "written", "renamed"])
-def test_killed_in_mid_write(whole: Whole, new_run: Callable[[], Run], tmp_path: Path,
-                             moment: str) -> None:
-    """Every job is killed once, in its first write."""
+def test_killed_in_mid_write(whole: Whole, new_run: Callable[[], Run], tmp_path: Path) -> None:
+    """Every job is killed once in its first write: half written, written, or renamed."""
     _, expected, _ = whole
     run = new_run()
     inject = str(run.root / "tests" / "faults" / "inject")
     path = os.pathsep.join([inject, str(run.root / "src")])
-    environment = {"KILL_AT": moment, "KILL_MARKS": str(tmp_path), "PYTHONPATH": path}
+    environment = {"KILL_MARKS": str(tmp_path), "PYTHONPATH": path}
     for _ in range(9):
         before = run.finished()
         status = run.go(**environment)
@@ -98,21 +98,50 @@ def test_killed_in_mid_write(whole: Whole, new_run: Callable[[], Run], tmp_path:
         check_whole(run.folder, expected)
         if status == 0:
             break
-    killed = len(list(tmp_path.iterdir()))
-    assert killed >= 6, run.said[-3000:]
-    assert hashes(run.folder) == expected
-    assert not list(run.folder.rglob("*.part"))
-    summary.count("SIGKILL", f"in mid-write: {moment}", killed, killed)
+    killed = [mark.read_text() for mark in tmp_path.iterdir()]
+    assert hashes(run.folder) == expected, run.said[-3000:]
+    assert set(killed) == {"half", "written", "renamed"} and len(killed) >= 6
+    assert not list(run.folder.rglob(".*.tmp")), "a draft stayed"
+    for moment in sorted(set(killed)):
+        summary.count("SIGKILL", f"job, in mid-write: {moment}", killed.count(moment),
+                      killed.count(moment))
 
 
-def test_an_interrupted_run_says_how_to_go_on(whole: Whole, new_run: Callable[[], Run]) -> None:
-    """SIGINT, as Ctrl-C sends it, leaves no lock behind."""
-    _, expected, seconds = whole
-    run = new_run()
-    driver = run.start()
-    time.sleep(0.5 * seconds)
-    driver.send_signal(signal.SIGINT)
-    driver.wait()
-    check_whole(run.folder, expected)
-    assert run.go() == 0, run.said[-3000:]
-    assert hashes(run.folder) == expected
+WRITER = """
+import os, signal, sys
+from pathlib import Path
+import pandas as pd
+from zeroloss import results
+path, moment, seen = Path(sys.argv[1]), int(sys.argv[2]), 0
+def counted(real):
+    def call(*words):
+        global seen
+        if seen == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+        seen += 1
+        return real(*words)
+    return call
+os.fsync, os.replace = counted(os.fsync), counted(os.replace)
+results.write_table(pd.DataFrame({"x": [float(sys.argv[3])] * 1000}), path, {"case": "a"})
+"""
+
+
+@pytest.mark.parametrize("moment", range(6))
+def test_a_table_is_the_old_one_the_new_one_or_refused(tmp_path: Path, moment: int) -> None:
+    """Killed before each step of a write over an older table: fsync, rename, folder; twice."""
+    path = tmp_path / "a.parquet"
+
+    def write(value: int, when: int) -> int:
+        words = [sys.executable, "-c", WRITER, str(path), str(when), str(value)]
+        return subprocess.run(words).returncode
+
+    assert write(1, 99) == 0
+    assert write(2, moment) == -signal.SIGKILL
+    try:
+        assert set(results.read_table(path)["x"]) <= {1.0, 2.0}
+    except results.ResultError as error:
+        assert "is not the file its manifest describes" in str(error) and "delete" in str(error)
+    assert write(2, 99) == 0
+    assert set(results.read_table(path)["x"]) == {2.0}
+    assert not list(tmp_path.glob(".*.tmp")), "the draft of the killed process stayed"
+    summary.count("SIGKILL", f"a table written over another, step {moment + 1} of 6", 1, 1)

@@ -1,7 +1,7 @@
 """Python imports this file by itself when its folder is on the path: it kills a job in mid-write.
 
-KILL_AT names the moment (half, written, renamed) and KILL_MARKS a folder: a job whose mark is there
-was killed before and is left alone.
+Only where KILL_MARKS names a folder. A job whose mark is there was killed before and is left alone;
+the moment (half, written, renamed) goes round with the number of marks.
 """
 
 import os
@@ -9,38 +9,36 @@ import signal
 import sys
 from pathlib import Path
 
+MOMENTS = ("half", "written", "renamed")
 
-def arm(moment: str, marks: Path) -> None:
-    """Kill this process at the given moment of its first write of a result."""
+
+def arm(marks: Path) -> None:
+    """Kill this process in its first write of a result."""
     words = [word for word in sys.argv if word.endswith((".parquet", ".json"))]
-    mark = marks / (Path(words[-1]).name if words else "none")
-
-    def die() -> None:
-        mark.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-
+    mark = marks / "-".join([sys.argv[1], *(Path(word).name for word in words[-1:])])
     if not words or mark.exists():
         return
-    if moment == "renamed":  # the table has its name, its manifest does not
-        replace = os.replace
+    moment = MOMENTS[len(list(marks.iterdir())) % len(MOMENTS)]
+    fsync, replace = os.fsync, os.replace
 
-        def once(source, target):  # type: ignore[no-untyped-def]
-            replace(source, target)
-            if str(source).endswith(".tmp"):
-                die()
+    def die() -> None:
+        mark.write_text(moment)
+        os.kill(os.getpid(), signal.SIGKILL)
 
-        os.replace = once
-        return
-    real = os.fsync
-
-    def fsync(handle: int) -> None:
+    def synced(handle: int) -> None:
         if moment == "half":
             os.ftruncate(handle, os.fstat(handle).st_size // 2)
-        real(handle)
-        die()
+        fsync(handle)
+        if moment != "renamed":
+            die()
 
-    os.fsync = fsync
+    def renamed(source: Path, target: Path) -> None:
+        replace(source, target)
+        if str(source).endswith(".tmp"):  # of a table: its manifest is not there yet
+            die()
+
+    os.fsync, os.replace = synced, renamed
 
 
-if os.environ.get("KILL_AT") and sys.argv[0].endswith("zeroloss"):
-    arm(os.environ["KILL_AT"], Path(os.environ["KILL_MARKS"]))
+if os.environ.get("KILL_MARKS") and sys.argv[0].endswith("zeroloss") and len(sys.argv) > 1:
+    arm(Path(os.environ["KILL_MARKS"]))
