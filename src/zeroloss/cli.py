@@ -38,9 +38,10 @@ def _expected_errors() -> tuple[type[Exception], ...]:
     """Errors that say rule, value and remedy; any other is a bug and keeps its traceback."""
     from zeroloss.claims import ClaimError
     from zeroloss.config import ConfigError
+    from zeroloss.csvtable import DataError
     from zeroloss.results import ResultError
 
-    return ResultError, ClaimError, ConfigError
+    return ResultError, ClaimError, ConfigError, DataError
 
 
 def specs(options: argparse.Namespace) -> None:

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from zeroloss import csvtable
 from zeroloss.closed import Closed
+from zeroloss.csvtable import AT_MOST, DataError
 from zeroloss.studies import STUDIES
 from zeroloss.studies.limits.settings import Settings as LimitsSettings
 from zeroloss.studies.linear.settings import Settings as LinearSettings
-from zeroloss.studies.settings import ProblemSettings
 from zeroloss.studies.size.settings import Settings as SizeSettings
 from zeroloss.studies.zero_loss.settings import Settings as ZeroLossSettings
 
@@ -66,29 +67,43 @@ def load(*paths: str | Path) -> Config:
 
 
 def _check_plan(config: Config, source: str) -> None:
-    """Refuse what no job could be made of, or no job could read."""
+    """Refuse what no job could be made of, and data that no job could read."""
+    seen: set[str] = set()
     for study in STUDIES:
         try:
-            import_module(f"zeroloss.studies.{study}.cases").cases(config)
+            specs = import_module(f"zeroloss.studies.{study}.cases").cases(config)
         except ValueError as error:
             raise ConfigError(f"{source}: {study}: {error}") from error
-    for key, problem in _problems(config):
-        if problem.path is not None and not Path(problem.path).is_file():
-            raise ConfigError(f"{source}: {key}.path: no such file, got {problem.path!r}; set "
-                              f"{key}.path to a CSV")
+        for case, spec in specs.items():
+            for problem in _problems(spec):
+                if repr(problem) in seen:
+                    continue
+                seen.add(repr(problem))
+                try:
+                    _check_problem(**problem)
+                except DataError as error:
+                    raise ConfigError(f"{source}: {study}, case {case}: {error}") from error
 
 
-def _problems(model: BaseModel, place: str = "") -> Iterator[tuple[str, ProblemSettings]]:
-    """Every problem of a configuration with its key."""
-    for name, value in model:
-        key = f"{place}.{name}" if place else name
-        found = value.items() if isinstance(value, dict) else [("", value)]
-        for part, inner in found:
-            where = f"{key}.{part}" if part else key
-            if isinstance(inner, ProblemSettings):
-                yield where, inner
-            elif isinstance(inner, BaseModel):
-                yield from _problems(inner, where)
+def _problems(spec: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every problem of a specification, with the most samples that are taken of it."""
+    if "problem" in spec:
+        counts = spec.get("num_samples", [])
+        counts = counts if isinstance(counts, list) else []
+        yield spec["problem"] | {"num_samples": max([spec["problem"]["num_samples"], *counts])}
+    for part in spec.get("cases", []):
+        yield from _problems(part)
+
+
+def _check_problem(kind: str, num_samples: int, path: str, target: str,
+                   features: list[str] | None, lift: int) -> None:
+    """Raise DataError for a table that is none, and for more samples than there are rows."""
+    del lift
+    if kind == "csv":
+        csvtable.columns(path, target, features, num_samples)
+    elif num_samples > AT_MOST.get(kind, num_samples):
+        raise DataError(f"{kind}: num_samples must be at most {AT_MOST[kind]}, got {num_samples}; "
+                        "set num_samples")
 
 
 class _Loader(yaml.SafeLoader):

@@ -5,7 +5,6 @@ E = mean over samples of ½ (g(z(1)) − y)², with a linear readout g(z) = g·z
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,16 +15,13 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from zeroloss import csvtable
+from zeroloss.csvtable import AT_MOST, DataError
 from zeroloss.streams import stream
 
 __all__ = ["BUILT_IN", "DataError", "Problem", "built_in", "from_csv", "problem"]
 
 Array = NDArray[np.float64]
-_MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
-
-
-class DataError(ValueError):
-    """Data that cannot be a problem: the message names source, column or row, and remedy."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +155,6 @@ def _digits(num_samples: int, seed: int, classes: tuple[int, int] = (3, 8),
 BUILT_IN: dict[str, Callable[[int, int], Problem]] = {
     "sine": _sine, "surface": _surface, "diabetes": _diabetes, "digits": _digits,
 }
-_AT_MOST = {"diabetes": 442, "digits": 348}  # as zeroloss.studies.settings.AT_MOST says
 
 
 def built_in(name: str, num_samples: int, seed: int) -> Problem:
@@ -169,8 +164,8 @@ def built_in(name: str, num_samples: int, seed: int) -> Problem:
     if num_samples < 2:
         raise DataError(f"{name}: num_samples must be at least 2, got {num_samples}; "
                         "set problem.num_samples")
-    if num_samples > _AT_MOST.get(name, num_samples):
-        raise DataError(f"{name}: num_samples must be at most {_AT_MOST[name]}, got {num_samples}; "
+    if num_samples > AT_MOST.get(name, num_samples):
+        raise DataError(f"{name}: num_samples must be at most {AT_MOST[name]}, got {num_samples}; "
                         "set problem.num_samples")
     return BUILT_IN[name](num_samples, seed)
 
@@ -184,85 +179,8 @@ def from_csv(path: str | Path, target: str, features: Sequence[str] | None = Non
     default). Raises DataError naming the column or line for missing or doubled columns, missing
     values, text, constant columns, and too few rows.
     """
-    source = Path(path)
-    header, rows = _read_csv(source)
-    names = [c for c in header if c != target] if features is None else list(features)
-    _check_names(source, header, names, target)
-    if len(rows) < 2:
-        raise DataError(f"{source}: at least 2 rows are needed, got {len(rows)}; add rows")
-    columns = [_column(source, rows, header.index(name), name) for name in [*names, target]]
-    wanted = len(rows) if num_samples is None else num_samples
-    if not 2 <= wanted <= len(rows):
-        raise DataError(f"{source}: num_samples must lie in 2…{len(rows)} (the rows), got "
-                        f"{wanted}; set problem.num_samples")
-    values = _standardise(np.stack(columns, axis=1))
-    chosen = np.sort(stream(seed, "csv", "rows").choice(len(rows), wanted, replace=False))
-    return problem(source.stem, values[chosen, :-1], values[chosen, -1], lift=lift)
-
-
-def _read_csv(source: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The names of the columns, and each row with its line; cells as they are written.
-
-    Read cell by cell: a reader that guesses would rename doubled columns, take a first column
-    without a name for row labels, and count lines without the blank ones.
-    """
-    if not source.is_file():
-        raise DataError(f"{source}: no such file; set problem.path")
-    try:
-        with source.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, skipinitialspace=True, strict=True)
-            lines = [(reader.line_num, [cell.strip() for cell in cells])
-                     for cells in reader if cells]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{source}: not readable as CSV ({error}); save it as UTF-8 with commas "
-                        "and one header line") from error
-    if not lines:
-        raise DataError(f"{source}: not readable as CSV (it is empty); save it with one header "
-                        "line and a row per sample")
-    header = lines[0][1]
-    for line, cells in lines[1:]:
-        if len(cells) != len(header):
-            raise DataError(f"{source}: not readable as CSV (line {line} has {len(cells)} cells "
-                            f"under a header of {len(header)}); give every row every column")
-    return header, lines[1:]
-
-
-def _check_names(source: Path, header: list[str], names: list[str], target: str) -> None:
-    listed = ", ".join(header)
-    if "" in header:
-        raise DataError(f"{source}: column {header.index('') + 1} has no name; name or remove it")
-    for column in header:
-        if header.count(column) > 1:
-            raise DataError(f"{source}: column {column!r} occurs twice; rename one")
-    for column in [target, *names]:
-        if column not in header:
-            raise DataError(f"{source}: no column {column!r}; columns are {listed}")
-        if names.count(column) > 1:
-            raise DataError(f"{source}: feature {column!r} is named twice; remove one")
-    if target in names:
-        raise DataError(f"{source}: the target {target!r} is among the features; remove it")
-    if not names:
-        raise DataError(f"{source}: no feature besides the target {target!r}; add a column")
-
-
-def _column(source: Path, rows: list[tuple[int, list[str]]], index: int, name: str) -> Array:
-    where = f"{source}: column {name!r}"
-    values = np.empty(len(rows))
-    for i, (line, cells) in enumerate(rows):
-        cell = cells[index]
-        if cell.lower() in _MISSING:
-            raise DataError(f"{where} has a missing value in line {line}; fill it or drop the row")
-        try:
-            values[i] = float(cell if "_" not in cell else "text")  # Python reads 1_0 as 10
-        except ValueError:
-            raise DataError(f"{where} is not numeric (first such value {cell!r}, in line {line}); "
-                            "encode it as numbers or leave the column out") from None
-        if not math.isfinite(values[i]):
-            raise DataError(f"{where} has an infinite value in line {line}; clean it")
-    with np.errstate(over="ignore"):
-        std = values.std()
-    # equal values may have a standard deviation of round-off
-    if values.min() == values.max() or not (math.isfinite(std) and std > 0):
-        raise DataError(f"{where} is constant or too large to standardise (std {std:.3g}); "
-                        "leave it out")
-    return values
+    columns = csvtable.columns(path, target, features, num_samples)
+    values = _standardise(np.stack([np.array(column) for column in columns], axis=1))
+    rows = len(values)
+    chosen = np.sort(stream(seed, "csv", "rows").choice(rows, num_samples or rows, replace=False))
+    return problem(Path(path).stem, values[chosen, :-1], values[chosen, -1], lift=lift)

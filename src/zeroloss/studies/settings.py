@@ -8,16 +8,16 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from zeroloss.closed import Closed
+from zeroloss.csvtable import AT_MOST
 
-__all__ = ["AT_MOST", "ActivationName", "Count", "Doubling", "LawSettings", "Name", "NonNegative",
-           "Positive", "ProblemSettings", "Rule", "Times", "doubling", "increasing"]
+__all__ = ["ActivationName", "Count", "Doubling", "LawSettings", "Name", "NonNegative", "Positive",
+           "ProblemSettings", "Rule", "Times", "doubling", "increasing"]
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 # part of a file's name, and of words on a command line: nothing that a shell or an option could be
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)]
-AT_MOST = {"diabetes": 442, "digits": 348}  # rows that there are; twice the rarer of two digits
 
 
 def increasing(values: tuple[float, ...]) -> tuple[float, ...]:

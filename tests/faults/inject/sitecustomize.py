@@ -18,26 +18,26 @@ def arm(marks: Path) -> None:
     mark = marks / "-".join([sys.argv[1], *(Path(word).name for word in words[-1:])])
     if not words or mark.exists():
         return
-    moment = MOMENTS[len(list(marks.iterdir())) % len(MOMENTS)]
     fsync, replace = os.fsync, os.replace
 
-    def die() -> None:
+    def die(moment: str) -> None:
         mark.write_text(moment)
         os.kill(os.getpid(), signal.SIGKILL)
 
     def synced(handle: int) -> None:
+        moment = MOMENTS[len(list(marks.iterdir())) % len(MOMENTS)]
         if moment == "half":
             os.ftruncate(handle, os.fstat(handle).st_size // 2)
         fsync(handle)
         if moment != "renamed":
-            die()
+            die(moment)
 
     def renamed(source: Path, target: Path) -> None:
         replace(source, target)
         if str(source).endswith(".tmp"):  # of a table: its manifest is not there yet
-            die()
+            die("renamed")
 
-    os.fsync, os.replace = synced, renamed
+    vars(os).update(fsync=synced, replace=renamed)
 
 
 if os.environ.get("KILL_MARKS") and sys.argv[0].endswith("zeroloss") and len(sys.argv) > 1:
