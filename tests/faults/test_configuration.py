@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 from importlib import import_module
@@ -51,7 +52,7 @@ VALUES = st.one_of(st.sampled_from(STRANGE), st.integers(), st.floats(), st.text
 
 
 @st.composite
-def overlays(draw: st.DrawFn) -> str:
+def overlays(draw: st.DrawFn) -> tuple[str, Place, Any]:
     """One value of the published configuration replaced or scaled, or a key added beside it."""
     place = draw(st.sampled_from(PLACES))
     what = draw(st.sampled_from(["replace", "replace", "scale", "nudge", "nudge", "add"]))
@@ -66,7 +67,7 @@ def overlays(draw: st.DrawFn) -> str:
                  old + 1 if isinstance(old, int) else 0.9 * old)
     if what == "add" and isinstance(holder, dict):
         place = (*place[:-1], draw(st.text(min_size=1, max_size=8)))
-    return yaml.safe_dump(laid_over(PUBLISHED, place, value), allow_unicode=True)
+    return yaml.safe_dump(laid_over(PUBLISHED, place, value), allow_unicode=True), place, value
 
 
 def laid_over(below: Any, place: Place, value: Any) -> Any:
@@ -75,10 +76,12 @@ def laid_over(below: Any, place: Place, value: Any) -> Any:
         return value
     first, *rest = place
     if isinstance(below, list):
-        return [laid_over(entry, tuple(rest), value) if i == first else entry
-                for i, entry in enumerate(copy.deepcopy(below))]
-    inner = below.get(first) if isinstance(below, dict) else None
-    return {first: laid_over(inner, tuple(rest), value)}
+        whole = holder = copy.deepcopy(below)
+        for part in place[:-1]:
+            holder = holder[part]
+        holder[place[-1]] = value
+        return whole
+    return {first: laid_over(below.get(first), tuple(rest), value)}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -98,7 +101,7 @@ def seen() -> Counter[str]:
 
 
 def plan(path: Path) -> str:
-    """`refused` or `planned`; any other end of it is a failure."""
+    """"" when every study plans, else what the refusal says; any other end is a failure."""
     try:
         config = load(FULL, path)
     except ConfigError as error:
@@ -106,20 +109,34 @@ def plan(path: Path) -> str:
             assert line.startswith((f"{FULL} + {path}: ", f"{path}: ")), line[:300]
             assert "; " in line, f"no remedy: {line[:300]}"
         assert len(str(error)) < 100_000
-        return "refused"
+        return str(error)
     for study in STUDIES:
         made = import_module(f"zeroloss.studies.{study}.cases").cases(config)
         assert made and all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
                             and len(name) < 200 for name in made)
-    return "planned"
+    return ""
 
 
 @many
-@given(text=overlays())
-def test_a_changed_configuration(tmp_path: Path, seen: Counter[str], text: str) -> None:
+@given(change=overlays())
+def test_a_changed_configuration(tmp_path: Path, seen: Counter[str],
+                                 change: tuple[str, Place, Any]) -> None:
+    text, place, value = change
     path = tmp_path / "mine.yaml"
     path.write_text(text, encoding="utf-8")
-    seen[plan(path)] += 1
+    said = plan(path)
+    seen["refused" if said else "planned"] += 1
+    if said:
+        keys = [line.partition(f"{path}: ")[2] for line in said.splitlines()]
+        assert any(names(re.split("[:,]", key)[0], place) for key in keys), (place, said)
+        assert all(re.search("got |value |missing|not defined in|occurs twice", key)
+                   for key in keys), (value, said)
+
+
+def names(key: str, place: Place) -> bool:
+    """Tell whether a key of a message is that of a place, or of a block around it."""
+    block = ".".join(map(str, place[:-1]))
+    return block.startswith(key) or key.startswith(block)
 
 
 MARKS = ": -[]{}&*!%#|>\"'\n\tab01,?@`"
@@ -130,7 +147,7 @@ MARKS = ": -[]{}&*!%#|>\"'\n\tab01,?@`"
 def test_any_text_laid_over(tmp_path: Path, seen: Counter[str], text: str) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(text, encoding="utf-8")
-    seen[plan(path)] += 1
+    seen["refused" if plan(path) else "planned"] += 1
 
 
 BROKEN = {
