@@ -7,6 +7,7 @@ SLURM_REQUIRED=1 makes a failure of what is else a skip: that there is no Slurm.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -118,9 +119,17 @@ def started(
             stderr=subprocess.STDOUT,
             text=True,
         )
-        yield Run(checkout, process, log)
-        process.terminate()
-        process.wait()
+        # Who ends this test ends the run too; Snakemake cancels its jobs then.
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            yield Run(checkout, process, log)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+            process.terminate()
+            try:
+                process.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def test_a_cancelled_job_and_a_dead_node_change_no_byte(
