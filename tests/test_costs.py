@@ -16,14 +16,15 @@ from zeroloss.verify import ESTIMATES
 
 ROOT = Path(__file__).resolve().parents[1]
 COSTS = {
-    ("toy", "wide"): Cost(120.0, 300.0, 2**20, ("toy.depth",)),
-    ("toy", "narrow"): Cost(60.0, 500.0, 2**21, ("toy.depth", "toy.width")),
-    ("toy", "estimates"): Cost(30.0, 200.0, 2**10, ()),
+    ("toy", "wide"): Cost(120.0, 300.0, 2**20, "2 x cpu", ("toy.depth",)),
+    ("toy", "narrow"): Cost(60.0, 500.0, 2**21, "2 x cpu", ("toy.depth", "toy.width")),
+    ("toy", "estimates"): Cost(30.0, 200.0, 2**10, "2 x cpu"),
 }
 
 
 def write(folder: Path, case: str, frame: pd.DataFrame, **fields: Any) -> None:
-    cost = {"study": "toy", "wall_seconds": 1.5, "peak_memory_mb": 10.0}
+    cost = {"study": "toy", "wall_seconds": 1.5, "peak_memory_mb": 10.0,
+            "machine": {"processor": "abacus", "processors": 3}}
     results.write_table(frame, folder / "toy" / f"{case}.parquet", cost | fields)
 
 
@@ -59,7 +60,7 @@ def test_publishing_keeps_the_other_mode(tmp_path: Path) -> None:
     costs.publish(tmp_path / "run", tmp_path, "quick")
     costs.publish(tmp_path / "run", tmp_path, "full")
     size = (tmp_path / "run" / "toy" / "wide.parquet").stat().st_size
-    one = {("toy", "wide"): Cost(1.5, 10.0, size)}
+    one = {("toy", "wide"): Cost(1.5, 10.0, size, "3 x abacus")}
     assert costs.read(tmp_path) == {"quick": one, "full": one}
     with pytest.raises(MissingResultError, match="is missing; run make reproduce"):
         costs.publish(tmp_path / "nothing", tmp_path, "full")
@@ -82,6 +83,11 @@ def test_a_bill_adds_up() -> None:
     assert (bill.jobs, bill.cpu_minutes, bill.wall_minutes) == (3, 3.5, 2.5)
     assert (bill.peak_memory_mb, bill.disk_mb) == (800.0, 3 + 2**-10)
     assert bill.known and bill.unmeasured == ()
+    measured = {("toy", "wide"): COSTS["toy", "wide"], ("toy", "estimates"): Cost(1, 900.0, 0)}
+    after = costs.bill("toy", jobs("wide"), jobs("estimates"), measured, cores=2)
+    assert after.peak_memory_mb == 900.0, "a study is measured when its jobs are done"
+    others = [(("other", "estimates"),), *jobs("estimates")]
+    assert costs.bill("both", jobs("wide"), others, measured, cores=2).peak_memory_mb == 1200.0
     alone = costs.bill("toy", jobs("wide", "narrow"), jobs("estimates"), COSTS, cores=1)
     assert (alone.wall_minutes, alone.peak_memory_mb) == (3.5, 500.0)
     together = costs.bill("toy", [(("toy", "wide"), ("toy", "narrow"))], [], COSTS, cores=2)

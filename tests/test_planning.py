@@ -110,7 +110,7 @@ def estimate(root: Path, capsys, *more: str) -> list[list[str]]:
 def price(root: Path, **seconds: float) -> None:
     """Publish other costs of the cases."""
     claims = {"wide": (DEPTH, WIDTH), "narrow": (WIDTH,)}
-    made = {("toy", case): Cost(value, 100.0, 2**20, claims.get(case, ()))
+    made = {("toy", case): Cost(value, 100.0, 2**20, "2 x cpu", claims.get(case, ()))
             for case, value in seconds.items()}
     (root / "published" / "costs.csv").write_text(planning.costs.to_csv({"full": made}))
 
@@ -122,7 +122,7 @@ def test_the_bill_of_a_study_and_of_claims(root: Path, capsys) -> None:
     assert "2 cores" in " ".join(lines[2])
     lines = estimate(root, capsys, DEPTH, WIDTH)
     assert lines[1:4] == [
-        [DEPTH, "2", "2.5", "2.5", "200", "2.0"],
+        [DEPTH, "2", "2.5", "2.5", "100", "2.0"],
         [WIDTH, "3", "3.5", "2.5", "200", "3.0"],
         ["together", "3", "3.5", "2.5", "200", "3.0"],
     ]
@@ -131,7 +131,7 @@ def test_the_bill_of_a_study_and_of_claims(root: Path, capsys) -> None:
 def test_what_was_never_measured_is_named(root: Path, capsys) -> None:
     price(root, narrow=60, estimates=30)
     lines = estimate(root, capsys)
-    assert " ".join(lines[1]) == "toy 3 > 1.5 > 1.5 > 200 > 2.0"
+    assert " ".join(lines[1]) == "toy 3 > 1.5 > 1.5 > 100 > 2.0"
     assert " ".join(lines[-1]) == "not measured, so not counted: toy: wide"
     (root / "published" / "costs.csv").write_text(planning.costs.to_csv({}))
     lines = estimate(root, capsys)
@@ -146,7 +146,7 @@ def test_a_process_of_several_cases_is_one_job(root: Path, toy: Toy, capsys, mon
     price(root, wide=120, narrow=60, estimates=30)
     monkeypatch.setattr("zeroloss.config.load", lambda *paths: SimpleNamespace(cases_per_job=2))
     lines = estimate(root, capsys, DEPTH)
-    assert lines[1] == [DEPTH, "2", "3.5", "3.5", "200", "3.0"], "narrow is run with wide"
+    assert lines[1] == [DEPTH, "2", "3.5", "3.5", "100", "3.0"], "narrow is run with wide"
 
 
 @pytest.mark.parametrize("cores", ["0", "-1", "two"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -243,6 +244,27 @@ def test_the_table_of_claims_is_plain_in_a_pipe_and_coloured_on_a_terminal(tree,
     assert lines[-1] == "2 claims in mode full: 2 supported, 0 inconclusive, 0 refuted"
     assert tree.call("claims", "--json") == 0
     assert json.loads(capsys.readouterr().out) == results.read_sealed(tree.rebuilt)
+
+
+class Terminal(io.StringIO):
+    """A stream that somebody looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colour_is_for_a_terminal_alone(tree: Tree, monkeypatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    shown = {}
+    for stream in (Terminal(), io.StringIO()):
+        monkeypatch.setattr("sys.stdout", stream)
+        assert tree.call("verify") == 0
+        shown[type(stream)] = stream.getvalue()
+    assert "\x1b[32msupported" in shown[Terminal]
+    assert "\x1b" not in shown[io.StringIO]
+    assert all("toy.depth" in text for text in shown.values())
 
 
 def test_nothing_is_published_from_another_mode_or_without_a_paper(tree: Tree, capsys) -> None:

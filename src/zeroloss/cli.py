@@ -179,6 +179,13 @@ def trace(options: argparse.Namespace) -> None:
     tracing_report.answer(options)
 
 
+def artifact(options: argparse.Namespace) -> int:
+    """Rewrite the tables of docs/artifact.md from what was published."""
+    from zeroloss import artifact as page
+
+    return page.answer(options)
+
+
 def claims(options: argparse.Namespace) -> None:
     """Print the table of claims of one mode."""
     from zeroloss import report
@@ -267,6 +274,11 @@ def _parser() -> argparse.ArgumentParser:
     packing = command(crate, "out")
     packing.add_argument("--mode", choices=MODES, default="full")
     packing.add_argument("--results", type=Path, default=Path("results"), metavar="PATH")
+    page = command(artifact)
+    for name, place in (("page", "docs/artifact.md"), ("published", "published"),
+                        ("claims", "paper/claims.yaml")):
+        page.add_argument(f"--{name}", type=Path, default=Path(place), metavar="PATH")
+    page.add_argument("--check", action="store_true", help="write nothing, say what would change")
     _add_problem(command(size))
     return parser
 

@@ -10,7 +10,7 @@ import csv
 import heapq
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,10 @@ from zeroloss import estimates, results
 from zeroloss.results import MissingResultError, ResultError
 
 COSTS = "costs.csv"
-COLUMNS = ("mode", "study", "case", "wall_seconds", "peak_memory_mb", "bytes", "claims")
+COLUMNS = ("mode", "study", "case", "wall_seconds", "peak_memory_mb", "bytes", "machine", "claims")
 MEASURING = "estimates"  # the job that measures a study, after all of its cases
 TOGETHER = "together"
-REMEDY = "publish a run with zeroloss publish --costs"
+REMEDY = "delete it, then publish a run with zeroloss publish --costs"
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Cost:
     wall_seconds: float
     peak_memory_mb: float
     bytes: int
+    machine: str = ""
     claims: tuple[str, ...] = ()
 
 
@@ -79,7 +80,9 @@ def of_run(folder: Path) -> dict[tuple[str, str], Cost]:
             raise ResultError(f"{results.manifest_path(path)} must say wall_seconds and "
                               f"peak_memory_mb; {results.REBUILD.format(path)}")
         size = len(results.read_bytes(path))
-        found[study, case] = Cost(seconds, memory, size)
+        machine = manifest.get("machine") or {}
+        where = f"{machine.get('processors', '?')} x {machine.get('processor', 'unknown')}"
+        found[study, case] = Cost(seconds, memory, size, where)
     return _with_claims(found, folder)
 
 
@@ -93,8 +96,7 @@ def _with_claims(costs: Costs, folder: Path) -> dict[tuple[str, str], Cost]:
             for source in row["sources"].split(";"):
                 if row["claim"] and (study, source) in serves:
                     serves[study, source].add(row["claim"])
-    return {key: Cost(cost.wall_seconds, cost.peak_memory_mb, cost.bytes,
-                      tuple(sorted(serves[key]))) for key, cost in costs.items()}
+    return {key: replace(cost, claims=tuple(sorted(serves[key]))) for key, cost in costs.items()}
 
 
 def to_csv(by_mode: Mapping[str, Costs]) -> str:
@@ -105,7 +107,7 @@ def to_csv(by_mode: Mapping[str, Costs]) -> str:
     for mode, costs in sorted(by_mode.items()):
         for (study, case), cost in sorted(costs.items()):
             writer.writerow((mode, study, case, cost.wall_seconds, cost.peak_memory_mb, cost.bytes,
-                             ";".join(cost.claims)))
+                             cost.machine, ";".join(cost.claims)))
     return out.getvalue()
 
 
@@ -118,7 +120,8 @@ def from_csv(text: str, origin: str) -> dict[str, dict[tuple[str, str], Cost]]:
     for number, line in enumerate(lines, start=2):
         try:
             cost = Cost(float(line["wall_seconds"]), float(line["peak_memory_mb"]),
-                        int(line["bytes"]), tuple(filter(None, line["claims"].split(";"))))
+                        int(line["bytes"]), line["machine"],
+                        tuple(filter(None, line["claims"].split(";"))))
         except (TypeError, ValueError, AttributeError) as error:
             raise ResultError(f"{origin} line {number} is no cost ({error}); {REMEDY}") from error
         found.setdefault(line["mode"], {})[line["study"], line["case"]] = cost
@@ -132,7 +135,9 @@ def read(published: Path) -> dict[str, dict[tuple[str, str], Cost]]:
         text = results.read_text(path)
     except MissingResultError:
         raise MissingResultError(
-            f"{path.as_posix()} is missing; restore it from git, or {REMEDY}") from None
+            f"{path.as_posix()} is missing; restore it from git, or publish a run with "
+            "zeroloss publish --costs"
+        ) from None
     return from_csv(text, path.as_posix())
 
 
@@ -170,17 +175,23 @@ def bill(what: str, jobs: Sequence[Job], measuring: Sequence[Job], costs: Costs,
     known = [costs[key] for job in every for key in job if key in costs]
     seconds = [_seconds(job, costs) for job in every]
     wall = (makespan(seconds[:len(jobs)], cores) + makespan(seconds[len(jobs):], cores))
-    peaks = sorted((max((costs[key].peak_memory_mb for key in job if key in costs), default=0.0)
-                    for job in every), reverse=True)
+    # a study is measured after its own jobs, but maybe beside those of another
+    meeting = [jobs, measuring] if len(measuring) < 2 else [every]
     return Bill(
         what=what,
         jobs=len(every),
         cpu_minutes=sum(cost.wall_seconds for cost in known) / 60,
         wall_minutes=wall / 60,
-        peak_memory_mb=sum(peaks[:cores]),
+        peak_memory_mb=max(_memory(group, costs, cores) for group in meeting),
         disk_mb=sum(cost.bytes for cost in known) / 2**20,
         unmeasured=tuple("/".join(key) for job in every for key in job if key not in costs),
     )
+
+
+def _memory(jobs: Iterable[Job], costs: Costs, cores: int) -> float:
+    peaks = (max((costs[key].peak_memory_mb for key in job if key in costs), default=0.0)
+             for job in jobs)
+    return sum(heapq.nlargest(cores, peaks))
 
 
 def _seconds(job: Job, costs: Costs) -> float:

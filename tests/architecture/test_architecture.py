@@ -32,7 +32,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
      "printed"),
     ("crate",),
     ("publishing", "jobs", "sizing_report"),
-    ("planning", "tracing", "tracing_report"),
+    ("planning", "tracing", "tracing_report", "artifact"),
     ("cli", "__main__"),
 )
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}

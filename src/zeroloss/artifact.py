@@ -1,0 +1,98 @@
+"""The tables of `docs/artifact.md`, made from what was published: what to run, what to expect."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from zeroloss import planning, results
+from zeroloss.claims import Claim, load_claims
+from zeroloss.costs import Bill
+from zeroloss.planning import Plan
+from zeroloss.results import ResultError
+from zeroloss.verify import VERDICTS, read_verdicts
+
+CORES = (1, 2, 4, 8)
+TWO = 2  # cores that a claim's minutes are for
+BLOCK = "<!-- {0}:begin (zeroloss artifact writes this) -->\n{1}\n<!-- {0}:end -->"
+
+
+def answer(options: argparse.Namespace) -> int:
+    """Rewrite the tables of the page; with --check say whether they are as they would be made."""
+    stated = load_claims(options.claims)
+    record = read_verdicts(options.published / VERDICTS)
+    plan = planning.plan(record["mode"], options.published)
+    text = results.read_text(options.page)
+    made = rewritten(text, tables(plan, stated, record), options.page.as_posix())
+    if options.check:
+        lines = difflib.unified_diff(text.splitlines(), made.splitlines(), "page", "data", n=0,
+                                     lineterm="")
+        apart = list(lines)
+        print("\n".join(apart) or f"{options.page.as_posix()} is what the data make")
+        return 1 if apart else 0
+    results.write_text(options.page, made)
+    print(options.page.as_posix())
+    return 0
+
+
+def tables(plan: Plan, stated: Sequence[Claim], record: Mapping[str, Any]) -> dict[str, str]:
+    """Return each generated table of the page under its name."""
+    return {"runs": runs(plan), "claims": each_claim(plan, stated, record)}
+
+
+def rewritten(text: str, made: Mapping[str, str], origin: str) -> str:
+    """Return the page with its generated tables replaced."""
+    for name, table in made.items():
+        pattern = re.compile(rf"<!-- {name}:begin[^\n]*-->\n.*?<!-- {name}:end -->", re.DOTALL)
+        if len(pattern.findall(text)) != 1:
+            raise ResultError(f"{origin} must hold <!-- {name}:begin --> and <!-- {name}:end --> "
+                              f"once; restore it from git")
+        block = BLOCK.format(name, table)
+        text = pattern.sub(lambda _, block=block: block, text)
+    return text
+
+
+def runs(plan: Plan) -> str:
+    """Return what each study and all of them take, on several numbers of cores."""
+    by_cores = {cores: plan.bills((), cores) for cores in CORES}
+    heading = ["study", "jobs", "CPU minutes", *(f"minutes on {cores}" for cores in CORES),
+               f"memory on {TWO} (MB)", "disk (MB)"]
+    lines = []
+    for i, bill in enumerate(by_cores[TWO]):
+        minutes = [_number(bills[i], bills[i].wall_minutes, 1) for bills in by_cores.values()]
+        lines.append([f"`{bill.what}`" if bill.what in plan.specs else bill.what, str(bill.jobs),
+                      _number(bill, bill.cpu_minutes, 1), *minutes,
+                      _number(bill, bill.peak_memory_mb, 0), _number(bill, bill.disk_mb, 1)])
+    machines = sorted({cost.machine for cost in plan.costs.values()})
+    left_out = [f"\nMeasured on {' and '.join(machines)}."] if machines else []
+    left_out += [f"\n{text[0].upper()}{text[1:]}." for text in planning.unmeasured(by_cores[TWO])]
+    return "\n".join([_table(heading, lines), *left_out])
+
+
+def each_claim(plan: Plan, stated: Sequence[Claim], record: Mapping[str, Any]) -> str:
+    """Return for each claim the command that checks it, what that takes, what to expect."""
+    expected = {entry["id"]: entry["verdict"] for entry in record["claims"]}
+    lines = []
+    for claim in stated:
+        bill = plan.bills([claim.id], TWO)[0]
+        lines.append([
+            claim.title, f"`make verify CLAIMS={claim.id}`", str(bill.jobs),
+            _number(bill, bill.wall_minutes, 1), _number(bill, bill.peak_memory_mb, 0),
+            _number(bill, bill.disk_mb, 1), f"**{expected.get(claim.id, 'not published yet')}**"])
+    heading = ["claim", "command", "jobs", f"minutes on {TWO}", "memory (MB)", "disk (MB)",
+               "expected"]
+    return _table(heading, lines)
+
+
+def _table(heading: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rows = [heading, ["---"] * len(heading), *lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _number(bill: Bill, value: float, digits: int) -> str:
+    if not bill.known:
+        return "unknown"
+    return f"{'> ' if bill.unmeasured else ''}{value:.{digits}f}"
