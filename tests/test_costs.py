@@ -29,9 +29,9 @@ def write(folder: Path, case: str, frame: pd.DataFrame, **fields: Any) -> None:
 
 
 def test_text_and_back() -> None:
-    text = costs.to_csv({"quick": {}, "full": COSTS})
+    text = costs.as_text({"quick": {}, "full": COSTS})
     assert text.splitlines()[0] == ",".join(costs.COLUMNS)
-    assert costs.from_csv(text, "x") == {"full": COSTS}
+    assert costs.of_text(text, "x") == {"full": COSTS}
 
 
 @pytest.mark.parametrize(
@@ -43,10 +43,10 @@ def test_text_and_back() -> None:
     ],
 )
 def test_a_damaged_file_is_named(old: str, new: str, message: str) -> None:
-    text = costs.to_csv({"full": COSTS})
+    text = costs.as_text({"full": COSTS})
     assert old in text
     with pytest.raises(ResultError, match=message):
-        costs.from_csv(text.replace(old, new), "published/costs.csv")
+        costs.of_text(text.replace(old, new), "published/costs.csv")
 
 
 def test_a_manifest_without_a_cost_is_refused(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def price(root: Path, **seconds: float) -> None:
     claims = {"wide": (DEPTH, WIDTH), "narrow": (WIDTH,)}
     made = {("toy", case): Cost(value, 100.0, 2**20, "2 x cpu", claims.get(case, ()))
             for case, value in seconds.items()}
-    (root / "published" / "costs.csv").write_text(planning.costs.to_csv({"full": made}))
+    (root / "published" / "costs.csv").write_text(planning.costs.as_text({"full": made}))
 
 
 def test_the_bill_of_a_study_and_of_claims(root: Path, capsys) -> None:
@@ -133,7 +133,7 @@ def test_what_was_never_measured_is_named(root: Path, capsys) -> None:
     lines = estimate(root, capsys)
     assert " ".join(lines[1]) == "toy 3 > 1.5 > 1.5 > 100 > 2.0"
     assert " ".join(lines[-1]) == "not measured, so not counted: toy: wide"
-    (root / "published" / "costs.csv").write_text(planning.costs.to_csv({}))
+    (root / "published" / "costs.csv").write_text(planning.costs.as_text({}))
     lines = estimate(root, capsys)
     assert lines[1] == ["toy", "3", *4 * ["unknown"]]
     assert " ".join(lines[-1]) == "not measured, so not counted: toy: narrow, wide, measuring"

@@ -99,7 +99,7 @@ def _with_claims(costs: Costs, folder: Path) -> dict[tuple[str, str], Cost]:
     return {key: replace(cost, claims=tuple(sorted(serves[key]))) for key, cost in costs.items()}
 
 
-def to_csv(by_mode: Mapping[str, Costs]) -> str:
+def as_text(by_mode: Mapping[str, Costs]) -> str:
     """Return the costs of all modes as text, one line per case."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -111,8 +111,8 @@ def to_csv(by_mode: Mapping[str, Costs]) -> str:
     return out.getvalue()
 
 
-def from_csv(text: str, origin: str) -> dict[str, dict[tuple[str, str], Cost]]:
-    """Return {mode: costs} as `to_csv` wrote them; a damaged line raises ResultError."""
+def of_text(text: str, origin: str) -> dict[str, dict[tuple[str, str], Cost]]:
+    """Return {mode: costs} as `as_text` wrote them; a damaged line raises ResultError."""
     lines = csv.DictReader(io.StringIO(text))
     if tuple(lines.fieldnames or ()) != COLUMNS:
         raise ResultError(f"{origin} must have the columns {', '.join(COLUMNS)}; {REMEDY}")
@@ -138,7 +138,7 @@ def read(published: Path) -> dict[str, dict[tuple[str, str], Cost]]:
             f"{path.as_posix()} is missing; restore it from git, or publish a run with "
             "zeroloss publish --costs"
         ) from None
-    return from_csv(text, path.as_posix())
+    return of_text(text, path.as_posix())
 
 
 def publish(folder: Path, published: Path, mode: str) -> Path:
@@ -151,7 +151,7 @@ def publish(folder: Path, published: Path, mode: str) -> Path:
     if not made:
         raise MissingResultError(f"{folder}/*/*.parquet is missing; run make reproduce")
     path = Path(published) / COSTS
-    results.write_text(path, to_csv(known | {mode: made}))
+    results.write_text(path, as_text(known | {mode: made}))
     return path
 
 
