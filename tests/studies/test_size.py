@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-import evidence
 import matplotlib
 import numpy as np
 import pandas as pd
