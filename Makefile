@@ -9,7 +9,6 @@
 #   make audit       the pinned versions against a data base of known vulnerabilities
 #   make test-slurm  the workflow on a real Slurm on this machine (SLURM_MODE=quick: its sizes)
 #   make crate       results/<MODE>/crate.zip, an RO-Crate of the run (MODE=full or quick)
-#   make resources   what each case of results/full took, for a cluster: workflow/resources.csv
 #   make docs        docs/build/index.html: pages and API documentation, offline
 #   make bench       this code beside its peers: benchmarks/results/ (BENCH_FLAGS="--only w1,w2")
 # Variables: CORES=2, PYTHON=python3.12, MODE=quick (report, crate, estimate), SNAKEMAKE_FLAGS=-n.
@@ -29,11 +28,11 @@ AUDIT := .venv-audit
 DOCS := .venv-docs
 SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) $(SNAKEMAKE_FLAGS)
 
-.PHONY: help reproduce quick verify estimate report test test-faults test-slurm crate resources lint \
+.PHONY: help reproduce quick verify estimate report test test-faults test-slurm crate lint \
 	audit bench docs clean tex run-full run-quick
 
 help:
-	@sed -n '2,14s/^# *//p' Makefile
+	@sed -n '2,13s/^# *//p' Makefile
 
 # Nothing was run that could be shown.
 IDLE := $(filter -n --dry-run --unlock,$(SNAKEMAKE_FLAGS))
@@ -82,10 +81,6 @@ test-slurm: $(READY) tex
 # One file with results, paper, configuration, environment and manifests of the run.
 crate: run-$(MODE)
 	@$(if $(IDLE),,$(BIN)/zeroloss crate --mode $(MODE) --out results/$(MODE)/crate.zip)
-
-# What jobs ask a cluster for, from the manifests of a full run.
-resources: $(READY)
-	@$(BIN)/zeroloss resources --results results/full --out workflow/resources.csv
 
 lint: $(READY)
 	$(BIN)/ruff check .

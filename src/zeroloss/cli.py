@@ -215,13 +215,6 @@ def crate(options: argparse.Namespace) -> None:
     print(f"{options.out.as_posix()}: {len(names)} files")
 
 
-def resources(options: argparse.Namespace) -> None:
-    """Write what each case of a run took, for the workflow to ask a scheduler for."""
-    from zeroloss import resources as costs
-
-    costs.write(costs.measured(options.results), options.out)
-
-
 def size(options: argparse.Namespace) -> None:
     """Say how deep and how wide a network must be on a problem of one's own."""
     from zeroloss import sizing_report
@@ -270,7 +263,6 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--mode", choices=MODES, required=True)
     for function in (verify, estimate, trace, claims, publish):
         _add_places(command(function))
-    command(resources, "results", "out")
     packing = command(crate, "out")
     packing.add_argument("--mode", choices=MODES, default="full")
     packing.add_argument("--results", type=Path, default=Path("results"), metavar="PATH")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.checkout import BIN, Checkout
+from zeroloss import costs
 
 HEAVY = ("torch", "scipy", "pandas", "matplotlib", "sklearn")
 
@@ -36,22 +38,25 @@ def test_full_is_the_default_and_modes_do_not_mix(checkout: Checkout) -> None:
     )
 
 
+def plan_with_costs(checkout: Checkout, text: str) -> subprocess.CompletedProcess[str]:
+    """Plan one job beside this table of costs, which is gone afterwards."""
+    table = checkout.root / "published" / "costs.csv"
+    table.parent.mkdir()
+    table.write_text(text)
+    done = checkout.attempt("-n", "results/full/limits/commute.parquet")
+    shutil.rmtree(table.parent)
+    return done
+
+
 def test_jobs_ask_for_what_was_measured(checkout: Checkout) -> None:
-    table = checkout.root / "workflow" / "resources.csv"
-    kept = table.read_text()
-    table.write_text("study,case,peak_memory_mb,wall_seconds\nlimits,commute,4000,1000\n")
-    plan = checkout.snakemake("-n", "results/full/limits/commute.parquet")
-    table.write_text(kept)
+    row = "full,limits,commute,1000,4000,1,,\n"
+    plan = plan_with_costs(checkout, ",".join(costs.COLUMNS) + "\n" + row).stdout
     assert re.search(r"resources: .*mem_mb=6000\b", plan)
     assert re.search(r"resources: .*runtime=69\b", plan)
 
 
-def test_a_damaged_table_of_resources_stops_before_any_job(checkout: Checkout) -> None:
-    table = checkout.root / "workflow" / "resources.csv"
-    kept = table.read_text()
-    table.write_text("study,case\n")
-    done = checkout.attempt("-n")
-    table.write_text(kept)
+def test_a_damaged_table_of_costs_stops_before_any_job(checkout: Checkout) -> None:
+    done = plan_with_costs(checkout, "study,case\n")
     assert done.returncode != 0 and "must have the columns" in done.stdout
     assert "Traceback" not in done.stdout
 

@@ -17,10 +17,10 @@ os.environ.update(
 )
 
 try:
-    from zeroloss import resources as costs
+    from zeroloss import costs, resources
     from zeroloss.codegraph import literal_keys, sources
     from zeroloss.config import MODES, ConfigError, load
-    from zeroloss.results import ResultError
+    from zeroloss.results import MissingResultError, ResultError
     from zeroloss.studies import STUDIES
     from zeroloss.studies.packing import batches
 except ModuleNotFoundError as error:
@@ -107,14 +107,14 @@ def code_of(*targets):
 
 def memory_for(study, *cases):
     """Memory in MB for a job of these cases, or of the one that a wildcard names; more on retries."""
-    return lambda wildcards, attempt: costs.request(
+    return lambda wildcards, attempt: resources.request(
         COSTS, study, cases or [wildcards.case], attempt
     ).mem_mb
 
 
 def minutes_for(study, *cases):
     """Time likewise, in minutes."""
-    return lambda wildcards, attempt: costs.request(
+    return lambda wildcards, attempt: resources.request(
         COSTS, study, cases or [wildcards.case], attempt
     ).runtime
 
@@ -134,7 +134,9 @@ def caption_of(path):
 def load_costs():
     """What each case took in the published run; a case that is not there asks for a default."""
     try:
-        return costs.read(Path("workflow/resources.csv"))
+        return costs.read(Path("published")).get("full", {})
+    except MissingResultError:
+        return {}
     except ResultError as error:
         raise WorkflowError(str(error)) from error
 
