@@ -155,7 +155,7 @@ BROKEN = {
     "binary": bytes(range(256)),
     "utf-16": "seed: 1\n".encode("utf-16"),
     "tag": b"seed: !!python/object/apply:os.system ['touch owned']\n",
-    "alias": b"seed: &a 1\nmode: *a\n",
+    "alias": b"seed: &a 3\ncases_per_job: *a\n",
     "loop": b"a: &a {b: *a}\n",
     "laughs": b"a: &a [1,1]\nb: &b [*a,*a]\nc: &c [*b,*b]\n",
     "twice": b"seed: 1\nseed: 2\n",

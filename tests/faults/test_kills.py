@@ -54,7 +54,7 @@ def test_killed_at_random_moments(whole: Whole, new_run: Callable[[], Run],
     moments, runs, before = [], 0, set[str]()
     while sum(struck.values()) < MOMENTS:
         kind = KINDS[sum(struck.values()) % len(KINDS)]
-        wait = rng.uniform(0.1, 0.7) * seconds
+        wait = rng.uniform(0.05, 0.55) * seconds
         driver = run.start()
         with suppress(Exception):
             driver.wait(wait)

@@ -24,16 +24,17 @@ def owned(*folders: Path) -> list[Path]:
     return [folder / "owned" for folder in folders if (folder / "owned").exists()]
 
 
-def test_the_second_run_refuses_and_one_core_gives_the_same_bytes(
-    whole: Whole, new_run: Callable[[], Run]
-) -> None:
-    run = new_run()
-    first = run.start(cores=1)
+def test_the_second_run_refuses_and_nothing_else_matters(whole: Whole, tmp_path: Path) -> None:
+    """On one core, in a folder and under a configuration whose names a shell would run."""
+    run, mine = reduced(tmp_path / SHELL), f"{SHELL}.yaml"
+    (run.root / mine).write_text("cases_per_job: 9\n")
+    overlays = (*OVERLAYS, mine)
+    first = run.start(cores=1, overlays=overlays)
     locks = run.root / ".snakemake" / "locks"
     while first.poll() is None and not (locks.is_dir() and os.listdir(locks)):
         time.sleep(0.05)
     words = run.checkout.command("--profile", "workflow/profiles/local", "--cores", "1",
-                                 "--config", "mode=quick", "--configfile", *OVERLAYS)
+                                 "--config", "mode=quick", "--configfile", *overlays)
     second = subprocess.run(words, cwd=run.root, env=run.checkout.environment(), text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert first.poll() is None, "the first run was over too soon to tell"
@@ -43,22 +44,12 @@ def test_the_second_run_refuses_and_one_core_gives_the_same_bytes(
         assert part in second.stdout, second.stdout
     assert "Traceback" not in second.stdout
     assert first.wait() == 0, run.said[-3000:]
-    assert hashes(run.folder) == whole[1]
-    summary.count("two runs in one folder", "the second refuses, the first goes on", 1, 1)
-    summary.count("same bytes", "one core and two, two folders", 2, 2)
-
-
-def test_a_path_and_a_configuration_of_strange_names(
-    whole: Whole, tmp_path: Path
-) -> None:
-    """The folder and a configuration file have names that a shell would run."""
-    run = reduced(tmp_path / SHELL)
-    mine = f"{SHELL}.yaml"
-    (run.root / mine).write_text("cases_per_job: 9\n")
-    assert run.go(overlays=(*OVERLAYS, mine)) == 0, run.said[-3000:]
     assert not owned(tmp_path, run.root, run.root.parent, Path.cwd())
     assert hashes(run.folder) == whole[1]
+    summary.count("two runs in one folder", "the second refuses, the first goes on", 1, 1)
     summary.count("names with shell characters", "folder, configuration file", 2, 2)
+    count = len(whole[1])
+    summary.count("same bytes", "one core and two, folders of two names: files", count, count)
 
 
 def test_a_csv_of_a_strange_name(whole: Whole, new_run: Callable[[], Run]) -> None:
