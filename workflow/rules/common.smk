@@ -53,7 +53,9 @@ def load_config():
 
 def check_results_folder():
     """Say at once that nothing could be written, not job by job."""
-    folder = next(path for path in [Path("results", MODE), Path("results"), Path(".")] if path.exists())
+    folder = next(
+        path for path in [Path("results", MODE), Path("results"), Path(".")] if path.exists()
+    )
     if not os.access(folder, os.W_OK):
         raise WorkflowError(
             f"{folder} must be writable, but it is read-only; make it writable, or run in a copy"
