@@ -106,6 +106,13 @@ def test_a_case_that_is_not_finite_makes_its_claims_inconclusive(
     assert claim["reasons"] == ["case late failed: risk is nan at step 7"]
 
 
+def test_a_failure_of_another_spec_is_stale(tmp_path: Path, toy: Toy) -> None:
+    specs, table = run_with_failure(tmp_path, toy)
+    results.write_sealed(specs, toy.specs | {"late": {"kind": "divergent", "seed": 5}})
+    with pytest.raises(ResultError, match=r"late\.parquet was made under another spec"):
+        jobs.measure("toy", specs, tmp_path, table)
+
+
 def test_what_cannot_be_measured_without_a_case_is_left_out(tmp_path: Path, toy: Toy) -> None:
     toy.rows = [{"claim": "toy.depth"}]  # no table of estimates
     _, table = run_with_failure(tmp_path, toy)

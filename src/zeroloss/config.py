@@ -117,13 +117,15 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         """Refuse a key that stands twice: one of its values would be lost in silence."""
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
+        seen: set[Any] = set()
+        for part, _ in node.value:
+            key = self.construct_object(part, deep=True)
             if not isinstance(key, str | int | float):
                 raise yaml.YAMLError(f"key {_shown(key)}{node.start_mark}: write a plain word")
-            if keys.count(key) > 1:
+            if key in seen:
                 raise yaml.YAMLError(f"key {_shown(key)} occurs twice{node.start_mark}: "
                                      "remove one")
+            seen.add(key)
         return super().construct_mapping(node, deep)
 
 

@@ -75,7 +75,7 @@ def run(study: str, case: str, spec: Spec, out: Path) -> str:
     try:
         frame = part_of(study, "simulate").run(spec)
     except FloatingPointError as error:
-        frame, failed = pd.DataFrame(), str(error)
+        frame, failed = pd.DataFrame(), str(error) or "a value is not finite"
     except Exception as error:
         error.add_note(f"in study {study}, case {case}")
         raise
@@ -96,12 +96,7 @@ def read_tables(
     for case, spec in sorted(specs.items()):
         path = Path(folder) / f"{case}.parquet"
         frames[case] = results.read_table(path)
-        manifest = results.read_manifest(path)
-        if manifest.get("spec") != results.jsonable(spec):
-            raise ResultError(
-                f"{path} was made under another spec of case {case} than the one asked for; "
-                f"{results.REBUILD.format(path)}"
-            )
+        manifest = _manifest(path, case, spec)
         if FAILED in manifest:
             raise ResultError(f"case {case} has no rows, since it failed: {manifest[FAILED]}")
         digests[case] = manifest["sha256"]
@@ -110,9 +105,21 @@ def read_tables(
 
 def failed_cases(specs: Mapping[str, Spec], folder: Path) -> dict[str, str]:
     """Return why, for each case in which a value was not finite."""
-    manifests = {case: results.read_manifest(Path(folder) / f"{case}.parquet") for case in specs}
-    return {case: str(manifest[FAILED]) for case, manifest in sorted(manifests.items())
+    manifests = {case: _manifest(Path(folder) / f"{case}.parquet", case, spec)
+                 for case, spec in sorted(specs.items())}
+    return {case: str(manifest[FAILED]) for case, manifest in manifests.items()
             if FAILED in manifest}
+
+
+def _manifest(path: Path, case: str, spec: Spec) -> dict[str, Any]:
+    """Return the manifest of a case; refuse one that was made under another spec."""
+    manifest = results.read_manifest(path)
+    if manifest.get("spec") != results.jsonable(spec):
+        raise ResultError(
+            f"{path} was made under another spec of case {case} than the one asked for; "
+            f"{results.REBUILD.format(path)}"
+        )
+    return manifest
 
 
 def measure(study: str, specs_file: Path, folder: Path, out: Path) -> None:
