@@ -101,7 +101,7 @@ docs: $(DOCS)/.ready
 	@echo "Documentation: docs/build/index.html"
 
 clean:
-	rm -rf results .snakemake
+	rm -rf results .snakemake docs/build docs/api
 
 tex:
 	@bash workflow/scripts/find-tex.sh install

@@ -83,7 +83,7 @@ def test_it_holds_results_paper_configuration_environment_and_manifests(run: Run
 
 
 def test_the_library_reads_it_and_finds_every_file_described(run: Run, tmp_path: Path) -> None:
-    read = ROCrate(run.file)
+    read: Any = ROCrate(run.file)
     described = {entity.id: entity for entity in read.data_entities}
     contents = run.contents()
     assert set(described) == set(contents) - {crate.METADATA}
@@ -97,7 +97,8 @@ def test_the_library_reads_it_and_finds_every_file_described(run: Run, tmp_path:
 
 
 def test_it_says_what_ran_on_what_and_made_what(run: Run) -> None:
-    entity = ROCrate(run.file).get("#run")
+    read: Any = ROCrate(run.file)
+    entity = read.get("#run")
     assert entity is not None and entity.type == "CreateAction"
     assert entity["instrument"].id == crate.WORKFLOW
     assert {one.id for one in entity["object"]} == set(crate.MADE_FROM)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import io
 import json
-import mimetypes
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import zeroloss
 from zeroloss import provenance, results
@@ -21,10 +20,6 @@ from zeroloss import verify as checking
 from zeroloss.claims import Claim
 from zeroloss.results import MissingResultError, ResultError
 from zeroloss.verify import Comparison, Difference
-
-if TYPE_CHECKING:
-    from rocrate.model.file import File
-    from rocrate.rocrate import ROCrate
 
 METADATA = "ro-crate-metadata.json"
 WORKFLOW = "Snakefile"
@@ -47,6 +42,7 @@ KINDS = {
     ".yaml": "application/yaml",
     ".yml": "application/yaml",
     ".json": "application/json",
+    ".pdf": "application/pdf",
     ".md": "text/markdown",
 }
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date of a zip: no file carries the time it was packed at
@@ -91,12 +87,12 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-def _describe(places: Mapping[str, Path], mode: str, date: str) -> ROCrate:
-    """Return the crate's description: each file with digest and size, the workflow and its run."""
+def _describe(places: Mapping[str, Path], mode: str, date: str) -> Any:
+    """Return an ROCrate that describes each file with digest and size, the workflow and its run."""
     from rocrate.model.contextentity import ContextEntity
     from rocrate.rocrate import ROCrate
 
-    crate = ROCrate()
+    crate: Any = ROCrate()
     crate.name = f"zeroloss {zeroloss.__version__}: the {mode} run"
     crate.description = zeroloss.__doc__
     crate.root_dataset["datePublished"] = date
@@ -116,14 +112,13 @@ def _describe(places: Mapping[str, Path], mode: str, date: str) -> ROCrate:
     return crate
 
 
-def _add(crate: ROCrate, name: str, path: Path) -> File:
-    """Describe one file."""
+def _add(crate: Any, name: str, path: Path) -> Any:
+    """Describe one file in the crate; return its entity."""
     content = results.read_bytes(path)
-    guessed = mimetypes.guess_type(name)[0] or "text/plain"
     properties = {
         "sha256": results.sha256_of(content),
         "contentSize": str(len(content)),
-        "encodingFormat": KINDS.get(Path(name).suffix, guessed),
+        "encodingFormat": KINDS.get(Path(name).suffix, "text/plain"),
         "description": MADE_FROM.get(name) or _about(name),
     }
     if name == WORKFLOW:
@@ -203,7 +198,7 @@ def _damaged(file: Path, contents: Mapping[str, bytes]) -> Iterable[str]:
         # The library takes a text for an address, and nothing for a new crate.
         if not isinstance(graph, dict) or not graph.get("@graph"):
             raise ValueError("no @graph")
-        crate = ROCrate(graph)
+        crate: Any = ROCrate(graph)
     except (KeyError, ValueError, TypeError, AssertionError, AttributeError) as error:
         raise ResultError(f"{file}: {METADATA} describes no crate ({error}); {REMAKE}") from error
     promised = {entity.id: entity.get("sha256") for entity in crate.data_entities}
