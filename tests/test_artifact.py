@@ -24,8 +24,8 @@ def stated() -> tuple[Claim, ...]:
 
 
 MEASURED = plan(
-    wide=Cost(120.0, 300.0, 2**20, "2 x cpu", (evidence.DEPTH,)),
-    narrow=Cost(60.0, 500.0, 2**21, "2 x cpu", (evidence.WIDTH,)),
+    wide=Cost(120.0, 300.0, 2**20, "2 x cpu", "", (evidence.DEPTH,)),
+    narrow=Cost(60.0, 500.0, 2**21, "2 x cpu", "", (evidence.WIDTH,)),
     estimates=Cost(30.0, 200.0, 0, "2 x cpu"),
 )
 RECORD = {"mode": "full", "claims": [{"id": evidence.DEPTH, "verdict": "refuted"}]}

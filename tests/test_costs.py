@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import evidence
 import pandas as pd
 import pytest
 
@@ -16,8 +17,8 @@ from zeroloss.verify import ESTIMATES
 
 ROOT = Path(__file__).resolve().parents[1]
 COSTS = {
-    ("toy", "wide"): Cost(120.0, 300.0, 2**20, "2 x cpu", ("toy.depth",)),
-    ("toy", "narrow"): Cost(60.0, 500.0, 2**21, "2 x cpu", ("toy.depth", "toy.width")),
+    ("toy", "wide"): Cost(120.0, 300.0, 2**20, "2 x cpu", "0abc", ("toy.depth",)),
+    ("toy", "narrow"): Cost(60.0, 500.0, 2**21, "2 x cpu", "1abc", ("toy.depth", "toy.width")),
     ("toy", "estimates"): Cost(30.0, 200.0, 2**10, "2 x cpu"),
 }
 
@@ -56,12 +57,20 @@ def test_a_manifest_without_a_cost_is_refused(tmp_path: Path) -> None:
 
 
 def test_publishing_keeps_the_other_mode(tmp_path: Path) -> None:
-    write(tmp_path / "run", "wide", pd.DataFrame({"risk": [1.0]}))
+    write(tmp_path / "run", "wide", pd.DataFrame({"risk": [1.0]}), spec={"kind": "wide"})
+    with pytest.raises(MissingResultError, match=r"toy/estimates\.parquet is missing; run make"):
+        costs.publish(tmp_path / "run", tmp_path, "quick")
+    made = evidence.frame(evidence.row(sources="wide")).drop(columns=["study", "key"])
+    write(tmp_path / "run", "estimates", made)
     costs.publish(tmp_path / "run", tmp_path, "quick")
     costs.publish(tmp_path / "run", tmp_path, "full")
     size = (tmp_path / "run" / "toy" / "wide.parquet").stat().st_size
-    one = {("toy", "wide"): Cost(1.5, 10.0, size, "3 x abacus")}
-    assert costs.read(tmp_path) == {"quick": one, "full": one}
+    spec = costs.digest_of({"kind": "wide"})
+    found = costs.read(tmp_path)
+    assert found["quick"] == found["full"]
+    wide = Cost(1.5, 10.0, size, "3 x abacus", spec, ("toy.depth",))
+    assert found["full"]["toy", "wide"] == wide
+    assert set(found["full"]) == {("toy", "wide"), ("toy", "estimates")}
     with pytest.raises(MissingResultError, match="is missing; run make reproduce"):
         costs.publish(tmp_path / "nothing", tmp_path, "full")
 

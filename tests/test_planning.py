@@ -107,16 +107,18 @@ def estimate(root: Path, capsys, *more: str) -> list[list[str]]:
     return [line.split() for line in capsys.readouterr().out.splitlines()]
 
 
-def price(root: Path, **seconds: float) -> None:
+def price(root: Path, toy: Toy, **seconds: float) -> None:
     """Publish other costs of the cases."""
     claims = {"wide": (DEPTH, WIDTH), "narrow": (WIDTH,)}
-    made = {("toy", case): Cost(value, 100.0, 2**20, "2 x cpu", claims.get(case, ()))
-            for case, value in seconds.items()}
+    made = {}
+    for case, value in seconds.items():
+        spec = planning.costs.digest_of(toy.specs.get(case))
+        made["toy", case] = Cost(value, 100.0, 2**20, "2 x cpu", spec, claims.get(case, ()))
     (root / "published" / "costs.csv").write_text(planning.costs.as_text({"full": made}))
 
 
-def test_the_bill_of_a_study_and_of_claims(root: Path, capsys) -> None:
-    price(root, wide=120, narrow=60, estimates=30)
+def test_the_bill_of_a_study_and_of_claims(root: Path, toy: Toy, capsys) -> None:
+    price(root, toy, wide=120, narrow=60, estimates=30)
     lines = estimate(root, capsys)
     assert lines[1] == ["toy", "3", "3.5", "2.5", "200", "3.0"]
     assert "2 cores" in " ".join(lines[2])
@@ -128,8 +130,8 @@ def test_the_bill_of_a_study_and_of_claims(root: Path, capsys) -> None:
     ]
 
 
-def test_what_was_never_measured_is_named(root: Path, capsys) -> None:
-    price(root, narrow=60, estimates=30)
+def test_what_was_never_measured_is_named(root: Path, toy: Toy, capsys) -> None:
+    price(root, toy, narrow=60, estimates=30)
     lines = estimate(root, capsys)
     assert " ".join(lines[1]) == "toy 3 > 1.5 > 1.5 > 100 > 2.0"
     assert " ".join(lines[-1]) == "not measured, so not counted: toy: wide"
@@ -142,8 +144,16 @@ def test_what_was_never_measured_is_named(root: Path, capsys) -> None:
     assert bill["unmeasured"] == ["toy/narrow", "toy/wide", "toy/estimates"]
 
 
+def test_costs_under_other_settings_do_not_count(root: Path, toy: Toy, capsys) -> None:
+    price(root, toy, wide=120, narrow=60, estimates=30)
+    toy.specs["narrow"]["num_layers"] = [8, 32]
+    lines = estimate(root, capsys, DEPTH)
+    assert " ".join(lines[1]) == f"{DEPTH} 3 > 2.5 > 2.5 > 100 > 2.0"
+    assert " ".join(lines[-1]) == "not measured, so not counted: toy: narrow"
+
+
 def test_a_process_of_several_cases_is_one_job(root: Path, toy: Toy, capsys, monkeypatch) -> None:
-    price(root, wide=120, narrow=60, estimates=30)
+    price(root, toy, wide=120, narrow=60, estimates=30)
     monkeypatch.setattr("zeroloss.config.load", lambda *paths: SimpleNamespace(cases_per_job=2))
     lines = estimate(root, capsys, DEPTH)
     assert lines[1] == [DEPTH, "2", "3.5", "3.5", "100", "3.0"], "narrow is run with wide"

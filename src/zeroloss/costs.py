@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import heapq
 import io
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,20 +19,27 @@ from zeroloss import estimates, results
 from zeroloss.results import MissingResultError, ResultError
 
 COSTS = "costs.csv"
-COLUMNS = ("mode", "study", "case", "wall_seconds", "peak_memory_mb", "bytes", "machine", "claims")
+COLUMNS = (
+    "mode", "study", "case", "wall_seconds", "peak_memory_mb", "bytes", "machine", "spec", "claims",
+)  # fmt: skip
 MEASURING = "estimates"  # the job that measures a study, after all of its cases
 TOGETHER = "together"
+SPEC_DIGITS = 12
 REMEDY = "delete it, then publish a run with zeroloss publish --costs"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one case took: seconds of one core, MB at its peak, bytes of its table; for whom."""
+    """What one case took: seconds of one core, MB at its peak, bytes of its table.
+
+    `spec` is the digest of the settings it was measured under, `claims` are those that rest on it.
+    """
 
     wall_seconds: float
     peak_memory_mb: float
     bytes: int
     machine: str = ""
+    spec: str = ""
     claims: tuple[str, ...] = ()
 
 
@@ -82,8 +90,14 @@ def of_run(folder: Path) -> dict[tuple[str, str], Cost]:
         size = len(results.read_bytes(path))
         machine = manifest.get("machine") or {}
         where = f"{machine.get('processors', '?')} x {machine.get('processor', 'unknown')}"
-        found[study, case] = Cost(seconds, memory, size, where)
+        found[study, case] = Cost(seconds, memory, size, where, digest_of(manifest.get("spec")))
     return _with_claims(found, folder)
+
+
+def digest_of(spec: Any) -> str:
+    """Return the first digits of the SHA-256 of a specification; nothing for none."""
+    text = json.dumps(results.jsonable(spec), sort_keys=True)
+    return "" if spec is None else results.sha256_of(text.encode())[:SPEC_DIGITS]
 
 
 def _with_claims(costs: Costs, folder: Path) -> dict[tuple[str, str], Cost]:
@@ -107,7 +121,7 @@ def as_text(by_mode: Mapping[str, Costs]) -> str:
     for mode, costs in sorted(by_mode.items()):
         for (study, case), cost in sorted(costs.items()):
             writer.writerow((mode, study, case, cost.wall_seconds, cost.peak_memory_mb, cost.bytes,
-                             cost.machine, ";".join(cost.claims)))
+                             cost.machine, cost.spec, ";".join(cost.claims)))
     return out.getvalue()
 
 
@@ -120,7 +134,7 @@ def of_text(text: str, origin: str) -> dict[str, dict[tuple[str, str], Cost]]:
     for number, line in enumerate(lines, start=2):
         try:
             cost = Cost(float(line["wall_seconds"]), float(line["peak_memory_mb"]),
-                        int(line["bytes"]), line["machine"],
+                        int(line["bytes"]), line["machine"], line["spec"],
                         tuple(filter(None, line["claims"].split(";"))))
         except (TypeError, ValueError, AttributeError) as error:
             raise ResultError(f"{origin} line {number} is no cost ({error}); {REMEDY}") from error
@@ -148,8 +162,11 @@ def publish(folder: Path, published: Path, mode: str) -> Path:
     except MissingResultError:
         known = {}
     made = of_run(folder)
-    if not made:
-        raise MissingResultError(f"{folder}/*/*.parquet is missing; run make reproduce")
+    whole = {study for study, case in made if case == MEASURING}
+    missing = sorted({study for study, _ in made} - whole) or ([] if made else ["*"])
+    if missing:  # tables that were made for a claim alone are no run
+        raise MissingResultError(f"{Path(folder).as_posix()}/{missing[0]}/{MEASURING}.parquet is "
+                                 "missing; run make reproduce")
     path = Path(published) / COSTS
     results.write_text(path, as_text(known | {mode: made}))
     return path

@@ -68,10 +68,16 @@ class Plan:
 
 
 def plan(mode: str, published: Path) -> Plan:
-    """Return the plan of a mode: its configuration, and what was published of its costs."""
+    """Return the plan of a mode: its configuration, and what was published of its costs.
+
+    A cost that was measured under other settings than those of the configuration does not count.
+    """
     checked = config.load(*config.MODES[mode])
     specs = {study: jobs.part_of(study, "cases").cases(checked) for study in studies.STUDIES}
-    return Plan(mode, specs, costs.read(published).get(mode, {}), checked.cases_per_job)
+    known = {(study, case): cost
+             for (study, case), cost in costs.read(published).get(mode, {}).items()
+             if case == MEASURING or cost.spec == costs.digest_of(specs.get(study, {}).get(case))}
+    return Plan(mode, specs, known, checked.cases_per_job)
 
 
 def cores_here() -> int:
@@ -85,6 +91,8 @@ def print_bills(made: Sequence[Bill], mode: str, cores: int, stream: TextIO | No
     lines = [(bill.what, str(bill.jobs), *_cells(bill)) for bill in made]
     caption = (f"mode {mode} on {cores} core{'s' if cores > 1 else ''}, as it was published in "
                f"{costs.COSTS}; the start of a process is not counted")
+    if first == "claim":
+        caption += ", measuring is as for the whole study"
     report.show((first, *HEADINGS), lines, caption, stream)
     for text in unmeasured(made):
         print(text, file=stream)
