@@ -92,6 +92,13 @@ def test_a_figure_goes_back_to_the_tables_that_it_read(base: Path, capsys) -> No
     assert [step["what"] for step in found["steps"]] == ["toy-rates", "toy/estimates", "toy/wide"]
 
 
+def test_a_setting_goes_back_to_its_job(base: Path, capsys) -> None:
+    found = traced(base, capsys, "narrow.num_layers.1")
+    assert (found["kind"], found["facts"]) == ("setting", {"value": "16"})
+    assert [step["what"] for step in found["steps"]] == ["toy/narrow"]
+    assert cli.main(words(base, "narrow.num_units")) == 2
+
+
 def test_a_claim_says_its_verdict(base: Path, capsys) -> None:
     assert traced(base, capsys, "toy.depth")["facts"]["verdict"] == "supported"
 

@@ -182,7 +182,7 @@ def _said(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def trace(run: Run, name: str, mode: str) -> Trace | dict[str, str]:
-    """Return the way back from a key, a claim, a figure or a table of the run.
+    """Return the way back from a key, a claim, a figure, a table or a setting of the run.
 
     A number as it is printed gives {key: where it stands} of all that print so. Raises
     MissingResultError, with the nearest names, for anything else.
@@ -196,6 +196,9 @@ def trace(run: Run, name: str, mode: str) -> Trace | dict[str, str]:
     study, _, case = name.partition("/")
     if case in run.specs.get(study, {}):
         return Trace(name, "table", {}, [], [run.simulated(study, case)])
+    setting = _of_setting(run, name)
+    if setting is not None:
+        return setting
     number = number_in(name)
     found = {} if number is None else dict(_printing(run, number))
     if not found:
@@ -206,6 +209,18 @@ def trace(run: Run, name: str, mode: str) -> Trace | dict[str, str]:
                              "zeroloss claims lists the claims")
         )
     return found
+
+
+def _of_setting(run: Run, key: str) -> Trace | None:
+    """Return the job that a setting of the paper belongs to: `pairs.rule.scrambles`."""
+    for study, cases in run.specs.items():
+        for case in cases:
+            if key.startswith(f"{case}."):
+                value = dict(settings_of(cases[case], case)).get(key)
+                if value is not None:
+                    return Trace(key, "setting", {"value": value}, [],
+                                 [run.simulated(study, case)])
+    return None
 
 
 def _like(run: Run, name: str) -> list[str]:
