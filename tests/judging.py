@@ -51,9 +51,8 @@ class Run:
         specs = {name: spec for name, spec in import_module(f"{part}.cases").cases(config).items()
                  if not kinds or spec["kind"] in kinds}
         tables = {name: simulate.run(spec) for name, spec in specs.items()}
-        measure = measure or import_module(f"{part}.measure").measure
-        return cls(study, config, specs, tables, measure,
-                   keyed(study, measure(tables, specs)))
+        found: Measure = measure or import_module(f"{part}.measure").measure
+        return cls(study, config, specs, tables, found, keyed(study, found(tables, specs)))
 
     def measured(self, tables: Tables) -> pd.DataFrame:
         """Estimates of other tables of the same jobs."""

@@ -18,6 +18,7 @@ import zeroloss
 from zeroloss import provenance, results
 from zeroloss import verify as checking
 from zeroloss.claims import Claim
+from zeroloss.publishing import PAPER
 from zeroloss.results import MissingResultError, ResultError
 from zeroloss.verify import Comparison, Difference
 
@@ -73,7 +74,7 @@ def write(root: Path, folder: Path, mode: str, out: Path, date: str | None = Non
 
 def _results(folder: Path) -> list[Path]:
     """The tables with their manifests, specs, verdicts, figures and the PDF of a run."""
-    patterns = ("*/*.parquet", "*/*.json", "figures/*.pdf", checking.VERDICTS, checking.PAPER)
+    patterns = ("*/*.parquet", "*/*.json", "figures/*.pdf", checking.VERDICTS, PAPER)
     found = sorted({path for pattern in patterns for path in Path(folder).glob(pattern)})
     if not any(path.suffix == ".parquet" for path in found):
         raise MissingResultError(f"{folder} holds no table; {checking.REBUILD}")
@@ -135,7 +136,7 @@ def _about(name: str) -> str:
     known = {
         WORKFLOW: "The workflow",
         checking.VERDICTS: "The verdict of every claim",
-        checking.PAPER: "The paper",
+        PAPER: "The paper",
         "specs.json": f"The configuration of every case of the study {path.parent.name}",
         "estimates.parquet": f"What was measured on the study {path.parent.name}",
     }

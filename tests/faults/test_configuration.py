@@ -76,7 +76,8 @@ def laid_over(below: Any, place: Place, value: Any) -> Any:
         return value
     first, *rest = place
     if isinstance(below, list):
-        whole = holder = copy.deepcopy(below)
+        whole: Any = copy.deepcopy(below)
+        holder = whole
         for part in place[:-1]:
             holder = holder[part]
         holder[place[-1]] = value

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -90,7 +91,7 @@ def test_killed_in_mid_write(whole: Whole, new_run: Callable[[], Run], tmp_path:
     run = new_run()
     inject = str(run.root / "tests" / "faults" / "inject")
     path = os.pathsep.join([inject, str(run.root / "src")])
-    environment = {"KILL_MARKS": str(tmp_path), "PYTHONPATH": path}
+    environment: dict[str, Any] = {"KILL_MARKS": str(tmp_path), "PYTHONPATH": path}
     for _ in range(9):
         before = run.finished()
         status = run.go(**environment)

@@ -49,7 +49,7 @@ def plan_with_costs(checkout: Checkout, text: str) -> subprocess.CompletedProces
 
 
 def test_jobs_ask_for_what_was_measured(checkout: Checkout) -> None:
-    row = "full,limits,commute,1000,4000,1,,\n"
+    row = "full,limits,commute,1000,4000,1,,,\n"
     plan = plan_with_costs(checkout, ",".join(costs.COLUMNS) + "\n" + row).stdout
     assert re.search(r"resources: .*mem_mb=6000\b", plan)
     assert re.search(r"resources: .*runtime=69\b", plan)
