@@ -191,6 +191,17 @@ def test_a_broken_file_over_the_published_one(tmp_path: Path, seen: Counter[str]
     seen["refused"] += 1
 
 
+@pytest.mark.parametrize("name", ["$(touch owned)", "a;b", "`a`", "a b", "-rf", "--out", "../a",
+                                  "A", "a\n", "", "x" * 61])
+def test_a_name_that_is_no_plain_word(tmp_path: Path, seen: Counter[str], name: str) -> None:
+    """Names of settings are part of the names of cases, of files and of words on command lines."""
+    path, setting = tmp_path / "mine.yaml", PUBLISHED["size"]["settings"]["sine"]
+    path.write_text(yaml.safe_dump({"size": {"settings": {name: setting}}}))
+    with pytest.raises(ConfigError, match=r"size\.settings\..*string should"):
+        load(FULL, path)
+    seen["refused"] += 1
+
+
 def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot be read .*; give a file"):
         load(tmp_path)

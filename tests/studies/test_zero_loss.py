@@ -25,6 +25,14 @@ def ran() -> Run:
     return Run.of("zero_loss")
 
 
+def test_a_flow_that_begins_below_its_floor_is_measured() -> None:
+    """It has one point, which is its first and its last."""
+    spec = cases(load(*FILES))["flow-sine"] | {"floor": 1e3}
+    estimates = measured({"flow-sine": simulate.run(spec)}, {"flow-sine": spec})
+    times = estimates[estimates.quantity == "flow_time"].set_index("cell").estimate
+    assert times["sine.tanh.limit"] == times["sine.tanh.network"] == 0.0
+
+
 def test_every_claim_has_its_planted_failure_and_its_numbers(ran: Run) -> None:
     ran.check_claims(CLAIMS, PLANTED)
 

@@ -138,7 +138,8 @@ def reached(spec: Spec, system: System, theta: Tensor, recorder: Recorder) -> Po
     else:
         follow(system.linearise, theta, [spec["flow_time"]], rtol=spec["rtol"],
                floor=spec["floor"], each=each)
-    recorder.conditions(last[0])
+    if last[0].s > 0:  # a flow may begin below its floor: its only point is seen already
+        recorder.conditions(last[0])
     recorder.slowest(last[0])
     return last[0]
 
