@@ -60,7 +60,8 @@ def test_publishing_keeps_the_other_mode(tmp_path: Path) -> None:
     write(tmp_path / "run", "wide", pd.DataFrame({"risk": [1.0]}), spec={"kind": "wide"})
     with pytest.raises(MissingResultError, match=r"toy/estimates\.parquet is missing; run make"):
         costs.publish(tmp_path / "run", tmp_path, "quick")
-    made = evidence.frame(evidence.row(sources="wide")).drop(columns=["study", "key"])
+    made = evidence.frame(evidence.row(sources="wide"), evidence.plain("risk", 1.0)).drop(
+        columns=["study", "key"])  # fmt: skip
     write(tmp_path / "run", "estimates", made)
     costs.publish(tmp_path / "run", tmp_path, "quick")
     costs.publish(tmp_path / "run", tmp_path, "full")
@@ -70,6 +71,7 @@ def test_publishing_keeps_the_other_mode(tmp_path: Path) -> None:
     assert found["quick"] == found["full"]
     wide = Cost(1.5, 10.0, size, "3 x abacus", spec, ("toy.depth",))
     assert found["full"]["toy", "wide"] == wide
+    assert costs.of_run(tmp_path / "run") == found["full"]
     assert set(found["full"]) == {("toy", "wide"), ("toy", "estimates")}
     with pytest.raises(MissingResultError, match="is missing; run make reproduce"):
         costs.publish(tmp_path / "nothing", tmp_path, "full")
