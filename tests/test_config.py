@@ -309,7 +309,9 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
 
 
 def test_a_csv_is_a_problem(tmp_path: Path) -> None:
-    problem = {"kind": "csv", "num_samples": 20, "path": "mine.csv", "target": "y",
+    table = tmp_path / "mine.csv"
+    table.write_text("a,b,y\n" + "".join(f"{i},{i * i},{-i}\n" for i in range(20)))
+    problem = {"kind": "csv", "num_samples": 20, "path": str(table), "target": "y",
                "features": ["a", "b"]}
     config = load(write(tmp_path, changed((*SINE, "problem"), problem)))
     assert config.limits.settings["sine"].problem.features == ("a", "b")

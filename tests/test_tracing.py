@@ -163,7 +163,7 @@ def test_text_shows_the_first_table_and_with_all_each(base: Path, capsys) -> Non
 
 
 def test_rules_of_several_cases_are_numbered(tmp_path: Path, monkeypatch) -> None:
-    results.write_json(tmp_path / "toy" / "specs.json", {name: {} for name in "cabde"})
+    results.write_sealed(tmp_path / "toy" / "specs.json", {name: {} for name in "cabde"})
     for per_job, rules in ((2, "00112"), (3, "00011")):
         config = SimpleNamespace(cases_per_job=per_job)
         monkeypatch.setattr("zeroloss.config.load", lambda *paths, config=config: config)

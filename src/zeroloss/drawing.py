@@ -94,7 +94,7 @@ def draw(
         fields["files"] = {path.name: results.sha256_of(content) for path, content in made.items()}
         fields["sha256"] = fields["files"][f"{study}-{name}.pdf"]
         fields["estimates"] = digests.get("estimates")
-        results.write_json(results.manifest_path(next(iter(made))), fields)
+        results.write_sealed(results.manifest_path(next(iter(made))), fields)
         written += made
     return written
 

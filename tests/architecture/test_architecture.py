@@ -33,7 +33,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("crate",),
     ("publishing", "jobs", "sizing_report"),
     ("planning", "tracing", "tracing_report", "artifact"),
-    ("cli", "__main__"),
+    ("cli", "__main__", "arguments"),
 )
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
 MAY_TOUCH_FILES = {"cli", "codegraph", "config", "csvtable", "engine", "results"}

@@ -13,7 +13,8 @@ import pytest
 from tests.workflow.checkout import BIN, Checkout
 from zeroloss import costs
 
-HEAVY = ("torch", "scipy", "pandas", "matplotlib", "sklearn")
+# not pandas, which the Slurm plugin of Snakemake imports
+HEAVY = ("torch", "scipy", "matplotlib", "sklearn")
 
 
 @pytest.fixture(scope="module")

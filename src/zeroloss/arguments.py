@@ -1,0 +1,62 @@
+"""The options that several subcommands of `zeroloss` share, or that are many."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+MODES = ("full", "quick")
+PROBLEMS = ("sine", "surface", "diabetes", "digits")
+
+
+def add_problem(command: argparse.ArgumentParser) -> None:
+    """Add the options that name a problem and what is asked of a network on it."""
+    command.add_argument("--problem", choices=PROBLEMS, help="a problem that ships with zeroloss")
+    command.add_argument("--csv", type=Path, metavar="FILE", help="or a table with a header line")
+    command.add_argument("--target", metavar="COLUMN", help="the column of the table to predict")
+    command.add_argument("--num-samples", type=int, metavar="N", help="rows to take")
+    for name, text in (("accuracy", "error of the risk"), ("failure-probability", "of missing it"),
+                       ("flow-time", "training time: step times number of steps")):
+        command.add_argument(f"--{name}", type=float, required=True, metavar="X", help=text)
+    command.add_argument("--activation", default="tanh", metavar="NAME")
+    command.add_argument("--sampling", choices=("independent", "path"), default="independent")
+    command.add_argument("--num-layers", type=int, metavar="L", help="depth; chosen by default")
+    command.add_argument("--scales", type=float, nargs=3, metavar=("A", "W", "B"),
+                         help="standard deviations of the initial law")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def add_places(command: argparse.ArgumentParser) -> None:
+    """Add the options of the commands that look at a whole run."""
+    name = command.get_default("function").__name__
+    command.add_argument("--mode", choices=MODES, default="full")
+    command.add_argument("--results", type=Path, default=Path("results"), metavar="PATH")
+    if name not in ("claims", "trace"):
+        command.add_argument("--published", type=Path, default=Path("published"), metavar="PATH")
+    if name == "publish":
+        command.add_argument("--costs", action="store_true", help="only what the run cost")
+    else:
+        command.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    if name in ("verify", "estimate", "trace"):
+        command.add_argument(
+            "--claims", type=Path, default=Path("paper/claims.yaml"), metavar="PATH"
+        )
+    if name == "trace":
+        command.add_argument("name", help="limits.law/ks_small/sine.path.s4, 0.9988, limits-rates,"
+                                          " limits.law or limits/pairs")
+        command.add_argument("--all", action="store_true", help="each table in full")
+    if name in ("verify", "estimate"):
+        command.add_argument("claim", nargs="*", help="ids of claims; all of them by default")
+        command.add_argument("--cores", type=_cores, metavar="N", help="those of this machine")
+    if name == "verify":
+        command.add_argument("--run", action="store_true",
+                             help="first run the jobs that the claims rest on, and no others")
+        command.add_argument("--crate", type=Path, metavar="FILE",
+                             help="compare the run in somebody else's crate instead of ours")
+
+
+def _cores(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"cores must be a number from 1 on, got {text}")
+    return int(text)
