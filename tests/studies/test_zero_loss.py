@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from judging import FULL, Run, claims_of
+from judging import FILES, FULL, Run, claims_of, keyed
 
 from zeroloss.claims import Claim
 from zeroloss.config import load
 from zeroloss.studies.zero_loss import simulate
 from zeroloss.studies.zero_loss.cases import cases
-from zeroloss.studies.zero_loss.measure import certificate_of, late_rate, run_of
+from zeroloss.studies.zero_loss.measure import certificate_of, late_rate, measure, run_of
 from zeroloss.studies.zero_loss.planted import PLANTED
 
 CLAIMS = claims_of("zero_loss")
@@ -28,7 +28,8 @@ def ran() -> Run:
 def test_a_flow_that_begins_below_its_floor_is_measured() -> None:
     """It has one point, which is its first and its last."""
     spec = cases(load(*FILES))["flow-sine"] | {"floor": 1e3}
-    estimates = measured({"flow-sine": simulate.run(spec)}, {"flow-sine": spec})
+    estimates = keyed("zero_loss", measure({"flow-sine": simulate.run(spec)},
+                                           {"flow-sine": spec}))
     times = estimates[estimates.quantity == "flow_time"].set_index("cell").estimate
     assert times["sine.tanh.limit"] == times["sine.tanh.network"] == 0.0
 

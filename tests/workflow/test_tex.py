@@ -14,7 +14,8 @@ import pytest
 from tests.workflow.checkout import BIN, ROOT, Checkout
 
 FIND_TEX = ROOT / "workflow" / "scripts" / "find-tex.sh"
-TOOLS = ("bash", "tr", "dirname", "cat", "grep", "tail", "mkdir", "mv", "rm", "sh", "env", "touch", "which")
+TOOLS = ("bash", "tr", "dirname", "cat", "grep", "tail", "mkdir", "mv", "rm", "sh", "env", "touch",
+         "which")
 
 
 @pytest.fixture
