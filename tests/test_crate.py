@@ -18,6 +18,9 @@ from zeroloss.claims import load_claims
 MADE = "results/full/"
 
 
+MANIFEST = {"study": "toy", "wall_seconds": 1.0, "peak_memory_mb": 200.0}  # a manifest
+
+
 class Run:
     """A repository with a small run that was published and packed."""
 
@@ -30,11 +33,11 @@ class Run:
         record = verdicts.judge(
             load_claims(self.claims), evidence.frame(*evidence.rows()), "full"
         )
-        results.write_json(self.folder / "verdicts.json", record)
+        results.write_sealed(self.folder / "verdicts.json", record)
         table = evidence.frame(*evidence.rows()).drop(columns=["study", "key"])
-        results.write_table(table, self.folder / "toy" / "estimates.parquet", {"study": "toy"})
-        results.write_table(table, self.folder / "toy" / "one.parquet", {"study": "toy"})
-        results.write_json(self.folder / "toy" / "specs.json", {"one": {}})
+        results.write_table(table, self.folder / "toy" / "estimates.parquet", MANIFEST)
+        results.write_table(table, self.folder / "toy" / "one.parquet", MANIFEST)
+        results.write_sealed(self.folder / "toy" / "specs.json", {"one": {}})
         results.write_bytes(self.folder / "figures" / "toy-gaps.pdf", b"%PDF figure")
         results.write_bytes(self.folder / "paper.pdf", b"%PDF paper")
         places = ["--results", str(root / "results"), "--published", str(root / "published")]
@@ -126,7 +129,7 @@ def test_another_number_is_named_by_claim(run: Run, capsys: pytest.CaptureFixtur
     first, *others = evidence.rows()
     moved = first | {"estimate": -1.5, "lower": -1.6, "upper": -1.4}
     record = verdicts.judge(load_claims(run.claims), evidence.frame(moved, *others), "full")
-    results.write_json(run.folder / "verdicts.json", record)
+    results.write_sealed(run.folder / "verdicts.json", record)
     run.pack()
     assert run.verify("--json") == 1
     found = json.loads(capsys.readouterr().out)

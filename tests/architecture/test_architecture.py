@@ -30,8 +30,8 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("claims", "verdicts", "provenance"),
     ("typeset", "appendix", "latex", "sizes", "drawing", "verify", "report", "resources", "costs",
      "printed"),
-    ("crate",),
     ("publishing", "jobs", "sizing_report"),
+    ("crate",),
     ("planning", "tracing", "tracing_report", "artifact"),
     ("cli", "__main__", "arguments"),
 )
