@@ -42,7 +42,7 @@ apidoc_modules = [{
 
 # The package is imported, not run: what is large is not needed for that.
 autodoc_mock_imports = [
-    "matplotlib", "ot", "pyarrow", "rich", "rocrate", "scipy", "seaborn", "sklearn", "torch",
+    "matplotlib", "ot", "rich", "rocrate", "scipy", "seaborn", "sklearn", "torch",
 ]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
