@@ -74,7 +74,7 @@ def test_a_claim_alone_runs_what_it_rests_on(root: Path, toy: Toy, snakemake, ca
     assert toy.measured_on == [(["wide"], [DEPTH])]
     out = capsys.readouterr().out
     assert f"{DEPTH}" in out and "agrees" in out and WIDTH not in out
-    assert call(root, "verify", "--run", WIDTH, DEPTH) == 0
+    assert call(root, "verify", "--run", WIDTH, DEPTH, WIDTH) == 0
     assert [Path(path).stem for path in snakemake.targets] == ["narrow", "wide"]
 
 
@@ -96,6 +96,8 @@ def test_what_cannot_be_run_gives_two(root: Path, snakemake, capsys) -> None:
     assert call(root, "verify", "--run") == 2
     assert "--run must be given claims, got none; name them" in capsys.readouterr().err
     assert call(root, "verify", "--run", "toy.none") == 2
+    assert call(root, "verify", "--run", "--mode", "quick", DEPTH) == 2
+    assert "must hold a run of mode quick, got 'full'" in capsys.readouterr().err
     assert snakemake.targets == []
     snakemake.code = 7
     assert call(root, "verify", "--run", DEPTH) == 2

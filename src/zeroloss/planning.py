@@ -54,7 +54,8 @@ class Plan:
 
     def bills(self, claims: Sequence[str], cores: int) -> list[Bill]:
         """Return a bill for each claim, or for each study if none is named, and one for all."""
-        asked = ([(claim, estimates.study_of(claim), self.needed(claim)) for claim in claims]
+        asked = ([(claim, estimates.study_of(claim), self.needed(claim))
+                  for claim in dict.fromkeys(claims)]
                  or [(study, study, cases) for study, cases in self.specs.items()])
         made, every, measuring = [], {}, {}
         for what, study, cases in asked:
@@ -139,6 +140,7 @@ def verify_alone(options: argparse.Namespace, stated: Sequence[Claim]) -> verify
         raise MissingResultError("--run must be given claims, got none; name them, or run "
                                  "make verify for all")
     verify.check_claims(stated, options.claim)
+    verify.read_published(options.published, options.mode)  # before time is spent
     made, cores = plan(options.mode, options.published), options.cores or cores_here()
     # beside the answer, which may be JSON
     print_bills(made.bills(options.claim, cores), options.mode, cores, sys.stderr)
@@ -169,9 +171,10 @@ def judged(made: Plan, stated: Sequence[Claim], claims: Sequence[str], folder: P
     import pandas as pd
 
     known, frames = by_id(stated), []
-    for claim in claims:
+    for claim in dict.fromkeys(claims):
         study = estimates.study_of(claim)
         frame, _ = jobs.measured(study, made.needed(claim), Path(folder) / study, [claim])
         frames.append(estimates.with_keys(frame, study))
     return results.jsonable(
-        verdicts.judge([known[claim] for claim in claims], pd.concat(frames), made.mode))
+        verdicts.judge([known[claim] for claim in dict.fromkeys(claims)], pd.concat(frames),
+                       made.mode))

@@ -87,6 +87,21 @@ def check_claims(claims: Sequence[Claim], only: Sequence[str]) -> None:
         )
 
 
+def read_published(folder: Path, mode: str) -> dict[str, Any]:
+    """Return the published record; MissingResultError when it is of another mode."""
+    record = read_verdicts(Path(folder) / VERDICTS, sealed=False)
+    _check_mode(record, folder, mode)
+    return record
+
+
+def _check_mode(record: Mapping[str, Any], place: Path, mode: str) -> None:
+    if record["mode"] != mode:
+        raise MissingResultError(
+            f"{place} must hold a run of mode {mode}, got {record['mode']!r}; "
+            "verify the mode that was published"
+        )
+
+
 def compare(
     claims: Sequence[Claim],
     rebuilt: dict[str, Any],
@@ -97,15 +112,10 @@ def compare(
 ) -> Comparison:
     """Compare rebuilt verdicts, found at `place`, with the published ones; raises as `verify`."""
     check_claims(claims, only)
-    published = read_verdicts(Path(published_folder) / VERDICTS, sealed=False)
+    _check_mode(rebuilt, place, mode)
+    published = read_published(published_folder, mode)
     csv = Path(published_folder) / ESTIMATES
     table = estimates.from_csv(results.read_text(csv), csv.as_posix())
-    for record, where in ((rebuilt, place), (published, published_folder)):
-        if record["mode"] != mode:
-            raise MissingResultError(
-                f"{where} must hold a run of mode {mode}, got {record['mode']!r}; "
-                "verify the mode that was published"
-            )
     found = Comparison(_only(rebuilt, only))
     judged = verdicts.judge(claims, _stated(table, claims), mode)
     _compare_exactly(_only(published, only), _only(judged, only), found)
