@@ -76,8 +76,8 @@ def laid_over(below: Any, place: Place, value: Any) -> Any:
         return value
     first, *rest = place
     if isinstance(below, list):
-        whole: Any = copy.deepcopy(below)
-        holder = whole
+        whole: list[Any] = copy.deepcopy(below)
+        holder: Any = whole
         for part in place[:-1]:
             holder = holder[part]
         holder[place[-1]] = value

@@ -37,8 +37,8 @@ def arm(marks: Path) -> None:
         if str(source).endswith(".tmp"):  # of a table: its manifest is not there yet
             die("renamed")
 
-    for name, function in (("fsync", synced), ("replace", renamed)):
-        setattr(os, name, function)
+    for name, call in (("fsync", synced), ("replace", renamed)):
+        setattr(os, name, call)
 
 
 if os.environ.get("KILL_MARKS") and sys.argv[0].endswith("zeroloss") and len(sys.argv) > 1:
