@@ -56,8 +56,8 @@ def test_a_csv_of_a_strange_name(whole: Whole, new_run: Callable[[], Run]) -> No
     """Its path and its columns stand in a specification, on a command line."""
     run, column = new_run(), "y; $(touch owned) {case}"
     table = f"{SHELL} {{case}}.csv"
-    (run.root / table).write_text(f"x,{column}\n" + "".join(f"{i},{i * i % 7}\n" for i in range(32)),
-                                   encoding="utf-8")
+    rows = "".join(f"{i},{i * i % 7}\n" for i in range(32))
+    (run.root / table).write_text(f"x,{column}\n{rows}", encoding="utf-8")
     setting = {"problem": {"kind": "csv", "path": table, "target": column, "num_samples": 3}}
     (run.root / "mine.yaml").write_text(
         json.dumps({"cases_per_job": 1, "zero_loss": {"settings": {"sine": setting}}}))
