@@ -119,7 +119,8 @@ def started(
             stderr=subprocess.STDOUT,
             text=True,
         )
-        # Who ends this test ends the run too; Snakemake cancels its jobs then.
+        # Who ends this test ends the run too. Snakemake would first wait for its jobs; those end
+        # with their cluster.
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             yield Run(checkout, process, log)
@@ -127,7 +128,7 @@ def started(
             signal.signal(signal.SIGTERM, before)
             process.terminate()
             try:
-                process.wait(timeout=60)
+                process.wait(timeout=10)
             except subprocess.TimeoutExpired:
                 process.kill()
 

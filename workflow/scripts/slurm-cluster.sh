@@ -152,8 +152,8 @@ jobs_on() {
         variables=$({ tr '\0' '\n' <"$file"; } 2>/dev/null) || continue
         grep -qx "SLURM_CONF=$dir/slurm.conf" <<<"$variables" || continue
         grep -qx "SLURMD_NODENAME=$node" <<<"$variables" || continue
-        parent=$(ps -o ppid= -p "$pid" | tr -d ' ')
-        [[ $(ps -o comm= -p "${parent:-0}") == slurmstepd* ]] && echo "$parent"
+        parent=$(ps -o ppid= -p "$pid" 2>/dev/null | tr -d ' ')
+        [[ -n $parent && $(ps -o comm= -p "$parent" 2>/dev/null) == slurmstepd* ]] && echo "$parent"
         echo "$pid"
     done | sort -un
 }
