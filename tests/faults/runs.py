@@ -40,23 +40,26 @@ class Run:
         """Where its results lie."""
         return self.root / RESULTS
 
-    def words(self, *more: str, cores: int = 2, overlays: tuple[str, ...] = OVERLAYS) -> list[str]:
+    def words(self, *more: str, cores: int = 2, overlays: tuple[str, ...] = OVERLAYS,
+              targets: tuple[str, ...] = TARGETS) -> list[str]:
         """The command that runs it, and that resumes it."""
         chosen = ["--config", "mode=quick", "--configfile", *overlays]
-        return self.checkout.command(*TARGETS, *chosen, "--cores", str(cores), *FLAGS, *more)
+        return self.checkout.command(*targets, *chosen, "--cores", str(cores), *FLAGS, *more)
 
     def start(self, *more: str, cores: int = 2, overlays: tuple[str, ...] = OVERLAYS,
-              **environment: str) -> subprocess.Popen[str]:
+              targets: tuple[str, ...] = TARGETS, **environment: str) -> subprocess.Popen[str]:
         """Start the run; its log goes to run.log, anew."""
         with (self.root / "run.log").open("w") as log:
             return subprocess.Popen(
-                self.words(*more, cores=cores, overlays=overlays), cwd=self.root, text=True,
+                self.words(*more, cores=cores, overlays=overlays, targets=targets),
+                cwd=self.root, text=True,
                 env=self.checkout.environment(**environment), stdout=log, stderr=log)
 
     def go(self, *more: str, cores: int = 2, overlays: tuple[str, ...] = OVERLAYS,
-           **environment: str) -> int:
+           targets: tuple[str, ...] = TARGETS, **environment: str) -> int:
         """Run to the end; the exit status."""
-        return self.start(*more, cores=cores, overlays=overlays, **environment).wait()
+        return self.start(*more, cores=cores, overlays=overlays, targets=targets,
+                          **environment).wait()
 
     @property
     def said(self) -> str:
