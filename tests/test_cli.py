@@ -25,6 +25,7 @@ def test_the_way_through_and_its_bytes(tmp_path, toy, capsys, figures_path) -> N
         "verdicts.json", "figures/toy-rates.pdf", "figures/toy-rates.png",
         "figures/toy-rates.manifest.json", "tex/numbers.tex",
         "tex/claims.tex", "tex/provenance.tex", "tex/sizes.tex", "tex/mode.tex",
+        "tex/extensions.tex",
     }  # fmt: skip
     assert "1 claims in mode quick: 1 supported" in capsys.readouterr().out
     walk(tmp_path)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 __all__ = ["ACTIVATIONS", "Activation", "BlockConstants", "block_constants", "dim_theta",
-           "field", "preactivation", "split"]
+           "field", "preactivation", "register", "split"]
 
 _SQRT_HALF = math.sqrt(0.5)
 _INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
@@ -111,6 +111,17 @@ ACTIVATIONS: dict[str, Activation] = {
                    math.inf, 1.0, 0.0),
     )
 }
+
+
+def register(activation: Activation) -> None:
+    """Make an activation known by its name, for an extension; torch runs it, not the engine.
+
+    Raises ValueError if the name is taken.
+    """
+    if activation.name in ACTIVATIONS:
+        raise ValueError(f"activation must have a name of its own, got {activation.name}; choose "
+                         f"another than {', '.join(ACTIVATIONS)}")
+    ACTIVATIONS[activation.name] = activation
 
 
 def dim_theta(dim: int) -> int:

@@ -153,8 +153,18 @@ class Claim(Closed):
         return self.tolerance.get(quantity) or self.tolerance.get("*") or DEFAULT_TOLERANCE
 
 
-def load_claims(path: Path) -> tuple[Claim, ...]:
-    """Return the claims of `path` in file order; raise ClaimError for the first broken rule."""
+def load_claims(*paths: Path) -> tuple[Claim, ...]:
+    """Return the claims of the files in their order; raise ClaimError for the first broken rule."""
+    claims = [claim for path in paths for claim in _load(path)]
+    ids = [claim.id for claim in claims]
+    for claim in claims:
+        if ids.count(claim.id) > 1:
+            raise ClaimError(f"{' + '.join(map(str, paths))}: claim {claim.id}: id must be unique; "
+                             "rename or merge one of the two")
+    return tuple(claims)
+
+
+def _load(path: Path) -> tuple[Claim, ...]:
     try:
         content = yaml.safe_load(results.read_text(path))
     except yaml.YAMLError as error:
@@ -163,15 +173,7 @@ def load_claims(path: Path) -> tuple[Claim, ...]:
         ) from error
     if not isinstance(content, list):
         raise ClaimError(f"{path} must hold a list of claims, got {type(content).__name__}")
-    claims = tuple(_claim(entry, position, path) for position, entry in enumerate(content))
-    seen: set[str] = set()
-    for claim in claims:
-        if claim.id in seen:
-            raise ClaimError(
-                f"{path}: claim {claim.id}: id must be unique; rename or merge one of the two"
-            )
-        seen.add(claim.id)
-    return claims
+    return tuple(_claim(entry, position, path) for position, entry in enumerate(content))
 
 
 def _claim(entry: Any, position: int, path: Path) -> Claim:

@@ -81,7 +81,7 @@ def judge(options: argparse.Namespace) -> None:
     from zeroloss import claims, estimates, results, verdicts
 
     record = verdicts.judge(
-        claims.load_claims(options.claims), estimates.read(options.estimates), options.mode,
+        claims.load_claims(*options.claims), estimates.read(options.estimates), options.mode,
         estimates.failed(options.estimates),
     )
     results.write_sealed(options.out, record)
@@ -116,9 +116,10 @@ def typeset(options: argparse.Namespace) -> None:
     manifests = typesetting.read_manifests(
         estimates.records(frame), figures, options.manifests_dir)
     specs = {path.resolve().parent.name: jobs.read_specs(path) for path in options.specs}
-    stated = claims.load_claims(options.claims)
-    typesetting.write(
-        options.out, typesetting.typeset(record, stated, frame, specs, manifests, figures))
+    stated = claims.load_claims(*options.claims)
+    files = typesetting.typeset(record, stated, frame, specs, manifests, figures)
+    sections = [results.read_text(path) for path in options.sections]
+    typesetting.write(options.out, {**files, "extensions.tex": "\n".join(sections)})
 
 
 def verify(options: argparse.Namespace) -> int:
@@ -252,13 +253,16 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--out", required=True, nargs="+", type=Path, metavar="PATH",
                          help="its table")
     command(measure, "specs", "tables", "out", study=True)
-    judging = command(judge, "claims", "out")
+    judging = command(judge, "out")
     judging.add_argument("--estimates", **several)
     drawing = command(draw, "module", "tables", "estimates", "specs", "out", study=True)
-    typesetting = command(typeset, "verdicts", "claims", "manifests-dir", "out")
+    typesetting = command(typeset, "verdicts", "manifests-dir", "out")
+    typesetting.add_argument("--sections", nargs="*", type=Path, default=[], metavar="PATH")
     typesetting.add_argument("--estimates", **several)
     typesetting.add_argument("--specs", **several)
     typesetting.add_argument("--figures", **several)
+    for added in (judging, typesetting):
+        added.add_argument("--claims", **several)
     for added in (judging, drawing, typesetting):
         added.add_argument("--mode", choices=MODES, required=True)
     for function in (verify, estimate, trace, claims, publish):

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from zeroloss.studies import FOLDERS
+
 SOURCE_ROOT = Path(__file__).resolve().parents[1]
 """The folder that holds the package: `src` in a checkout."""
 
@@ -83,7 +85,8 @@ def _locate_target(target: str) -> tuple[Path, tuple[Path, ...]]:
         path = Path(target).resolve()
         if not path.is_file():
             raise CodeGraphError(f"{target} must be a Python file, found none; check the path")
-        return path, (SOURCE_ROOT, path.parent, path.parent.parent)
+        # figures of an extension use the style of the paper's
+        return path, (SOURCE_ROOT, path.parent, path.parent.parent, Path.cwd())
     path = _find(target, (SOURCE_ROOT,))
     if path is None:
         raise CodeGraphError(
@@ -154,8 +157,11 @@ def _package_name(path: Path) -> tuple[str, ...]:
 
 
 def _find(name: str, roots: tuple[Path, ...]) -> Path | None:
-    for root in roots:
-        base = root.joinpath(*name.split("."))
+    parts = name.split(".")
+    bases = [root.joinpath(*parts) for root in roots]
+    if parts[:2] == ["zeroloss", "studies"]:  # a study may lie elsewhere
+        bases += [folder.joinpath(*parts[2:]) for folder in FOLDERS.values()]
+    for base in bases:
         for candidate in (base / "__init__.py", base.with_name(base.name + ".py")):
             if candidate.is_file():
                 return candidate

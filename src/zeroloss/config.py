@@ -10,15 +10,15 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, create_model
 
 from zeroloss import csvtable
 from zeroloss.closed import Closed
 from zeroloss.csvtable import AT_MOST, DataError
-from zeroloss.studies import STUDIES
+from zeroloss.studies import FOLDERS, STUDIES
 from zeroloss.studies.limits.settings import Settings as LimitsSettings
 from zeroloss.studies.linear.settings import Settings as LinearSettings
 from zeroloss.studies.size.settings import Settings as SizeSettings
@@ -43,6 +43,7 @@ class Config(Closed):
     seed: int = Field(ge=0)
     device: Literal["cpu", "cuda"] = "cpu"
     cases_per_job: int = Field(ge=1, le=50)  # their specifications stand in one command line
+    extensions: Annotated[tuple[str, ...], Field(strict=False)] = ()  # folders of other studies
     limits: LimitsSettings
     linear: LinearSettings
     size: SizeSettings
@@ -58,12 +59,40 @@ def load(*paths: str | Path) -> Config:
     source = " + ".join(str(path) for path in paths)
     for path in paths:
         merged = _overlay(merged, _read(Path(path)))
+    merged = _overlay(_extended(merged, source), merged)
     try:
-        config = Config.model_validate(merged)
+        config = _model().model_validate(merged)
     except ValidationError as error:
         raise ConfigError(_message(error, source)) from error
     _check_plan(config, source)
     return config
+
+
+def _extended(given: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """The blocks that the extensions bring, to lie below what is given: `config.yaml` of each
+    folder, and `quick.yaml` over it in that mode."""
+    asked = given.get("extensions", [])
+    names = [Path(str(folder)).name for folder in asked] if isinstance(asked, list) else []
+    if sorted(names) != sorted(FOLDERS):
+        raise ConfigError(
+            f"{source}: extensions: must be those of this run, {sorted(FOLDERS)}, got {names}; "
+            "give them to Snakemake with --configfile"
+        )
+    below: dict[str, Any] = {}
+    for folder in FOLDERS.values():
+        below = _overlay(below, _read(folder / "config.yaml"))
+        quick = folder / "quick.yaml"
+        if given.get("mode") == "quick" and quick.is_file():
+            below = _overlay(below, _read(quick))
+    return below
+
+
+def _model() -> type[Config]:
+    """The model with a block for each extension, as closed as the others."""
+    blocks: dict[str, Any] = {
+        name: (import_module(f"zeroloss.studies.{name}.settings").Settings, ...) for name in FOLDERS
+    }
+    return create_model("Config", __base__=Config, **blocks) if blocks else Config
 
 
 def _check_plan(config: Config, source: str) -> None:

@@ -104,7 +104,7 @@ def _load(module: Path) -> Mapping[str, Any]:
     module = Path(module).resolve()
     if not module.is_file():
         raise ResultError(f"{module.name} must be a file with FIGURES, found none; check --module")
-    for folder in (module.parent, module.parent.parent):
+    for folder in (module.parent, module.parent.parent, Path.cwd()):
         if str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
     loaded = import_module(f"{module.parent.name}.{module.stem}")

@@ -60,6 +60,15 @@ class Checkout:
         assert done.returncode == 0, done.stdout[-6000:]
         return done.stdout
 
+    def python(self, script: str) -> str:
+        """Run a script, which must succeed, with the package of the copy; what it prints."""
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=self.root, env=self.environment(),
+            capture_output=True, text=True,
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+        return done.stdout
+
     def tiny(self, *arguments: str, cores: int = 2) -> str:
         """Run the quick mode on sizes of seconds."""
         return self.snakemake(*TINY, "--cores", str(cores), *arguments)

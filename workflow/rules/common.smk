@@ -16,12 +16,22 @@ os.environ.update(
     PYTHONHASHSEED="0",
 )
 
+# Studies from elsewhere: every job knows them by this variable, which is read on import.
+EXTENSIONS = [os.path.abspath(folder) for folder in config.get("extensions", [])]
+for folder in EXTENSIONS:
+    if not os.path.isfile(os.path.join(folder, os.path.basename(folder), "cases.py")):
+        raise WorkflowError(
+            f"extensions must be folders that hold a package of their own name, got {folder}; "
+            "see examples/my_study"
+        )
+os.environ["ZEROLOSS_EXTENSIONS"] = os.pathsep.join(EXTENSIONS)
+
 try:
     from zeroloss import costs, resources
     from zeroloss.codegraph import literal_keys, sources
     from zeroloss.config import MODES, ConfigError, load
     from zeroloss.results import MissingResultError, ResultError
-    from zeroloss.studies import STUDIES
+    from zeroloss.studies import FOLDERS, STUDIES
     from zeroloss.studies.packing import batches
 except ModuleNotFoundError as error:
     raise WorkflowError(f"{error}; run `pip install -e .` in this environment first") from error
@@ -121,9 +131,19 @@ def minutes_for(study, *cases):
     ).runtime
 
 
+def part_of(study, extension, own):
+    """A file of a study: in the folder of an extension, or where the paper's own lie."""
+    return os.path.relpath(FOLDERS[study] / extension) if study in FOLDERS else own
+
+
+def figure_module(study):
+    """The module that draws a study."""
+    return part_of(study, f"figures/{study}.py", f"figures/{study}.py")
+
+
 def figures_of(study, suffix):
     """The figures of a study in one format."""
-    names = literal_keys(Path(f"figures/{study}.py"), "FIGURES")
+    names = literal_keys(Path(figure_module(study)), "FIGURES")
     return [result("figures", f"{study}-{name}.{suffix}") for name in names]
 
 

@@ -6,10 +6,13 @@ All of it takes seconds, and TeX is seldom on the nodes of a cluster: these run 
 ESTIMATES = expand(result("{study}", "estimates.parquet"), study=STUDIES)
 MANIFESTS = expand(result("{study}", "estimates.manifest.json"), study=STUDIES)
 SPEC_FILES = expand(result("{study}", "specs.json"), study=STUDIES)
+CLAIMS = ["paper/claims.yaml", *[os.path.relpath(at / "claims.yaml") for at in FOLDERS.values()]]
+SECTIONS = [os.path.relpath(folder / "section.tex") for folder in FOLDERS.values()]
 BENCH = Path("benchmarks/results")
 FIGURE_MANIFESTS = [path for study in STUDIES for path in figures_of(study, "manifest.json")]
 GENERATED = expand(
-    result("tex", "{name}.tex"), name=["mode", "numbers", "claims", "sizes", "provenance"]
+    result("tex", "{name}.tex"),
+    name=["mode", "numbers", "claims", "sizes", "provenance", "extensions"],
 )
 
 
@@ -17,7 +20,7 @@ rule judge_claims:
     """Compare every claim with what was measured."""
     input:
         code=code_of("zeroloss.verdicts"),
-        claims="paper/claims.yaml",
+        claims=CLAIMS,
         estimates=ESTIMATES,
         manifests=MANIFESTS,
     output:
@@ -36,12 +39,13 @@ rule typeset_numbers:
     """Write every number and table of the paper as LaTeX, with its provenance."""
     input:
         code=code_of("zeroloss.typeset"),
-        claims="paper/claims.yaml",
+        claims=CLAIMS,
         verdicts=rules.judge_claims.output.verdicts,
         estimates=ESTIMATES,
         manifests=MANIFESTS,
         specs=SPEC_FILES,
         figures=FIGURE_MANIFESTS,
+        sections=SECTIONS,
     output:
         GENERATED,
     log:
@@ -54,7 +58,7 @@ rule typeset_numbers:
     shell:
         "zeroloss typeset --verdicts {input.verdicts} --estimates {input.estimates}"
         " --claims {input.claims} --specs {input.specs} --manifests-dir {params.manifests}"
-        " --figures {input.figures}"
+        " --figures {input.figures} --sections {input.sections}"
         " --mode {params.mode} --out {params.out} 2> {log}"
 
 

@@ -1,0 +1,13 @@
+"""softplus(u) = log(1 + e^u): smooth, with bounded slope and curvature."""
+
+import math
+
+import torch
+from torch.nn.functional import softplus
+
+from zeroloss.block import ACTIVATIONS, Activation, register
+
+if "softplus" not in ACTIVATIONS:
+    register(Activation(
+        "softplus", softplus, torch.sigmoid, lambda u: torch.sigmoid(u) * torch.sigmoid(-u),
+        sup_value=math.inf, sup_slope=1.0, sup_curvature=0.25))
