@@ -24,7 +24,7 @@ for folder in EXTENSIONS:
             f"extensions must be folders that hold a package of their own name, got {folder}; "
             "see examples/my_study"
         )
-os.environ["ZEROLOSS_EXTENSIONS"] = os.pathsep.join(EXTENSIONS)
+os.environ.update(ZEROLOSS_EXTENSIONS=os.pathsep.join(EXTENSIONS))
 
 try:
     from zeroloss import costs, resources

@@ -99,6 +99,7 @@ for study in STUDIES:
             f"draw_{study}"
         input:
             code=code_of(figure_module(study), "zeroloss.drawing"),
+            module=figure_module(study),
             specs=result(study, "specs.json"),
             tables=tables_of(study),
             estimates=result(study, "estimates.parquet"),
@@ -118,11 +119,10 @@ for study in STUDIES:
             runtime=minutes_for(study, "estimates"),
         params:
             study=study,
-            module=figure_module(study),
             tables=subpath(input.specs, parent=True),
             out=lambda wildcards, output: os.path.dirname(output.pdf[0]),
             mode=MODE,
         shell:
-            "zeroloss draw {params.study} --module {params.module} --tables {params.tables}"
+            "zeroloss draw {params.study} --module {input.module} --tables {params.tables}"
             " --estimates {input.estimates} --specs {input.specs} --mode {params.mode}"
             " --out {params.out} 2> {log}"
