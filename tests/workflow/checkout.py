@@ -11,6 +11,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 LEFT_OUT = shutil.ignore_patterns(
@@ -81,6 +83,21 @@ class Checkout:
         """Append to a file."""
         with (self.root / name).open("a") as file:
             file.write(text)
+
+
+def only_tools(folder: Path, names: tuple[str, ...]) -> Path:
+    """A folder to be all of PATH: these tools of the machine and no others."""
+    folder.mkdir()
+    for name in names:
+        (folder / name).symlink_to(shutil.which(name) or pytest.skip(f"no {name}"))
+    return folder
+
+
+def add(tools: Path, name: str, body: str) -> None:
+    """Put a script under a tool's name in such a folder."""
+    path = tools / name
+    path.write_text(f"#!{tools / 'bash'}\n{body}\n")
+    path.chmod(0o755)
 
 
 def copy_to(folder: Path) -> Checkout:

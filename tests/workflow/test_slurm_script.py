@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.workflow.checkout import ROOT
+from tests.workflow.checkout import ROOT, add, only_tools
 
 SCRIPT = ROOT / "workflow" / "scripts" / "slurm-cluster.sh"
 TOOLS = ("bash", "tr", "env")
@@ -19,17 +18,7 @@ TOOLS = ("bash", "tr", "env")
 @pytest.fixture
 def tools(tmp_path: Path) -> Path:
     """A PATH with nothing of Slurm where its commands are."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    for name in TOOLS:
-        (folder / name).symlink_to(shutil.which(name) or pytest.skip(f"no {name}"))
-    return folder
-
-
-def add(tools: Path, name: str, body: str) -> None:
-    path = tools / name
-    path.write_text(f"#!{tools / 'bash'}\n{body}\n")
-    path.chmod(0o755)
+    return only_tools(tmp_path / "bin", TOOLS)
 
 
 def script(tools: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.checkout import BIN, ROOT, Checkout
+from tests.workflow.checkout import BIN, ROOT, Checkout, add, only_tools
 
 FIND_TEX = ROOT / "workflow" / "scripts" / "find-tex.sh"
 TOOLS = ("bash", "tr", "dirname", "cat", "grep", "tail", "mkdir", "mv", "rm", "sh", "env", "touch",
@@ -21,17 +21,7 @@ TOOLS = ("bash", "tr", "dirname", "cat", "grep", "tail", "mkdir", "mv", "rm", "s
 @pytest.fixture
 def tools(tmp_path: Path) -> Path:
     """A PATH with the tools of any machine and nothing of TeX."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    for name in TOOLS:
-        (folder / name).symlink_to(shutil.which(name) or pytest.skip(f"no {name}"))
-    return folder
-
-
-def add(tools: Path, name: str, body: str) -> None:
-    path = tools / name
-    path.write_text(f"#!{tools / 'bash'}\n{body}\n")
-    path.chmod(0o755)
+    return only_tools(tmp_path / "bin", TOOLS)
 
 
 def find_tex(tools: Path, what: str) -> subprocess.CompletedProcess[str]:
