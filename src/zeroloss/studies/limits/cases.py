@@ -128,11 +128,15 @@ class _Builder:
         jobs["fixed-paths"] = self.spec("fixed-paths", fixed.pop("setting"), **fixed)
         rough = self.block.rough_paths.model_dump(mode="json")
         name, hursts = rough.pop("setting"), rough.pop("hurst")
-        length = rough.pop("correlation_length")
-        paths = [{"hurst": hurst} for hurst in hursts] + [{"correlation_length": length}]
+        length, many = rough.pop("correlation_length"), rough.pop("replicates")
+        few = rough.pop("smooth_replicates")
+        paths = [({"hurst": hurst}, few if hurst > 0.5 else many) for hurst in hursts]
+        paths += [({"correlation_length": length}, few)]
         samples = self.block.settings[name].problem.num_samples
-        work = 2 * max(rough["depths"]) * rough["num_units"] * samples * rough["replicates"]
-        for i, pack in enumerate(packed([(work, path) for path in paths],
-                                           self.block.elements_per_job)):
-            jobs[f"rough-{i}"] = self.spec("rough", name, paths=pack, **rough)
+        each = 2 * max(rough["depths"]) * rough["num_units"] * samples
+        packs = [(pack, count) for count in dict.fromkeys(count for _, count in paths)
+                 for pack in packed([(each * count, path) for path, n in paths if n == count],
+                                    self.block.elements_per_job)]
+        for i, (pack, count) in enumerate(packs):
+            jobs[f"rough-{i}"] = self.spec("rough", name, paths=pack, replicates=count, **rough)
         return jobs

@@ -84,8 +84,13 @@ class SmoothPaths(Paths):
 
 
 class RoughPaths(Paths):
-    """Depths on fractional Brownian paths of several Hurst indices, and on smooth ones."""
+    """Depths on fractional Brownian paths of several Hurst indices, and on smooth ones.
 
+    With H > 1/2, and on smooth paths, the gap of first order is the same on almost every path,
+    and `smooth_replicates` are enough; else it spreads as much as it is large.
+    """
+
+    smooth_replicates: Annotated[int, Field(ge=8)]
     hurst: Annotated[tuple[Hurst, ...], Field(min_length=1, strict=False)]
     correlation_length: Positive
     trained_depths: Doubling
