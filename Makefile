@@ -3,7 +3,8 @@
 #   make quick       the same rules on small sizes: results/quick/, PDF marked quick
 #   make verify      reproduce, then compare with published/ (CLAIMS=limits.depth: that alone)
 #   make estimate    what a run costs: jobs, minutes, memory (MODE=quick, CLAIMS=limits.depth)
-#   make report      results/<MODE>/report.html of Snakemake (MODE=full or quick)
+#   make report      results/<MODE>/report.html: verdicts, figures, Snakemake's report (MODE=quick)
+#   make test-report the report in a headless browser (MODE=full or quick)
 #   make test        all tests;   make lint   style, types, workflow;   make clean   results away
 #   make test-faults kills, full disks, damaged files, bad inputs: docs/faults.md says what is tried
 #   make audit       the pinned versions against a data base of known vulnerabilities
@@ -18,6 +19,7 @@ PYTHON := $(shell command -v python3.11 || command -v python3)
 endif
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
 MODE ?= full
+CONFIGURATION = config/full.yaml $(if $(filter quick,$(MODE)),config/quick.yaml)
 SLURM_MODE ?= tiny
 
 VENV := .venv
@@ -28,11 +30,11 @@ AUDIT := .venv-audit
 DOCS := .venv-docs
 SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) $(SNAKEMAKE_FLAGS)
 
-.PHONY: help reproduce quick verify estimate report test test-faults test-slurm crate lint \
+.PHONY: help reproduce quick verify estimate report test test-faults test-report test-slurm crate lint \
 	audit bench docs clean tex run-full run-quick
 
 help:
-	@sed -n '2,13s/^# *//p' Makefile
+	@sed -n '2,17s/^# *//p' Makefile
 
 # Nothing was run that could be shown.
 IDLE := $(filter -n --dry-run --unlock,$(SNAKEMAKE_FLAGS))
@@ -60,9 +62,16 @@ endif
 estimate: $(READY)
 	@$(BIN)/zeroloss estimate --mode $(MODE) --cores $(CORES) $(CLAIMS)
 
+# Snakemake's own report, and around it verdicts, figures, rules and configuration in one file.
 report: run-$(MODE)
-	@$(SNAKEMAKE) --config mode=$(MODE) --report results/$(MODE)/report.html
-	@echo "Report: results/$(MODE)/report.html"
+	@$(SNAKEMAKE) --config mode=$(MODE) --report results/$(MODE)/logs/snakemake.html
+	@$(if $(IDLE),,$(BIN)/zeroloss report --mode $(MODE) --configuration $(CONFIGURATION) \
+		--snakemake results/$(MODE)/logs/snakemake.html --out results/$(MODE)/report.html)
+
+# The report in a headless Chromium, which is installed where that is possible.
+test-report: report
+	@bash workflow/scripts/find-chromium.sh install
+	@REPORT=results/$(MODE)/report.html $(BIN)/pytest -m browser tests/report $(PYTEST_FLAGS)
 
 test: $(READY) tex
 	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/pytest -n $(CORES) --dist loadfile \

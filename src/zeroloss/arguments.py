@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 MODES = ("full", "quick")
 PROBLEMS = ("sine", "surface", "diabetes", "digits")
@@ -32,6 +33,10 @@ def add_places(command: argparse.ArgumentParser) -> None:
     name = command.get_default("function").__name__
     command.add_argument("--mode", choices=MODES, default="full")
     command.add_argument("--results", type=Path, default=Path("results"), metavar="PATH")
+    if name == "report":
+        _add_report(command)
+    if name in ("crate", "report"):
+        return
     if name not in ("claims", "trace"):
         command.add_argument("--published", type=Path, default=Path("published"), metavar="PATH")
     if name == "publish":
@@ -54,6 +59,17 @@ def add_places(command: argparse.ArgumentParser) -> None:
                              help="first run the jobs that the claims rest on, and no others")
         command.add_argument("--crate", type=Path, metavar="FILE",
                              help="compare the run in somebody else's crate instead of ours")
+
+
+def _add_report(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--snakemake", type=Path, required=True, metavar="FILE",
+                         help="what snakemake --report wrote")
+    for name, place in (("claims", "paper/claims.yaml"), ("captions", "workflow/report"),
+                        ("preamble", "paper/main.tex")):
+        many: dict[str, Any] = {"nargs": "+"} if name == "claims" else {}
+        default = [Path(place)] if many else Path(place)
+        command.add_argument(f"--{name}", type=Path, default=default, metavar="PATH", **many)
+    command.add_argument("--configuration", type=Path, nargs="+", required=True, metavar="FILE")
 
 
 def _cores(text: str) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from zeroloss import planning, results
 from zeroloss.claims import Claim, load_claims
@@ -17,6 +17,29 @@ from zeroloss.verify import VERDICTS, read_verdicts
 
 CORES = (1, 2, 4, 8)
 TWO = 2  # cores that a claim's minutes are for
+SAME = "bytes compared"
+
+
+class Fault(NamedTuple):
+    """A row of docs/faults.md: what was tried, how, how often, and what came of it."""
+
+    what: str
+    how: str
+    tried: int
+    survived: int
+    lost: int
+
+
+# What a row of docs/faults.md counts as: the first that fits.
+KINDS: tuple[tuple[str, str, Callable[[Fault], bool]], ...] = (
+    (SAME, "equal", lambda row: row.what == "same bytes"),
+    ("good inputs", "taken", lambda row: row.how.startswith(("valid", "read"))
+     and row.what in ("configuration", "CSV")),
+    ("bad inputs", "refused in words, none by a traceback",
+     lambda row: row.what in ("configuration", "CSV", "hostile file")),
+    ("source files read", "clean", lambda row: row.what == "source files"),
+    ("faults injected", "survived", lambda row: True),
+)
 BLOCK = "<!-- {0}:begin (zeroloss artifact writes this) -->\n{1}\n<!-- {0}:end -->"
 
 
@@ -25,8 +48,8 @@ def answer(options: argparse.Namespace) -> int:
     stated = load_claims(options.claims)
     record = read_verdicts(options.published / VERDICTS, sealed=False)
     plan = planning.plan(record["mode"], options.published)
-    text = results.read_text(options.page)
-    made = rewritten(text, tables(plan, stated, record), options.page.as_posix())
+    text, broken = results.read_text(options.page), results.read_text(options.faults)
+    made = rewritten(text, tables(plan, stated, record, broken), options.page.as_posix())
     if options.check:
         lines = difflib.unified_diff(text.splitlines(), made.splitlines(), "page", "data", n=0,
                                      lineterm="")
@@ -38,9 +61,11 @@ def answer(options: argparse.Namespace) -> int:
     return 0
 
 
-def tables(plan: Plan, stated: Sequence[Claim], record: Mapping[str, Any]) -> dict[str, str]:
-    """Return each generated table of the page under its name."""
-    return {"runs": runs(plan), "claims": each_claim(plan, stated, record)}
+def tables(plan: Plan, stated: Sequence[Claim], record: Mapping[str, Any], broken: str
+           ) -> dict[str, str]:
+    """Return each generated table of the page under its name; `broken` is docs/faults.md."""
+    return {"runs": runs(plan), "claims": each_claim(plan, stated, record),
+            "faults": summed(faults_of(broken))}
 
 
 def rewritten(text: str, made: Mapping[str, str], origin: str) -> str:
@@ -85,6 +110,34 @@ def each_claim(plan: Plan, stated: Sequence[Claim], record: Mapping[str, Any]) -
     heading = ["claim", "command", "jobs", f"minutes on {TWO}", "memory (MB)", "disk (MB)",
                "expected"]
     return _table(heading, lines)
+
+
+def faults_of(text: str) -> list[Fault]:
+    """Return the rows of the table in docs/faults.md; ResultError if it holds none."""
+    table = text.partition("<!-- faults:begin")[2].partition("<!-- faults:end")[0]
+    rows = [Fault(*(cell.strip() for cell in row[:2]), *map(int, row[2:]))
+            for row in re.findall(r"^\|(.*)\|(.*)\| *(\d+) *\| *(\d+) *\| *(\d+) *\|$", table,
+                                  re.MULTILINE)]
+    if not rows:
+        raise ResultError("docs/faults.md must hold the table of a whole run, got none; make it "
+                          "with make test-faults FAULTS_SUMMARY=docs/faults.md")
+    return rows
+
+
+def summed(rows: Sequence[Fault]) -> str:
+    """Return the faults by kind: injected and survived, inputs refused, bytes compared."""
+    kinds: dict[tuple[str, str], list[Fault]] = {}
+    for row in rows:
+        kinds.setdefault(next((title, verb) for title, verb, test in KINDS if test(row)),
+                         []).append(row)
+    lines = []
+    for title, verb, _ in KINDS:
+        of_it = kinds.get((title, verb), [])
+        tried, survived = sum(row.tried for row in of_it), sum(row.survived for row in of_it)
+        names = dict.fromkeys(row.how if title == SAME else row.what for row in of_it)
+        lines.append([title, "; ".join(names), str(tried), f"{survived} {verb}",
+                      str(sum(row.lost for row in of_it))])
+    return _table(["what", "of which kinds", "tried", "came out", "data lost"], lines)
 
 
 def _table(heading: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -216,6 +216,13 @@ def crate(options: argparse.Namespace) -> None:
     print(f"{options.out.as_posix()}: {len(names)} files")
 
 
+def report(options: argparse.Namespace) -> None:
+    """Write a run as one HTML file around Snakemake's own report."""
+    from zeroloss import html_report
+
+    html_report.answer(options)
+
+
 def size(options: argparse.Namespace) -> None:
     """Say how deep and how wide a network must be on a problem of one's own."""
     from zeroloss import sizing_report
@@ -267,12 +274,11 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--mode", choices=MODES, required=True)
     for function in (verify, estimate, trace, claims, publish):
         arguments.add_places(command(function))
-    packing = command(crate, "out")
-    packing.add_argument("--mode", choices=MODES, default="full")
-    packing.add_argument("--results", type=Path, default=Path("results"), metavar="PATH")
+    for function in (crate, report):
+        arguments.add_places(command(function, "out"))
     page = command(artifact)
     for name, place in (("page", "docs/artifact.md"), ("published", "published"),
-                        ("claims", "paper/claims.yaml")):
+                        ("claims", "paper/claims.yaml"), ("faults", "docs/faults.md")):
         page.add_argument(f"--{name}", type=Path, default=Path(place), metavar="PATH")
     page.add_argument("--check", action="store_true", help="write nothing, say what would change")
     arguments.add_problem(command(size))

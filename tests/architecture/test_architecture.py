@@ -32,7 +32,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
      "printed"),
     ("publishing", "jobs", "sizing_report"),
     ("crate",),
-    ("planning", "tracing", "tracing_report", "artifact"),
+    ("planning", "tracing", "tracing_report", "artifact", "html_report"),
     ("cli", "__main__", "arguments"),
 )
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
