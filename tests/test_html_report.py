@@ -57,6 +57,23 @@ def test_a_claim_stands_with_verdict_statement_evidence_and_figure(run: Path) ->
     assert "simulate_toy" in text and "measure_toy" in text
 
 
+def test_an_interval_is_drawn_beside_what_is_asked() -> None:
+    claim = evidence.claim(predicate=[
+        {"quantity": "slope_L", "inside": [-1.02, -0.98]}, {"quantity": "gap", "at_most": 0.5},
+        {"quantity": "slack", "inside": [0.0, float("inf")]}],
+        tolerance={"*": {"abs": 0.1}})
+    rows = [evidence.row("slope_L", -1.0, 0.01), evidence.row("slope_L", -1.1, 0.02),
+            evidence.row("gap", 0.2, 0.1), evidence.row("other", 0.0, 0.1),
+            evidence.row("gap", float("nan"), 0.1), evidence.row("slack", 3.0, 0.1)]
+    inside, outside, below, other, unknown, above = html_report._bars(rows, claim.predicate)
+    assert inside and outside and below and other is None and unknown is None
+    assert inside.asked_from < inside.lower < inside.estimate < inside.upper < inside.asked_to
+    assert outside.upper < outside.asked_from and outside.asked_from == inside.asked_from
+    assert below.asked_from == 0.0 and below.upper < below.asked_to < html_report.WIDTH
+    assert above and 0 < above.asked_from < above.lower
+    assert above.asked_to == html_report.WIDTH
+
+
 def test_the_same_run_gives_the_same_bytes(run: Path) -> None:
     assert page(run) == page(run)
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import argparse
 import base64
+import math
 import re
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import zeroloss
 from zeroloss import costs, report, results, verdicts
-from zeroloss.claims import Claim, by_id, load_claims
+from zeroloss.claims import Claim, Predicate, by_id, load_claims
 from zeroloss.formatting import format_interval, format_number, half_width
 from zeroloss.results import MissingResultError, ResultError
 from zeroloss.verify import VERDICTS, read_verdicts
@@ -26,6 +27,7 @@ from zeroloss.verify import VERDICTS, read_verdicts
 TEMPLATE = "report.html.jinja"
 MANIFEST = ".manifest.json"
 GENERAL = "figure"  # the caption of a figure that has none of its own
+WIDTH = 150  # of the drawing of an interval, in pixels
 OWN = "this"  # the source of a claim that is made here
 FEWEST_TOLD = 3  # sources of a row that are named; of more, their number is given
 
@@ -84,7 +86,7 @@ def page(record: Mapping[str, Any], stated: Sequence[Claim], drawn: Sequence[Fig
         counts=verdicts.counts(record["claims"]), verdicts=list(reversed(verdicts.WORST_FIRST)),
         claims=judged, studies=_by_study(drawn), rules=rules,
         configuration=[(name, _highlighted(text)) for name, text in configuration],
-        colours=_colours(), snakemake=base64.b64encode(snakemake).decode())
+        colours=_colours(), width=WIDTH, snakemake=base64.b64encode(snakemake).decode())
 
 
 def _claim(entry: Mapping[str, Any], stated: Claim, line: Sequence[str], drawn: Sequence[Figure],
@@ -103,8 +105,51 @@ def _claim(entry: Mapping[str, Any], stated: Claim, line: Sequence[str], drawn: 
             "planted": stated.planted_failure.text, "level": f"{stated.level:g}",
             "predicates": [(p.quantity, p.cells, p.words()) for p in stated.predicate],
             "decided": line[2], "estimate": line[3], "interval": line[4], "replicates": line[5],
-            "reasons": entry["reasons"], "rows": [_row(row) for row in rows],
+            "reasons": entry["reasons"],
+            "rows": [_row(row) | {"bar": bar}
+                     for row, bar in zip(rows, _bars(rows, stated.predicate), strict=True)],
             "figures": [figure.name for figure in shown]}
+
+
+class Bar(NamedTuple):
+    """An interval beside what its predicate asks for, in units of a drawing WIDTH wide."""
+
+    lower: float
+    estimate: float
+    upper: float
+    asked_from: float
+    asked_to: float
+
+
+def _bars(rows: Sequence[Mapping[str, Any]], predicates: Sequence[Predicate]) -> list[Bar | None]:
+    """Return a bar for each row that a predicate judges; rows of one predicate share their scale.
+
+    What is asked for without an end reaches the edge; an interval that is not finite has no bar.
+    """
+    bars: list[Bar | None] = [None] * len(rows)
+    for predicate in predicates:
+        held = {i: [results.number(row[name]) for name in ("lower", "estimate", "upper")]
+                for i, row in enumerate(rows)
+                if predicate.concerns(row["quantity"], row["cell"])}
+        held = {i: ends for i, ends in held.items() if all(map(math.isfinite, ends))}
+        if not held:
+            continue
+        if predicate.inside is not None:
+            asked = list(predicate.inside)
+        elif predicate.covers is not None:
+            asked = [predicate.covers] * 2
+        else:
+            asked = [-math.inf, predicate.at_most]
+        known = [x for ends in (asked, *held.values()) for x in ends if math.isfinite(x)]
+        least, span = min(known), (max(known) - min(known)) or 1.0
+
+        def place(value: float, least: float = least, span: float = span) -> float:
+            share = 0.06 + 0.88 * (value - least) / span
+            return round(WIDTH * min(max(share, 0.0), 1.0), 1)
+
+        for i, ends in held.items():
+            bars[i] = Bar(*map(place, [*ends, *asked]))
+    return bars
 
 
 def _paper(key: str) -> str:
