@@ -182,6 +182,10 @@ def test_it_is_readable_on_a_phone(browser: webdriver.Chrome) -> None:
     first.find_element(By.TAG_NAME, "summary").click()
     assert first.find_element(By.CSS_SELECTOR, ".evidence").is_displayed()
     assert browser.execute_script(fits), "an opened claim must not be wider than the screen"
+    lines = browser.execute_script("""
+        return Math.max(...[...document.querySelectorAll('#rules code, .head span')]
+            .map((one) => one.getClientRects().length))""")
+    assert lines == 1, "names of rules must not break; wide tables scroll"
     small = browser.execute_script("""
         return [...document.querySelectorAll('summary *, dd, td, p, code')]
             .filter((one) => one.textContent.trim() && one.checkVisibility())
