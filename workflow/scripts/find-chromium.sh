@@ -4,36 +4,14 @@
 #   find-chromium.sh install  the same, but on Debian or Ubuntu as root install it first; exit 0
 set -euo pipefail
 
-missing() {
-    local program
-    for program in chromium chromedriver; do
-        command -v "$program" >/dev/null || echo "$program"
-    done
-}
-
-check() {
-    local absent
-    absent=$(missing | tr '\n' ' ')
-    [[ -z $absent ]] && return 0
-    echo "The test of the report needs a browser; not found: $absent" >&2
-    echo "  Debian: apt-get install --no-install-recommends chromium chromium-driver" >&2
-    return 1
-}
-
-install() {
-    if [[ -n $(missing) && -e /etc/debian_version && $(id -u) == 0 ]]; then
-        echo "Installing Chromium, about 300 MB"
-        export DEBIAN_FRONTEND=noninteractive
-        { apt-get -qq update &&
-            apt-get -qq install --no-install-recommends chromium chromium-driver; } >/dev/null ||
-            echo "apt-get could not install chromium" >&2
-    fi
-    check || true
-}
+readonly NEEDED_FOR="The test of the report needs a browser"
+readonly PROGRAMS=(chromium chromedriver) PACKAGES=(chromium chromium-driver) # about 300 MB
+# shellcheck source=workflow/scripts/programs.sh
+source "${BASH_SOURCE[0]%/*}/programs.sh"
 
 case ${1:-check} in
-    check) check ;;
-    install) install ;;
+    check) check_programs ;;
+    install) install_programs ;;
     *)
         echo "find-chromium.sh knows check and install, got $1" >&2
         exit 2

@@ -19,34 +19,11 @@ export PATH=$PATH:/usr/sbin:/sbin
 # Ports of our own: another Slurm on this machine may have the usual ones.
 readonly CONTROLLER_PORT=${SLURM_TEST_PORT:-17000}
 
-missing() {
-    local program
-    for program in "${PROGRAMS[@]}"; do
-        command -v "$program" >/dev/null || echo "$program"
-    done
-}
-
-check() {
-    local absent
-    absent=$(missing | tr '\n' ' ')
-    [[ -z $absent ]] && return 0
-    echo "The Slurm test needs Slurm; not found: $absent" >&2
-    echo "  Debian, Ubuntu: apt-get install --no-install-recommends slurm-wlm" >&2
-    return 1
-}
-
-install() {
-    if [[ -n $(missing) && -e /etc/debian_version && $(id -u) == 0 ]]; then
-        echo "Installing Slurm: a few seconds"
-        export DEBIAN_FRONTEND=noninteractive
-        # The package would start daemons of its own on a machine with systemd; they have no
-        # configuration and end at once.
-        { apt-get -qq update &&
-            apt-get -qq install --no-install-recommends slurm-wlm; } >/dev/null ||
-            echo "apt-get could not install slurm-wlm" >&2
-    fi
-    check || true
-}
+# The package would start daemons of its own on a machine with systemd; they have no configuration
+# and end at once.
+readonly NEEDED_FOR="The Slurm test needs Slurm" PACKAGES=(slurm-wlm)
+# shellcheck source=workflow/scripts/programs.sh
+source "${BASH_SOURCE[0]%/*}/programs.sh"
 
 write_configuration() {
     local dir=$1 user first=$((CONTROLLER_PORT + 1)) last=$((CONTROLLER_PORT + 2))
@@ -189,7 +166,7 @@ stop() {
 # When this is told to end, so is the command, before its cluster goes.
 with() {
     local dir command status=0
-    if ! check; then
+    if ! check_programs; then
         "$@" || status=$?
         return "$status"
     fi
@@ -205,8 +182,8 @@ with() {
 }
 
 case ${1:-} in
-check) check ;;
-install) install ;;
+check) check_programs ;;
+install) install_programs ;;
 with) with "${@:2}" ;;
 start) start "$2" ;;
 crash) crash "$2" "$3" ;;
