@@ -36,7 +36,8 @@ apidoc_modules = [{
     "destination": "api",
     "separate_modules": True,
     "module_first": True,
-    "exclude_patterns": ["**/__main__.py", "**/*.so"],
+    # relative patterns would be taken from here; the compiled engine lies beside its source
+    "exclude_patterns": [f"{SOURCE}/**/{name}" for name in ("__main__.py", "*.so")],
     "automodule_options": {"members"},
 }]
 

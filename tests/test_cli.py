@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import evidence
 import pytest
@@ -193,6 +194,39 @@ def test_a_mode_is_never_mixed_with_the_other(tmp_path: Path, toy, capsys, figur
     assert cli.main(words) == 2
     assert "must be of mode full, got quick; judge that mode first" in capsys.readouterr().err
     assert not (tmp_path / "tex").exists()
+
+
+def test_a_planted_failure_is_judged_in_the_tables_of_a_run(
+    tmp_path: Path, toy: Toy, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = tmp_path / "results" / "quick" / "toy"
+    results.write_sealed(study / "specs.json", toy.specs)
+    for case, spec in toy.specs.items():
+        jobs.run("toy", case, spec, study / f"{case}.parquet")
+    before = {path: path.read_bytes() for path in study.iterdir()}
+    claims = evidence.write_claims(tmp_path / "claims.yaml", evidence.claim_entry())
+
+    def plant(claim: str = evidence.DEPTH, *more: str) -> int:
+        return cli.main(["plant", claim, "--claims", str(claims), "--mode", "quick", "--results",
+                         str(tmp_path / "results"), *more])
+
+    planted = ModuleType("zeroloss.studies.toy.planted")
+    monkeypatch.setitem(sys.modules, planted.__name__, planted)
+    planted.__dict__["PLANTED"] = {"half-order": lambda tables, specs: tables}
+    assert plant() == 1, "what changes nothing is not refuted"
+    capsys.readouterr()
+    toy.rows = [evidence.row("slope_L", -0.5, 0.001)]
+    assert plant() == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"{evidence.DEPTH} with the gap of a scheme of order 1/2: refuted\n")
+    assert plant(evidence.DEPTH, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "refuted"
+    planted.__dict__["PLANTED"] = {"other": lambda tables, specs: tables}
+    assert plant() == 2 and plant("toy.none") == 2
+    said = capsys.readouterr().err
+    assert "must be one of other, got half-order; add it to PLANTED" in said
+    assert "claim must be one of toy.depth, got toy.none" in said
+    assert {path: path.read_bytes() for path in study.iterdir()} == before
 
 
 def test_asking_for_help_imports_nothing_heavy() -> None:

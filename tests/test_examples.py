@@ -9,10 +9,17 @@ import pytest
 
 # Each of these shows how it is used.
 SHOWN = {
+    "zeroloss.problem": ["problem"],
+    "zeroloss.law": ["InitialLaw"],
     "zeroloss.network": ["Network"],
+    "zeroloss.ensembles": ["train", "predict"],
     "zeroloss.limit.flow": ["MeanField", "solve"],
     "zeroloss.limit.fluctuation": ["influence"],
     "zeroloss.sizing": ["required_size"],
+    "zeroloss.plots": ["risk", "law_of_risk", "eigenvalues", "sizes"],
+    "zeroloss.report": ["frame"],
+    "zeroloss.display": [],
+    "zeroloss.progress": [],
 }
 
 

@@ -37,16 +37,18 @@ def add_places(command: argparse.ArgumentParser) -> None:
         _add_report(command)
     if name in ("crate", "report"):
         return
-    if name not in ("claims", "trace"):
+    if name not in ("claims", "plant", "trace"):
         command.add_argument("--published", type=Path, default=Path("published"), metavar="PATH")
     if name == "publish":
         command.add_argument("--costs", action="store_true", help="only what the run cost")
     else:
         command.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    if name in ("verify", "estimate", "trace"):
+    if name in ("verify", "estimate", "plant", "trace"):
         command.add_argument(
             "--claims", type=Path, default=Path("paper/claims.yaml"), metavar="PATH"
         )
+    if name == "plant":
+        command.add_argument("claim", help="id of the claim, such as limits.depth")
     if name == "trace":
         command.add_argument("name", help="limits.law/ks_small/sine.path.s4, 0.9988, limits-rates,"
                                           " limits.law or limits/pairs")

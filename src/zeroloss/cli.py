@@ -22,7 +22,8 @@ Handler = Callable[[argparse.Namespace], int | None]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand; return 0 (done), 1 (`verify` disagrees) or 2 (an error, in words)."""
+    """Run one subcommand; return 0 (done), 1 (`verify` disagrees, or `plant` is not refuted) or 2
+    (an error, in words)."""
     options = _parser().parse_args(arguments)
     try:
         return options.function(options) or 0
@@ -199,6 +200,25 @@ def claims(options: argparse.Namespace) -> None:
         report.print_table(record)
 
 
+def plant(options: argparse.Namespace) -> int:
+    """Judge a claim with its planted failure in the tables of a run: it must be refuted."""
+    from zeroloss import claims as stated
+    from zeroloss import jobs, results, verdicts
+    from zeroloss.estimates import study_of
+    from zeroloss.verify import check_claims
+
+    known = stated.load_claims(options.claims)
+    check_claims(known, [options.claim])
+    claim = stated.by_id(known)[options.claim]
+    record = jobs.planted(claim, options.results / options.mode / study_of(claim.id))
+    if options.json:
+        print(json.dumps(results.jsonable(record), indent=1, sort_keys=True))
+    else:
+        said = f"{claim.id} with {claim.planted_failure.text}: {record['verdict']}"
+        print("\n".join([said, *record["reasons"]]))
+    return 0 if record["verdict"] == verdicts.REFUTED else 1
+
+
 def publish(options: argparse.Namespace) -> None:
     """Copy a run to published/, with what it cost."""
     from zeroloss import costs, publishing
@@ -272,7 +292,7 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--claims", **several)
     for added in (judging, drawing, typesetting):
         added.add_argument("--mode", choices=MODES, required=True)
-    for function in (verify, estimate, trace, claims, publish):
+    for function in (verify, estimate, trace, claims, plant, publish):
         arguments.add_places(command(function))
     for function in (crate, report):
         arguments.add_places(command(function, "out"))

@@ -21,6 +21,8 @@ from zeroloss.results import ResultError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from zeroloss.claims import Claim
+
 Spec = dict[str, Any]
 
 CASE = re.compile(r"[a-z0-9-]+")
@@ -162,6 +164,27 @@ def measured(
             f"{', '.join(sorted(strangers))}; join case names with ';'"
         )
     return frame, digests
+
+
+def planted(claim: Claim, folder: Path) -> dict[str, Any]:
+    """Return the verdict record of a claim with its planted failure in a run: it must be refuted.
+
+    `folder` holds the specs and tables of the claim's study; nothing is written. Raises ResultError
+    for a failure that the study has not, and as `read_tables`.
+    """
+    from zeroloss import estimates, verdicts
+
+    study = estimates.study_of(claim.id)
+    made, name = part_of(study, "planted").PLANTED, claim.planted_failure.name
+    if name not in made:
+        raise ResultError(
+            f"planted failure of {claim.id} must be one of {', '.join(sorted(made))}, got {name}; "
+            f"add it to PLANTED of zeroloss.studies.{study}.planted"
+        )
+    specs = read_specs(Path(folder) / "specs.json")
+    frames, _ = read_tables(specs, folder)
+    frame = _estimates(study, made[name](frames, specs), specs, (), incomplete=False)
+    return verdicts.judge_claim(claim, estimates.with_keys(frame, study))
 
 
 def _estimates(study: str, frames: Mapping[str, pd.DataFrame], specs: Mapping[str, Spec],

@@ -28,7 +28,17 @@ class InitialLaw:
     """Product law of (a, w, b) with a scale each.
 
     kind ``gaussian``: N(0, scale²) per coordinate; ``uniform``: on [−scale, scale];
-    ``point``: all mass at (scale_a, …, scale_w, …, scale_b).
+    ``point``: all mass at (scale_a, …, scale_w, …, scale_b). Raises ValueError for another kind
+    or a scale that is not finite or below 0.
+
+    >>> rho = InitialLaw("uniform", scale_a=1.0, scale_w=2.0, scale_b=0.5)
+    >>> rho
+    InitialLaw(kind='uniform', scale_a=1.0, scale_w=2.0, scale_b=0.5)
+    >>> rho.scales(dim=2).tolist()  # of the rows a, w, b
+    [1.0, 1.0, 2.0, 2.0, 0.5]
+    >>> theta = sample_independent(rho, stream("example"), num_layers=4, num_units=16, dim=2)
+    >>> theta.shape  # layers, 2 dim + 1, units
+    (4, 5, 16)
     """
 
     kind: str = "gaussian"

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from zeroloss import engine
 from zeroloss.block import ACTIVATIONS, Activation, dim_theta, split
+from zeroloss.display import Shown, Summary, over_time, quantiles, span
 from zeroloss.kernel import Linearised
 from zeroloss.problem import Problem
 from zeroloss.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, Pair, check, integrate
@@ -23,8 +24,8 @@ from zeroloss.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, Pair, check, 
 __all__ = ["Network", "Training"]
 
 
-@dataclass
-class Training:
+@dataclass(repr=False)
+class Training(Shown):
     """Trained networks at the output times s.
 
     residuals (outputs, replicates, samples); risk (outputs, replicates), E_s if regularised
@@ -38,6 +39,12 @@ class Training:
     dissipated: Tensor
     parameters: Tensor
     steps: Tensor
+
+    def _summary(self) -> Summary:
+        replicates, layers, _, units = self.parameters.shape
+        facts = {"replicates": replicates, "num_layers": layers, "num_units": units,
+                 "num_samples": self.residuals.shape[-1], "steps": span(self.steps.cpu())}
+        return over_time(facts, self.flow_times, quantiles("risk", self.risk.cpu()))
 
 
 class Network:

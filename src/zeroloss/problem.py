@@ -17,6 +17,7 @@ from torch import Tensor
 
 from zeroloss import csvtable
 from zeroloss.csvtable import AT_MOST, DataError
+from zeroloss.display import Shown, Summary, span
 from zeroloss.streams import stream
 
 __all__ = ["BUILT_IN", "DataError", "Problem", "built_in", "from_csv", "problem"]
@@ -24,8 +25,8 @@ __all__ = ["BUILT_IN", "DataError", "Problem", "built_in", "from_csv", "problem"
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Problem:
+@dataclass(frozen=True, repr=False)
+class Problem(Shown):
     """Inputs (samples, dim), targets (samples,), readout (dim,), in float64.
 
     Inputs and targets are unit-free (standardised or lifted as their builder says).
@@ -35,6 +36,10 @@ class Problem:
     inputs: Tensor
     targets: Tensor
     readout: Tensor
+
+    def _summary(self) -> Summary:
+        return Summary({"name": self.name, "num_samples": self.num_samples, "dim": self.dim,
+                        "targets": span(self.targets.cpu()), "device": self.inputs.device})
 
     @property
     def num_samples(self) -> int:
@@ -69,6 +74,13 @@ def problem(name: str, inputs: ArrayLike, targets: ArrayLike,
     defaults to the last coordinate for lifted inputs and to (1, …, 1)/√d otherwise.
 
     Raises DataError for wrong shapes, non-finite values, fewer than two samples.
+
+    >>> x = np.linspace(-1.0, 1.0, 10)
+    >>> mine = problem("mine", x, x**2, lift=1)
+    >>> mine.dim, mine.readout.tolist()  # read out at the coordinate that was added
+    (2, [0.0, 1.0])
+    >>> mine.residuals(mine.inputs)[0].item()  # 0 - y of the first sample
+    -1.0
     """
     try:
         x = np.asarray(inputs, dtype=np.float64)

@@ -1,17 +1,23 @@
-"""The table of claims on a terminal: through rich where somebody looks, as plain text in a pipe."""
+"""The table of claims: by rich on a terminal, as text in a pipe, as a data frame in Python."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
-from zeroloss import results, verdicts
+from zeroloss import display, results, verdicts
 from zeroloss.formatting import format_interval, format_number, half_width
+from zeroloss.verify import VERDICTS, read_verdicts
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STYLES = {"supported": "green", "refuted": "bold red", "inconclusive": "yellow",
           "agrees": "green", "differs": "bold red", "missing": "yellow"}  # fmt: skip
 HEADINGS = ("claim", "verdict", "quantity", "estimate", "interval", "replicates")
+NUMBERS = ("estimate", "lower", "upper", "level")
 RIGHT = ("estimate", "replicates", "layers", "units", "weights", "seconds",
          "jobs", "CPU minutes", "wall minutes", "memory (MB)", "disk (MB)")
 
@@ -39,6 +45,45 @@ def lines_of(record: Mapping[str, Any]) -> list[tuple[str, ...]]:
             )
         )
     return lines
+
+
+def claims_of(folder: Path | str, *, sealed: bool = True) -> pd.DataFrame:
+    """Return the claims of a run as a table: `claims_of("results/full")`.
+
+    The verdicts of a run are sealed; those of `published/`, which git keeps, are not. Columns as
+    `frame`. Raises ResultError for a folder without verdicts, or with damaged ones.
+    """
+    return frame(read_verdicts(Path(folder) / VERDICTS, sealed=sealed))
+
+
+def frame(record: Mapping[str, Any]) -> pd.DataFrame:
+    """Return one row per claim, under its id: verdict, the deciding row, and the reasons.
+
+    estimate, lower, upper and level are numbers, NaN where nothing was measured; replicates is an
+    integer or missing.
+
+    >>> row = {"key": "my.rate/slope/sine", "quantity": "slope", "cell": "sine", "estimate": -0.5,
+    ...        "lower": -0.52, "upper": -0.48, "level": 0.95, "replicates": 400}
+    >>> claim = {"id": "my.rate", "verdict": "supported", "reasons": ["it holds"],
+    ...          "deciding": row["key"], "rows": [row]}
+    >>> table = frame({"claims": [claim]})
+    >>> table.loc["my.rate", "verdict"], table.estimate.tolist(), table.replicates.tolist()
+    ('supported', [-0.5], [400])
+    """
+    import pandas as pd
+
+    rows = []
+    for claim in record["claims"]:
+        row = verdicts.row_of(claim) or {}
+        rows.append(
+            {"claim": claim["id"], "verdict": claim["verdict"]}
+            | {name: row.get(name, "") for name in ("quantity", "cell")}
+            | {name: results.number(row.get(name)) for name in NUMBERS}
+            | {"replicates": row.get("replicates"), "reasons": "; ".join(claim["reasons"])}
+        )
+    names = ("claim", "verdict", "quantity", "cell", *NUMBERS, "replicates", "reasons")
+    made = pd.DataFrame(rows, columns=list(names)).astype({"replicates": "Int64"})
+    return made.set_index("claim")
 
 
 def summary(record: Mapping[str, Any]) -> str:
@@ -77,14 +122,7 @@ def show(
 
 def plain(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
     """Return headings and lines padded to columns, without any control character."""
-    widths = [max(len(line[i]) for line in (headings, *lines)) for i in range(len(headings))]
-    return [
-        "  ".join(
-            cell.rjust(width) if heading in RIGHT else cell.ljust(width)
-            for heading, cell, width in zip(headings, line, widths, strict=True)
-        ).rstrip()
-        for line in (headings, *lines)
-    ]
+    return display.columns(headings, lines, RIGHT)
 
 
 def _print_rich(

@@ -18,23 +18,27 @@ from numpy.typing import NDArray
 
 from zeroloss.block import ACTIVATIONS, dim_theta
 from zeroloss.bounds import certificate, sizes
+from zeroloss.display import Shown, Summary
 from zeroloss.ensembles import train
 from zeroloss.law import InitialLaw, sobol_rule
 from zeroloss.limit.collocation import euler
 from zeroloss.limit.flow import MeanField
 from zeroloss.limit.joint import joint_covariances
 from zeroloss.problem import Problem
+from zeroloss.progress import Progress, Report, counted, reporting
 from zeroloss.risk_law import RiskLaw, check_demand
 from zeroloss.statistics import Estimate, clopper_pearson
 from zeroloss.streams import stream
 
-__all__ = ["Answer", "Sizes", "required_size"]
+__all__ = ["HEADINGS", "Answer", "Sizes", "required_size"]
 
 Array = NDArray[np.float64]
 DEPTHS = (4, 8, 16, 32)  # the first whose gap takes at most half of ε, unless a depth is given
 CHECKED = 200  # networks trained at the size that the law asks for
 CHECK_SECONDS = 12.0
 SCRAMBLES = 2
+HEADINGS = ("answer", "layers", "units", "weights", "seconds", "says")
+LARGEST_PLAIN = 6.0  # log10 of the largest number written out
 # layers × particles × samples² of an influence function, and layers × particles × samples of a
 # limit: a few seconds each
 _INFLUENCE, _LIMIT = 2**21, 2**20
@@ -52,8 +56,8 @@ class Answer:
     words: str
 
 
-@dataclass(frozen=True)
-class Sizes:
+@dataclass(frozen=True, repr=False)
+class Sizes(Shown):
     """What ``required_size`` found: risks in the problem's units, four answers, and the measured
     frequency of failure at the predicted size (None where training it takes too long)."""
 
@@ -74,6 +78,33 @@ class Sizes:
         """The answer of ``theorem``, ``chebyshev``, ``law`` or ``measured``."""
         return next(answer for answer in self.answers if answer.method == method)
 
+    def log10_weights(self, method: str) -> float:
+        """log10 of the number of weights L M k that an answer asks for."""
+        answer = self.of(method)
+        return answer.log10_layers + answer.log10_units + math.log10(dim_theta(self.dim))
+
+    def lines(self) -> list[tuple[str, ...]]:
+        """One line of cells per answer, in the order of HEADINGS."""
+        return [(one.method, _power(one.log10_layers), _power(one.log10_units),
+                 _power(self.log10_weights(one.method)), _power(one.log10_seconds), one.words)
+                for one in self.answers]
+
+    def _summary(self) -> Summary:
+        facts = {name: getattr(self, name) for name in (
+            "problem", "num_samples", "dim", "sampling", "accuracy", "failure_probability",
+            "flow_time", "limit_risk", "limit_risk_error", "depth_gap")}
+        return Summary(facts, HEADINGS, self.lines(), words=("answer", "says"))
+
+
+def _power(log10: float) -> str:
+    """A number from its log10: `96`, `0.5`, `10^60.8`, `none` for infinity."""
+    if math.isinf(log10):
+        return "none"
+    if log10 > LARGEST_PLAIN or log10 < -3:
+        return f"10^{log10:.1f}"
+    value = 10.0**log10
+    return f"{round(value)}" if value >= 100 or abs(value - round(value)) < 1e-6 else f"{value:.2g}"
+
 
 @dataclass(frozen=True)
 class _Task:
@@ -85,6 +116,7 @@ class _Task:
     flow_time: float
     sampling: str
     seed: int
+    report: Report
 
     def points(self, work: int, num_layers: int, scramble: int) -> Array:
         """A Sobol rule with about ``work`` / num_layers points, 2^5 to 2^11."""
@@ -101,10 +133,12 @@ class _Task:
         """The law of the risk at this depth, those of each scramble, and the error of E(ρ(s))."""
         N = self.problem.num_samples
         points = self.points(_LIMIT // N, 4 * num_layers, 0)
-        r = {L: self.wide(L, points) for L in (num_layers, 2 * num_layers, 4 * num_layers)}
-        one, two, four = r.values()
+        depths = (num_layers, 2 * num_layers, 4 * num_layers)
+        one, two, four = [self.wide(L, points)
+                          for L in counted(self.report, "limit", depths)]
         second, third = 2 * four - two, (8 * four - 6 * two + one) / 3
-        sigmas = [self.covariance(num_layers, i) for i in range(SCRAMBLES)]
+        sigmas = [self.covariance(num_layers, i)
+                  for i in counted(self.report, "predicted law", range(SCRAMBLES))]
         rule = self.wide(num_layers, self.points(_LIMIT // N, 4 * num_layers, 1))
         risks = [0.5 * float(np.mean(x**2)) for x in (second, third, one, rule)]
         law, *each = (
@@ -127,7 +161,8 @@ class _Task:
     def depth(self, accuracy: float) -> int:
         """The first of DEPTHS whose gap takes at most half of ε; the last if none does."""
         points = self.points(_LIMIT // self.problem.num_samples, 2 * DEPTHS[-1], 0)
-        risks = [0.5 * float(np.mean(self.wide(L, points) ** 2)) for L in (*DEPTHS, 2 * DEPTHS[-1])]
+        risks = [0.5 * float(np.mean(self.wide(L, points) ** 2))
+                 for L in counted(self.report, "depth", (*DEPTHS, 2 * DEPTHS[-1]))]
         limit = 2 * risks[-1] - risks[-2]
         return next((L for L, risk in zip(DEPTHS, risks, strict=False)
                      if abs(risk - limit) <= accuracy / 2), DEPTHS[-1])
@@ -136,7 +171,7 @@ class _Task:
         """Trained risks (replicates,)."""
         run = train(self.problem, self.law, num_layers, num_units, self.flow_time,
                     replicates=replicates, sampling=self.sampling, activation=self.activation,
-                    seed=self.seed)
+                    seed=self.seed, progress=self.report)
         return run.risk[0].cpu().numpy()
 
     def seconds_per_unit(self, num_layers: int) -> float:
@@ -163,14 +198,15 @@ def _check(flow_time: float, activation: str, sampling: str, num_layers: int | N
 
 def required_size(problem: Problem, law: InitialLaw, accuracy: float, failure_probability: float,
                   flow_time: float, *, activation: str = "tanh", sampling: str = "independent",
-                  num_layers: int | None = None, check: int = CHECKED, seed: int = 0) -> Sizes:
+                  num_layers: int | None = None, check: int = CHECKED, seed: int = 0,
+                  progress: Progress = False) -> Sizes:
     """Least depth and width for accuracy ε of the risk at flow time s, with probability 1 − η.
 
     ``num_layers`` fixes the depth of all answers but the theorem's; by default it is the first of
     DEPTHS whose own gap takes at most half of ε. ``check`` networks are trained at the predicted
     size, if that takes seconds, and at doubled widths while too many fail. The law is of first
-    order: below some tens of units its size is a guide. Raises ValueError for ε ≤ 0, η outside
-    (0, 1), unknown names.
+    order: below some tens of units its size is a guide. ``progress`` shows how far it is
+    (`zeroloss.progress`). Raises ValueError for ε ≤ 0, η outside (0, 1), unknown names.
 
     >>> from zeroloss import law, problem
     >>> sine = problem.built_in("sine", num_samples=8, seed=0)
@@ -187,7 +223,15 @@ def required_size(problem: Problem, law: InitialLaw, accuracy: float, failure_pr
     """
     check_demand(accuracy, failure_probability)
     _check(flow_time, activation, sampling, num_layers)
-    task = _Task(problem, law, activation, flow_time, sampling, seed)
+    with reporting(progress) as report:
+        task = _Task(problem, law, activation, flow_time, sampling, seed, report)
+        return _answered(task, accuracy, failure_probability, num_layers, check)
+
+
+def _answered(task: _Task, accuracy: float, failure_probability: float, num_layers: int | None,
+              check: int) -> Sizes:
+    """All four answers."""
+    problem, sampling = task.problem, task.sampling
     depth = task.depth(accuracy) if num_layers is None else num_layers
     predicted, scrambles, error = task.predicted(depth)
     each = task.seconds_per_unit(depth)
@@ -204,7 +248,7 @@ def required_size(problem: Problem, law: InitialLaw, accuracy: float, failure_pr
               "any law of this covariance"),
         least, measured)
     return Sizes(problem.name, problem.num_samples, problem.dim, sampling, accuracy,
-                 failure_probability, flow_time, float(predicted.reference[0]), error,
+                 failure_probability, task.flow_time, float(predicted.reference[0]), error,
                  float(predicted.gap[0]), answers, failure)
 
 
@@ -230,6 +274,7 @@ def _sized(method: str, count: float, words: str, *, depth: int, per_unit: int, 
 
 def _theorem(task: _Task, accuracy: float, failure_probability: float, each: float) -> Answer:
     """Sizes by explicit constants, where the activation allows them."""
+    task.report("theorem", 0, 1)
     try:
         found = certificate(task.problem, task.law, task.activation, [task.flow_time],
                             sampling=task.sampling, depth_nodes=3, log2_points=6, steps=24,
@@ -265,8 +310,3 @@ def _measured(task: _Task, predicted: RiskLaw, depth: int, least: Answer, accura
                                  math.log10(seconds / check), ", ".join(seen))
         spent, seconds, units = spent + seconds, 2 * seconds, 2 * units
     return first, none(", ".join(seen))
-
-
-def parameters(layers: float, units: float, dim: int) -> float:
-    """log10 of the number of weights L M k from log10 of L and M."""
-    return layers + units + math.log10(dim_theta(dim))

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
+import sys
 from typing import Any
 
 from zeroloss import report, results
 from zeroloss.law import InitialLaw
 from zeroloss.problem import DataError, Problem, built_in, from_csv
 from zeroloss.results import ResultError
-from zeroloss.sizing import Sizes, parameters, required_size
+from zeroloss.sizing import HEADINGS, Sizes, required_size
 
 __all__ = ["answer"]
 
-HEADINGS = ("answer", "layers", "units", "weights", "seconds", "says")
 MOST_SAMPLES = 32  # rows of a table that are taken unless --num-samples asks for more
 SAMPLES = {"sine": 8, "surface": 12, "diabetes": 32, "digits": 64}
 # a, w, b of the paper's settings: on real data pre-activations are kept of order 1
 SCALES = {"sine": (1.0, 1.0, 1.0), "surface": (1.0, 1.0, 1.0)}
 REAL_SCALES = (2.0, 0.5, 0.5)
-LARGEST_PLAIN = 6.0  # log10 of the largest number written out
 
 
 def answer(options: argparse.Namespace) -> None:
@@ -32,13 +30,14 @@ def answer(options: argparse.Namespace) -> None:
         found = required_size(
             problem, InitialLaw("gaussian", *scales), options.accuracy,
             options.failure_probability, options.flow_time, activation=options.activation,
-            sampling=options.sampling, num_layers=options.num_layers, seed=options.seed)
+            sampling=options.sampling, num_layers=options.num_layers, seed=options.seed,
+            progress=sys.stderr.isatty())
     except (ValueError, FloatingPointError, RuntimeError) as error:
         raise ResultError(" ".join(str(error).split())) from error
     if options.json:
         print(json.dumps(results.jsonable(content(found, note)), indent=1, sort_keys=True))
     else:
-        report.show(HEADINGS, lines(found), caption(found, note))
+        report.show(HEADINGS, found.lines(), caption(found, note))
 
 
 def _problem(options: argparse.Namespace) -> tuple[Problem, str]:
@@ -55,26 +54,6 @@ def _problem(options: argparse.Namespace) -> tuple[Problem, str]:
     note = (f"{count} of {whole.num_samples} rows, chosen by seed {options.seed}; "
             "set --num-samples for more" if count < whole.num_samples else "")
     return from_csv(options.csv, options.target, None, count, options.seed), note
-
-
-def _power(log10: float) -> str:
-    """A number from its log10: `96`, `0.5`, `10^60.8`, `none` for infinity."""
-    if math.isinf(log10):
-        return "none"
-    if log10 > LARGEST_PLAIN or log10 < -3:
-        return f"10^{log10:.1f}"
-    value = 10.0**log10
-    return f"{round(value)}" if value >= 100 or abs(value - round(value)) < 1e-6 else f"{value:.2g}"
-
-
-def lines(found: Sizes) -> list[tuple[str, ...]]:
-    """One line of cells per answer, in the order of HEADINGS."""
-    made = []
-    for one in found.answers:
-        weights = parameters(one.log10_layers, one.log10_units, found.dim)
-        made.append((one.method, _power(one.log10_layers), _power(one.log10_units),
-                     _power(weights), _power(one.log10_seconds), one.words))
-    return made
 
 
 def caption(found: Sizes, note: str) -> str:
@@ -94,7 +73,7 @@ def content(found: Sizes, note: str) -> dict[str, Any]:
         "flow_time", "limit_risk", "limit_risk_error", "depth_gap")}
     made["answers"] = {one.method: {
         "log10_layers": one.log10_layers, "log10_units": one.log10_units,
-        "log10_weights": parameters(one.log10_layers, one.log10_units, found.dim),
+        "log10_weights": found.log10_weights(one.method),
         "log10_seconds": one.log10_seconds, "words": one.words} for one in found.answers}
     share = found.failure
     made["failure"] = None if share is None else {

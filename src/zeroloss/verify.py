@@ -15,6 +15,7 @@ from typing import Any
 
 from zeroloss import estimates, results, verdicts
 from zeroloss.claims import DEFAULT_TOLERANCE, Claim, Tolerance, by_id
+from zeroloss.display import MOST_LINES, Shown, Summary
 from zeroloss.formatting import format_number
 from zeroloss.results import MissingResultError, ResultError
 
@@ -40,13 +41,21 @@ class Difference:
         return f"{place}: {self.text}"
 
 
-@dataclass
-class Comparison:
+@dataclass(repr=False)
+class Comparison(Shown):
     """What `verify` found: the rebuilt record, all differences, all that is missing."""
 
     rebuilt: dict[str, Any]
     differences: list[Difference] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+
+    def _summary(self) -> Summary:
+        words = [self.of(claim["id"]) for claim in self.rebuilt["claims"]]
+        facts = {"claims": len(words), "agree": words.count("agrees"),
+                 "differences": len(self.differences), "missing": len(self.missing)}
+        heads = ("claim", "quantity", "difference") if self.differences else ()
+        lines = [(one.claim, one.quantity, one.text) for one in self.differences[:MOST_LINES]]
+        return Summary(facts, heads, lines, words=heads)
 
     @property
     def code(self) -> int:

@@ -18,13 +18,14 @@ PACKAGE = ROOT / "src" / "zeroloss"
 # A room imports its own row and the rows above it, never one below. `network` and `limit` share a
 # row and still never meet: their agreement is the evidence.
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("__init__", "block", "closed", "csvtable", "law", "problem", "runge_kutta", "streams", "tidy"),
+    ("__init__", "block", "closed", "csvtable", "display", "law", "problem", "progress",
+     "runge_kutta", "streams", "tidy"),
     ("engine", "kernel"),
     ("exponential",),
     ("network", "limit"),
     ("bounds",),
     ("statistics", "coupling", "risk_law"),
-    ("ensembles", "sizing"),
+    ("ensembles", "sizing", "plots"),
     ("studies",),
     ("codegraph", "config", "estimates", "formatting", "results"),
     ("claims", "verdicts", "provenance"),

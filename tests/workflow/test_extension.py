@@ -1,21 +1,26 @@
-"""A study from outside, as `examples/my_study/README.md` says it: no tracked file is edited."""
+"""A study from outside: the walk-through of CONTRIBUTING pasted into a shell, and the example that
+it starts from. No tracked file is edited."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shlex
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.workflow.checkout import RESULTS, Checkout
+from tests.workflow.checkout import BIN, RESULTS, Checkout, add
 
 TINY = "tests/workflow/tiny.yaml"
-CLAIM = "my_study.width"
+SECTION = "## Add a study without touching the repository\n"
+MARK = "--- block"
+MADE_BY_RUNS = {"results", ".snakemake", "__pycache__"}
 
 
 @pytest.fixture(scope="module")
@@ -24,50 +29,101 @@ def checkout(new_checkout: Callable[[], Checkout]) -> Checkout:
 
 
 def words(checkout: Checkout) -> list[str]:
-    """What the page says to give to Snakemake, with the sizes of the tests laid over."""
+    """What the example says to give to Snakemake, with the sizes of the tests laid over."""
     page = (checkout.root / "examples" / "my_study" / "README.md").read_text()
     found = re.search(r"^snakemake (.*)$", page, re.MULTILINE)
     assert found, "the page must say how to run it"
     return [*shlex.split(found[1]), TINY]
 
 
+def overlaid(checkout: Checkout) -> Path:
+    """Where a run with an overlay lies."""
+    return checkout.root / RESULTS
+
+
 def verdicts(checkout: Checkout) -> dict[str, Any]:
-    record = json.loads((checkout.root / RESULTS / "verdicts.json").read_text())
+    record = json.loads((overlaid(checkout) / "verdicts.json").read_text())
     return {claim["id"]: claim for claim in record["claims"]}
 
 
+def files(checkout: Checkout) -> dict[str, str]:
+    """What git would look at: every file that no run makes, and its content."""
+    return {
+        str(path.relative_to(checkout.root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(checkout.root.rglob("*"))
+        if path.is_file() and path.suffix != ".so"  # the compiled engine
+        and not MADE_BY_RUNS & set(path.relative_to(checkout.root).parts)
+    }
+
+
+def blocks() -> list[str]:
+    """The commands of the walk-through, step by step."""
+    page = (Path(__file__).resolve().parents[2] / "CONTRIBUTING.md").read_text()
+    section = page.partition(SECTION)[2].partition("\n## ")[0]
+    return re.findall(r"^```sh\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+
+
+def pasted(checkout: Checkout, steps: list[str], tools: Path) -> list[str]:
+    """Run the steps in one shell, word for word, and return what each printed.
+
+    The `snakemake` that they find lays the sizes of the tests over what it is given.
+    """
+    tools.mkdir()
+    (tools / "bash").symlink_to(shutil.which("bash") or pytest.skip("no bash"))
+    add(tools, "snakemake", f'exec {BIN / "snakemake"} "$@" {TINY}')
+    script = "\n".join(["set -euo pipefail", *(f"echo '{MARK}'\n{step}" for step in steps)])
+    environment = checkout.environment()
+    environment["PATH"] = f"{tools}:{environment['PATH']}"
+    done = subprocess.run(["bash", "-c", script], cwd=checkout.root, env=environment, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout[-6000:]
+    return done.stdout.split(f"{MARK}\n")[1:]
+
+
 @pytest.mark.slow
-def test_it_adds_a_verdict_and_a_figure_and_changes_no_other(checkout: Checkout) -> None:
-    tiny = ("--config", "mode=quick", "--configfile", TINY)
-    checkout.snakemake("-c2", *tiny, "--", "verdicts")
+def test_the_walk_through_adds_a_verdict_and_changes_nothing_else(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    tracked = files(checkout)
+    checkout.snakemake("-c2", "--config", "mode=quick", "--configfile", TINY, "--", "verdicts")
     before = verdicts(checkout)
-    figure = str(RESULTS / "figures" / "my_study-width.pdf")
-    section = str(RESULTS / "tex" / "extensions.tex")
-    checkout.snakemake(*words(checkout), "--", "verdicts", figure, section)
+    # stands for the folder of its own that the page promises for a run with an overlay
+    (overlaid(checkout).parents[0] / "with-overlay").symlink_to(".")
+    _, _, _, plan, _, verdict, refuted = pasted(checkout, blocks(), tmp_path / "tools")
+    assert re.search(r"simulate_their_study", plan)
     after = verdicts(checkout)
-    assert set(after) - set(before) == {CLAIM} and after[CLAIM]["verdict"] == "supported"
+    assert set(after) - set(before) == {"their_study.width"}
+    assert after["their_study.width"]["verdict"] == "supported"
     assert {name: after[name] for name in before} == before
-    assert (checkout.root / figure).read_bytes().startswith(b"%PDF")
-    assert CLAIM in (checkout.root / RESULTS / "tex" / "extensions.tex").read_text()
-    assert CLAIM in (checkout.root / RESULTS / "tex" / "claims.tex").read_text()
-    # its planted failure, measured and judged by its own code
-    done = checkout.python("""
-import json, os, sys
-os.environ["ZEROLOSS_EXTENSIONS"] = os.path.abspath("examples/my_study")
-from pathlib import Path
-from zeroloss import jobs
-from zeroloss.claims import load_claims
-from zeroloss.estimates import check, with_keys
-from zeroloss.studies.my_study import measure, planted
-from zeroloss.verdicts import judge_claim
-specs = jobs.read_specs(Path("results/quick/my_study/specs.json"))
-tables, _ = jobs.read_tables(specs, Path("results/quick/my_study"))
-claim, = load_claims(Path("examples/my_study/claims.yaml"))
-wrong = planted.PLANTED[claim.planted_failure.name](tables, specs)
-made = with_keys(check(measure.measure(wrong, specs), "my_study"), "my_study")
-print(judge_claim(claim, made)["verdict"])
-""")
-    assert done.strip() == "refuted"
+    assert re.search(r"^their_study\.width +supported", verdict, re.MULTILINE)
+    assert refuted.startswith("their_study.width with residuals") and ": refuted\n" in refuted
+    assert ("paper.pdf" in verdict.split()) == (shutil.which("latexmk") is not None)
+    folder = overlaid(checkout)
+    assert (folder / "figures" / "their_study-width.pdf").read_bytes().startswith(b"%PDF")
+    assert "swish" in (folder / "tex" / "extensions.tex").read_text()
+    assert "their_study.width" in (folder / "tex" / "claims.tex").read_text()
+    assert files(checkout) == tracked
+
+
+@pytest.mark.slow
+def test_the_example_itself_is_supported_and_its_planted_failure_refuted(checkout: Checkout
+                                                                         ) -> None:
+    table = overlaid(checkout) / "my_study" / "estimates.parquet"
+    checkout.snakemake(*words(checkout), "--", str(table.relative_to(checkout.root)))
+    claims, mode = "examples/my_study/claims.yaml", RESULTS.name
+    environment = checkout.environment(ZEROLOSS_EXTENSIONS="examples/my_study")
+
+    def zeroloss(*arguments: str) -> str:
+        return subprocess.run([str(BIN / "zeroloss"), *arguments], cwd=checkout.root, text=True,
+                              env=environment, check=True, stdout=subprocess.PIPE).stdout
+
+    out = checkout.root / "results" / "example.json"
+    zeroloss("judge", "--claims", claims, "--estimates", str(table), "--mode", mode, "--out",
+             str(out))
+    assert [c["verdict"] for c in json.loads(out.read_text())["claims"]] == ["supported"]
+    planted = zeroloss("plant", "my_study.width", "--claims", claims, "--mode", mode, "--results",
+                       str(overlaid(checkout).parent))
+    assert ": refuted\n" in planted
 
 
 def test_its_block_is_closed_as_well(checkout: Checkout, tmp_path: Path) -> None:

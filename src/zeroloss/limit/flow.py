@@ -21,10 +21,12 @@ from torch import Tensor
 
 from zeroloss import engine
 from zeroloss.block import ACTIVATIONS, split
+from zeroloss.display import Shown, Summary, over_time, quantiles
 from zeroloss.kernel import Linearised
 from zeroloss.law import InitialLaw, sobol_rule
 from zeroloss.limit.collocation import Cloud, DepthRule, DepthState, gauss_legendre
 from zeroloss.problem import Problem
+from zeroloss.progress import Progress, Report, counted, reporting
 from zeroloss.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, check, integrate
 
 __all__ = ["LimitFlow", "LimitNumbers", "MeanField", "solve", "theta_gradient"]
@@ -43,8 +45,8 @@ def theta_gradient(z: Tensor, p: Tensor, theta: Tensor, sigma: Tensor, slope: Te
 MOST_NODES = 16  # in depth, where `solve` chooses
 
 
-@dataclass
-class LimitFlow:
+@dataclass(repr=False)
+class LimitFlow(Shown):
     """A limit at the output times: residuals (outputs, R, N), risk and dissipated (outputs, R),
     particles (outputs, R, n, k, particles) if kept."""
 
@@ -54,6 +56,12 @@ class LimitFlow:
     dissipated: Tensor
     particles: Tensor | None
     flow: Flow
+
+    def _summary(self) -> Summary:
+        kept = "not kept" if self.particles is None else tuple(self.particles.shape)
+        facts = {"clouds": self.risk.shape[1], "num_samples": self.residuals.shape[-1],
+                 "particles": kept}
+        return over_time(facts, self.flow_times, quantiles("risk", self.risk.cpu()))
 
 
 class MeanField:
@@ -151,8 +159,8 @@ class MeanField:
                          flow.integral, particles, flow)
 
 
-@dataclass(frozen=True)
-class LimitNumbers:
+@dataclass(frozen=True, repr=False)
+class LimitNumbers(Shown):
     """E(ρ(s)) and r(s) of the mean-field limit, each with an estimate of its error.
 
     risk, risk_error (outputs,); residuals, residuals_error (outputs, N). The error adds the parts
@@ -168,17 +176,23 @@ class LimitNumbers:
     parts: dict[str, np.ndarray]
     log2_points: int
 
+    def _summary(self) -> Summary:
+        facts = {"num_samples": self.residuals.shape[-1], "log2_points": self.log2_points}
+        return over_time(facts, self.flow_times, {"risk": self.risk, "error": self.risk_error})
+
 
 def solve(problem: Problem, law: InitialLaw, flow_times: Sequence[float], *,
           activation: str = "tanh", accuracy: float = 1e-3, depth_nodes: int | None = None,
           log2_points: int = 10, max_log2_points: int = 15, scrambles: int = 8,
-          rtol: float = 1e-7, seed: int = 0) -> LimitNumbers:
+          rtol: float = 1e-7, seed: int = 0, progress: Progress = False) -> LimitNumbers:
     """The mean-field limit with the risk known to a relative ``accuracy`` at every flow time.
 
     Takes more Sobol points until the estimated error allows it, at most 2^max_log2_points, and
     then returns what it has: the error says how far it got. Without ``depth_nodes``, as many nodes
     as leave a quarter of the error to the depth on a coarse rule. Each node has points of its own,
     all together one Sobol net: the law is the same at every depth, and so errors average over it.
+    ``progress`` shows how far it is (`zeroloss.progress`). Raises ValueError for an accuracy or
+    flow times that cannot be.
 
     >>> from zeroloss import law, problem
     >>> sine = problem.built_in("sine", num_samples=8, seed=0)
@@ -191,17 +205,18 @@ def solve(problem: Problem, law: InitialLaw, flow_times: Sequence[float], *,
     if not accuracy > 0:
         raise ValueError(f"accuracy must be above 0, got {accuracy}; pass a relative error")
     times = tuple(flow_times)
-    nodes = depth_nodes or _enough_nodes(problem, law, times, activation, accuracy, rtol, seed)
-    while True:
-        numbers = _solve_once(problem, law, times, activation, nodes, log2_points, scrambles, rtol,
-                              seed)
-        allowed = accuracy * numbers.risk
-        if log2_points >= max_log2_points or bool((numbers.risk_error <= allowed).all()):
-            return numbers
-        # the error falls like 2^{−0.8 log₂ points} or faster; half of the way is safe
-        excess = float(np.max(numbers.parts["rule"] / allowed))
-        jump = max(1, math.floor(math.log2(max(excess, 1.0)) / 1.6) + 1)
-        log2_points = min(log2_points + jump, max_log2_points)
+    with reporting(progress) as report:
+        nodes = depth_nodes or _enough_nodes(problem, law, times, activation, accuracy, rtol, seed)
+        while True:
+            numbers = _solve_once(problem, law, times, activation, nodes, log2_points, scrambles,
+                                  rtol, seed, report)
+            allowed = accuracy * numbers.risk
+            if log2_points >= max_log2_points or bool((numbers.risk_error <= allowed).all()):
+                return numbers
+            # the error falls like 2^{−0.8 log₂ points} or faster; half of the way is safe
+            excess = float(np.max(numbers.parts["rule"] / allowed))
+            jump = max(1, math.floor(math.log2(max(excess, 1.0)) / 1.6) + 1)
+            log2_points = min(log2_points + jump, max_log2_points)
 
 
 def _enough_nodes(problem: Problem, law: InitialLaw, flow_times: tuple[float, ...],
@@ -238,12 +253,13 @@ def _net(law: InitialLaw, dim: int, log2_points: int, nodes: int, seed: int, scr
 
 
 def _solve_once(problem: Problem, law: InitialLaw, flow_times: tuple[float, ...], activation: str,
-                nodes: int, log2_points: int, scrambles: int, rtol: float, seed: int
-                ) -> LimitNumbers:
+                nodes: int, log2_points: int, scrambles: int, rtol: float, seed: int,
+                report: Report) -> LimitNumbers:
     from scipy import stats
 
     rules = [_net(law, problem.dim, log2_points, nodes, seed, i) for i in range(scrambles)]
-    r = np.stack([_one(problem, activation, nodes, rule, flow_times, rtol) for rule in rules])
+    r = np.stack([_one(problem, activation, nodes, rule, flow_times, rtol)
+                  for rule in counted(report, f"limit, 2^{log2_points} points", rules)])
     coarse = sobol_rule(law, problem.dim, min(log2_points, 9), seed, 0)[None]
     base = _one(problem, activation, nodes, coarse, flow_times, rtol)
     # one node less (three against one), and a looser step: the difference bounds the finer error

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from zeroloss.block import split
+from zeroloss.display import Shown, Summary, span
 from zeroloss.limit.flow import MeanField, theta_gradient
 from zeroloss.runge_kutta import Trajectory
 
@@ -33,8 +34,8 @@ __all__ = ["Influence", "covariance_independent", "covariance_of_paths", "influe
            "pair_covariances"]
 
 
-@dataclass(frozen=True)
-class Influence:
+@dataclass(frozen=True, repr=False)
+class Influence(Shown):
     """ψ at the particles of the rule: psi (outputs N, nodes n, particles), centred per node with
     the weights of the rule; node weights b (n,), particle weights (particles,)."""
 
@@ -42,6 +43,11 @@ class Influence:
     psi: np.ndarray
     depth_weights: np.ndarray
     weights: np.ndarray
+
+    def _summary(self) -> Summary:
+        outputs, nodes, particles = self.psi.shape
+        return Summary({"flow_time": self.flow_time, "outputs": outputs, "nodes": nodes,
+                        "particles": particles, "psi": span(self.psi)})
 
 
 class _Linearised:
