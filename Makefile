@@ -34,8 +34,12 @@ SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) 
 help:
 	@sed -n '2,13s/^# *//p' Makefile
 
-# Nothing was run that could be shown.
-IDLE := $(filter -n --dry-run --unlock,$(SNAKEMAKE_FLAGS))
+# The mode is given with --config, of which Snakemake takes the last only.
+ifneq (,$(filter --config -C --config=%,$(SNAKEMAKE_FLAGS)))
+$(error SNAKEMAKE_FLAGS must not hold --config; call snakemake itself, as README.md says)
+endif
+# Nothing was run that could be shown, or it lies where the run has said.
+IDLE := $(filter -n --dry-run --unlock --configfile --configfiles,$(SNAKEMAKE_FLAGS))
 
 reproduce: run-full
 	@$(if $(IDLE),,$(BIN)/zeroloss claims --mode full)
