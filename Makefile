@@ -19,7 +19,6 @@ PYTHON := $(shell command -v python3.11 || command -v python3)
 endif
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
 MODE ?= full
-CONFIGURATION = config/full.yaml $(if $(filter quick,$(MODE)),config/quick.yaml)
 SLURM_MODE ?= tiny
 
 VENV := .venv
@@ -36,8 +35,12 @@ SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) 
 help:
 	@sed -n '2,17s/^# *//p' Makefile
 
-# Nothing was run that could be shown.
-IDLE := $(filter -n --dry-run --unlock,$(SNAKEMAKE_FLAGS))
+# The mode is given with --config, of which Snakemake takes the last only.
+ifneq (,$(filter --config -C --config=%,$(SNAKEMAKE_FLAGS)))
+$(error SNAKEMAKE_FLAGS must not hold --config; call snakemake itself, as README.md says)
+endif
+# Nothing was run that could be shown, or it lies where the run has said.
+IDLE := $(filter -n --dry-run --unlock --configfile --configfiles,$(SNAKEMAKE_FLAGS))
 
 reproduce: run-full
 	@$(if $(IDLE),,$(BIN)/zeroloss claims --mode full)
@@ -65,7 +68,7 @@ estimate: $(READY)
 # Snakemake's own report, and around it verdicts, figures, rules and configuration in one file.
 report: run-$(MODE)
 	@$(SNAKEMAKE) --config mode=$(MODE) --report results/$(MODE)/logs/snakemake.html
-	@$(if $(IDLE),,$(BIN)/zeroloss report --mode $(MODE) --configuration $(CONFIGURATION) \
+	@$(if $(IDLE),,$(BIN)/zeroloss report --mode $(MODE) --configuration results/$(MODE)/configuration.yaml \
 		--snakemake results/$(MODE)/logs/snakemake.html --out results/$(MODE)/report.html)
 
 # The report in a headless Chromium, which is installed where that is possible.

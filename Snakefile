@@ -3,8 +3,10 @@
     snakemake -c2                            the published run: results/full/
     snakemake -c2 --config mode=quick        the same rules on small sizes: results/quick/
     snakemake -c2 --configfile mine.yaml     the published run, overlaid with mine.yaml
+    snakemake -c2 --config seed=3 'limits={commute: {replicates: 2400}}'    or with these settings
     snakemake -c2 figures | tables | verdicts | paper
 
+Results under other settings than those that ship lie in results/with-DIGEST/, as the run says.
 Run `pip install -e .` once in the environment that holds Snakemake.
 """
 
@@ -14,6 +16,7 @@ containerized: "docker://python:3.11-bookworm"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/configuration.smk"
 include: "workflow/rules/studies.smk"
 include: "workflow/rules/paper.smk"
 

@@ -12,8 +12,10 @@ import evidence
 import pytest
 from toy import Toy, walk
 
-from zeroloss import cli, estimates, jobs, results
+from zeroloss import cli, config, estimates, jobs, results
 from zeroloss.results import ResultError
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_the_way_through_and_its_bytes(tmp_path, toy, capsys, figures_path) -> None:
@@ -180,6 +182,38 @@ def test_errors_are_said_in_words(tmp_path: Path, toy: Toy, capsys) -> None:
     with pytest.raises(SystemExit):
         cli.main(["claims", "--mode", "fast"])
     assert "invalid choice: 'fast'" in capsys.readouterr().err
+
+
+def test_all_settings_of_a_run_are_written_down(tmp_path: Path, capsys) -> None:
+    files = [str(ROOT / "config" / f"{mode}.yaml") for mode in ("full", "quick")]
+    out = tmp_path / "configuration.yaml"
+    words = ["configuration", "--config", *files, "--out", str(out), "--overrides"]
+    assert cli.main([*words, '{"linear": {"unbalanced": {"replicates": 3}}}']) == 0
+    made = config.load(out)
+    assert made.linear.unbalanced.replicates == 3 and made.mode == "quick"
+    assert made.limits == config.load(*files).limits
+    out.unlink()
+    assert cli.main([*words, '{"linear": {"unbalanced": {"replicates": 0}}}']) == 2
+    said = capsys.readouterr().err
+    assert "command line: linear.unbalanced.replicates: " in said and "got 0; set linear" in said
+    for wrong in ("{'a': 1}", "[1]", "3"):
+        with pytest.raises(SystemExit):
+            cli.main([*words, wrong])
+        assert f"must be a mapping in JSON, got {wrong}" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_specs_are_those_of_the_overrides(tmp_path: Path) -> None:
+    files = [str(ROOT / "config" / f"{mode}.yaml") for mode in ("full", "quick")]
+    specs, mine = {}, '{"linear": {"unbalanced": {"replicates": 3}}}'
+    for name, over in (("shipped", "{}"), ("mine", mine)):
+        out = tmp_path / f"{name}.json"
+        words = ["specs", "linear", "--config", *files, "--overrides", over, "--out", str(out)]
+        assert cli.main(words) == 0
+        specs[name] = jobs.read_specs(out)
+    assert specs["mine"].pop("unbalanced")["replicates"] == 3
+    assert specs["shipped"].pop("unbalanced")["replicates"] != 3
+    assert specs["mine"] == specs["shipped"]
 
 
 def test_a_mode_is_never_mixed_with_the_other(tmp_path: Path, toy, capsys, figures_path) -> None:

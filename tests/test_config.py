@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import json
 import math
+import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,26 @@ import pytest
 import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from snakemake.cli import parse_config
 
-from zeroloss.config import Config, ConfigError, load
+from zeroloss.config import (
+    MODES,
+    Config,
+    ConfigError,
+    as_yaml,
+    beyond_shipped,
+    load,
+    names_of,
+    results_folder,
+    typed,
+)
+from zeroloss.studies import STUDIES
 from zeroloss.studies.limits.cases import cases
 
 ROOT = Path(__file__).resolve().parents[1]
 FULL, QUICK = ROOT / "config" / "full.yaml", ROOT / "config" / "quick.yaml"
 TINY = ROOT / "tests" / "workflow" / "tiny.yaml"
+SMALL = ROOT / "tests" / "faults" / "small.yaml"
 Place = tuple[str | int, ...]
 few = settings(max_examples=40)  # each reads the whole of a file
 
@@ -166,6 +181,155 @@ def test_an_overlay_of_what_is_there_changes_nothing(
     for part in reversed(place):
         over = {part: over}
     assert load(FULL, write(tmp_path_factory.mktemp("overlay"), over)) == load(FULL)
+
+
+# ---- settings of the command line, and where results lie
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder that a run starts in: what ships is looked up from there."""
+    monkeypatch.chdir(ROOT)
+
+
+def over(text: str) -> Config:
+    """The quick mode under `--config` of Snakemake, which leaves texts inside of braces."""
+    return load(*MODES["quick"], overrides=typed(parse_config(["mode=quick", *text.split(" & ")])))
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ("96", 96), ("-3", -3), ("1.0e-5", 1e-5), ("1e-5", "1e-5"), ("true", True), ("null", None),
+    ("", None), ("~", None), ("sine", "sine"), ("[1, 2]", "[1, 2]"), ("{a: 1}", "{a: 1}"),
+    ("a: b", "a: b"), ("x #y", "x #y"), ("*a", "*a"), ("&a", "&a"), ("!!int 3", "!!int 3"),
+    ("; touch owned", "; touch owned"), ("(a) | b > c & {d} ü", "(a) | b > c & {d} ü"),
+])
+def test_a_text_is_read_as_a_plain_scalar(text: str, value: Any) -> None:
+    assert typed({"a": [text], "b": {"c": text}}) == {"a": [value], "b": {"c": value}}
+
+
+@pytest.mark.parametrize("text", ["2020-13-45", "<<", "=", "9" * 5000])
+def test_a_text_that_is_no_value_is_named(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        typed({"limits": {"commute": {"widths": ["1", text]}}})
+    said = str(caught.value)
+    assert said.startswith("command line: limits.commute.widths.1: must be a plain YAML value, got")
+    assert said.endswith("; set limits.commute.widths.1") and len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("text", ["$(touch owned)", "`touch owned`", "$HOME", "'3'", 'say "a"',
+                                  "a\\b", "a\nb", "\x07", "\u2028"])
+def test_what_a_shell_would_read_is_refused(text: str) -> None:
+    """On its way to the node of a cluster a value goes through one, in quotes of Python."""
+    for content in ({"size": {"path": text}}, {"size": {"path": {text: "1"}}}, {"size": [text]}):
+        with pytest.raises(ConfigError) as caught:
+            typed(content)
+        said = str(caught.value)
+        assert said.startswith("command line: size") and ": must hold no quotes, $, " in said
+        assert said.endswith("--configfile") and len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("text", "key", "value"), [
+    ("limits={commute: {replicates: 7}}", "limits.commute.replicates", "7"),
+    ("limits={commute: {replicate: 96}}", "limits.commute.replicate", "96"),
+    ("limits={commute: {replicates: 96}", "limits", "'{commute: {replicates: 96}'"),
+    ("limits={commute: {widths: [64, 100]}}", "limits.commute.widths", "[64, 100]"),
+    ("seed=-3", "seed", "-3"),
+    ("seed=", "seed", "None"),
+    ("device=; touch owned", "device", "'; touch owned'"),
+    ("no_such=1", "no_such", "1"),
+    ("extensions=[nowhere]", "extensions", "['nowhere']"),
+])
+def test_a_wrong_setting_of_the_command_line_is_named(
+    here: None, text: str, key: str, value: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        over(text)
+    said = str(caught.value)
+    assert said.startswith(f"config/full.yaml + config/quick.yaml + command line: {key}: "), said
+    assert value in said and "; " in said and len(said.splitlines()) == 1, said
+
+
+def test_a_mode_as_it_ships_keeps_its_folder(here: None, tmp_path: Path) -> None:
+    for mode, files in MODES.items():
+        config = load(*files)
+        assert results_folder(config) == Path("results", mode) and not beyond_shipped(config)
+        assert results_folder(load(*files, *files)) == Path("results", mode)
+        assert results_folder(load(*files, overrides={"mode": mode})) == Path("results", mode)
+    shipped = load(*MODES["quick"]).limits.commute.replicates
+    assert results_folder(over(f"limits={{commute: {{replicates: {shipped}}}}}")) == Path(
+        "results/quick"), "a setting as it ships changes nothing"
+
+
+def test_the_same_settings_meet_in_one_folder_however_given(here: None, tmp_path: Path) -> None:
+    text = "limits={commute: {replicates: 96}, network_rtol: 1.0e-3} & seed=3"
+    folder = results_folder(over(text))
+    assert folder.parts[0] == "results" and folder.parts[2] == "quick"
+    assert re.fullmatch("with-[0-9a-f]{8}", folder.parts[1])
+    rest = {"seed": 3, "limits": {"network_rtol": 0.001, "commute": {"replicates": 96}}}
+    one = write(tmp_path, rest, "one.yaml")
+    whole = tmp_path / "whole.yaml"
+    whole.write_text(as_yaml(over(text)), encoding="utf-8")
+    for files in ((one,), (one, QUICK, one), (one, one), (whole,)):
+        assert results_folder(load(*MODES["quick"], *files)) == folder
+    assert results_folder(over("seed=3 & limits={network_rtol: 0.001} & "
+                               "limits={commute: {replicates: '96'}}")) == folder
+
+
+def test_other_settings_have_other_folders(here: None) -> None:
+    texts = ["seed=3", "seed=4", "cases_per_job=9", "limits={commute: {replicates: 96}}",
+             "limits={commute: {joint_replicates: 96}}", "limits={commute: {widths: [32, 64]}}"]
+    folders = [results_folder(over(text)) for text in texts]
+    assert len({*folders, Path("results/quick")}) == len(texts) + 1
+    full = results_folder(load(*MODES["full"], overrides={"seed": 3}))
+    assert full.name == "full" and full.parent != folders[0].parent
+
+
+@pytest.mark.parametrize("paths", [(), (TINY,), (TINY, SMALL)], ids=["quick", "tiny", "small"])
+def test_what_is_written_down_is_the_whole_configuration(
+    here: None, tmp_path: Path, paths: tuple[Path, ...]
+) -> None:
+    config = load(*MODES["quick"], *paths)
+    text = as_yaml(config)
+    assert list(yaml.safe_load(text)) == [*Config.model_fields]
+    path = tmp_path / "configuration.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert load(path) == config and as_yaml(load(path)) == text
+    beyond = beyond_shipped(config)
+    assert bool(beyond) == bool(paths)
+    again = load(*MODES["quick"], overrides=json.loads(json.dumps(beyond)))
+    assert again == config and results_folder(again) == results_folder(config)
+
+
+def test_what_differs_is_named(here: None) -> None:
+    beyond = beyond_shipped(over("limits={commute: {replicates: 96}} & seed=3"))
+    assert beyond == {"seed": 3, "limits": {"commute": {"replicates": 96}}}
+    assert names_of(beyond) == ["seed", "limits.commute.replicates"]
+    assert names_of({"a": {}, "b": {"c": [], "d": {"e": 1}}}) == ["a", "b.c", "b.d.e"]
+
+
+@pytest.mark.parametrize(("text", "concerned"), [
+    ("limits={commute: {replicates: 96}}", {"limits/commute"}),
+    ("linear={unbalanced: {replicates: 3}}", {"linear/unbalanced"}),
+    ("cases_per_job=9", set[str]()),
+])
+def test_a_setting_reaches_the_cases_that_it_concerns_and_no_other(
+    here: None, text: str, concerned: set[str]
+) -> None:
+    def specs(config: Config) -> dict[str, Any]:
+        return {f"{study}/{case}": spec for study in STUDIES for case, spec in import_module(
+            f"zeroloss.studies.{study}.cases").cases(config).items()}
+
+    before, after = specs(load(*MODES["quick"])), specs(over(text))
+    assert {name for name in before if before[name] != after.get(name)} == concerned
+    assert set(after) == set(before)
+
+
+def test_the_spelling_of_a_folder_does_not_count() -> None:
+    content = full()
+    for folder in ("examples/my_study", "./examples/my_study/", "examples/../examples/my_study",
+                   str(Path.cwd() / "examples" / "my_study")):
+        content["extensions"] = [folder]
+        assert Config.model_validate(content).extensions == ("examples/my_study",)
 
 
 # ---- what is refused: file, key, value, remedy

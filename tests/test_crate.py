@@ -40,6 +40,7 @@ class Run:
         results.write_sealed(self.folder / "toy" / "specs.json", {"one": {}})
         results.write_bytes(self.folder / "figures" / "toy-gaps.pdf", b"%PDF figure")
         results.write_bytes(self.folder / "paper.pdf", b"%PDF paper")
+        results.write_text(self.folder / "configuration.yaml", "mode: full")
         places = ["--results", str(root / "results"), "--published", str(root / "published")]
         assert cli.main(["publish", *places]) == 0
 
@@ -80,6 +81,7 @@ def test_it_holds_results_paper_configuration_environment_and_manifests(run: Run
         MADE + "verdicts.json", MADE + "paper.pdf", MADE + "figures/toy-gaps.pdf",
         MADE + "toy/estimates.parquet", MADE + "toy/estimates.manifest.json",
         MADE + "toy/one.parquet", MADE + "toy/one.manifest.json", MADE + "toy/specs.json",
+        MADE + "configuration.yaml",
     }
     assert {"config/full.yaml", "constraints.txt", "environment.yml"} <= names
     assert run.contents()[MADE + "paper.pdf"] == b"%PDF paper"
@@ -103,6 +105,7 @@ def test_it_says_what_ran_on_what_and_made_what(run: Run) -> None:
     read: Any = ROCrate(run.file)
     entity = read.get("#run")
     assert entity is not None and entity.type == "CreateAction"
+    assert entity["name"] == f"snakemake --configfile {MADE}configuration.yaml"
     assert entity["instrument"].id == crate.WORKFLOW
     assert {one.id for one in entity["object"]} == set(crate.MADE_FROM)
     made = {one.id for one in entity["result"]}

@@ -119,3 +119,4 @@ def test_errors_and_dry_runs_are_shown_as_snakemake_shows_them() -> None:
     assert "job broke" in shown([broken], terminal=False)
     assert "some plan" in shown([record(None, "some plan")], terminal=False, dryrun=True)
     assert not shown([record(None, "some chatter")], terminal=False)
+    assert shown([record(None, "Results lie in results/with-01234567/quick; d")], terminal=False)

@@ -170,6 +170,9 @@ def test_rules_of_several_cases_are_numbered(tmp_path: Path, monkeypatch) -> Non
         run = run_of(tmp_path, tmp_path / "claims.yaml", "quick")
         assert [run.rule_of("toy", name) for name in "abcde"] == [
             f"simulate_toy_{number}" for number in rules]  # fmt: skip
+    # a run knows how many its own processes took
+    (tmp_path / "configuration.yaml").write_text("cases_per_job: 1\n")
+    assert run_of(tmp_path, tmp_path / "claims.yaml", "quick").rule_of("toy", "a") == "simulate_toy"
 
 
 @pytest.mark.parametrize(

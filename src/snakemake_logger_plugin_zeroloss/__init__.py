@@ -24,7 +24,8 @@ LOCKED = (
     "make reproduce SNAKEMAKE_FLAGS=--unlock)."
 )
 # What Snakemake says outside of its events and a reader still wants to see.
-WORTH_SAYING = ("Nothing to be done", "Report created", "Unlock", "Will exit", "Creating report")
+WORTH_SAYING = ("Nothing to be done", "Report created", "Unlock", "Will exit", "Creating report",
+                "Results lie in")
 
 
 class LogHandler(LogHandlerBase):

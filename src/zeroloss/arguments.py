@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
 MODES = ("full", "quick")
+TARGETS = ("all", "figures", "tables", "verdicts", "paper")  # of the workflow
 PROBLEMS = ("sine", "surface", "diabetes", "digits")
 
 
@@ -72,6 +74,37 @@ def _add_report(command: argparse.ArgumentParser) -> None:
         default = [Path(place)] if many else Path(place)
         command.add_argument(f"--{name}", type=Path, default=default, metavar="PATH", **many)
     command.add_argument("--configuration", type=Path, nargs="+", required=True, metavar="FILE")
+
+
+def add_overrides(command: argparse.ArgumentParser) -> None:
+    """Add the option that lays settings over those of the configuration files."""
+    command.add_argument("--overrides", type=_mapping, default={}, metavar="JSON",
+                         help="settings that lie over those of the files")
+
+
+def add_sweep(command: argparse.ArgumentParser) -> None:
+    """Add the options that say which runs a sweep makes."""
+    command.add_argument("--mode", choices=MODES, required=True)
+    command.add_argument("--set", action="append", required=True, metavar="KEY=VALUES",
+                         help="a setting and its values: limits.commute.replicates=96,128, or any "
+                              "list of YAML, such as [[8, 16], [16, 32]] for two lists; given "
+                              "several times, each with each")
+    command.add_argument("--configfile", nargs="+", action="extend", type=Path, default=[],
+                         metavar="FILE", help="overlays of the configuration, below the settings")
+    command.add_argument("--target", choices=TARGETS, default="all",
+                         help="what each run makes besides the verdicts; everything by default")
+    command.add_argument("--cores", type=_cores, metavar="N", help="those of this machine")
+    command.add_argument("--dry-run", action="store_true", help="only plan each run")
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise argparse.ArgumentTypeError(f"must be a mapping in JSON, got {text}")
+    return content
 
 
 def _cores(text: str) -> int:

@@ -49,7 +49,15 @@ def specs(options: argparse.Namespace) -> None:
     """Write the specs of all cases of a study."""
     from zeroloss import jobs
 
-    jobs.write_specs(options.study, options.config, options.out)
+    jobs.write_specs(options.study, options.config, options.out, options.overrides)
+
+
+def configuration(options: argparse.Namespace) -> None:
+    """Write all settings of a run."""
+    from zeroloss import config, results
+
+    given = config.load(*options.config, overrides=options.overrides)
+    results.write_text(options.out, config.as_yaml(given))
 
 
 def run(options: argparse.Namespace) -> None:
@@ -174,6 +182,13 @@ def estimate(options: argparse.Namespace) -> None:
     planning.answer(options, claims.load_claims(options.claims))
 
 
+def sweep(options: argparse.Namespace) -> None:
+    """Run each point of a product of settings, and say how the verdicts differ."""
+    from zeroloss import sweeping
+
+    sweeping.answer(options)
+
+
 def trace(options: argparse.Namespace) -> None:
     """Say where a key, a printed number, a figure, a claim or a table comes from."""
     from zeroloss import tracing_report
@@ -266,14 +281,11 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument(f"--{path}", type=Path, required=True, metavar="PATH")
         return added
 
-    several: dict[str, Any] = {
-        "type": Path,
-        "required": True,
-        "metavar": "PATH",
-        "nargs": "+",
-        "action": "extend",
-    }
-    command(specs, "out", study=True).add_argument("--config", **several)
+    several: dict[str, Any] = {"type": Path, "required": True, "metavar": "PATH", "nargs": "+",
+                               "action": "extend"}
+    for added in (command(specs, "out", study=True), command(configuration, "out")):
+        added.add_argument("--config", **several)
+        arguments.add_overrides(added)
     running = command(run, study=True)
     running.add_argument("--case", required=True, nargs="+", help="name of each case")
     running.add_argument("--spec", required=True, nargs="+", help="its specification as JSON")
@@ -302,6 +314,7 @@ def _parser() -> argparse.ArgumentParser:
         page.add_argument(f"--{name}", type=Path, default=Path(place), metavar="PATH")
     page.add_argument("--check", action="store_true", help="write nothing, say what would change")
     arguments.add_problem(command(size))
+    arguments.add_sweep(command(sweep))
     return parser
 
 

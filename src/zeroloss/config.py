@@ -1,21 +1,21 @@
 """The configuration: closed, frozen models, read from YAML with sparse overlays.
 
-Nothing heavy is imported here: the workflow reads the configuration before every run. YAML is read
-as data alone: no tags, no aliases, no key twice.
+Nothing heavy is imported here: the workflow reads the configuration before every run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import Field, ValidationError, create_model
+from pydantic import AfterValidator, Field, ValidationError, create_model
 
-from zeroloss import csvtable
+from zeroloss import csvtable, plain_yaml
 from zeroloss.closed import Closed
 from zeroloss.csvtable import AT_MOST, DataError
 from zeroloss.studies import FOLDERS, STUDIES
@@ -24,16 +24,29 @@ from zeroloss.studies.linear.settings import Settings as LinearSettings
 from zeroloss.studies.size.settings import Settings as SizeSettings
 from zeroloss.studies.zero_loss.settings import Settings as ZeroLossSettings
 
-__all__ = ["MODES", "Config", "ConfigError", "load"]
+__all__ = ["CONFIGURATION", "MODES", "Config", "ConfigError", "as_yaml", "beyond_shipped", "load",
+           "names_of", "overlay", "read", "results_folder", "typed"]
 
 MODES = {"full": ("config/full.yaml",), "quick": ("config/full.yaml", "config/quick.yaml")}
 """The files of each mode, in order."""
 
+RESULTS = Path("results")
+CONFIGURATION = "configuration.yaml"  # beside the results of a run: all of its settings
+COMMAND_LINE = "command line"  # what messages call it, as they call a file by its path
+SHELL = frozenset("\"'$`\\")  # marks that are more than text in the words of a command
 LONGEST_SHOWN = 60
 
 
 class ConfigError(ValueError):
     """A configuration that cannot be run: the message names file, key, value and remedy."""
+
+
+def _from_here(folders: tuple[str, ...]) -> tuple[str, ...]:
+    """Spell a folder in one way, so that two spellings are one configuration."""
+    return tuple(Path(os.path.relpath(folder)).as_posix() for folder in folders)
+
+
+Extensions = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_from_here)]
 
 
 class Config(Closed):
@@ -43,29 +56,105 @@ class Config(Closed):
     seed: int = Field(ge=0)
     device: Literal["cpu", "cuda"] = "cpu"
     cases_per_job: int = Field(ge=1, le=50)  # their specifications stand in one command line
-    extensions: Annotated[tuple[str, ...], Field(strict=False)] = ()  # folders of other studies
+    extensions: Extensions = ()  # folders of other studies
     limits: LimitsSettings
     linear: LinearSettings
     size: SizeSettings
     zero_loss: ZeroLossSettings
 
 
-def load(*paths: str | Path) -> Config:
+def load(*paths: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:
     """Read the first file and lay the others over it: mappings merge, lists and scalars replace.
 
-    Raises ConfigError naming file, key, value and remedy.
+    `overrides` of the command line lie on top. Raises ConfigError naming file, key, value and
+    remedy.
     """
-    merged: dict[str, Any] = {}
-    source = " + ".join(str(path) for path in paths)
-    for path in paths:
-        merged = _overlay(merged, _read(Path(path)))
-    merged = _overlay(_extended(merged, source), merged)
-    try:
-        config = _model().model_validate(merged)
-    except ValidationError as error:
-        raise ConfigError(_message(error, source)) from error
+    over = overrides or {}
+    # the mode alone has only said which files these are
+    source = " + ".join([*map(str, paths), *([COMMAND_LINE] if set(over) - {"mode"} else [])])
+    merged = overlay(_merged(paths), over)
+    merged = overlay(_extended(merged, source), merged)
+    config = _checked(_model(), merged, source)
     _check_plan(config, source)
     return config
+
+
+def typed(content: Any, key: str = "") -> Any:
+    """Return what a command line gave with each text in it read as a plain YAML scalar.
+
+    Snakemake hands over the values inside of `--config KEY={...}` as text, whatever they are.
+    Raises ConfigError for a text that looks like a value and is none, such as the 45th of May, and
+    for one that Snakemake could not hand on to the node of a cluster as it stands.
+    """
+    if isinstance(content, Mapping):
+        for name in content:
+            _check_text(str(name), key)
+        return {name: typed(value, f"{key}.{_word(name)}".lstrip("."))
+                for name, value in content.items()}
+    if isinstance(content, list):
+        return [typed(value, f"{key}.{i}") for i, value in enumerate(content)]
+    if not isinstance(content, str):
+        return content
+    _check_text(content, key)
+    try:
+        return plain_yaml.scalar(content)
+    except plain_yaml.YamlError as error:
+        raise ConfigError(f"{COMMAND_LINE}: {key}: must be a plain YAML value, got "
+                          f"{_shown(content)} ({error}); set {key}") from error
+
+
+def _check_text(text: str, key: str) -> None:
+    """Refuse what a shell may read as its own: for a cluster Snakemake quotes as Python does."""
+    if SHELL.intersection(text) or not text.isprintable():
+        raise ConfigError(f"{COMMAND_LINE}: {key}: must hold no quotes, $, `, \\ and line breaks, "
+                          f"got {_shown(text)}; write it to a file and give that with --configfile")
+
+
+def results_folder(config: Config) -> Path:
+    """Return where the run of a configuration lies: `results/MODE` where it is as the mode ships.
+
+    Any other lies in `results/with-DIGEST/MODE`, where DIGEST is the first 8 hexadecimal digits
+    of the SHA-256 of the checked configuration as JSON with sorted keys: no run overwrites
+    another's, and the same settings meet in one folder, however they were given.
+    """
+    if not beyond_shipped(config):
+        return RESULTS / config.mode
+    text = json.dumps(config.model_dump(mode="json"), sort_keys=True)
+    return RESULTS / f"with-{hashlib.sha256(text.encode()).hexdigest()[:8]}" / config.mode
+
+
+def beyond_shipped(config: Config) -> dict[str, Any]:
+    """Return the smallest overlay that makes this configuration of that of its mode as shipped."""
+    files = MODES[config.mode]
+    shipped = _checked(Config, _merged(files), " + ".join(files))
+    return _beyond(shipped.model_dump(mode="json"), config.model_dump(mode="json"))
+
+
+def names_of(content: Mapping[str, Any]) -> list[str]:
+    """Return the dotted key of each value in a mapping of mappings."""
+    return [name if inner is None else f"{name}.{inner}" for name, value in content.items()
+            for inner in (names_of(value) if value and isinstance(value, Mapping) else [None])]
+
+
+def as_yaml(config: Config) -> str:
+    """Return the whole of a configuration as YAML; loaded again, it is the same one."""
+    return ("# All settings of this run. To run it again: snakemake --configfile THIS-FILE\n"
+            + plain_yaml.block(config.model_dump(mode="json")))
+
+
+def _merged(paths: Iterable[str | Path]) -> dict[str, Any]:
+    """The content of files, each laid over those before it."""
+    merged: dict[str, Any] = {}
+    for path in paths:
+        merged = overlay(merged, read(Path(path)))
+    return merged
+
+
+def _checked(model: type[Config], content: Mapping[str, Any], source: str) -> Config:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(_message(error, source)) from error
 
 
 def _extended(given: Mapping[str, Any], source: str) -> dict[str, Any]:
@@ -76,14 +165,14 @@ def _extended(given: Mapping[str, Any], source: str) -> dict[str, Any]:
     if sorted(names) != sorted(FOLDERS):
         raise ConfigError(
             f"{source}: extensions: must be those of this run, {sorted(FOLDERS)}, got {names}; "
-            "give them to Snakemake with --configfile"
+            "give them to Snakemake with --configfile, to zeroloss in ZEROLOSS_EXTENSIONS"
         )
     below: dict[str, Any] = {}
     for folder in FOLDERS.values():
-        below = _overlay(below, _read(folder / "config.yaml"))
+        below = overlay(below, read(folder / "config.yaml"))
         quick = folder / "quick.yaml"
         if given.get("mode") == "quick" and quick.is_file():
-            below = _overlay(below, _read(quick))
+            below = overlay(below, read(quick))
     return below
 
 
@@ -135,50 +224,17 @@ def _check_problem(kind: str, num_samples: int, path: str, target: str,
                         "set num_samples")
 
 
-class _Loader(yaml.SafeLoader):
-    """Plain YAML: what a reader sees is what is there."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        """Refuse aliases, which can make a small file huge, or a loop."""
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError(f"an alias{self.peek_event().start_mark}: write the value out")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """Refuse a key that stands twice: one of its values would be lost in silence."""
-        seen: set[Any] = set()
-        for part, _ in node.value:
-            key = self.construct_object(part, deep=True)
-            if not isinstance(key, str | int | float):
-                raise yaml.YAMLError(f"key {_shown(key)}{node.start_mark}: write a plain word")
-            if key in seen:
-                raise yaml.YAMLError(f"key {_shown(key)} occurs twice{node.start_mark}: "
-                                     "remove one")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-@lru_cache(maxsize=8)
-def _parse(text: str) -> Any:
-    """The content of a YAML text; nobody may alter it, since it is handed out again."""
-    loader = _Loader(text)
+def read(path: Path) -> dict[str, Any]:
+    """Return the content of a file, unchecked but for being a mapping; raise ConfigError if not."""
     try:
-        return loader.get_single_data()
-    finally:
-        loader.dispose()
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = _parse(path.read_text(encoding="utf-8"))
+        content = plain_yaml.parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file; give an existing configuration") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); give a file that can "
                           "be") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no such date
-        first = " ".join(str(error).split())
-        raise ConfigError(f"{path}: not readable as YAML ({first}); mend the syntax") from error
+    except ValueError as error:  # of the YAML, or of its encoding
+        raise ConfigError(f"{path}: not readable as YAML ({error}); mend the syntax") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -187,12 +243,20 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def _beyond(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """What to lay over the one to have the other, which lacks no key of it."""
+    return {key: _beyond(below[key], value)
+            if isinstance(value, Mapping) and isinstance(below.get(key), Mapping) else value
+            for key, value in above.items() if key not in below or below[key] != value}
+
+
+def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one mapping over another: mappings in both merge, all else of the upper one replaces."""
     merged = dict(below)
     for key, value in above.items():
         known = merged.get(key)
         if isinstance(known, Mapping) and isinstance(value, Mapping):
-            value = _overlay(known, value)
+            value = overlay(known, value)
         merged[key] = value
     return merged
 

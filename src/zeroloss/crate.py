@@ -18,6 +18,7 @@ import zeroloss
 from zeroloss import provenance, results
 from zeroloss import verify as checking
 from zeroloss.claims import Claim
+from zeroloss.config import CONFIGURATION
 from zeroloss.publishing import PAPER
 from zeroloss.results import MissingResultError, ResultError
 from zeroloss.verify import Comparison, Difference
@@ -73,8 +74,8 @@ def write(root: Path, folder: Path, mode: str, out: Path, date: str | None = Non
 
 
 def _results(folder: Path) -> list[Path]:
-    """The tables with their manifests, specs, verdicts, figures and the PDF of a run."""
-    patterns = ("*/*.parquet", "*/*.json", "figures/*.pdf", checking.VERDICTS, PAPER)
+    """The tables with their manifests, specs, verdicts, figures, settings and PDF of a run."""
+    patterns = ("*/*.parquet", "*/*.json", "figures/*.pdf", checking.VERDICTS, PAPER, CONFIGURATION)
     found = sorted({path for pattern in patterns for path in Path(folder).glob(pattern)})
     if not any(path.suffix == ".parquet" for path in found):
         raise MissingResultError(f"{folder} holds no table; {checking.REBUILD}")
@@ -103,8 +104,10 @@ def _describe(places: Mapping[str, Path], mode: str, date: str) -> Any:
         "@type": "SoftwareApplication", "name": "zeroloss",
         "softwareVersion": zeroloss.__version__, "version": provenance.git_commit()}))
     made = [entity for name, entity in files.items() if name.startswith("results/")]
+    settings = f"results/{mode}/{CONFIGURATION}"
+    given = f"--configfile {settings}" if settings in places else f"--config mode={mode}"
     run = crate.add(ContextEntity(crate, "#run", {
-        "@type": "CreateAction", "name": f"snakemake --config mode={mode}"}))
+        "@type": "CreateAction", "name": f"snakemake {given}"}))
     run["instrument"] = files[WORKFLOW]
     run["agent"] = software
     run["object"] = [files[name] for name in MADE_FROM]
@@ -137,6 +140,7 @@ def _about(name: str) -> str:
         WORKFLOW: "The workflow",
         checking.VERDICTS: "The verdict of every claim",
         PAPER: "The paper",
+        CONFIGURATION: "All settings of the run",
         "specs.json": f"The configuration of every case of the study {path.parent.name}",
         "estimates.parquet": f"What was measured on the study {path.parent.name}",
     }

@@ -41,11 +41,15 @@ def part_of(study: str, part: str) -> Any:
     return import_module(f"zeroloss.studies.{study}.{part}")
 
 
-def write_specs(study: str, config_files: Sequence[Path], out: Path) -> None:
-    """Write {case: spec} of the study under the configuration; later files overlay earlier ones."""
+def write_specs(study: str, config_files: Sequence[Path], out: Path,
+                overrides: Mapping[str, Any] | None = None) -> None:
+    """Write {case: spec} of the study under the configuration; later files overlay earlier ones.
+
+    `overrides` lie over all of them.
+    """
     from zeroloss import config
 
-    specs = part_of(study, "cases").cases(config.load(*config_files))
+    specs = part_of(study, "cases").cases(config.load(*config_files, overrides=overrides))
     for case in specs:
         if not CASE.fullmatch(case) or case in RESERVED:
             raise ResultError(

@@ -156,13 +156,19 @@ def run(made: Plan, claims: Sequence[str], folder: Path, cores: int) -> None:
     cases = sorted({(estimates.study_of(claim), case)
                     for claim in claims for case in made.needed(claim)})
     targets = [(Path(folder) / study / f"{case}.parquet").as_posix() for study, case in cases]
-    command = [sys.executable, "-m", "snakemake", "--profile", PROFILE, "--cores", str(cores),
-               "--config", f"mode={made.mode}", "--", *targets]
-    # its own words go where they do not mix with the answer
-    done = subprocess.run(command, stdout=sys.stderr, check=False)
-    if done.returncode:
+    status = snakemake(targets, [f"mode={made.mode}"], cores)
+    if status:
         raise MissingResultError(f"snakemake must make {len(targets)} tables, ended with status "
-                                 f"{done.returncode}; mend what it says, then run this again")
+                                 f"{status}; mend what it says, then run this again")
+
+
+def snakemake(targets: Sequence[str], settings: Sequence[str], cores: int,
+              options: Sequence[str] = ()) -> int:
+    """Let Snakemake make targets under settings, each `KEY=VALUE`; return its exit status."""
+    command = [sys.executable, "-m", "snakemake", "--profile", PROFILE, "--cores", str(cores),
+               *options, "--config", *settings, "--", *targets]
+    # its own words go where they do not mix with the answer
+    return subprocess.run(command, stdout=sys.stderr, check=False).returncode
 
 
 def judged(made: Plan, stated: Sequence[Claim], claims: Sequence[str], folder: Path

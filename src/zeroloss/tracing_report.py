@@ -32,7 +32,10 @@ def answer(options: argparse.Namespace) -> None:
 
 def run_of(folder: Path, claims_file: Path, mode: str) -> Run:
     """Return a finished run, with the rules that made its tables."""
-    per_job = config.load(*config.MODES[mode]).cases_per_job
+    made_with = folder / config.CONFIGURATION
+    per_job = config.read(made_with).get("cases_per_job") if made_with.exists() else None
+    if not isinstance(per_job, int):
+        per_job = config.load(*config.MODES[mode]).cases_per_job
     numbers: dict[tuple[str, str], int] = {}
 
     def rule_of(study: str, case: str) -> str:

@@ -18,8 +18,8 @@ PACKAGE = ROOT / "src" / "zeroloss"
 # A room imports its own row and the rows above it, never one below. `network` and `limit` share a
 # row and still never meet: their agreement is the evidence.
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("__init__", "block", "closed", "csvtable", "display", "law", "problem", "progress",
-     "runge_kutta", "streams", "tidy"),
+    ("__init__", "block", "closed", "csvtable", "display", "law", "plain_yaml", "problem",
+     "progress", "runge_kutta", "streams", "tidy"),
     ("engine", "kernel"),
     ("exponential",),
     ("network", "limit"),
@@ -33,7 +33,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
      "printed"),
     ("publishing", "jobs", "sizing_report"),
     ("crate",),
-    ("planning", "tracing", "tracing_report", "artifact", "html_report"),
+    ("planning", "sweeping", "tracing", "tracing_report", "artifact", "html_report"),
     ("cli", "__main__", "arguments"),
 )
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}

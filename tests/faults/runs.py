@@ -14,12 +14,13 @@ from pathlib import Path
 
 import psutil
 
-from tests.workflow.checkout import Checkout, copy_to
+from tests.workflow.checkout import Checkout, copy_to, folder_of
 from zeroloss import results
 
 STUDY = "zero_loss"  # one study is enough to interrupt: the rules of all are the same
-RESULTS = Path("results") / "quick"
 OVERLAYS = ("tests/workflow/tiny.yaml", "tests/faults/small.yaml")
+RESULTS = folder_of(*OVERLAYS)
+WRITTEN = {".parquet", ".json", ".tex", ".yaml"}
 TARGETS = ("tables", "verdicts")  # no figure and no PDF: nothing reads those
 FLAGS = ("--rerun-incomplete", "--keep-going", "--scheduler", "greedy")
 
@@ -81,8 +82,7 @@ class Run:
         """Outputs that are there and that Snakemake does not take for incomplete."""
         marks = self.root / ".snakemake" / "incomplete"
         unsure = {base64.b64decode(p.name).decode() for p in marks.rglob("*") if p.is_file()}
-        made = [path for path in self.folder.rglob("*") if path.suffix in {".parquet", ".json",
-                                                                           ".tex"}]
+        made = [path for path in self.folder.rglob("*") if path.suffix in WRITTEN]
         return {str(path.relative_to(self.root)) for path in made} - unsure
 
     def processes(self) -> list[psutil.Process]:
@@ -102,11 +102,11 @@ class Run:
         shutil.rmtree(self.root / ".snakemake", ignore_errors=True)
 
 
-def reduced(folder: Path) -> Run:
+def reduced(folder: Path, study: str = STUDY) -> Run:
     """A copy of the work tree that knows one study only."""
     checkout = copy_to(folder)
     path = folder / "src" / "zeroloss" / "studies" / "__init__.py"
-    text, count = re.subn(r"^STUDIES.*$", f'STUDIES: tuple[str, ...] = ("{STUDY}",)',
+    text, count = re.subn(r"^BUILT_IN.*$", f'BUILT_IN: tuple[str, ...] = ("{study}",)',
                           path.read_text(), flags=re.MULTILINE)
     assert count == 1
     path.write_text(text)
@@ -116,7 +116,7 @@ def reduced(folder: Path) -> Run:
 def reproducible(folder: Path) -> Iterator[Path]:
     """Files that must have the same bytes in every run: all but manifests and logs."""
     for path in sorted(folder.rglob("*")):
-        if path.suffix in {".parquet", ".json", ".tex"} and not path.name.endswith(
+        if path.suffix in WRITTEN and not path.name.endswith(
                 ".manifest.json") and not path.name.startswith("."):
             yield path
 

@@ -88,9 +88,9 @@ def laid_over(below: Any, place: Place, value: Any) -> Any:
 @pytest.fixture(scope="module", autouse=True)
 def parsed_once() -> Iterator[None]:
     """The published file is parsed once: a thousand times would take most of the time."""
-    read, published = configuration._read, configuration._read(FULL)
+    read, published = configuration.read, configuration.read(FULL)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(configuration, "_read",
+        patch.setattr(configuration, "read",
                       lambda path: published if path == FULL else read(path))
         yield
 

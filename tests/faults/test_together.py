@@ -61,7 +61,7 @@ def test_a_csv_of_a_strange_name(whole: Whole, new_run: Callable[[], Run]) -> No
     setting = {"problem": {"kind": "csv", "path": table, "target": column, "num_samples": 3}}
     (run.root / "mine.yaml").write_text(
         json.dumps({"cases_per_job": 1, "zero_loss": {"settings": {"sine": setting}}}))
-    target = f"results/quick/{STUDY}/origin.parquet"
+    target = str(run.checkout.folder(*OVERLAYS, "mine.yaml") / STUDY / "origin.parquet")
     words = run.checkout.command(target, "--config", "mode=quick", "--configfile", *OVERLAYS,
                                  "mine.yaml", "--cores", "1")
     done = subprocess.run(words, cwd=run.root, env=run.checkout.environment(), text=True,
@@ -80,10 +80,11 @@ def test_a_case_that_is_not_finite(whole: Whole, new_run: Callable[[], Run]) -> 
     (run.root / "bad.yaml").write_text("zero_loss: {flows: {sine-relu: {step: 50.0}}}\n")
     # what is printed names its figures, and those of a failed case are refused
     assert run.go(overlays=(*OVERLAYS, "bad.yaml"), targets=("verdicts",)) == 0, run.said[-3000:]
-    reason = results.read_manifest(run.folder / bad)["failed"]
+    folder = run.root / run.checkout.folder(*OVERLAYS, "bad.yaml")
+    reason = results.read_manifest(folder / bad)["failed"]
     for part in ("squared gradient", "replicate 0", "not finite at step", "reduce step (now 50.0)"):
         assert part in reason, reason
-    for claim in results.read_sealed(run.folder / "verdicts.json")["claims"]:
+    for claim in results.read_sealed(folder / "verdicts.json")["claims"]:
         if claim["id"].startswith(STUDY):
             assert claim["verdict"] == "inconclusive"
             assert claim["reasons"][0] == f"case flow-sine failed: {reason}"
@@ -91,9 +92,9 @@ def test_a_case_that_is_not_finite(whole: Whole, new_run: Callable[[], Run]) -> 
             assert not any("failed" in reason for reason in claim["reasons"])
     cases = {name: digest for name, digest in whole[1].items()
              if name.endswith(".parquet") and name not in (bad, f"{STUDY}/estimates.parquet")}
-    made = hashes(run.folder)
+    made = hashes(folder)
     assert {name: made[name] for name in cases} == cases, "the other cases are what they were"
-    assert not any("Traceback" in path.read_text() for path in (run.folder / "logs").rglob("*.log"))
+    assert not any("Traceback" in path.read_text() for path in (folder / "logs").rglob("*.log"))
     summary.count("value that is not finite", f"in 1 of {len(cases) + 1} cases", 1, 1)
 
 

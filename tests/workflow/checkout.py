@@ -8,10 +8,13 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from zeroloss.config import MODES, load, results_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -62,14 +65,20 @@ class Checkout:
         assert done.returncode == 0, done.stdout[-6000:]
         return done.stdout
 
-    def python(self, script: str) -> str:
+    def python(self, script: str, *arguments: str, **environment: str) -> str:
         """Run a script, which must succeed, with the package of the copy; what it prints."""
         done = subprocess.run(
-            [sys.executable, "-c", script], cwd=self.root, env=self.environment(),
-            capture_output=True, text=True,
+            [sys.executable, "-c", script, *arguments], cwd=self.root,
+            env=self.environment(**environment), capture_output=True, text=True,
         )
         assert done.returncode == 0, done.stderr[-4000:]
         return done.stdout
+
+    def folder(self, *overlays: str, **environment: str) -> Path:
+        """Where a run of the quick mode under these overlays lies, in the copy."""
+        script = ("import sys; from zeroloss.config import MODES, load, results_folder; "
+                  "print(results_folder(load(*MODES['quick'], *sys.argv[1:])))")
+        return Path(self.python(script, *overlays, **environment).strip())
 
     def tiny(self, *arguments: str, cores: int = 2) -> str:
         """Run the quick mode on sizes of seconds."""
@@ -106,8 +115,15 @@ def copy_to(folder: Path) -> Checkout:
     return Checkout(folder)
 
 
-RESULTS = Path("results") / "quick"
-TINY = ("--config", "mode=quick", "--configfile", "tests/workflow/tiny.yaml")
+def folder_of(*overlays: str) -> Path:
+    """Where a run of the quick mode under these overlays of the repository lies."""
+    with chdir(ROOT):
+        return results_folder(load(*MODES["quick"], *overlays))
+
+
+OVERLAY = "tests/workflow/tiny.yaml"
+RESULTS = folder_of(OVERLAY)
+TINY = ("--config", "mode=quick", "--configfile", OVERLAY)
 
 
 def jobs_in(output: str) -> dict[str, int]:
@@ -117,13 +133,13 @@ def jobs_in(output: str) -> dict[str, int]:
     return {rule: int(count) for rule, count in rows if rule != "total"}
 
 
-def hashes(checkout: Checkout) -> dict[str, str]:
+def hashes(checkout: Checkout, results: Path = RESULTS) -> dict[str, str]:
     """Files that must be the same for any number of cores; manifests hold times and machine."""
-    folder = checkout.root / RESULTS
+    folder = checkout.root / results
     chosen = [
         path
         for path in sorted(folder.rglob("*"))
-        if path.suffix in {".parquet", ".json", ".tex", ".pdf", ".png"}
+        if path.suffix in {".parquet", ".json", ".tex", ".pdf", ".png", ".yaml"}
         and not path.name.endswith(".manifest.json")
         and "build" not in path.parts
     ]

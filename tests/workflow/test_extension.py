@@ -15,9 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.workflow.checkout import BIN, RESULTS, Checkout, add
+from tests.workflow.checkout import BIN, OVERLAY, RESULTS, TINY, Checkout, add
 
-TINY = "tests/workflow/tiny.yaml"
 SECTION = "## Add a study without touching the repository\n"
 MARK = "--- block"
 MADE_BY_RUNS = {"results", ".snakemake", "__pycache__"}
@@ -33,16 +32,11 @@ def words(checkout: Checkout) -> list[str]:
     page = (checkout.root / "examples" / "my_study" / "README.md").read_text()
     found = re.search(r"^snakemake (.*)$", page, re.MULTILINE)
     assert found, "the page must say how to run it"
-    return [*shlex.split(found[1]), TINY]
+    return [*shlex.split(found[1]), OVERLAY]
 
 
-def overlaid(checkout: Checkout) -> Path:
-    """Where a run with an overlay lies."""
-    return checkout.root / RESULTS
-
-
-def verdicts(checkout: Checkout) -> dict[str, Any]:
-    record = json.loads((overlaid(checkout) / "verdicts.json").read_text())
+def verdicts(folder: Path) -> dict[str, Any]:
+    record = json.loads((folder / "verdicts.json").read_text())
     return {claim["id"]: claim for claim in record["claims"]}
 
 
@@ -70,7 +64,7 @@ def pasted(checkout: Checkout, steps: list[str], tools: Path) -> list[str]:
     """
     tools.mkdir()
     (tools / "bash").symlink_to(shutil.which("bash") or pytest.skip("no bash"))
-    add(tools, "snakemake", f'exec {BIN / "snakemake"} "$@" {TINY}')
+    add(tools, "snakemake", f'exec {BIN / "snakemake"} "$@" {OVERLAY}')
     script = "\n".join(["set -euo pipefail", *(f"echo '{MARK}'\n{step}" for step in steps)])
     environment = checkout.environment()
     environment["PATH"] = f"{tools}:{environment['PATH']}"
@@ -80,25 +74,41 @@ def pasted(checkout: Checkout, steps: list[str], tools: Path) -> list[str]:
     return done.stdout.split(f"{MARK}\n")[1:]
 
 
+SPECS = """
+import json, sys
+from importlib import import_module
+from zeroloss.config import MODES, load
+from zeroloss.studies import BUILT_IN
+config = load(*MODES["quick"], *sys.argv[1:])
+print(json.dumps({study: import_module(f"zeroloss.studies.{study}.cases").cases(config)
+                  for study in BUILT_IN}, sort_keys=True))
+"""
+
+
+def test_it_changes_no_case_of_another_study(checkout: Checkout) -> None:
+    known = {"ZEROLOSS_EXTENSIONS": str(checkout.root / "examples" / "my_study")}
+    assert checkout.python(SPECS, "examples/my_study/run.yaml", **known) == checkout.python(SPECS)
+
+
 @pytest.mark.slow
 def test_the_walk_through_adds_a_verdict_and_changes_nothing_else(
     checkout: Checkout, tmp_path: Path
 ) -> None:
     tracked = files(checkout)
-    checkout.snakemake("-c2", "--config", "mode=quick", "--configfile", TINY, "--", "verdicts")
-    before = verdicts(checkout)
-    # stands for the folder of its own that the page promises for a run with an overlay
-    (overlaid(checkout).parents[0] / "with-overlay").symlink_to(".")
+    checkout.snakemake("-c2", *TINY, "--", "verdicts")
+    before = verdicts(checkout.root / RESULTS)
     _, _, _, plan, _, verdict, refuted = pasted(checkout, blocks(), tmp_path / "tools")
     assert re.search(r"simulate_their_study", plan)
-    after = verdicts(checkout)
+    folder, = (path.parent for path in checkout.root.glob("results/with-*/quick/their_study"))
+    assert folder != checkout.root / RESULTS
+    assert verdicts(checkout.root / RESULTS) == before, "the run without it is left as it is"
+    after = verdicts(folder)
     assert set(after) - set(before) == {"their_study.width"}
     assert after["their_study.width"]["verdict"] == "supported"
     assert {name: after[name] for name in before} == before
     assert re.search(r"^their_study\.width +supported", verdict, re.MULTILINE)
     assert refuted.startswith("their_study.width with residuals") and ": refuted\n" in refuted
     assert ("paper.pdf" in verdict.split()) == (shutil.which("latexmk") is not None)
-    folder = overlaid(checkout)
     assert (folder / "figures" / "their_study-width.pdf").read_bytes().startswith(b"%PDF")
     assert "swish" in (folder / "tex" / "extensions.tex").read_text()
     assert "their_study.width" in (folder / "tex" / "claims.tex").read_text()
@@ -108,10 +118,12 @@ def test_the_walk_through_adds_a_verdict_and_changes_nothing_else(
 @pytest.mark.slow
 def test_the_example_itself_is_supported_and_its_planted_failure_refuted(checkout: Checkout
                                                                          ) -> None:
-    table = overlaid(checkout) / "my_study" / "estimates.parquet"
+    known = {"ZEROLOSS_EXTENSIONS": str(checkout.root / "examples" / "my_study")}
+    folder = checkout.root / checkout.folder("examples/my_study/run.yaml", OVERLAY, **known)
+    table = folder / "my_study" / "estimates.parquet"
     checkout.snakemake(*words(checkout), "--", str(table.relative_to(checkout.root)))
-    claims, mode = "examples/my_study/claims.yaml", RESULTS.name
-    environment = checkout.environment(ZEROLOSS_EXTENSIONS="examples/my_study")
+    claims, mode = "examples/my_study/claims.yaml", folder.name
+    environment = checkout.environment(**known)
 
     def zeroloss(*arguments: str) -> str:
         return subprocess.run([str(BIN / "zeroloss"), *arguments], cwd=checkout.root, text=True,
@@ -122,7 +134,7 @@ def test_the_example_itself_is_supported_and_its_planted_failure_refuted(checkou
              str(out))
     assert [c["verdict"] for c in json.loads(out.read_text())["claims"]] == ["supported"]
     planted = zeroloss("plant", "my_study.width", "--claims", claims, "--mode", mode, "--results",
-                       str(overlaid(checkout).parent))
+                       str(folder.parent))
     assert ": refuted\n" in planted
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.checkout import BIN, Checkout
+from tests.workflow.checkout import BIN, OVERLAY, RESULTS, Checkout, jobs_in
 from zeroloss import costs
 
 # not pandas, which the Slurm plugin of Snakemake imports
@@ -32,8 +32,10 @@ def test_both_modes_plan(checkout: Checkout, mode: str) -> None:
 
 
 def test_full_is_the_default_and_modes_do_not_mix(checkout: Checkout) -> None:
-    assert "results/quick" not in checkout.snakemake("-n")
-    assert "results/full" not in checkout.snakemake("-n", "--config", "mode=quick")
+    for mode, given in (("full", ()), ("quick", ("--config", "mode=quick"))):
+        said = checkout.snakemake("-n", *given)
+        folders = set(re.findall(r"results/[\w-]+", said))
+        assert folders == {f"results/{mode}"} and "Results lie in" not in said
     assert checkout.plan("--configfile", "config/quick.yaml") == checkout.plan(
         "--config", "mode=quick"
     )
@@ -88,7 +90,14 @@ def test_planning_imports_nothing_heavy(checkout: Checkout, tmp_path: Path) -> N
     ("arguments", "message"),
     [
         (["--config", "mode=fast"], "mode must be full or quick, got fast"),
-        (["--config", "seed=3"], "takes the key mode only, got seed"),
+        (["--config", "mode=quick", "limits={commute: {replicates: ; touch owned}}"],
+         "command line: limits.commute.replicates: input should be a valid integer, got "
+         "'; touch owned'; set limits.commute.replicates"),
+        (["--config", "limits={commute: {replicates: $(touch owned)}}"],
+         "command line: limits.commute.replicates: must hold no quotes, $, `, \\ and line breaks, "
+         "got '$(touch owned)'; write it to a file"),
+        (["--config", "no_such=1"], "command line: no_such: unknown key (value 1); remove it"),
+        (["--config", "extensions=examples/my_study"], "extensions must be a list of folders, got"),
         (["--configfile", "bad.yaml"], "no_such_key"),
     ],
 )
@@ -100,6 +109,32 @@ def test_a_wrong_configuration_stops_before_any_job(
     output = done.stdout
     assert done.returncode != 0 and message in output and "Job stats" not in output
     assert "Traceback" not in output
+    assert not {"owned", "results"} & {path.name for path in checkout.root.iterdir()}
+
+
+def test_settings_of_the_command_line_reach_the_job(checkout: Checkout) -> None:
+    (checkout.root / "mine.yaml").write_text("seed: 3\nlinear: {unbalanced: {replicates: 6}}\n")
+    folder = checkout.folder("mine.yaml")
+    target = str(folder / "linear" / "specs.json")
+    given = ("--config", "mode=quick", "seed=3", "linear={unbalanced: {replicates: 6}}")
+    plan = checkout.snakemake("-n", "-p", *given, "--", target)
+    assert f"Results lie in {folder}; different from quick as shipped: " in plan
+    assert "shipped: seed, linear.unbalanced.replicates" in plan
+    shown = '{"linear": {"unbalanced": {"replicates": 6}}, "seed": 3}'
+    assert f"--overrides '{shown}' --out {target}" in plan
+    file = ("--config", "mode=quick", "--configfile", "mine.yaml")
+    assert f"--overrides '{shown}'" in checkout.snakemake("-n", "-p", *file, "--", target)
+    assert not (checkout.root / "results").exists()
+
+
+def test_a_sweep_over_the_sizes_of_the_tests_plans(checkout: Checkout) -> None:
+    words = ("--mode", "quick", "--configfile", OVERLAY, "--set", "seed=0", "--dry-run")
+    done = subprocess.run([BIN / "zeroloss", "sweep", *words], cwd=checkout.root, text=True,
+                          env=checkout.environment(), capture_output=True)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert done.stdout.splitlines()[1].split() == ["seed=0", str(RESULTS), "planned"]
+    assert jobs_in(done.stderr)["judge_claims"] == 1
+    assert not (checkout.root / "results").exists()
 
 
 def test_lint_and_format(checkout: Checkout) -> None:

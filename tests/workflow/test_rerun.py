@@ -14,6 +14,7 @@ import pytest
 
 from tests.workflow.checkout import RESULTS, TINY, Checkout, hashes, jobs_in
 from zeroloss.claims import by_id, load_claims
+from zeroloss.config import CONFIGURATION
 
 # They share the checkout and what was run in it: `make test` gives a file to one worker.
 pytestmark = pytest.mark.slow
@@ -39,10 +40,11 @@ def again(checkout: Checkout) -> set[str]:
 def test_the_first_run_makes_everything(ran: Checkout) -> None:
     made = hashes(ran)
     assert {"verdicts.json", "limits/estimates.parquet", "limits/specs.json"} <= set(made)
+    assert CONFIGURATION in made
     assert {"tex/numbers.tex", "tex/claims.tex", "tex/provenance.tex", "tex/mode.tex"} <= set(made)
     assert any(name.startswith("figures/") for name in made)
     assert ("paper.pdf" in made) == HAVE_TEX
-    assert not (ran.root / "results" / "full").exists()
+    assert [path.name for path in (ran.root / "results").iterdir()] == [RESULTS.parent.name]
 
 
 @pytest.mark.skipif(not (HAVE_TEX and shutil.which("pdftotext")), reason="needs TeX and poppler")
@@ -78,6 +80,11 @@ def test_touching_without_a_change_reruns_nothing(ran: Checkout) -> None:
 def test_a_comment_in_the_configuration_reruns_nothing(ran: Checkout) -> None:
     ran.edit("config/full.yaml")
     assert not again(ran)
+
+
+def test_the_same_settings_in_other_words_rerun_nothing(ran: Checkout) -> None:
+    written = str(RESULTS / CONFIGURATION)
+    assert "Nothing to be done" in ran.snakemake("--cores", "1", "--configfile", written)
 
 
 def test_editing_a_figure_module_redraws_and_rebuilds_the_paper(ran: Checkout) -> None:

@@ -16,12 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.checkout import BIN, ROOT, TINY, Checkout, hashes
+from tests.workflow.checkout import BIN, RESULTS, ROOT, TINY, Checkout, folder_of, hashes
 
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
 SCRIPT = ROOT / "workflow" / "scripts" / "slurm-cluster.sh"
-MODE = {"tiny": TINY, "quick": ("--config", "mode=quick")}[os.environ.get("SLURM_MODE", "tiny")]
+MODE, FOLDER = {"tiny": (TINY, RESULTS), "quick": (("--config", "mode=quick"), folder_of())}[
+    os.environ.get("SLURM_MODE", "tiny")]
 # The cluster of the test is quick to say what became of a job, and its nodes share one disk.
 SLURM = (
     *("--profile", "workflow/profiles/slurm", "--seconds-between-status-checks", "2"),
@@ -85,7 +86,7 @@ def local(new_checkout: Callable[[], Checkout]) -> dict[str, str]:
     """Hashes of a run on this machine alone."""
     checkout = new_checkout()
     checkout.snakemake(*MODE, "--cores", "2")
-    return hashes(checkout)
+    return hashes(checkout, FOLDER)
 
 
 @dataclass
@@ -150,7 +151,7 @@ def test_a_cancelled_job_and_a_dead_node_change_no_byte(
     assert jobs[cancelled][0] == "CANCELLED"
     ended = [state for state, _ in jobs.values()]
     assert ended.count("COMPLETED") == len(ended) - 2 > 5, ended
-    assert hashes(started.checkout) == request.getfixturevalue("local")
+    assert hashes(started.checkout, FOLDER) == request.getfixturevalue("local")
 
 
 def test_jobs_ask_for_what_was_measured(cluster: Cluster, started: Run) -> None:

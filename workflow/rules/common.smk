@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 # Jobs call `zeroloss` of the environment that runs Snakemake, also when it is not activated; and
 # same input, same bytes: no order of a set may depend on the process.
@@ -17,7 +18,10 @@ os.environ.update(
 )
 
 # Studies from elsewhere: every job knows them by this variable, which is read on import.
-EXTENSIONS = [os.path.abspath(folder) for folder in config.get("extensions", [])]
+EXTENSIONS = config.get("extensions") or []
+if not isinstance(EXTENSIONS, list):
+    raise WorkflowError(f"extensions must be a list of folders, got {EXTENSIONS}; put it in [ ]")
+EXTENSIONS = [os.path.abspath(str(folder)) for folder in EXTENSIONS]
 for folder in EXTENSIONS:
     if not os.path.isfile(os.path.join(folder, os.path.basename(folder), "cases.py")):
         raise WorkflowError(
@@ -29,7 +33,16 @@ os.environ.update(ZEROLOSS_EXTENSIONS=os.pathsep.join(EXTENSIONS))
 try:
     from zeroloss import costs, resources
     from zeroloss.codegraph import literal_keys, sources
-    from zeroloss.config import MODES, ConfigError, load
+    from zeroloss.config import (
+        CONFIGURATION,
+        MODES,
+        ConfigError,
+        beyond_shipped,
+        load,
+        names_of,
+        results_folder,
+        typed,
+    )
     from zeroloss.results import MissingResultError, ResultError
     from zeroloss.studies import FOLDERS, STUDIES
     from zeroloss.studies.packing import batches
@@ -37,35 +50,36 @@ except ModuleNotFoundError as error:
     raise WorkflowError(f"{error}; run `pip install -e .` in this environment first") from error
 
 
-def config_files():
-    """The published configuration and what lies over it, in order."""
-    mode = config.get("mode", "full")
+def load_config():
+    """The checked configuration, closed: a key that nothing reads stops the run.
+
+    The files of its mode, what lies over them, and on top what --config says.
+    """
+    mode = str(config.get("mode", "full"))
     if mode not in MODES:
         raise WorkflowError(f"mode must be full or quick, got {mode}; set --config mode=quick")
     given = [os.path.relpath(path) for path in workflow.configfiles]
-    return list(dict.fromkeys([*MODES[mode], *given]))
-
-
-def load_config():
-    """The checked configuration, closed: a key that nothing reads stops the run."""
     try:
-        checked = load(*map(Path, CONFIG_FILES))
+        above = typed(workflow.config_settings.config)
+        return load(*dict.fromkeys([*MODES[mode], *given]), overrides=above)
     except ConfigError as error:
         raise WorkflowError(str(error)) from error
-    unread = sorted(set(workflow.config_settings.config) - {"mode"})
-    if unread:
-        raise WorkflowError(
-            f"--config takes the key mode only, got {', '.join(unread)}; write the others to a file"
-            " mine.yaml, an overlay of config/full.yaml, and give it with --configfile mine.yaml"
+
+
+def say_where():
+    """Say once where the results are, when it is not where those of the mode as shipped are."""
+    names = names_of(OVERRIDES)
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    if names and workflow.is_main_process:
+        logger.info(
+            f"Results lie in {FOLDER}; different from {MODE} as shipped: "
+            f"{', '.join(names[:NAMED])}{more}"
         )
-    return checked
 
 
 def check_results_folder():
     """Say at once that nothing could be written, not job by job."""
-    folder = next(
-        path for path in [Path("results", MODE), Path("results"), Path(".")] if path.exists()
-    )
+    folder = next(path for path in [FOLDER, *FOLDER.parents] if path.exists())
     if not os.access(folder, os.W_OK):
         raise WorkflowError(
             f"{folder} must be writable, but it is read-only; make it writable, or run in a copy"
@@ -74,8 +88,8 @@ def check_results_folder():
 
 
 def result(*parts):
-    """A file of this mode's results; wildcards stay as they are."""
-    return os.path.join("results", MODE, *parts)
+    """A file of this run's results; wildcards stay as they are."""
+    return os.path.join(FOLDER, *parts)
 
 
 def tables_of(study):
@@ -101,6 +115,11 @@ def spec_of(study):
 def all_specs_of(study):
     """All specifications of a study, to rerun what reads them when one changes."""
     return lambda wildcards: json.dumps(SPECS[study], sort_keys=True)
+
+
+def overrides(wildcards):
+    """What lies over the files of the mode. A function: it holds braces."""
+    return json.dumps(OVERRIDES, sort_keys=True)
 
 
 def specs_of(study, cases):
@@ -163,10 +182,16 @@ def load_costs():
         raise WorkflowError(str(error)) from error
 
 
-CONFIG_FILES = config_files()
+NAMED = 8  # keys, in one line
+
 CONFIG = load_config()
 COSTS = load_costs()
 MODE = CONFIG.mode
+FOLDER = results_folder(CONFIG)
+# Jobs get what differs from the files of the mode, not how it was given: the same settings in other
+# words rerun nothing.
+OVERRIDES = beyond_shipped(CONFIG)
+say_where()
 check_results_folder()
 SPECS = {study: import_module(f"zeroloss.studies.{study}.cases").cases(CONFIG) for study in STUDIES}
 HAVE_TEX = (

@@ -92,6 +92,7 @@ rule figures:
 rule tables:
     """Target: all tables: the results themselves and what the paper prints of them."""
     input:
+        rules.write_configuration.output,
         [path for study in STUDIES for path in tables_of(study) + manifests_of(study)],
         ESTIMATES,
         MANIFESTS,
@@ -101,6 +102,7 @@ rule tables:
 rule verdicts:
     """Target: the verdict of every claim."""
     input:
+        rules.write_configuration.output,
         rules.judge_claims.output.verdicts,
 
 

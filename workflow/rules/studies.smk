@@ -58,7 +58,7 @@ for study in STUDIES:
             f"write_specs_{study}"
         input:
             code=code_of(f"zeroloss.studies.{study}.cases", "zeroloss.config"),
-            config=ancient(CONFIG_FILES),
+            config=ancient(MODES[MODE]),
         output:
             specs=result(study, "specs.json"),
         log:
@@ -66,9 +66,11 @@ for study in STUDIES:
         localrule: True
         params:
             study=study,
+            overrides=overrides,
             specs=all_specs_of(study),
         shell:
-            "zeroloss specs {params.study} --config {input.config:q} --out {output.specs} 2> {log}"
+            "zeroloss specs {params.study} --config {input.config:q}"
+            " --overrides {params.overrides:q} --out {output.specs} 2> {log}"
 
     rule:
         name:
