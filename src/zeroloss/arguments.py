@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-MODES = ("full", "quick")
+MODES = ("full", "quick", "large")
 PROBLEMS = ("sine", "surface", "diabetes", "digits")
 
 

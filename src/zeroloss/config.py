@@ -26,7 +26,11 @@ from zeroloss.studies.zero_loss.settings import Settings as ZeroLossSettings
 
 __all__ = ["MODES", "Config", "ConfigError", "load"]
 
-MODES = {"full": ("config/full.yaml",), "quick": ("config/full.yaml", "config/quick.yaml")}
+MODES = {
+    "full": ("config/full.yaml",),
+    "quick": ("config/full.yaml", "config/quick.yaml"),
+    "large": ("config/full.yaml", "config/large.yaml"),
+}
 """The files of each mode, in order."""
 
 LONGEST_SHOWN = 60
@@ -39,7 +43,7 @@ class ConfigError(ValueError):
 class Config(Closed):
     """The whole configuration: how to run, and one block per study."""
 
-    mode: Literal["full", "quick"]
+    mode: Literal["full", "quick", "large"]
     seed: int = Field(ge=0)
     device: Literal["cpu", "cuda"] = "cpu"
     cases_per_job: int = Field(ge=1, le=50)  # their specifications stand in one command line

@@ -13,7 +13,8 @@ STYLES = {"supported": "green", "refuted": "bold red", "inconclusive": "yellow",
           "agrees": "green", "differs": "bold red", "missing": "yellow"}  # fmt: skip
 HEADINGS = ("claim", "verdict", "quantity", "estimate", "interval", "replicates")
 RIGHT = ("estimate", "replicates", "layers", "units", "weights", "seconds",
-         "jobs", "CPU minutes", "wall minutes", "memory (MB)", "disk (MB)")
+         "jobs", "CPU minutes", "wall minutes", "CPU hours", "wall hours", "memory (MB)",
+         "disk (MB)")
 
 
 def lines_of(record: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -85,6 +86,12 @@ def plain(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for line in (headings, *lines)
     ]
+
+
+def markdown(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Return a table of a page."""
+    rows = [headings, ["---"] * len(headings), *lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def _print_rich(

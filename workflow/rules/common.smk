@@ -27,7 +27,7 @@ for folder in EXTENSIONS:
 os.environ.update(ZEROLOSS_EXTENSIONS=os.pathsep.join(EXTENSIONS))
 
 try:
-    from zeroloss import costs, resources
+    from zeroloss import costs, resources, scaling
     from zeroloss.codegraph import literal_keys, sources
     from zeroloss.config import MODES, ConfigError, load
     from zeroloss.results import MissingResultError, ResultError
@@ -41,7 +41,9 @@ def config_files():
     """The published configuration and what lies over it, in order."""
     mode = config.get("mode", "full")
     if mode not in MODES:
-        raise WorkflowError(f"mode must be full or quick, got {mode}; set --config mode=quick")
+        raise WorkflowError(
+            f"mode must be {', '.join(MODES)}, got {mode}; set --config mode=quick"
+        )
     given = [os.path.relpath(path) for path in workflow.configfiles]
     return list(dict.fromkeys([*MODES[mode], *given]))
 
@@ -154,9 +156,13 @@ def caption_of(path):
 
 
 def load_costs():
-    """What each case took in the published run; a case that is not there asks for a default."""
+    """What each case took in the published run; a case that is not there asks for a default, and
+    in a mode that is planned before it is run for what is predicted."""
     try:
-        return costs.read(Path("published")).get("full", {})
+        published = costs.read(Path("published"))
+        if MODE in costs.PLANNED:
+            return scaling.costs_of(MODE, SPECS, published).costs
+        return published.get("full", {})
     except MissingResultError:
         return {}
     except ResultError as error:
@@ -165,10 +171,10 @@ def load_costs():
 
 CONFIG_FILES = config_files()
 CONFIG = load_config()
-COSTS = load_costs()
 MODE = CONFIG.mode
 check_results_folder()
 SPECS = {study: import_module(f"zeroloss.studies.{study}.cases").cases(CONFIG) for study in STUDIES}
+COSTS = load_costs()
 HAVE_TEX = (
     subprocess.run(
         ["bash", "workflow/scripts/find-tex.sh", "check"], stderr=subprocess.DEVNULL
