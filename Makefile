@@ -2,7 +2,7 @@
 #   make reproduce   the published run: results/full/, ending with claims and paper.pdf
 #   make quick       the same rules on small sizes: results/quick/, PDF marked quick
 #   make verify      reproduce, then compare with published/ (CLAIMS=limits.depth: that alone)
-#   make estimate    what a run costs: jobs, minutes, memory (MODE=quick, CLAIMS=limits.depth)
+#   make estimate    what a run costs: jobs, minutes, memory (MODE=quick or large, CLAIMS=limits.depth)
 #   make report      results/<MODE>/report.html: verdicts, figures, Snakemake's report (MODE=quick)
 #   make test-report the report in a headless browser (MODE=full or quick)
 #   make test        all tests;   make lint   style, types, workflow;   make clean   results away

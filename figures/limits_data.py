@@ -26,12 +26,12 @@ def evidence_of(frames: Frames, setting: str) -> Evidence:
 
 def main_setting(frames: Frames) -> str:
     """The setting that was run at most sizes; the first one if no network was run."""
-    counts = {spec["setting"]: 0 for spec in frames.specs.values() if spec["kind"] == "reference"}
+    sizes: dict[str, set[tuple[int, int]]] = {
+        spec["setting"]: set() for spec in frames.specs.values() if spec["kind"] == "reference"}
     for spec in frames.specs.values():
-        if spec["kind"] == "ensemble":
-            counts[spec["setting"]] += len(
-                {(z["num_layers"], z["num_units"]) for z in spec["sizes"]})
-    return max(counts, key=lambda name: counts[name])
+        if spec["kind"] == "ensemble":  # a size may be spread over many cases
+            sizes[spec["setting"]] |= {(z["num_layers"], z["num_units"]) for z in spec["sizes"]}
+    return max(sizes, key=lambda name: len(sizes[name]))
 
 
 def estimate(frames: Frames, claim: str, quantity: str, where: str) -> pd.Series | None:

@@ -31,10 +31,11 @@ MEASURED = plan(
 RECORD = {"mode": "full", "claims": [{"id": evidence.DEPTH, "verdict": "refuted"}]}
 
 
-def test_the_page_is_what_the_data_make(capsys, monkeypatch) -> None:
+@pytest.mark.parametrize("mode", artifact.PAGES)
+def test_the_page_is_what_the_data_make(capsys, monkeypatch, mode: str) -> None:
     monkeypatch.chdir(ROOT)
-    assert cli.main(["artifact", "--check"]) == 0, (
-        "run zeroloss artifact\n" + capsys.readouterr().out)  # fmt: skip
+    assert cli.main(["artifact", "--mode", mode, "--check"]) == 0, (
+        f"run zeroloss artifact --mode {mode}\n" + capsys.readouterr().out)
 
 
 def test_a_claim_has_its_command_its_cost_and_its_verdict() -> None:

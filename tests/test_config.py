@@ -33,7 +33,7 @@ from zeroloss.studies import STUDIES
 from zeroloss.studies.limits.cases import cases
 
 ROOT = Path(__file__).resolve().parents[1]
-FULL, QUICK = ROOT / "config" / "full.yaml", ROOT / "config" / "quick.yaml"
+FULL, QUICK, LARGE = (ROOT / "config" / f"{name}.yaml" for name in ("full", "quick", "large"))
 TINY = ROOT / "tests" / "workflow" / "tiny.yaml"
 SMALL = ROOT / "tests" / "faults" / "small.yaml"
 Place = tuple[str | int, ...]
@@ -79,18 +79,18 @@ def dotted(place: Place) -> str:
 # ---- what ships
 
 
-@pytest.mark.parametrize("paths", [(FULL,), (FULL, QUICK), (FULL, QUICK, TINY)],
-                         ids=["full", "quick", "tiny"])
+@pytest.mark.parametrize("paths", [(FULL,), (FULL, QUICK), (FULL, QUICK, TINY), (FULL, LARGE)],
+                         ids=["full", "quick", "tiny", "large"])
 def test_what_ships_loads_and_makes_jobs_of_json(paths: tuple[Path, ...]) -> None:
     config = load(*paths)
-    assert config.mode == ("full" if paths == (FULL,) else "quick")
+    assert config.mode == ("full" if paths == (FULL,) else "large" if LARGE in paths else "quick")
     made = cases(config)
     assert json.loads(json.dumps(made)) == made
     assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") for name in made)
     assert all({"kind", "seed", "device"} <= set(spec) for spec in made.values())
 
 
-@pytest.mark.parametrize("path", [QUICK, TINY], ids=["quick", "tiny"])
+@pytest.mark.parametrize("path", [QUICK, TINY, LARGE], ids=["quick", "tiny", "large"])
 def test_an_overlay_alone_is_not_a_configuration(path: Path) -> None:
     message = refusal(path)
     assert "seed: missing; set it as config/full.yaml does" in message and str(path) in message
@@ -103,6 +103,41 @@ def test_quick_says_only_what_differs() -> None:
         return [dotted(place)] if below == above else []
 
     assert not differences(full(), yaml.safe_load(QUICK.read_text(encoding="utf-8")))
+
+
+def test_large_adds_to_what_is_published_and_changes_nothing_of_it() -> None:
+    below, above = load(FULL), load(FULL, LARGE)
+    assert cases(below).items() <= cases(above).items()
+    for study in ("linear", "size", "zero_loss"):
+        assert getattr(below, study) == getattr(above, study)
+    assert above.limits.ensembles == below.limits.ensembles
+
+
+def test_large_ends_at_a_hundred_million_particles_one_network_to_a_job() -> None:
+    made = cases(load(FULL, LARGE))
+    tops = [spec for spec in made.values() if spec["kind"] == "ensemble"
+            and any(z["num_layers"] * z["num_units"] >= 10**8 for z in spec["sizes"])]
+    assert len(tops) >= 8, "several replicates"
+    for spec in tops:
+        assert [z["replicates"] for z in spec["sizes"]] == [1]
+        assert spec["problem"]["num_samples"] == 10**4
+    assert not [name for name in made if name.startswith("influence-surface-large")]
+
+
+def test_a_predicted_law_needs_an_influence_function(tmp_path: Path) -> None:
+    over = {"limits": {"settings": {"surface": {"influence": None}}}}
+    assert "role constant must have a rule influence, got none in surface" in refusal(
+        FULL, write(tmp_path, over))
+
+
+def test_a_setting_has_jobs_of_its_own_size(tmp_path: Path) -> None:
+    over = {"limits": {"settings": {"surface": {"elements_per_job": 10**6}}}}
+    below, above = cases(load(FULL)), cases(load(FULL, write(tmp_path, over)))
+    def of(setting: str, jobs: dict[str, Any]) -> dict[str, Any]:
+        return {name: spec for name, spec in jobs.items() if spec.get("setting") == setting}
+
+    assert of("sine", below) == of("sine", above)
+    assert len(of("surface", above)) > 10 * len(of("surface", below))
 
 
 def test_importing_it_imports_nothing_heavy() -> None:

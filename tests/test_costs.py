@@ -77,6 +77,27 @@ def test_publishing_keeps_the_other_mode(tmp_path: Path) -> None:
         costs.publish(tmp_path / "nothing", tmp_path, "full")
 
 
+def test_jobs_of_a_planned_mode_are_published_one_by_one(tmp_path: Path) -> None:
+    with pytest.raises(MissingResultError, match="is missing; run make reproduce"):
+        costs.publish(tmp_path / "run", tmp_path, "large")
+    for case in ("wide", "narrow"):
+        write(tmp_path / case, case, pd.DataFrame({"risk": [1.0]}), spec={"kind": case})
+        costs.publish(tmp_path / case, tmp_path, "large")
+    assert set(costs.read(tmp_path)["large"]) == {("toy", "narrow"), ("toy", "wide")}
+
+
+def test_what_was_predicted_is_marked_and_has_a_range() -> None:
+    told = COSTS | {("toy", "new"): Cost(600.0, 100.0, 0, between=(300.0, 1200.0))}
+    bill = costs.bill("toy", jobs("wide", "new"), jobs("estimates"), told, cores=2)
+    assert bill.predicted == ("toy/new",) and bill.mark == "~ "
+    assert bill.cpu_minutes_between == (7.5, 22.5) and bill.cpu_minutes == 12.5
+    assert bill.record()["predicted"] == ["toy/new"]
+    measured = costs.bill("toy", jobs("wide"), jobs("estimates"), told, cores=2)
+    assert measured.mark == "" and measured.cpu_minutes_between == (2.5, 2.5)
+    assert costs.bill("toy", jobs("new", "gone"), [], told, cores=2).mark == "> "
+    assert costs.cases_for("toy.width", ["new", "wide"], told) == ["new"], "it may belong to any"
+
+
 def test_what_a_claim_rests_on() -> None:
     cases = ["narrow", "new", "wide"]
     assert costs.cases_for("toy.width", cases, COSTS) == ["narrow", "new"]

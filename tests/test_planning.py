@@ -15,6 +15,7 @@ from toy import Toy, walk
 from zeroloss import cli, jobs, planning
 from zeroloss.costs import Cost
 
+ROOT = Path(__file__).resolve().parents[1]
 DEPTH, WIDTH = evidence.DEPTH, evidence.WIDTH
 
 
@@ -180,3 +181,50 @@ def test_costs_alone_are_published(root: Path, capsys) -> None:
     assert call(root, "publish", "--costs") == 0
     assert capsys.readouterr().out.strip().endswith("published/costs.csv")
     assert (root / "published" / "verdicts.json").stat().st_mtime_ns == before
+
+
+# ---- a mode that is planned before it is run
+
+
+def test_the_large_study_is_priced_before_anybody_runs_it(capsys, monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert cli.main(["estimate", "--mode", "large", "--cores", "64", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["mode"], answer["cores"]) == ("large", 64)
+    bills = {bill["what"]: bill for bill in answer["bills"]}
+    limits, whole = bills["limits"], bills["together"]
+    assert limits["predicted"] and not limits["unmeasured"]
+    assert all(name.startswith("limits/") for name in whole["predicted"])
+    low, high = limits["cpu_minutes_between"]
+    assert low < limits["cpu_minutes"] < high and limits["cpu_minutes"] > 60_000
+    assert limits["wall_minutes"] >= limits["cpu_minutes"] / 64
+    assert limits["peak_memory_mb"] > 10**5 and limits["disk_mb"] > 100
+    laws = {law["kind"]: law for law in answer["laws"]}
+    assert {"ensemble", "reference", "ladder", "wide", "influence"} <= set(laws)
+    assert laws["ensemble"]["cases"] > 30
+    assert laws["ensemble"]["time_errors"][0] < 1 < laws["ensemble"]["time_errors"][1]
+    assert any("more than 24 GB" in line for line in answer["memory"])
+    assert any("256 GB" in line for line in answer["memory"])
+
+
+def test_a_prediction_is_marked_and_its_law_is_stated(capsys, monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert cli.main(["estimate", "--mode", "large", "--cores", "64"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    table = {line.split()[0]: line for line in lines[:6]}
+    assert "CPU hours" in lines[0] and table["limits"].count("~ ") == 4
+    assert "~" not in table["zero_loss"], "as published"
+    assert any(line.startswith("~ predicted, not measured: ") and " CPU hours, " in line
+               for line in lines)
+    assert any(line.startswith("law of limits/ensemble: ") and "predicted from the others" in line
+               for line in lines)
+    assert any(line.startswith("memory: ") and "run them where nodes have it" in line
+               for line in lines)
+
+
+def test_what_is_published_is_not_predicted(capsys, monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert cli.main(["estimate", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert not answer["laws"] and not answer["memory"]
+    assert not any(bill["predicted"] for bill in answer["bills"])

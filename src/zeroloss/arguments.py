@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-MODES = ("full", "quick")
+MODES = ("full", "quick", "large")
 TARGETS = ("all", "figures", "tables", "verdicts", "paper")  # of the workflow
 PROBLEMS = ("sine", "surface", "diabetes", "digits")
 

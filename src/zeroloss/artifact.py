@@ -1,4 +1,5 @@
-"""The tables of `docs/artifact.md`, made from what was published: what to run, what to expect."""
+"""The tables of `docs/artifact.md`, made from what was published: what to run, what to expect;
+and those of `docs/large.md`, predicted from it."""
 
 from __future__ import annotations
 
@@ -6,15 +7,18 @@ import argparse
 import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from zeroloss import planning, results
+from zeroloss import large, planning, results
 from zeroloss.claims import Claim, load_claims
 from zeroloss.costs import Bill
 from zeroloss.planning import Plan
+from zeroloss.report import markdown
 from zeroloss.results import ResultError
 from zeroloss.verify import VERDICTS, read_verdicts
 
+PAGES = {"full": Path("docs/artifact.md"), large.MODE: Path("docs/large.md")}
 CORES = (1, 2, 4, 8)
 TWO = 2  # cores that a claim's minutes are for
 SAME = "bytes compared"
@@ -45,20 +49,26 @@ BLOCK = "<!-- {0}:begin (zeroloss artifact writes this) -->\n{1}\n<!-- {0}:end -
 
 def answer(options: argparse.Namespace) -> int:
     """Rewrite the tables of the page; with --check say whether they are as they would be made."""
-    stated = load_claims(options.claims)
-    record = read_verdicts(options.published / VERDICTS, sealed=False)
-    plan = planning.plan(record["mode"], options.published)
-    text, broken = results.read_text(options.page), results.read_text(options.faults)
-    made = rewritten(text, tables(plan, stated, record, broken), options.page.as_posix())
+    page = options.page or PAGES[options.mode]
+    text = results.read_text(page)
+    made = rewritten(text, _made(options), page.as_posix())
     if options.check:
         lines = difflib.unified_diff(text.splitlines(), made.splitlines(), "page", "data", n=0,
                                      lineterm="")
         apart = list(lines)
-        print("\n".join(apart) or f"{options.page.as_posix()} is what the data make")
+        print("\n".join(apart) or f"{page.as_posix()} is what the data make")
         return 1 if apart else 0
-    results.write_text(options.page, made)
-    print(options.page.as_posix())
+    results.write_text(page, made)
+    print(page.as_posix())
     return 0
+
+
+def _made(options: argparse.Namespace) -> dict[str, str]:
+    if options.mode == large.MODE:
+        return large.tables(options.published)
+    record = read_verdicts(options.published / VERDICTS, sealed=False)
+    plan = planning.plan(record["mode"], options.published)
+    return tables(plan, load_claims(options.claims), record, results.read_text(options.faults))
 
 
 def tables(plan: Plan, stated: Sequence[Claim], record: Mapping[str, Any], broken: str
@@ -94,7 +104,7 @@ def runs(plan: Plan) -> str:
     machines = sorted({cost.machine for cost in plan.costs.values()})
     left_out = [f"\nMeasured on {' and '.join(machines)}."] if machines else []
     left_out += [f"\n{text[0].upper()}{text[1:]}." for text in planning.unmeasured(by_cores[TWO])]
-    return "\n".join([_table(heading, lines), *left_out])
+    return "\n".join([markdown(heading, lines), *left_out])
 
 
 def each_claim(plan: Plan, stated: Sequence[Claim], record: Mapping[str, Any]) -> str:
@@ -109,7 +119,7 @@ def each_claim(plan: Plan, stated: Sequence[Claim], record: Mapping[str, Any]) -
             _number(bill, bill.disk_mb, 1), f"**{expected.get(claim.id, 'not published yet')}**"])
     heading = ["claim", "command", "jobs", f"minutes on {TWO}", "memory (MB)", "disk (MB)",
                "expected"]
-    return _table(heading, lines)
+    return markdown(heading, lines)
 
 
 def faults_of(text: str) -> list[Fault]:
@@ -137,15 +147,10 @@ def summed(rows: Sequence[Fault]) -> str:
         names = dict.fromkeys(row.how if title == SAME else row.what for row in of_it)
         lines.append([title, "; ".join(names), str(tried), f"{survived} {verb}",
                       str(sum(row.lost for row in of_it))])
-    return _table(["what", "of which kinds", "tried", "came out", "data lost"], lines)
-
-
-def _table(heading: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rows = [heading, ["---"] * len(heading), *lines]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return markdown(["what", "of which kinds", "tried", "came out", "data lost"], lines)
 
 
 def _number(bill: Bill, value: float, digits: int) -> str:
     if not bill.known:
         return "unknown"
-    return f"{'> ' if bill.unmeasured else ''}{value:.{digits}f}"
+    return f"{bill.mark}{value:.{digits}f}"

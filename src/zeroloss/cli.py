@@ -197,7 +197,7 @@ def trace(options: argparse.Namespace) -> None:
 
 
 def artifact(options: argparse.Namespace) -> int:
-    """Rewrite the tables of docs/artifact.md from what was published."""
+    """Rewrite the tables of docs/artifact.md, or of docs/large.md, from what was published."""
     from zeroloss import artifact as page
 
     return page.answer(options)
@@ -309,8 +309,10 @@ def _parser() -> argparse.ArgumentParser:
     for function in (crate, report):
         arguments.add_places(command(function, "out"))
     page = command(artifact)
-    for name, place in (("page", "docs/artifact.md"), ("published", "published"),
-                        ("claims", "paper/claims.yaml"), ("faults", "docs/faults.md")):
+    page.add_argument("--mode", choices=("full", "large"), default="full")
+    page.add_argument("--page", type=Path, metavar="PATH", help="that of the mode by default")
+    for name, place in (("published", "published"), ("claims", "paper/claims.yaml"),
+                        ("faults", "docs/faults.md")):
         page.add_argument(f"--{name}", type=Path, default=Path(place), metavar="PATH")
     page.add_argument("--check", action="store_true", help="write nothing, say what would change")
     arguments.add_problem(command(size))

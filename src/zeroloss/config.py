@@ -27,7 +27,11 @@ from zeroloss.studies.zero_loss.settings import Settings as ZeroLossSettings
 __all__ = ["CONFIGURATION", "MODES", "Config", "ConfigError", "as_yaml", "beyond_shipped", "load",
            "names_of", "overlay", "read", "results_folder", "typed"]
 
-MODES = {"full": ("config/full.yaml",), "quick": ("config/full.yaml", "config/quick.yaml")}
+MODES = {
+    "full": ("config/full.yaml",),
+    "quick": ("config/full.yaml", "config/quick.yaml"),
+    "large": ("config/full.yaml", "config/large.yaml"),
+}
 """The files of each mode, in order."""
 
 RESULTS = Path("results")
@@ -52,7 +56,7 @@ Extensions = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_fro
 class Config(Closed):
     """The whole configuration: how to run, and one block per study."""
 
-    mode: Literal["full", "quick"]
+    mode: Literal["full", "quick", "large"]
     seed: int = Field(ge=0)
     device: Literal["cpu", "cuda"] = "cpu"
     cases_per_job: int = Field(ge=1, le=50)  # their specifications stand in one command line

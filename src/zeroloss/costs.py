@@ -22,6 +22,7 @@ COSTS = "costs.csv"
 COLUMNS = (
     "mode", "study", "case", "wall_seconds", "peak_memory_mb", "bytes", "machine", "spec", "claims",
 )  # fmt: skip
+PLANNED = ("large",)  # modes that are planned on predicted costs before they are run
 MEASURING = "estimates"  # the job that measures a study, after all of its cases
 TOGETHER = "together"
 SPEC_DIGITS = 12
@@ -33,6 +34,7 @@ class Cost:
     """What one case took: seconds of one core, MB at its peak, bytes of its table.
 
     `spec` is the digest of the settings it was measured under, `claims` are those that rest on it.
+    `between` are the least and most seconds of a cost that was predicted, none of one measured.
     """
 
     wall_seconds: float
@@ -41,6 +43,7 @@ class Cost:
     machine: str = ""
     spec: str = ""
     claims: tuple[str, ...] = ()
+    between: tuple[float, float] | None = None
 
 
 Costs = Mapping[tuple[str, str], Cost]  # by (study, case), of one mode
@@ -51,6 +54,7 @@ Job = tuple[tuple[str, str], ...]  # the cases that one process runs
 class Bill:
     """What a study, or a claim, costs on some cores; `unmeasured` names what it leaves out.
 
+    `predicted` names what nobody has run: `cpu_minutes_between` holds the range that this leaves.
     Wall minutes: jobs given to free cores, the longest first, then the measuring. Memory: of the
     largest jobs that can meet. Not counted: the start of a process.
     """
@@ -62,6 +66,13 @@ class Bill:
     peak_memory_mb: float
     disk_mb: float
     unmeasured: tuple[str, ...]
+    predicted: tuple[str, ...] = ()
+    cpu_minutes_between: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def mark(self) -> str:
+        """What stands before its numbers: `>` where something is left out, `~` for a prediction."""
+        return "> " if self.unmeasured else "~ " if self.predicted else ""
 
     @property
     def known(self) -> bool:
@@ -156,19 +167,23 @@ def read(published: Path) -> dict[str, dict[tuple[str, str], Cost]]:
 
 
 def publish(folder: Path, published: Path, mode: str) -> Path:
-    """Write what the run in `folder` took to `published/costs.csv`; other modes stay."""
+    """Write what the run in `folder` took to `published/costs.csv`; other modes stay.
+
+    Of a mode that is planned on predicted costs single jobs may be published, one after the other.
+    """
     try:
         known = read(published)
     except MissingResultError:
         known = {}
     made = of_run(folder)
-    whole = {study for study, case in made if case == MEASURING}
+    whole = {study for study, case in made if case == MEASURING or mode in PLANNED}
     missing = sorted({study for study, _ in made} - whole) or ([] if made else ["*"])
     if missing:  # tables that were made for a claim alone are no run
         raise MissingResultError(f"{Path(folder).as_posix()}/{missing[0]}/{MEASURING}.parquet is "
                                  "missing; run make reproduce")
     path = Path(published) / COSTS
-    results.write_text(path, as_text(known | {mode: made}))
+    before = known.get(mode, {}) if mode in PLANNED else {}
+    results.write_text(path, as_text(known | {mode: {**before, **made}}))
     return path
 
 
@@ -181,8 +196,9 @@ def cases_for(claim: str, cases: Iterable[str], costs: Costs) -> list[str]:
     A case that was never published may belong to any claim, so it counts as needed.
     """
     study = estimates.study_of(claim)
-    return [case for case in sorted(cases)
-            if (study, case) not in costs or claim in costs[study, case].claims]
+    found = {case: costs.get((study, case)) for case in sorted(cases)}
+    return [case for case, cost in found.items()
+            if cost is None or cost.between or claim in cost.claims]
 
 
 def bill(what: str, jobs: Sequence[Job], measuring: Sequence[Job], costs: Costs, cores: int
@@ -202,7 +218,15 @@ def bill(what: str, jobs: Sequence[Job], measuring: Sequence[Job], costs: Costs,
         peak_memory_mb=max(_memory(group, costs, cores) for group in meeting),
         disk_mb=sum(cost.bytes for cost in known) / 2**20,
         unmeasured=tuple("/".join(key) for job in every for key in job if key not in costs),
+        predicted=tuple("/".join(key) for job in every for key in job
+                        if key in costs and costs[key].between),
+        cpu_minutes_between=_between(known),
     )
+
+
+def _between(known: Iterable[Cost]) -> tuple[float, float]:
+    ends = [cost.between or (cost.wall_seconds, cost.wall_seconds) for cost in known]
+    return sum(low for low, _ in ends) / 60, sum(high for _, high in ends) / 60
 
 
 def _memory(jobs: Iterable[Job], costs: Costs, cores: int) -> float:

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,6 +19,7 @@ from zeroloss import (
     provenance,
     report,
     results,
+    scaling,
     studies,
     verdicts,
     verify,
@@ -28,18 +29,22 @@ from zeroloss.costs import MEASURING, TOGETHER, Bill, Costs, Job
 from zeroloss.results import MissingResultError
 from zeroloss.studies.packing import batches
 
-HEADINGS = ("jobs", "CPU minutes", "wall minutes", "memory (MB)", "disk (MB)")
+HEADINGS = ("jobs", "CPU {0}", "wall {0}", "memory (MB)", "disk (MB)")
+UNITS = {"minutes": 1.0, "hours": 60.0}
+LONG = 6000.0  # CPU minutes from which on hours are shown
+NODES_GB = (24, 256)  # memory of a large workstation, and of a usual node of a cluster
 PROFILE = "workflow/profiles/local"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The cases of one mode, what they cost, and how many one process runs."""
+    """The cases of one mode, what they cost, how many one process runs, and what predicts costs."""
 
     mode: str
     specs: Mapping[str, Mapping[str, jobs.Spec]]
     costs: Costs
     per_job: int
+    laws: scaling.Laws = field(default_factory=dict)
 
     def needed(self, claim: str) -> dict[str, jobs.Spec]:
         """Return the cases that a claim rests on, with their specs."""
@@ -69,16 +74,11 @@ class Plan:
 
 
 def plan(mode: str, published: Path) -> Plan:
-    """Return the plan of a mode: its configuration, and what was published of its costs.
-
-    A cost that was measured under other settings than those of the configuration does not count.
-    """
+    """Return the plan of a mode: its configuration, and what is known of its costs."""
     checked = config.load(*config.MODES[mode])
     specs = {study: jobs.part_of(study, "cases").cases(checked) for study in studies.STUDIES}
-    known = {(study, case): cost
-             for (study, case), cost in costs.read(published).get(mode, {}).items()
-             if case == MEASURING or cost.spec == costs.digest_of(specs.get(study, {}).get(case))}
-    return Plan(mode, specs, known, checked.cases_per_job)
+    found = scaling.costs_of(mode, specs, costs.read(published))
+    return Plan(mode, specs, found.costs, checked.cases_per_job, found.laws)
 
 
 def cores_here() -> int:
@@ -89,14 +89,21 @@ def cores_here() -> int:
 def print_bills(made: Sequence[Bill], mode: str, cores: int, stream: TextIO | None = None) -> None:
     """Print what is asked as a table, and below it by name what was never measured."""
     first = "claim" if any("." in bill.what for bill in made) else "study"
-    lines = [(bill.what, str(bill.jobs), *_cells(bill)) for bill in made]
+    unit = unit_of(made)
+    lines = [(bill.what, str(bill.jobs), *_cells(bill, UNITS[unit])) for bill in made]
     caption = (f"mode {mode} on {cores} core{'s' if cores > 1 else ''}, as it was published in "
-               f"{costs.COSTS}; the start of a process is not counted")
+               f"{costs.COSTS}{', or predicted from it' if any(b.predicted for b in made) else ''};"
+               " the start of a process is not counted")
     if first == "claim":
         caption += ", measuring is as for the whole study"
-    report.show((first, *HEADINGS), lines, caption, stream)
-    for text in unmeasured(made):
+    report.show((first, *(name.format(unit) for name in HEADINGS)), lines, caption, stream)
+    for text in (*unmeasured(made), *predicted(made)):
         print(text, file=stream)
+
+
+def unit_of(made: Sequence[Bill]) -> str:
+    """Return the unit of time that suits the longest of some bills."""
+    return "hours" if max((bill.cpu_minutes for bill in made), default=0.0) > LONG else "minutes"
 
 
 def unmeasured(made: Sequence[Bill]) -> list[str]:
@@ -110,25 +117,70 @@ def unmeasured(made: Sequence[Bill]) -> list[str]:
             for study, cases in by_study.items()]
 
 
-def _cells(bill: Bill) -> tuple[str, ...]:
-    values = (bill.cpu_minutes, bill.wall_minutes, bill.peak_memory_mb, bill.disk_mb)
+def predicted(made: Sequence[Bill]) -> list[str]:
+    """Return in one line how much of the bills nobody has measured, and how sure it is."""
+    whole = made[-1]  # of all, where there are several
+    if not whole.predicted:
+        return []
+    low, high = (minutes / 60 for minutes in whole.cpu_minutes_between)
+    return [f"~ predicted, not measured: {len(whole.predicted)} of {whole.jobs} jobs; "
+            f"{whole.cpu_minutes / 60:.0f} CPU hours, {low:.0f} to {high:.0f} by the range of the "
+            "measured rates"]
+
+
+def law_lines(laws: scaling.Laws) -> list[str]:
+    """Return for each law in one line what it rests on, and how it predicts its own jobs."""
+    lines = []
+    for law in laws.values():
+        errors = "its own error unknown"
+        if law.time_errors and law.memory_errors:
+            errors = ("each predicted from the others: seconds {:.2f} to {:.2f} times the "
+                      "measured, memory {:.2f} to {:.2f}".format(
+                          *law.time_errors, *law.memory_errors))
+        lines.append(f"law of {law.study}/{law.kind}: {law.cases} measured "
+                     f"job{'s' if law.cases > 1 else ''}, {errors}")
+    return lines
+
+
+def too_large(made: Plan) -> list[str]:
+    """Return for each usual size of memory in one line which jobs need more."""
+    peaks = {key: cost.peak_memory_mb / 1024 for key, cost in made.costs.items()}
+    lines = []
+    for limit in NODES_GB if made.laws else ():
+        above = [key for key, peak in peaks.items() if peak > limit]
+        if not above:
+            lines.append(f"memory: no job needs more than {limit} GB")
+            continue
+        largest = max(above, key=peaks.__getitem__)
+        lines.append(f"memory: {len(above)} job{'s need' if len(above) > 1 else ' needs'} more "
+                     f"than {limit} GB, {'/'.join(largest)} as much as {peaks[largest]:.0f} GB; "
+                     "run them where nodes have it")
+    return lines
+
+
+def _cells(bill: Bill, unit: float) -> tuple[str, ...]:
+    values = (bill.cpu_minutes / unit, bill.wall_minutes / unit, bill.peak_memory_mb, bill.disk_mb)
     if not bill.known:
         return ("unknown",) * len(values)
-    least = "> " if bill.unmeasured else ""
     digits = (1, 1, 0, 1)
-    return tuple(f"{least}{value:.{d}f}" for value, d in zip(values, digits, strict=True))
+    return tuple(f"{bill.mark}{value:.{d}f}" for value, d in zip(values, digits, strict=True))
 
 
 def answer(options: argparse.Namespace, stated: Sequence[Claim]) -> None:
     """Print what the claims of a command line cost, or each study when it names none."""
     verify.check_claims(stated, options.claim)
     cores = options.cores or cores_here()
-    made = plan(options.mode, options.published).bills(options.claim, cores)
+    whole = plan(options.mode, options.published)
+    made = whole.bills(options.claim, cores)
     if options.json:
-        content = {"mode": options.mode, "cores": cores, "bills": [b.record() for b in made]}
+        content = {"mode": options.mode, "cores": cores, "bills": [b.record() for b in made],
+                   "laws": [law.record() for law in whole.laws.values()],
+                   "memory": too_large(whole)}
         print(json.dumps(content, indent=1, sort_keys=True))
-    else:
-        print_bills(made, options.mode, cores)
+        return
+    print_bills(made, options.mode, cores)
+    for text in (*too_large(whole), *law_lines(whole.laws)):
+        print(text)
 
 
 # --- some claims alone ---------------------------------------------------------------------------

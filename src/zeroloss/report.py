@@ -19,7 +19,8 @@ STYLES = {"supported": "green", "refuted": "bold red", "inconclusive": "yellow",
 HEADINGS = ("claim", "verdict", "quantity", "estimate", "interval", "replicates")
 NUMBERS = ("estimate", "lower", "upper", "level")
 RIGHT = ("estimate", "replicates", "layers", "units", "weights", "seconds",
-         "jobs", "CPU minutes", "wall minutes", "memory (MB)", "disk (MB)")
+         "jobs", "CPU minutes", "wall minutes", "CPU hours", "wall hours", "memory (MB)",
+         "disk (MB)")
 
 
 def lines_of(record: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -123,6 +124,12 @@ def show(
 def plain(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
     """Return headings and lines padded to columns, without any control character."""
     return display.columns(headings, lines, RIGHT)
+
+
+def markdown(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Return a table of a page."""
+    rows = [headings, ["---"] * len(headings), *lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def _print_rich(

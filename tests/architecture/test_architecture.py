@@ -31,9 +31,9 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("claims", "verdicts", "provenance"),
     ("typeset", "appendix", "latex", "sizes", "drawing", "verify", "report", "resources", "costs",
      "printed"),
-    ("publishing", "jobs", "sizing_report"),
+    ("publishing", "jobs", "sizing_report", "scaling"),
     ("crate",),
-    ("planning", "sweeping", "tracing", "tracing_report", "artifact", "html_report"),
+    ("planning", "sweeping", "tracing", "tracing_report", "artifact", "html_report", "large"),
     ("cli", "__main__", "arguments"),
 )
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}

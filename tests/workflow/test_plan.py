@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.checkout import BIN, OVERLAY, RESULTS, Checkout, jobs_in
-from zeroloss import costs
+from zeroloss import costs, resources
+from zeroloss.config import MODES, load
+from zeroloss.studies.limits.cases import cases
+from zeroloss.studies.limits.work import count
 
 # not pandas, which the Slurm plugin of Snakemake imports
 HEAVY = ("torch", "scipy", "matplotlib", "sklearn")
@@ -31,6 +34,13 @@ def test_both_modes_plan(checkout: Checkout, mode: str) -> None:
     assert sum(jobs.values()) < 500, "a job is worth its start-up: batch more"
 
 
+def test_the_large_mode_plans_every_job_of_its_study(checkout: Checkout) -> None:
+    checked = load(*(checkout.root / path for path in MODES["large"]))
+    jobs = checkout.plan("--config", "mode=large")
+    assert jobs["simulate_limits"] == len(cases(checked)) > 300
+    assert jobs["simulate_size"] > 1 and jobs["measure_limits"] == jobs["judge_claims"] == 1
+
+
 def test_full_is_the_default_and_modes_do_not_mix(checkout: Checkout) -> None:
     for mode, given in (("full", ()), ("quick", ("--config", "mode=quick"))):
         said = checkout.snakemake("-n", *given)
@@ -41,12 +51,16 @@ def test_full_is_the_default_and_modes_do_not_mix(checkout: Checkout) -> None:
     )
 
 
-def plan_with_costs(checkout: Checkout, text: str) -> subprocess.CompletedProcess[str]:
+COMMUTE = ("results/full/limits/commute.parquet",)
+
+
+def plan_with_costs(checkout: Checkout, text: str, *arguments: str
+                    ) -> subprocess.CompletedProcess[str]:
     """Plan one job beside this table of costs, which is gone afterwards."""
     table = checkout.root / "published" / "costs.csv"
     table.parent.mkdir()
     table.write_text(text)
-    done = checkout.attempt("-n", "results/full/limits/commute.parquet")
+    done = checkout.attempt("-n", *(arguments or COMMUTE))
     shutil.rmtree(table.parent)
     return done
 
@@ -56,6 +70,24 @@ def test_jobs_ask_for_what_was_measured(checkout: Checkout) -> None:
     plan = plan_with_costs(checkout, ",".join(costs.COLUMNS) + "\n" + row).stdout
     assert re.search(r"resources: .*mem_mb=6000\b", plan)
     assert re.search(r"resources: .*runtime=69\b", plan)
+
+
+def test_jobs_that_nobody_ran_ask_for_what_is_predicted(checkout: Checkout) -> None:
+    """As if an ensemble of the published run had taken 10 ns for a unit of work, and 300 MB."""
+    made = cases(load(*(checkout.root / path for path in MODES["large"])))
+    name = "independent-surface-large-0"
+    known, asked = count(made["independent-surface-0"]), count(made[name])
+    assert known and asked
+    row = (f"full,limits,independent-surface-0,{1e-8 * known.work},{300 + known.held / 2**20},1,,"
+           f"{costs.digest_of(made['independent-surface-0'])},\n")
+    plan = plan_with_costs(checkout, ",".join(costs.COLUMNS) + "\n" + row,
+                           f"results/large/limits/{name}.parquet", "--config", "mode=large").stdout
+    request = resources.request(
+        {("limits", name): costs.Cost(1e-8 * asked.work, 300 + asked.held / 2**20, 1)},
+        "limits", [name])
+    assert request.mem_mb > 3000 and request.runtime > 2
+    assert re.search(rf"resources: .*mem_mb={request.mem_mb}\b", plan)
+    assert re.search(rf"resources: .*runtime={request.runtime}\b", plan)
 
 
 def test_a_damaged_table_of_costs_stops_before_any_job(checkout: Checkout) -> None:
@@ -89,7 +121,7 @@ def test_planning_imports_nothing_heavy(checkout: Checkout, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--config", "mode=fast"], "mode must be full or quick, got fast"),
+        (["--config", "mode=fast"], "mode must be full, quick, large, got fast"),
         (["--config", "mode=quick", "limits={commute: {replicates: ; touch owned}}"],
          "command line: limits.commute.replicates: input should be a valid integer, got "
          "'; touch owned'; set limits.commute.replicates"),

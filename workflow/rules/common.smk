@@ -31,7 +31,7 @@ for folder in EXTENSIONS:
 os.environ.update(ZEROLOSS_EXTENSIONS=os.pathsep.join(EXTENSIONS))
 
 try:
-    from zeroloss import costs, resources
+    from zeroloss import costs, resources, scaling
     from zeroloss.codegraph import literal_keys, sources
     from zeroloss.config import (
         CONFIGURATION,
@@ -57,7 +57,9 @@ def load_config():
     """
     mode = str(config.get("mode", "full"))
     if mode not in MODES:
-        raise WorkflowError(f"mode must be full or quick, got {mode}; set --config mode=quick")
+        raise WorkflowError(
+            f"mode must be {', '.join(MODES)}, got {mode}; set --config mode=quick"
+        )
     given = [os.path.relpath(path) for path in workflow.configfiles]
     try:
         above = typed(workflow.config_settings.config)
@@ -173,9 +175,13 @@ def caption_of(path):
 
 
 def load_costs():
-    """What each case took in the published run; a case that is not there asks for a default."""
+    """What each case took in the published run; a case that is not there asks for a default, and
+    in a mode that is planned before it is run for what is predicted."""
     try:
-        return costs.read(Path("published")).get("full", {})
+        published = costs.read(Path("published"))
+        if MODE in costs.PLANNED:
+            return scaling.costs_of(MODE, SPECS, published).costs
+        return published.get("full", {})
     except MissingResultError:
         return {}
     except ResultError as error:
@@ -185,7 +191,6 @@ def load_costs():
 NAMED = 8  # keys, in one line
 
 CONFIG = load_config()
-COSTS = load_costs()
 MODE = CONFIG.mode
 FOLDER = results_folder(CONFIG)
 # Jobs get what differs from the files of the mode, not how it was given: the same settings in other
@@ -194,6 +199,7 @@ OVERRIDES = beyond_shipped(CONFIG)
 say_where()
 check_results_folder()
 SPECS = {study: import_module(f"zeroloss.studies.{study}.cases").cases(CONFIG) for study in STUDIES}
+COSTS = load_costs()
 HAVE_TEX = (
     subprocess.run(
         ["bash", "workflow/scripts/find-tex.sh", "check"], stderr=subprocess.DEVNULL

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["batches", "blocks", "packed"]
+__all__ = ["Counted", "batches", "blocks", "packed", "recomputes"]
 
 MOST_BLOCKS = 1000  # of one ensemble
+MOST_KEPT = 2**22  # activations of one network that a job keeps: 32 MB, what a cache may hold
+
+
+class Counted(NamedTuple):
+    """What a case takes, counted from its specification, in units that all cases of a kind share.
+
+    ``work``: operations; ``held``: bytes of its arrays at their peak; ``rows`` of its table.
+    """
+
+    work: float
+    held: int
+    rows: int
 
 
 def blocks(each: int, replicates: int, most: int) -> list[tuple[int, int]]:
     """First and last (exclusive) replicate of each block, whose work stays near ``most``.
 
-    ``each``: work of one replicate. Raises ValueError for more blocks than a run can hold.
+    ``each``: work of one replicate; a block holds one at least. Raises ValueError for more blocks
+    than a run can hold.
     """
-    count = -(-each * replicates // most)
+    count = min(replicates, -(-each * replicates // most))
     if count > MOST_BLOCKS:
         raise ValueError(f"an ensemble of {replicates} replicates must fit {MOST_BLOCKS} jobs of "
                          f"elements_per_job {most}, got {count} jobs; raise elements_per_job or "
@@ -35,6 +48,14 @@ def packed(pieces: list[tuple[int, Any]], most: int) -> list[list[Any]]:
         packs[-1].append(piece)
         filled += work
     return packs
+
+
+def recomputes(num_layers: int, num_units: int, num_samples: int) -> bool:
+    """Whether a network is too large for a job to keep its activations on the way back.
+
+    They are computed a second time then, to the same bytes: from memory they come more slowly.
+    """
+    return num_layers * num_units * num_samples > MOST_KEPT
 
 
 def batches(cases: Iterable[str], most: int) -> list[list[str]]:

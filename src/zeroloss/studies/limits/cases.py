@@ -47,7 +47,7 @@ def cases(config: Config) -> dict[str, Spec]:
 
 def _depths(block: Settings, name: str) -> list[int]:
     """The depths at which mean and Σ are predicted for finite networks of a setting."""
-    return sorted({e.num_layers for e in block.ensembles
+    return sorted({e.num_layers for e in block.all_ensembles
                    if e.setting == name and "constant" in e.roles})
 
 
@@ -73,6 +73,8 @@ class _Builder:
         """Influence functions at each depth (0: the limit), a few scrambles to a job."""
         setting = self.block.settings[name]
         rule = setting.influence
+        if rule is None:
+            return {}
         # work in the unit of an ensemble's: one influence costs N gradients at each step
         work = 2**rule.log2_points * setting.problem.num_samples**2
         # the limit's own Σ is only printed beside: half of the scrambles do
@@ -85,18 +87,22 @@ class _Builder:
             f"influence-{name}-{i}": self.spec(
                 "influence", name, rule=rule.model_dump(), parts=pack,
                 limit_rtol=self.block.influence_rtol)
-            for i, pack in enumerate(packed(each, self.block.elements_per_job))}
+            for i, pack in enumerate(packed(each, self.per_job(name)))}
+
+    def per_job(self, name: str) -> int:
+        """The elements of one job on a setting."""
+        return self.block.settings[name].elements_per_job or self.block.elements_per_job
 
     def ensembles(self) -> dict[str, Spec]:
         """Trained networks: large sizes in blocks of replicates, small ones several to a job."""
         jobs: dict[str, Spec] = {}
         groups: dict[tuple[str, str], list[Ensemble]] = {}
-        for e in self.block.ensembles:
+        for e in self.block.all_ensembles:
             groups.setdefault((e.sampling, e.setting), []).append(e)
         for (sampling, name), group in groups.items():
             samples = self.block.settings[name].problem.num_samples
             pieces = [piece for e in group for piece in self._blocks(e, samples)]
-            for i, pack in enumerate(packed(pieces, self.block.elements_per_job)):
+            for i, pack in enumerate(packed(pieces, self.per_job(name))):
                 jobs[f"{sampling}-{name}-{i}"] = self.spec(
                     "ensemble", name, sampling=sampling, sizes=pack)
         return jobs
@@ -108,7 +114,7 @@ class _Builder:
             (each * (stop - start),
              {"num_layers": e.num_layers, "num_units": e.num_units, "first_replicate": start,
               "replicates": stop - start, "roles": list(e.roles)})
-            for start, stop in blocks(each, e.replicates, self.block.elements_per_job)]
+            for start, stop in blocks(each, e.replicates, self.per_job(e.setting))]
 
     def paths(self) -> dict[str, Spec]:
         """Networks on smooth and on rough paths."""
@@ -122,7 +128,7 @@ class _Builder:
         samples = self.block.settings[name].problem.num_samples
         work = smooth["num_layers"] * smooth["num_units"] * samples * smooth["replicates"]
         lengths = [(work, length) for length in smooth.pop("correlation_lengths")]
-        for i, pack in enumerate(packed(lengths, self.block.elements_per_job)):
+        for i, pack in enumerate(packed(lengths, self.per_job(name))):
             jobs[f"smooth-{i}"] = self.spec("smooth", name, correlation_lengths=pack, **smooth)
         fixed = self.block.fixed_paths.model_dump(mode="json")
         jobs["fixed-paths"] = self.spec("fixed-paths", fixed.pop("setting"), **fixed)
@@ -136,7 +142,7 @@ class _Builder:
         each = 2 * max(rough["depths"]) * rough["num_units"] * samples
         packs = [(pack, count) for count in dict.fromkeys(count for _, count in paths)
                  for pack in packed([(each * count, path) for path, n in paths if n == count],
-                                    self.block.elements_per_job)]
+                                    self.per_job(name))]
         for i, (pack, count) in enumerate(packs):
             jobs[f"rough-{i}"] = self.spec("rough", name, paths=pack, replicates=count, **rough)
         return jobs

@@ -15,6 +15,7 @@ from zeroloss.limit.collocation import gauss_legendre
 from zeroloss.limit.flow import MeanField
 from zeroloss.network import Network
 from zeroloss.problem import Problem
+from zeroloss.studies.packing import recomputes
 from zeroloss.studies.setup import (
     build_law,
     build_problem,
@@ -36,7 +37,9 @@ def _layers(num_layers: int) -> Array:
 
 def _train(spec: Spec, problem: Problem, theta: Tensor, flow_times: Sequence[float]) -> Array:
     """Residuals (flow_times, replicates, samples) of networks started at theta."""
-    network = Network(problem, theta.shape[1], theta.shape[3], spec["activation"])
+    L, M = theta.shape[1], theta.shape[3]
+    network = Network(problem, L, M, spec["activation"],
+                      recompute=recomputes(L, M, problem.num_samples))
     return network.train(theta, flow_times, rtol=spec["network_rtol"]).residuals.cpu().numpy()
 
 

@@ -34,10 +34,11 @@ class Setting(Closed):
     depth_nodes: Annotated[int, Field(ge=2, le=16)]
     reference: Rule
     wide: Rule
-    influence: Rule
+    influence: Rule | None  # none: Σ, which is N × N, is not predicted
     ladder: Doubling
     ladder_nodes: Annotated[int, Field(ge=4, le=32)]
     ladder_rule: Rule
+    elements_per_job: Count | None = None  # in place of that of the block
 
 
 class Ensemble(Closed):
@@ -145,6 +146,7 @@ class Settings(Closed):
     influence_rtol: Positive
     elements_per_job: Count
     ensembles: Annotated[tuple[Ensemble, ...], Field(strict=False)]
+    more_ensembles: Annotated[tuple[Ensemble, ...], Field(strict=False)] = ()  # of an overlay
     smooth: Smooth
     fixed_paths: SmoothPaths
     rough_paths: RoughPaths
@@ -152,9 +154,14 @@ class Settings(Closed):
     energy: Energy
     portrait: Portrait
 
+    @property
+    def all_ensembles(self) -> tuple[Ensemble, ...]:
+        """Those of the file below and those that an overlay adds, whose lists would replace."""
+        return self.ensembles + self.more_ensembles
+
     @model_validator(mode="after")
     def _settings_exist(self) -> Settings:
-        named = [e.setting for e in self.ensembles] + list(self.energy.settings) + [
+        named = [e.setting for e in self.all_ensembles] + list(self.energy.settings) + [
             part.setting for part in (self.smooth, self.fixed_paths, self.rough_paths,
                                       self.commute, self.portrait)]
         for name in named:
@@ -165,12 +172,16 @@ class Settings(Closed):
     @model_validator(mode="after")
     def _ensembles_are_predicted(self) -> Settings:
         seen = set()
-        for e in self.ensembles:
+        for e in self.all_ensembles:
             size = (e.setting, e.sampling, e.num_layers, e.num_units)
             if size in seen:
                 raise ValueError(f"each size of ensembles must be given once, got {size} twice")
             seen.add(size)
-            ladder = self.settings[e.setting].ladder
+            setting = self.settings[e.setting]
+            ladder = setting.ladder
+            if "constant" in e.roles and setting.influence is None:
+                raise ValueError("a setting with an ensemble of role constant must have a rule "
+                                 f"influence, got none in {e.setting}")
             if "constant" in e.roles and e.num_layers not in ladder:
                 raise ValueError("num_layers of an ensemble of role constant must be in the ladder "
                                  f"{list(ladder)} of its setting {e.setting}, "
@@ -180,9 +191,9 @@ class Settings(Closed):
     @model_validator(mode="after")
     def _decay_has_two_ends(self) -> Settings:
         large = {(e.setting, e.sampling, e.num_layers): e.num_units
-                 for e in sorted(self.ensembles, key=lambda e: e.num_units)
+                 for e in sorted(self.all_ensembles, key=lambda e: e.num_units)
                  if "constant" in e.roles}
-        for e in self.ensembles:
+        for e in self.all_ensembles:
             ends = e.num_units, large.get((e.setting, e.sampling, e.num_layers), 0)
             if "decay" in e.roles and ends[0] >= ends[1]:
                 raise ValueError("an ensemble of role decay must have fewer units than one of role "
