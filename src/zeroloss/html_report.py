@@ -252,8 +252,8 @@ def caption(text: str) -> Any:
 
     safe = {"raw_enabled": False, "file_insertion_enabled": False, "halt_level": 3,
             "_disable_config": True, "math_output": "MathML"}
-    return markupsafe.Markup(
-        publish_parts(text, writer="html5", settings_overrides=safe)["body"])
+    parts: dict[str, Any] = {**publish_parts(text, writer="html5", settings_overrides=safe)}
+    return markupsafe.Markup(parts["body"])
 
 
 def _highlighted(text: str) -> Any:

@@ -182,7 +182,9 @@ def test_predicted_covariances(tiny: Run) -> None:
         for depth in (0, e.num_layers):
             sigma, names = tiny.evidence.covariance(e.setting, e.sampling, depth)
             assert names and {tiny.specs[name]["kind"] for name in names} == {"influence"}
-            scrambles = tiny.config.limits.settings[e.setting].influence.scrambles
+            rule = tiny.config.limits.settings[e.setting].influence
+            assert rule is not None
+            scrambles = rule.scrambles
             assert len(sigma) == (scrambles if depth else max(2, scrambles // 2))
             assert sigma.shape[1:] == (len(e.flow_times), *[e.residuals.shape[2]] * 2)
             assert np.abs(sigma - sigma.swapaxes(2, 3)).max() < 1e-12 * np.abs(sigma).max()
