@@ -276,3 +276,13 @@ def test_asking_for_help_imports_nothing_heavy() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "publish" in done.stdout
+
+
+def test_a_reader_who_has_seen_enough_is_no_error() -> None:
+    script = "from zeroloss.cli import main; raise SystemExit(main(['estimate', '--json']))"
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout and process.stderr
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait() == cli.UNREAD

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from zeroloss import arguments
 from zeroloss.arguments import MODES
 
 FAILED = 2
+UNREAD = 141  # as a shell says it of a program that SIGPIPE ended
 
 Handler = Callable[[argparse.Namespace], int | None]
 
@@ -26,7 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     (an error, in words)."""
     options = _parser().parse_args(arguments)
     try:
-        return options.function(options) or 0
+        status = options.function(options) or 0
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # who reads has seen enough, such as head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
     except Exception as error:
         if not isinstance(error, _expected_errors()):
             raise
