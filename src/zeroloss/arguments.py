@@ -76,6 +76,16 @@ def _add_report(command: argparse.ArgumentParser) -> None:
     command.add_argument("--configuration", type=Path, nargs="+", required=True, metavar="FILE")
 
 
+def add_artifact(command: argparse.ArgumentParser) -> None:
+    """Add the options that say which page is made from what."""
+    command.add_argument("--mode", choices=("full", "large"), default="full")
+    command.add_argument("--page", type=Path, metavar="PATH", help="that of the mode by default")
+    for name, place in (("published", "published"), ("claims", "paper/claims.yaml"),
+                        ("faults", "docs/faults.md")):
+        command.add_argument(f"--{name}", type=Path, default=Path(place), metavar="PATH")
+    command.add_argument("--check", action="store_true", help="write nothing, say what would change")
+
+
 def add_overrides(command: argparse.ArgumentParser) -> None:
     """Add the option that lays settings over those of the configuration files."""
     command.add_argument("--overrides", type=_mapping, default={}, metavar="JSON",

@@ -315,13 +315,7 @@ def _parser() -> argparse.ArgumentParser:
         arguments.add_places(command(function))
     for function in (crate, report):
         arguments.add_places(command(function, "out"))
-    page = command(artifact)
-    page.add_argument("--mode", choices=("full", "large"), default="full")
-    page.add_argument("--page", type=Path, metavar="PATH", help="that of the mode by default")
-    for name, place in (("published", "published"), ("claims", "paper/claims.yaml"),
-                        ("faults", "docs/faults.md")):
-        page.add_argument(f"--{name}", type=Path, default=Path(place), metavar="PATH")
-    page.add_argument("--check", action="store_true", help="write nothing, say what would change")
+    arguments.add_artifact(command(artifact))
     arguments.add_problem(command(size))
     arguments.add_sweep(command(sweep))
     return parser
