@@ -83,7 +83,8 @@ def add_artifact(command: argparse.ArgumentParser) -> None:
     for name, place in (("published", "published"), ("claims", "paper/claims.yaml"),
                         ("faults", "docs/faults.md")):
         command.add_argument(f"--{name}", type=Path, default=Path(place), metavar="PATH")
-    command.add_argument("--check", action="store_true", help="write nothing, say what would change")
+    command.add_argument("--check", action="store_true",
+                         help="write nothing, say what would change")
 
 
 def add_overrides(command: argparse.ArgumentParser) -> None:
