@@ -57,9 +57,7 @@ def load_config():
     """
     mode = str(config.get("mode", "full"))
     if mode not in MODES:
-        raise WorkflowError(
-            f"mode must be {', '.join(MODES)}, got {mode}; set --config mode=quick"
-        )
+        raise WorkflowError(f"mode must be {', '.join(MODES)}, got {mode}; set --config mode=quick")
     given = [os.path.relpath(path) for path in workflow.configfiles]
     try:
         above = typed(workflow.config_settings.config)
