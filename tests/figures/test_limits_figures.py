@@ -135,3 +135,13 @@ def test_gaps_are_drawn_as_their_slopes_are_measured() -> None:
     (_, first), (sizes, second) = drawn(ax)
     assert first == pytest.approx(r[1:, 0] - 1e-4) and sizes == [4, 8, 16]
     assert second == pytest.approx(r[1:-1, 1] - r[2:, 1])
+
+
+def test_the_main_setting_has_most_sizes_however_many_jobs_hold_them() -> None:
+    def spec(setting: str, *sizes: int) -> dict[str, Any]:
+        return {"kind": "ensemble", "setting": setting,
+                "sizes": [{"num_layers": 8, "num_units": M} for M in sizes]}
+
+    specs = {name: {"kind": "reference", "setting": name} for name in ("many", "blocks")}
+    specs |= {"a": spec("many", 4, 8, 16)} | {f"b{i}": spec("blocks", 32) for i in range(9)}
+    assert main_setting(Frames({}, pd.DataFrame(), specs, "full")) == "many"
