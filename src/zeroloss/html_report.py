@@ -186,10 +186,8 @@ def figures(folder: Path, captions: Path) -> list[Figure]:
     found = []
     for path in sorted((Path(folder) / "figures").glob(f"*{MANIFEST}")):
         name, manifest = path.name.removesuffix(MANIFEST), results.read_sealed(path)
-        picture = results.read_bytes(path.with_name(f"{name}.png"))
-        if manifest["files"][f"{name}.png"] != results.sha256_of(picture):
-            raise ResultError(f"{path.with_name(f'{name}.png')} is not the file its manifest "
-                              f"describes; {results.REBUILD.format(path)}")
+        picture = results.read_described(path.with_name(f"{name}.png"),
+                                         manifest["files"][f"{name}.png"])
         try:
             text = results.read_text(Path(captions) / f"{name}.rst")
         except MissingResultError:

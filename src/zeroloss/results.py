@@ -85,6 +85,14 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def read_described(path: Path, digest: str) -> bytes:
+    """Return the content of a file; refuse one whose SHA-256 is not that of its manifest."""
+    content = read_bytes(path)
+    if sha256_of(content) != digest:
+        raise ResultError(f"{path} is not the file its manifest describes; {REBUILD.format(path)}")
+    return content
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path`, whole or not at all."""
     with atomic(path) as stream:

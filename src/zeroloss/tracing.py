@@ -21,7 +21,7 @@ from zeroloss.claims import Claim, by_id, load_claims
 from zeroloss.costs import MEASURING
 from zeroloss.formatting import format_interval
 from zeroloss.printed import number_in, same_digits, settings_of, values_of
-from zeroloss.results import MissingResultError, ResultError
+from zeroloss.results import MissingResultError
 from zeroloss.verify import VERDICTS, read_verdicts
 
 FIRST_ROWS = 3
@@ -142,10 +142,8 @@ class Run:
         manifest = results.read_manifest(folder / f"{figure}.pdf")
         files = {}
         for name, digest in manifest["files"].items():
+            results.read_described(folder / name, digest)
             files[(folder / name).as_posix()] = digest
-            if results.sha256_of(results.read_bytes(folder / name)) != digest:
-                raise ResultError(f"{folder / name} is not the file its manifest describes; "
-                                  f"{results.REBUILD.format(folder / name)}")
         study, base = manifest["study"], self.folder / manifest["study"]
         command = ("zeroloss", "draw", study, "--module", manifest["module"], "--tables",
                    base.as_posix(), "--estimates", (base / f"{MEASURING}.parquet").as_posix(),

@@ -134,8 +134,9 @@ def test_an_address_leads_to_a_claim(browser: webdriver.Chrome, path: Path) -> N
     last = claims(browser)[-1]
     name = last.get_attribute("id")
     browser.execute_script("location.hash = arguments[0]", name)
-    WebDriverWait(browser, 10).until(lambda _: last.get_attribute("open") is not None)
-    WebDriverWait(browser, 10).until(lambda _: seen(browser, last))
+    wait = WebDriverWait(browser, 10)
+    assert wait.until(lambda _: last.get_attribute("open") is not None)
+    assert wait.until(lambda _: seen(browser, last))
 
 
 def test_verdicts_can_be_chosen(browser: webdriver.Chrome, record: dict[str, Any]) -> None:
