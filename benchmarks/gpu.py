@@ -31,7 +31,7 @@ from benchmarks.workload import (
     tanh_evaluations,
     workload,
 )
-from zeroloss import results
+from ledger.record import results
 
 __all__ = ["AGREEMENT", "LARGE", "Probe", "measure"]
 

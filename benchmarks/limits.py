@@ -19,7 +19,7 @@ from benchmarks.reference import Refined
 from benchmarks.rows import OURS, Row, spread
 from benchmarks.timing import Effort, Method, alternate, lap, unavailable
 from zeroloss.limit.flow import LimitFlow, LimitNumbers, MeanField, solve, theta_gradient
-from zeroloss.runge_kutta import DORMAND_PRINCE, Evaluation, integrate
+from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Evaluation, integrate
 
 __all__ = ["Search", "limits"]
 

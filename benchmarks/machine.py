@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from zeroloss import provenance
+from ledger.run import provenance
 
 __all__ = ["PEERS", "THREADS", "describe", "one_thread"]
 

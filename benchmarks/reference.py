@@ -17,7 +17,7 @@ import torch
 
 from benchmarks.limit_cases import LimitCase, cloud_risks, student_error
 from benchmarks.machine import describe
-from zeroloss import results
+from ledger.record import results
 
 __all__ = ["FILE", "Refined", "Resolution", "known", "refine"]
 

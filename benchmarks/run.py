@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.rows import COLUMNS, Row
-from zeroloss import results
+from ledger.record import results
 
 __all__ = ["main", "read", "write"]
 
@@ -78,7 +78,7 @@ def write(folder: Path, groups: Mapping[str, list[Row]], records: Mapping[str, A
     from rich.console import Console
 
     from benchmarks import draw, report, tables
-    from zeroloss.drawing import render
+    from ledger.paper.drawing import render
 
     frame = pd.DataFrame([{"group": name, **row.plain()} for name in groups
                           for row in groups[name]])

@@ -17,7 +17,7 @@ from benchmarks.networks import our_gradient
 from benchmarks.rows import OURS, Row, spread
 from benchmarks.timing import Effort, Method, alternate, calls_for, lap
 from benchmarks.workload import Shape, Workload, workload
-from zeroloss.network import Network
+from zeroloss.network.resnet import Network
 
 __all__ = ["Sweep", "exponent", "exponents", "threads"]
 

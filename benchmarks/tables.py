@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from rich.table import Table as RichTable
 
 from benchmarks.rows import Row
-from zeroloss import latex
-from zeroloss.formatting import NOT_MEASURED, Shown, format_number, half_width, show, tex_number
+from ledger.paper import latex
+from ledger.paper.formatting import NOT_MEASURED, Shown, format_number, half_width, show, tex_number
 
 __all__ = ["Cell", "Number", "Table", "first", "markdown", "rich_table", "rough",
            "tex"]

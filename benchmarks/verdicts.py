@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from benchmarks.rows import Row
-from zeroloss.coupling import (
+from zeroloss.theory.coupling import (
     allocate,
     coupled_slope,
     differences,
@@ -29,11 +29,11 @@ from zeroloss.coupling import (
     traces,
     tree,
 )
-from zeroloss.law import InitialLaw, sample_independent
-from zeroloss.network import Network
-from zeroloss.problem import built_in
-from zeroloss.statistics import Estimate, bootstrap_weights, log_slope
-from zeroloss.streams import stream
+from zeroloss.model.law import InitialLaw, sample_independent
+from zeroloss.network.resnet import Network
+from zeroloss.model.problem import built_in
+from ledger.record.statistics import Estimate, bootstrap_weights, log_slope
+from ledger.record.streams import stream
 
 __all__ = ["Part", "Plan", "Way", "constant", "slopes", "verdicts"]
 

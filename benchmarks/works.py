@@ -25,7 +25,7 @@ from benchmarks import (
 )
 from benchmarks.rows import Row
 from benchmarks.settings import FULL, SMOKE, Settings
-from zeroloss import results
+from ledger.record import results
 
 __all__ = ["WORKS"]
 

@@ -17,11 +17,11 @@ from figures.limits_data import (
 )
 from figures.limits_flow import flow
 from figures.limits_rates import rates
-from zeroloss.drawing import Frames
+from ledger.paper.drawing import Frames
 from zeroloss.studies.limits.agreements import QUANTILES, predicted_risks
 from zeroloss.studies.limits.evidence import Ensemble, Evidence
 from zeroloss.studies.limits.rates import smooth_prediction
-from zeroloss.studies.rows import cell
+from ledger.record.rows import cell
 
 Array = np.ndarray
 CURVE_POINTS = 60

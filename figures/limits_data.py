@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from figures import style
-from zeroloss.drawing import Frames
+from ledger.paper.drawing import Frames
 from zeroloss.studies.limits.evidence import Evidence
 
 __all__ = ["LAWS", "LAW_NAMES", "estimate", "evidence_of", "law_entries", "limit_traces",

@@ -12,9 +12,9 @@ from scipy.interpolate import BarycentricInterpolator
 
 from figures import style
 from figures.limits_data import evidence_of
-from zeroloss.drawing import Frames
+from ledger.paper.drawing import Frames
 from zeroloss.studies.limits.evidence import Evidence
-from zeroloss.tidy import untidy
+from ledger.record.tidy import untidy
 
 __all__ = ["flow"]
 

@@ -19,11 +19,11 @@ from figures.limits_data import (
     main_setting,
     time_entries,
 )
-from zeroloss.drawing import Frames
-from zeroloss.statistics import Estimate, bootstrap, student, trace_ratio
+from ledger.paper.drawing import Frames
+from ledger.record.statistics import Estimate, bootstrap, student, trace_ratio
 from zeroloss.studies.limits.evidence import Ensemble, Evidence
 from zeroloss.studies.limits.rates import depth_gaps
-from zeroloss.tidy import untidy
+from ledger.record.tidy import untidy
 
 __all__ = ["rates"]
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from figures import style
 from figures.linear_momentum import momentum
-from zeroloss.drawing import Frames
+from ledger.paper.drawing import Frames
 from zeroloss.studies.linear.balanced import ORIGIN
 
 Array = np.ndarray

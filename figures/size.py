@@ -13,8 +13,8 @@ from matplotlib.ticker import NullLocator
 from scipy.interpolate import PchipInterpolator
 
 from figures import style
-from zeroloss.drawing import Frames
-from zeroloss.statistics import clopper_pearson, simultaneous_level
+from ledger.paper.drawing import Frames
+from ledger.record.statistics import clopper_pearson, simultaneous_level
 from zeroloss.studies.size.demands import answers, middle
 from zeroloss.studies.size.evidence import Evidence, Ladder
 

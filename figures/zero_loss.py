@@ -13,8 +13,8 @@ from matplotlib.ticker import LogLocator
 from figures import style
 from figures.zero_loss_controls import controls
 from figures.zero_loss_density import density
-from zeroloss.drawing import Frames
-from zeroloss.kernel import log_certificate
+from ledger.paper.drawing import Frames
+from zeroloss.model.kernel import log_certificate
 from zeroloss.studies.zero_loss.measure import MODELS, run_of
 
 Array = np.ndarray

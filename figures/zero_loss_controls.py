@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import style
-from zeroloss.drawing import Frames
+from ledger.paper.drawing import Frames
 from zeroloss.studies.zero_loss.judged_controls import crossings
-from zeroloss.tidy import untidy
+from ledger.record.tidy import untidy
 
 __all__ = ["controls"]
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import style
-from zeroloss.drawing import Frames
+from ledger.paper.drawing import Frames
 from zeroloss.studies.zero_loss.agreements import distances, select
 
 __all__ = ["density"]

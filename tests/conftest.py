@@ -36,8 +36,8 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Toy]:
         monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(sys.modules, "zeroloss.studies.toy", ModuleType("zeroloss.studies.toy"))
     config = SimpleNamespace(cases_per_job=study.per_job)
-    monkeypatch.setattr("zeroloss.config.load", lambda *paths, overrides=None: config)
-    monkeypatch.setattr("zeroloss.codegraph.digest", lambda *targets: "c0de" * 16)
+    monkeypatch.setattr("ledger.config.configuration.load", lambda *paths, overrides=None: config)
+    monkeypatch.setattr("ledger.run.codegraph.digest", lambda *targets: "c0de" * 16)
     yield study
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from zeroloss import estimates
-from zeroloss.claims import Claim
+from ledger.record import estimates
+from ledger.record.claims import Claim
 
 DEPTH = "toy.depth"
 WIDTH = "toy.width"

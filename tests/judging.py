@@ -11,11 +11,11 @@ from typing import Any
 import evidence
 import pandas as pd
 
-from zeroloss.claims import Claim, load_claims
-from zeroloss.config import Config, load
-from zeroloss.estimates import check, with_keys
-from zeroloss.studies.planting import Planted
-from zeroloss.verdicts import REFUTED, judge_claim
+from ledger.record.claims import Claim, load_claims
+from ledger.config.configuration import Config, load
+from ledger.record.estimates import check, with_keys
+from ledger.run.planting import Planted
+from ledger.record.verdicts import REFUTED, judge_claim
 
 ROOT = Path(__file__).resolve().parents[1]
 FULL = ROOT / "config/full.yaml"

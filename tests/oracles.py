@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import linalg
 from torch import Tensor
 
-from zeroloss.problem import Problem, problem
+from zeroloss.model.problem import Problem, problem
 
 Array = NDArray[np.float64]
 

@@ -12,8 +12,11 @@ import evidence
 import pytest
 from toy import Toy, walk
 
-from zeroloss import cli, config, estimates, jobs, results
-from zeroloss.results import ResultError
+from ledger.config import configuration as config
+from ledger.record import estimates, results
+from ledger.run import jobs
+from zeroloss import cli
+from ledger.record.results import ResultError
 
 ROOT = Path(__file__).resolve().parents[1]
 

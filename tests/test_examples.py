@@ -9,17 +9,17 @@ import pytest
 
 # Each of these shows how it is used.
 SHOWN = {
-    "zeroloss.problem": ["problem"],
-    "zeroloss.law": ["InitialLaw"],
-    "zeroloss.network": ["Network"],
-    "zeroloss.ensembles": ["train", "predict"],
+    "zeroloss.model.problem": ["problem"],
+    "zeroloss.model.law": ["InitialLaw"],
+    "zeroloss.network.resnet": ["Network"],
+    "zeroloss.theory.ensembles": ["train", "predict"],
     "zeroloss.limit.flow": ["MeanField", "solve"],
     "zeroloss.limit.fluctuation": ["influence"],
-    "zeroloss.sizing": ["required_size"],
-    "zeroloss.plots": ["risk", "law_of_risk", "eigenvalues", "sizes"],
-    "zeroloss.report": ["frame"],
-    "zeroloss.display": [],
-    "zeroloss.progress": [],
+    "zeroloss.theory.sizing": ["required_size"],
+    "zeroloss.notebook.plots": ["risk", "law_of_risk", "eigenvalues", "sizes"],
+    "ledger.show.claims_table": ["frame"],
+    "ledger.display": [],
+    "ledger.progress": [],
 }
 
 

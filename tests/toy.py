@@ -10,7 +10,8 @@ from typing import Any
 import evidence
 import pandas as pd
 
-from zeroloss import cli, results
+from ledger.record import results
+from zeroloss import cli
 
 
 class Toy:

@@ -44,24 +44,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _expected_errors() -> tuple[type[Exception], ...]:
     """Errors that say rule, value and remedy; any other is a bug and keeps its traceback."""
-    from zeroloss.claims import ClaimError
-    from zeroloss.config import ConfigError
-    from zeroloss.csvtable import DataError
-    from zeroloss.results import ResultError
+    from ledger.record.claims import ClaimError
+    from ledger.config.configuration import ConfigError
+    from ledger.config.csvtable import DataError
+    from ledger.record.results import ResultError
 
     return ResultError, ClaimError, ConfigError, DataError
 
 
 def specs(options: argparse.Namespace) -> None:
     """Write the specs of all cases of a study."""
-    from zeroloss import jobs
+    from ledger.run import jobs
 
     jobs.write_specs(options.study, options.config, options.out, options.overrides)
 
 
 def configuration(options: argparse.Namespace) -> None:
     """Write all settings of a run."""
-    from zeroloss import config, results
+    from ledger.config import configuration as config
+    from ledger.record import results
 
     given = config.load(*options.config, overrides=options.overrides)
     results.write_text(options.out, config.as_yaml(given))
@@ -69,8 +70,8 @@ def configuration(options: argparse.Namespace) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Simulate one case, or several one after the other."""
-    from zeroloss import jobs
-    from zeroloss.results import ResultError
+    from ledger.run import jobs
+    from ledger.record.results import ResultError
 
     if not len(options.case) == len(options.spec) == len(options.out):
         raise ResultError(f"--case, --spec and --out must be as many, got {len(options.case)}, "
@@ -87,14 +88,14 @@ def run(options: argparse.Namespace) -> None:
 
 def measure(options: argparse.Namespace) -> None:
     """Measure the estimates of a study."""
-    from zeroloss import jobs
+    from ledger.run import jobs
 
     jobs.measure(options.study, options.specs, options.tables, options.out)
 
 
 def judge(options: argparse.Namespace) -> None:
     """Write the verdicts of all claims."""
-    from zeroloss import claims, estimates, results, verdicts
+    from ledger.record import claims, estimates, results, verdicts
 
     record = verdicts.judge(
         claims.load_claims(*options.claims), estimates.read(options.estimates), options.mode,
@@ -105,7 +106,9 @@ def judge(options: argparse.Namespace) -> None:
 
 def draw(options: argparse.Namespace) -> None:
     """Draw the figures of a study."""
-    from zeroloss import drawing, estimates, jobs, results
+    from ledger.paper import drawing
+    from ledger.record import estimates, results
+    from ledger.run import jobs
 
     specs = jobs.read_specs(options.specs)
     tables, digests = jobs.read_tables(specs, options.tables)
@@ -116,9 +119,10 @@ def draw(options: argparse.Namespace) -> None:
 
 def typeset(options: argparse.Namespace) -> None:
     """Write numbers and tables as LaTeX."""
-    from zeroloss import claims, estimates, jobs, results
-    from zeroloss import typeset as typesetting
-    from zeroloss.verify import read_verdicts
+    from ledger.record import claims, estimates, results
+    from ledger.run import jobs
+    from ledger.paper import typeset as typesetting
+    from ledger.record.verify import read_verdicts
 
     record = read_verdicts(options.verdicts)
     if record["mode"] != options.mode:
@@ -140,8 +144,9 @@ def typeset(options: argparse.Namespace) -> None:
 
 def verify(options: argparse.Namespace) -> int:
     """Compare the rebuilt results with the published ones."""
-    from zeroloss import claims, report, results
-    from zeroloss import verify as checking
+    from ledger.record import claims, results
+    from ledger.show import claims_table as report
+    from ledger.record import verify as checking
 
     stated = claims.load_claims(options.claims)
     try:
@@ -168,14 +173,14 @@ def verify(options: argparse.Namespace) -> int:
 
 def _found(options: argparse.Namespace, stated: Any) -> Any:
     """Compare a finished run, ours or that of somebody else's crate, or run what is asked first."""
-    from zeroloss import verify as checking
+    from ledger.record import verify as checking
 
     if options.run:
-        from zeroloss import planning
+        from ledger.run import planning
 
         return planning.verify_alone(options, stated)
     if options.crate:
-        from zeroloss import crate as packed
+        from ledger.show import crate as packed
 
         return packed.verify(stated, options.crate, options.published, options.mode, options.claim)
     return checking.verify(stated, options.results / options.mode, options.published, options.mode,
@@ -184,36 +189,37 @@ def _found(options: argparse.Namespace, stated: Any) -> Any:
 
 def estimate(options: argparse.Namespace) -> None:
     """Say what a study or a claim costs: jobs, minutes, memory, disk; from published/costs.csv."""
-    from zeroloss import claims, planning
+    from ledger.record import claims
+    from ledger.run import planning
 
     planning.answer(options, claims.load_claims(options.claims))
 
 
 def sweep(options: argparse.Namespace) -> None:
     """Run each point of a product of settings, and say how the verdicts differ."""
-    from zeroloss import sweeping
+    from ledger.run import sweeping
 
     sweeping.answer(options)
 
 
 def trace(options: argparse.Namespace) -> None:
     """Say where a key, a printed number, a figure, a claim or a table comes from."""
-    from zeroloss import tracing_report
+    from ledger.show import tracing_report
 
     tracing_report.answer(options)
 
 
 def artifact(options: argparse.Namespace) -> int:
     """Rewrite the tables of docs/artifact.md, or of docs/large.md, from what was published."""
-    from zeroloss import artifact as page
+    from ledger.show import artifact as page
 
     return page.answer(options)
 
 
 def claims(options: argparse.Namespace) -> None:
     """Print the table of claims of one mode."""
-    from zeroloss import report
-    from zeroloss.verify import VERDICTS, read_verdicts
+    from ledger.show import claims_table as report
+    from ledger.record.verify import VERDICTS, read_verdicts
 
     record = read_verdicts(options.results / options.mode / VERDICTS)
     if options.json:
@@ -224,10 +230,11 @@ def claims(options: argparse.Namespace) -> None:
 
 def plant(options: argparse.Namespace) -> int:
     """Judge a claim with its planted failure in the tables of a run: it must be refuted."""
-    from zeroloss import claims as stated
-    from zeroloss import jobs, results, verdicts
-    from zeroloss.estimates import study_of
-    from zeroloss.verify import check_claims
+    from ledger.record import claims as stated
+    from ledger.record import results, verdicts
+    from ledger.run import jobs
+    from ledger.record.estimates import study_of
+    from ledger.record.verify import check_claims
 
     known = stated.load_claims(options.claims)
     check_claims(known, [options.claim])
@@ -243,7 +250,8 @@ def plant(options: argparse.Namespace) -> int:
 
 def publish(options: argparse.Namespace) -> None:
     """Copy a run to published/, with what it cost."""
-    from zeroloss import costs, publishing
+    from ledger.run import publish as publishing
+    from ledger.run import costs
 
     places = options.results / options.mode, options.published, options.mode
     for path in [costs.publish(*places)] if options.costs else publishing.publish(*places):
@@ -252,7 +260,7 @@ def publish(options: argparse.Namespace) -> None:
 
 def crate(options: argparse.Namespace) -> None:
     """Pack a run, with what it was made from, into an RO-Crate."""
-    from zeroloss import crate as packing
+    from ledger.show import crate as packing
 
     names = packing.write(Path(), options.results / options.mode, options.mode, options.out)
     print(f"{options.out.as_posix()}: {len(names)} files")
@@ -260,14 +268,14 @@ def crate(options: argparse.Namespace) -> None:
 
 def report(options: argparse.Namespace) -> None:
     """Write a run as one HTML file around Snakemake's own report."""
-    from zeroloss import html_report
+    from ledger.show import html_report
 
     html_report.answer(options)
 
 
 def size(options: argparse.Namespace) -> None:
     """Say how deep and how wide a network must be on a problem of one's own."""
-    from zeroloss import sizing_report
+    from zeroloss.theory import sizing_report
 
     sizing_report.answer(options)
 

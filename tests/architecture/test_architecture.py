@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from zeroloss import codegraph
+from ledger.run import codegraph
 from zeroloss.studies import STUDIES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -217,7 +217,7 @@ def test_what_a_job_runs_is_imported_where_the_workflow_sees_it(study: str) -> N
             assert "import_module" not in text and "__import__" not in text, path
 
 
-LIGHT = ["zeroloss", "zeroloss.config", "zeroloss.codegraph", "zeroloss.cli"]
+LIGHT = ["zeroloss", "ledger.config.configuration", "ledger.run.codegraph", "zeroloss.cli"]
 LIGHT += [f"zeroloss.studies.{study}.cases" for study in STUDIES]
 
 

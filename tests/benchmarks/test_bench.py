@@ -19,8 +19,8 @@ from benchmarks.rows import OURS, Row, pick, spread
 from benchmarks.targets import judged, target_table
 from benchmarks.timing import Effort, Method, alternate, compare, difference
 from benchmarks.workload import Shape, Workload, bytes_held, bytes_moved, flops, workload
-from zeroloss import results
-from zeroloss.network import Network
+from ledger.record import results
+from zeroloss.network.resnet import Network
 
 QUICK = Effort(repeats=2, seconds=1e-4)
 SMALL = Shape(networks=2, L=3, M=4, N=3, steps=3)

@@ -16,7 +16,7 @@ from benchmarks.rows import OURS, Row, pick
 from benchmarks.settings import FULL, SMOKE
 from benchmarks.timing import Effort
 from benchmarks.workload import Shape
-from zeroloss import results
+from ledger.record import results
 from zeroloss.limit.collocation import gauss_legendre
 
 CASE = SMOKE.limit_cases[0]

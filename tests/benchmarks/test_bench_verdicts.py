@@ -10,9 +10,9 @@ import pytest
 from benchmarks import report_verdicts, tables, verdicts
 from benchmarks.rows import pick
 from benchmarks.verdicts import COUPLED, PLAIN, Part, Plan, Way
-from zeroloss.coupling import coupled_slope
-from zeroloss.statistics import slope_of_stds
-from zeroloss.streams import stream
+from zeroloss.theory.coupling import coupled_slope
+from ledger.record.statistics import slope_of_stds
+from ledger.record.streams import stream
 
 TINY = Plan(num_samples=4, flow_times=(0.5, 1.0), levels=3,
             sweeps=(("slope_M", "units", 2, 16), ("slope_L", "layers", 16, 2)), top=(2, 16),

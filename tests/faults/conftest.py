@@ -46,9 +46,9 @@ def rng(request: pytest.FixtureRequest) -> random.Random:
 @pytest.fixture(scope="session")
 def new_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Run]:
     """Make a reduced copy of the repository."""
-    import zeroloss.engine  # compiles the engine once, before it is copied
+    import zeroloss.network.engine  # compiles the engine once, before it is copied
 
-    assert zeroloss.engine
+    assert zeroloss.network.engine
     return lambda: reduced(tmp_path_factory.mktemp("run") / "repo")
 
 

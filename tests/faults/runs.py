@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from tests.workflow.checkout import Checkout, copy_to, folder_of
-from zeroloss import results
+from ledger.record import results
 
 STUDY = "zero_loss"  # one study is enough to interrupt: the rules of all are the same
 OVERLAYS = ("tests/workflow/tiny.yaml", "tests/faults/small.yaml")

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from tests.faults import summary
-from zeroloss.network import Network
-from zeroloss.problem import built_in
+from zeroloss.network.resnet import Network
+from zeroloss.model.problem import built_in
 from zeroloss.studies.setup import independent_parameters
 
 REPLICATES = 64

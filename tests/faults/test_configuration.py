@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.faults import summary
-from zeroloss import config as configuration
-from zeroloss.config import ConfigError, load
+from ledger.config import configuration
+from ledger.config.configuration import ConfigError, load
 from zeroloss.studies import STUDIES
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from tests.faults import summary
 from zeroloss import cli
-from zeroloss.config import ConfigError, load
-from zeroloss.problem import DataError, from_csv
+from ledger.config.configuration import ConfigError, load
+from zeroloss.model.problem import DataError, from_csv
 
 FULL = Path(__file__).resolve().parents[2] / "config" / "full.yaml"
 CASES = 1000

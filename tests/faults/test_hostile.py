@@ -15,7 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.faults import summary
-from zeroloss import claims, config, estimates, jobs, results, verify
+from ledger.config import configuration as config
+from ledger.record import claims, estimates, results, verify
+from ledger.run import jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(path for folder in ("src", "figures", "benchmarks")

@@ -17,7 +17,7 @@ import pytest
 
 from tests.faults import summary
 from tests.faults.runs import Run, check_whole, hashes
-from zeroloss import results
+from ledger.record import results
 
 MOMENTS = 20
 KINDS = ("job", "snakemake", "both")
@@ -112,7 +112,7 @@ WRITER = """
 import os, signal, sys
 from pathlib import Path
 import pandas as pd
-from zeroloss import results
+from ledger.record import results
 path, moment, seen = Path(sys.argv[1]), int(sys.argv[2]), 0
 def counted(real):
     def call(*words):

@@ -13,7 +13,8 @@ import pytest
 
 from tests.faults import summary
 from tests.faults.runs import OVERLAYS, STUDY, Run, hashes, reduced
-from zeroloss import jobs, results
+from ledger.record import results
+from ledger.run import jobs
 
 Whole = tuple[Run, dict[str, str], float]
 SHELL = "a b;touch owned $(touch owned) `touch owned` 'q' & ü"

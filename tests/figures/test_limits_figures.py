@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 
 from figures.limits import FIGURES
 from figures.limits_data import main_setting
-from zeroloss.drawing import Frames, render
-from zeroloss.estimates import COLUMNS, with_keys
-from zeroloss.tidy import tidy
+from ledger.paper.drawing import Frames, render
+from ledger.record.estimates import COLUMNS, with_keys
+from ledger.record.tidy import tidy
 
 matplotlib.use("Agg")
 N, R, TIMES = 3, 24, [0.0, 2.0]

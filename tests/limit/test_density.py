@@ -12,14 +12,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zeroloss.law import InitialLaw
+from zeroloss.model.law import InitialLaw
 from zeroloss.limit.collocation import Cloud, euler, gauss_legendre
 from zeroloss.limit.density import Density, DensityFlow, DepthSolution
 from zeroloss.limit.distance import deposit, wasserstein
 from zeroloss.limit.finite_volumes import LIMITERS, Grid, divergence, positive_step
 from zeroloss.limit.flow import LimitFlow, MeanField
 from zeroloss.limit.shifts import Shifts, lattice
-from zeroloss.problem import Problem, problem
+from zeroloss.model.problem import Problem, problem
 
 Array = oracles.Array
 LAW = InitialLaw("gaussian", 0.4, 1.0, 0.4)

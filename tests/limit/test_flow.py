@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from zeroloss.law import InitialLaw, SmoothPath, gauss_rule, sample_paths, sobol_rule
+from zeroloss.model.law import InitialLaw, SmoothPath, gauss_rule, sample_paths, sobol_rule
 from zeroloss.limit.collocation import DepthRule, euler, gauss_legendre
 from zeroloss.limit.flow import LimitNumbers, MeanField, solve, theta_gradient
-from zeroloss.problem import Problem, built_in
-from zeroloss.streams import stream
+from zeroloss.model.problem import Problem, built_in
+from ledger.record.streams import stream
 
 LAW = InitialLaw()
 RULES = pytest.mark.parametrize("rule", [gauss_legendre(3), euler(4)], ids=lambda rule: rule.name)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zeroloss.law import (
+from zeroloss.model.law import (
     InitialLaw,
     PathLaw,
     SmoothPath,
@@ -30,9 +30,9 @@ from zeroloss.limit.fluctuation import (
     influence,
     pair_covariances,
 )
-from zeroloss.network import Network
-from zeroloss.problem import Problem
-from zeroloss.streams import stream
+from zeroloss.network.resnet import Network
+from zeroloss.model.problem import Problem
+from ledger.record.streams import stream
 
 SCALES = (0.8, 1.1, 0.6)
 LAW = InitialLaw("gaussian", *SCALES)

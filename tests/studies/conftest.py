@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from zeroloss.config import Config, load
+from ledger.config.configuration import Config, load
 from zeroloss.studies.limits.cases import cases
 from zeroloss.studies.limits.evidence import Evidence
 from zeroloss.studies.limits.measure import measure

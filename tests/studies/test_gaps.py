@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zeroloss.statistics import observed_orders
+from ledger.record.statistics import observed_orders
 from zeroloss.studies.limits.rates import depth_gaps
 
 DEPTHS = np.array([16, 32, 64, 128])

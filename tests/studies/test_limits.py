@@ -13,14 +13,14 @@ import pytest
 import torch
 from studies.conftest import ROOT, Run
 
-from zeroloss import estimates
-from zeroloss.claims import Claim, load_claims
-from zeroloss.config import load
-from zeroloss.law import FractionalBrownian, PathLaw, SmoothPath, sobol_rule
+from ledger.record import estimates
+from ledger.record.claims import Claim, load_claims
+from ledger.config.configuration import load
+from zeroloss.model.law import FractionalBrownian, PathLaw, SmoothPath, sobol_rule
 from zeroloss.limit.collocation import euler
 from zeroloss.limit.flow import MeanField
-from zeroloss.statistics import ks_distance
-from zeroloss.streams import stream
+from ledger.record.statistics import ks_distance
+from ledger.record.streams import stream
 from zeroloss.studies import STUDIES
 from zeroloss.studies.limits import simulate
 from zeroloss.studies.limits.agreements import law, predicted_risks
@@ -30,8 +30,8 @@ from zeroloss.studies.limits.measure import measure
 from zeroloss.studies.limits.planted import PLANTED
 from zeroloss.studies.limits.rates import smooth_prediction
 from zeroloss.studies.setup import build_law, build_problem, chunks, path_parameters
-from zeroloss.tidy import tidy
-from zeroloss.verdicts import REFUTED, SUPPORTED, judge_claim
+from ledger.record.tidy import tidy
+from ledger.record.verdicts import REFUTED, SUPPORTED, judge_claim
 
 Spec = dict[str, Any]
 CLAIMS = {claim.id: claim for claim in load_claims(ROOT / "paper" / "claims.yaml")

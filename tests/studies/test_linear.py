@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from judging import FULL, Run, claims_of
 
-from zeroloss.claims import Claim
-from zeroloss.config import ConfigError, load
+from ledger.record.claims import Claim
+from ledger.config.configuration import ConfigError, load
 from zeroloss.studies.linear import accelerated, architectures, balanced, simulate
 from zeroloss.studies.linear.balanced import ORIGIN, Start, Target
 from zeroloss.studies.linear.cases import cases

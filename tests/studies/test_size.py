@@ -13,17 +13,17 @@ import pytest
 from judging import FILES, FULL, Run, claims_of
 
 from figures.size import FIGURES
-from zeroloss.claims import Claim
-from zeroloss.config import ConfigError, load
-from zeroloss.drawing import Frames
-from zeroloss.statistics import clopper_pearson
+from ledger.record.claims import Claim
+from ledger.config.configuration import ConfigError, load
+from ledger.paper.drawing import Frames
+from ledger.record.statistics import clopper_pearson
 from zeroloss.studies.size import simulate
 from zeroloss.studies.size.agreements import likelihood_ratio
 from zeroloss.studies.size.cases import cases
 from zeroloss.studies.size.demands import answers, middle
 from zeroloss.studies.size.evidence import Evidence, Ladder
 from zeroloss.studies.size.planted import PLANTED
-from zeroloss.verdicts import REFUTED, judge_claim
+from ledger.record.verdicts import REFUTED, judge_claim
 
 matplotlib.use("Agg")
 CLAIMS = claims_of("size")

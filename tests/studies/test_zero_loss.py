@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from judging import FILES, FULL, Run, claims_of, keyed
 
-from zeroloss.claims import Claim
-from zeroloss.config import load
+from ledger.record.claims import Claim
+from ledger.config.configuration import load
 from zeroloss.studies.zero_loss import simulate
 from zeroloss.studies.zero_loss.cases import cases
 from zeroloss.studies.zero_loss.measure import certificate_of, late_rate, measure, run_of

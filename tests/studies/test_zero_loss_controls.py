@@ -14,10 +14,10 @@ import torch
 from judging import FILES, Run, Specs, Tables, claims_of
 from scipy.optimize import minimize
 
-from zeroloss.claims import Claim
-from zeroloss.config import ConfigError, load
-from zeroloss.network import Network
-from zeroloss.problem import problem
+from ledger.record.claims import Claim
+from ledger.config.configuration import ConfigError, load
+from zeroloss.network.resnet import Network
+from zeroloss.model.problem import problem
 from zeroloss.studies.setup import build_problem
 from zeroloss.studies.zero_loss import simulate
 from zeroloss.studies.zero_loss.conditions import profile_spread, shifted

@@ -12,15 +12,15 @@ import pytest
 import torch
 
 from figures.zero_loss import FIGURES
-from zeroloss import estimates
-from zeroloss.claims import Claim, load_claims
-from zeroloss.config import ConfigError, load
-from zeroloss.drawing import Frames, render
+from ledger.record import estimates
+from ledger.record.claims import Claim, load_claims
+from ledger.config.configuration import ConfigError, load
+from ledger.paper.drawing import Frames, render
 from zeroloss.studies.zero_loss import agreements, simulate
 from zeroloss.studies.zero_loss.cases import cases
 from zeroloss.studies.zero_loss.density import COLUMNS
 from zeroloss.studies.zero_loss.planted import PLANTED
-from zeroloss.verdicts import INCONCLUSIVE, REFUTED, SUPPORTED, judge_claim
+from ledger.record.verdicts import INCONCLUSIVE, REFUTED, SUPPORTED, judge_claim
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [ROOT / "config/full.yaml", ROOT / "config/quick.yaml", ROOT / "tests/workflow/tiny.yaml"]

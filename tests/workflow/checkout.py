@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from zeroloss.config import MODES, load, results_folder
+from ledger.config.configuration import MODES, load, results_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -76,7 +76,7 @@ class Checkout:
 
     def folder(self, *overlays: str, **environment: str) -> Path:
         """Where a run of the quick mode under these overlays lies, in the copy."""
-        script = ("import sys; from zeroloss.config import MODES, load, results_folder; "
+        script = ("import sys; from ledger.config.configuration import MODES, load, results_folder; "
                   "print(results_folder(load(*MODES['quick'], *sys.argv[1:])))")
         return Path(self.python(script, *overlays, **environment).strip())
 

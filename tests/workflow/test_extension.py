@@ -77,7 +77,7 @@ def pasted(checkout: Checkout, steps: list[str], tools: Path) -> list[str]:
 SPECS = """
 import json, sys
 from importlib import import_module
-from zeroloss.config import MODES, load
+from ledger.config.configuration import MODES, load
 from zeroloss.studies import BUILT_IN
 config = load(*MODES["quick"], *sys.argv[1:])
 print(json.dumps({study: import_module(f"zeroloss.studies.{study}.cases").cases(config)

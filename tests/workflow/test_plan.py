@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.checkout import BIN, OVERLAY, RESULTS, Checkout, jobs_in
-from zeroloss import costs, resources
-from zeroloss.config import MODES, load
+from ledger.run import costs, resources
+from ledger.config.configuration import MODES, load
 from zeroloss.studies.limits.cases import cases
 from zeroloss.studies.limits.work import count
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.checkout import RESULTS, TINY, Checkout, hashes, jobs_in
-from zeroloss.claims import by_id, load_claims
-from zeroloss.config import CONFIGURATION
+from ledger.record.claims import by_id, load_claims
+from ledger.config.configuration import CONFIGURATION
 
 # They share the checkout and what was run in it: `make test` gives a file to one worker.
 pytestmark = pytest.mark.slow
@@ -72,7 +72,7 @@ def test_a_second_run_does_nothing(ran: Checkout) -> None:
 
 
 def test_touching_without_a_change_reruns_nothing(ran: Checkout) -> None:
-    for name in ("src/zeroloss/block.py", "figures/limits.py", "paper/main.tex"):
+    for name in ("src/zeroloss/model/block.py", "figures/limits.py", "paper/main.tex"):
         (ran.root / name).touch()
     assert not again(ran)
 
@@ -108,7 +108,7 @@ def test_editing_the_claims_reruns_no_simulation(ran: Checkout) -> None:
 
 def test_editing_the_block_reruns_all_that_computes_with_it(ran: Checkout) -> None:
     everything = jobs_in(ran.tiny("-n", "--forceall"))
-    ran.edit("src/zeroloss/block.py")
+    ran.edit("src/zeroloss/model/block.py")
     jobs = jobs_in(ran.tiny("-n"))
     assert {name for name in everything if name.startswith("simulate_")} <= set(jobs)
     assert set(jobs) >= AFTER_TABLES | PAPER

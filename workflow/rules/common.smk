@@ -31,9 +31,9 @@ for folder in EXTENSIONS:
 os.environ.update(ZEROLOSS_EXTENSIONS=os.pathsep.join(EXTENSIONS))
 
 try:
-    from zeroloss import costs, resources, scaling
-    from zeroloss.codegraph import literal_keys, sources
-    from zeroloss.config import (
+    from ledger.run import costs, resources, scaling
+    from ledger.run.codegraph import literal_keys, sources
+    from ledger.config.configuration import (
         CONFIGURATION,
         MODES,
         ConfigError,
@@ -43,9 +43,9 @@ try:
         results_folder,
         typed,
     )
-    from zeroloss.results import MissingResultError, ResultError
+    from ledger.record.results import MissingResultError, ResultError
     from zeroloss.studies import FOLDERS, STUDIES
-    from zeroloss.studies.packing import batches
+    from ledger.run.packing import batches
 except ModuleNotFoundError as error:
     raise WorkflowError(f"{error}; run `pip install -e .` in this environment first") from error
 
@@ -133,7 +133,7 @@ def code_of(*targets):
     results.py, which reads and writes for every job, always counts. cli.py does not: it only hands
     arguments over, and counting it would rerun everything for a word in a help text.
     """
-    return [os.path.relpath(path) for path in sources("zeroloss.results", *targets)]
+    return [os.path.relpath(path) for path in sources("ledger.record.results", *targets)]
 
 
 def memory_for(study, *cases):

@@ -4,7 +4,7 @@
 rule write_configuration:
     """Write all settings of the run, checked: with this file alone it can be run again."""
     input:
-        code=code_of("zeroloss.config"),
+        code=code_of("ledger.config.configuration"),
         config=ancient(MODES[MODE]),
     output:
         configuration=result(CONFIGURATION),

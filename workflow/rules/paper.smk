@@ -19,7 +19,7 @@ GENERATED = expand(
 rule judge_claims:
     """Compare every claim with what was measured."""
     input:
-        code=code_of("zeroloss.verdicts"),
+        code=code_of("ledger.record.verdicts"),
         claims=CLAIMS,
         estimates=ESTIMATES,
         manifests=MANIFESTS,
@@ -38,7 +38,7 @@ rule judge_claims:
 rule typeset_numbers:
     """Write every number and table of the paper as LaTeX, with its provenance."""
     input:
-        code=code_of("zeroloss.typeset"),
+        code=code_of("ledger.paper.typeset"),
         claims=CLAIMS,
         verdicts=rules.judge_claims.output.verdicts,
         estimates=ESTIMATES,

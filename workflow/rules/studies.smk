@@ -57,7 +57,7 @@ for study in STUDIES:
         name:
             f"write_specs_{study}"
         input:
-            code=code_of(f"zeroloss.studies.{study}.cases", "zeroloss.config"),
+            code=code_of(f"zeroloss.studies.{study}.cases", "ledger.config.configuration"),
             config=ancient(MODES[MODE]),
         output:
             specs=result(study, "specs.json"),
@@ -76,7 +76,7 @@ for study in STUDIES:
         name:
             f"measure_{study}"
         input:
-            code=code_of(f"zeroloss.studies.{study}.measure", "zeroloss.estimates"),
+            code=code_of(f"zeroloss.studies.{study}.measure", "ledger.record.estimates"),
             specs=result(study, "specs.json"),
             tables=tables_of(study),
             manifests=manifests_of(study),
@@ -100,7 +100,7 @@ for study in STUDIES:
         name:
             f"draw_{study}"
         input:
-            code=code_of(figure_module(study), "zeroloss.drawing"),
+            code=code_of(figure_module(study), "ledger.paper.drawing"),
             module=figure_module(study),
             specs=result(study, "specs.json"),
             tables=tables_of(study),

@@ -26,4 +26,4 @@ echo "Installing the pinned packages into $VENV: about two minutes the first tim
 # environment of the documentation has no torch and runs nothing.
 "$VENV/bin/python" -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("torch"))' ||
     exit 0
-"$VENV/bin/python" -c 'from zeroloss.engine import why_not; print(why_not() or "Engine compiled")'
+"$VENV/bin/python" -c 'from zeroloss.network.engine import why_not; print(why_not() or "Engine compiled")'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from figures import style
-from zeroloss.drawing import Frames
+from ledger.paper.drawing import Frames
 from zeroloss.studies.my_study.measure import deviations
 
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch.nn.functional import softplus
 
-from zeroloss.block import ACTIVATIONS, Activation, register
+from zeroloss.model.block import ACTIVATIONS, Activation, register
 
 if "softplus" not in ACTIVATIONS:
     register(Activation(

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from zeroloss.statistics import slope_of_stds
-from zeroloss.studies.rows import Specs, Tables, row
-from zeroloss.tidy import untidy
+from ledger.record.statistics import slope_of_stds
+from ledger.record.rows import Specs, Tables, row
+from ledger.record.tidy import untidy
 
 __all__ = ["deviations", "measure"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from zeroloss.studies.planting import Planted, changed
+from ledger.run.planting import Planted, changed
 
 __all__ = ["PLANTED"]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from zeroloss.closed import Closed
+from ledger.config.closed import Closed
 from zeroloss.studies.settings import Count, Doubling, LawSettings, Positive, ProblemSettings
 
 

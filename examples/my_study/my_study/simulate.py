@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from zeroloss.network import Network
+from zeroloss.network.resnet import Network
 from zeroloss.studies.my_study import activation  # noqa: F401  (registers softplus)
 from zeroloss.studies.running import run_kind
 from zeroloss.studies.setup import build_problem, chunks, independent_parameters
-from zeroloss.tidy import tidy
+from ledger.record.tidy import tidy
 
 __all__ = ["KINDS", "run"]
 

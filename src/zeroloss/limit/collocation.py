@@ -20,7 +20,7 @@ from numpy.polynomial import polynomial
 from numpy.polynomial.legendre import leggauss
 from torch import Tensor
 
-from zeroloss.block import Activation, split
+from zeroloss.model.block import Activation, split
 
 __all__ = ["Cloud", "DepthRule", "DepthState", "euler", "gauss_legendre"]
 

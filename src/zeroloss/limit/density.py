@@ -23,11 +23,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from zeroloss.block import ACTIVATIONS
+from zeroloss.model.block import ACTIVATIONS
 from zeroloss.limit.collocation import DepthRule
 from zeroloss.limit.finite_volumes import LIMITERS, Grid, divergence, positive_step
-from zeroloss.problem import Problem
-from zeroloss.runge_kutta import check
+from zeroloss.model.problem import Problem
+from zeroloss.integrate.runge_kutta import check
 
 __all__ = ["Density", "DensityFlow", "DepthSolution"]
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from zeroloss.law import InitialLaw
+from zeroloss.model.law import InitialLaw
 
 __all__ = ["LIMITERS", "Grid", "Limiter", "divergence", "positive_step"]
 

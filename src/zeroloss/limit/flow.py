@@ -19,15 +19,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zeroloss import engine
-from zeroloss.block import ACTIVATIONS, split
-from zeroloss.display import Shown, Summary, over_time, quantiles
-from zeroloss.kernel import Linearised
-from zeroloss.law import InitialLaw, sobol_rule
+from zeroloss.network.resnet import engine
+from zeroloss.model.block import ACTIVATIONS, split
+from ledger.display import Shown, Summary, over_time, quantiles
+from zeroloss.model.kernel import Linearised
+from zeroloss.model.law import InitialLaw, sobol_rule
 from zeroloss.limit.collocation import Cloud, DepthRule, DepthState, gauss_legendre
-from zeroloss.problem import Problem
-from zeroloss.progress import Progress, Report, counted, reporting
-from zeroloss.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, check, integrate
+from zeroloss.model.problem import Problem
+from ledger.progress import Progress, Report, counted, reporting
+from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, check, integrate
 
 __all__ = ["LimitFlow", "LimitNumbers", "MeanField", "solve", "theta_gradient"]
 
@@ -191,7 +191,7 @@ def solve(problem: Problem, law: InitialLaw, flow_times: Sequence[float], *,
     then returns what it has: the error says how far it got. Without ``depth_nodes``, as many nodes
     as leave a quarter of the error to the depth on a coarse rule. Each node has points of its own,
     all together one Sobol net: the law is the same at every depth, and so errors average over it.
-    ``progress`` shows how far it is (`zeroloss.progress`). Raises ValueError for an accuracy or
+    ``progress`` shows how far it is (`ledger.progress`). Raises ValueError for an accuracy or
     flow times that cannot be.
 
     >>> from zeroloss import law, problem

@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zeroloss.block import split
-from zeroloss.display import Shown, Summary, span
+from zeroloss.model.block import split
+from ledger.display import Shown, Summary, span
 from zeroloss.limit.flow import MeanField, theta_gradient
-from zeroloss.runge_kutta import Trajectory
+from zeroloss.integrate.runge_kutta import Trajectory
 
 # about 1 MB of float64: what one core keeps close
 _CACHED_ELEMENTS = 1 << 17

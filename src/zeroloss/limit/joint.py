@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from zeroloss.limit.flow import MeanField
 from zeroloss.limit.fluctuation import influence
-from zeroloss.runge_kutta import Trajectory
+from zeroloss.integrate.runge_kutta import Trajectory
 
 __all__ = ["joint_covariances"]
 

@@ -14,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zeroloss.law import InitialLaw
+from zeroloss.model.law import InitialLaw
 from zeroloss.limit.collocation import DepthRule
 from zeroloss.limit.finite_volumes import Grid
 from zeroloss.limit.flow import MeanField, theta_gradient
-from zeroloss.problem import Problem
-from zeroloss.runge_kutta import Evaluation
+from zeroloss.model.problem import Problem
+from zeroloss.integrate.runge_kutta import Evaluation
 
 __all__ = ["Shifts", "Weak", "lattice"]
 

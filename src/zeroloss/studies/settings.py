@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from zeroloss.closed import Closed
-from zeroloss.csvtable import AT_MOST
+from ledger.config.closed import Closed
+from ledger.config import csvtable
+from zeroloss.model.catalogue import MOST_ROWS, ActivationName, ProblemName
 
 __all__ = ["ActivationName", "Count", "Doubling", "LawSettings", "Name", "NonNegative", "Positive",
            "ProblemSettings", "Rule", "Times", "doubling", "increasing"]
@@ -39,13 +40,12 @@ Times = Annotated[tuple[NonNegative, ...], Field(min_length=1, strict=False),
 # orders are observed, and limits extrapolated, on sizes that double
 Doubling = Annotated[tuple[Count, ...], Field(min_length=2, strict=False),
                      AfterValidator(doubling)]
-ActivationName = Literal["tanh", "sigmoid", "gelu", "relu", "relu2", "regularised-relu", "identity"]
 
 
 class ProblemSettings(Closed):
     """A built-in problem, or a CSV by path with its target column."""
 
-    kind: Literal["sine", "surface", "diabetes", "digits", "csv"]
+    kind: ProblemName | Literal["csv"]
     num_samples: Annotated[int, Field(ge=2)]
     path: str | None = None
     target: str | None = None
@@ -62,12 +62,22 @@ class ProblemSettings(Closed):
 
     @model_validator(mode="after")
     def _rows_are_there(self) -> ProblemSettings:
-        if self.num_samples > AT_MOST.get(self.kind, self.num_samples):
-            raise ValueError(f"num_samples must be at most {AT_MOST[self.kind]} for {self.kind}, "
+        if self.num_samples > MOST_ROWS.get(self.kind, self.num_samples):
+            raise ValueError(f"num_samples must be at most {MOST_ROWS[self.kind]} for {self.kind}, "
                              f"got {self.num_samples}")
         if self.kind == "csv" and "\0" in str(self.path):
             raise ValueError(f"path must be the name of a file, got {self.path!r}")
         return self
+
+    def check(self, num_samples: int = 0) -> None:
+        """Raise DataError for a table that is none, or has fewer rows than the samples taken of it:
+        those of the problem, or ``num_samples`` if these are more."""
+        count = max(self.num_samples, num_samples)
+        if self.kind == "csv":
+            csvtable.columns(str(self.path), str(self.target), self.features, count)
+        elif count > MOST_ROWS.get(self.kind, count):
+            raise csvtable.DataError(f"{self.kind}: num_samples must be at most "
+                                     f"{MOST_ROWS[self.kind]}, got {count}; set num_samples")
 
 
 class LawSettings(Closed):

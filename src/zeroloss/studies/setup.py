@@ -1,19 +1,19 @@
-"""What every job of a study builds first, from its specification."""
+"""What every job of a study builds first, from its case."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zeroloss import law as laws
-from zeroloss import problem as problems
-from zeroloss.law import InitialLaw, PathLaw
-from zeroloss.problem import Problem
-from zeroloss.streams import stream
+from zeroloss.model import law as laws
+from zeroloss.model import problem as problems
+from zeroloss.model.law import InitialLaw, PathLaw
+from zeroloss.model.problem import Problem
+from zeroloss.studies.case import NetworkCase, ProblemCase
+from zeroloss.studies.settings import LawSettings
+from ledger.record.streams import stream
 
 __all__ = ["build_law", "build_problem", "chunks", "independent_parameters", "path_parameters"]
 
@@ -21,20 +21,20 @@ __all__ = ["build_law", "build_problem", "chunks", "independent_parameters", "pa
 _BATCH_NUMBERS = 2_600_000
 
 
-def build_problem(spec: dict[str, Any]) -> Problem:
-    """The problem of a specification, on its device."""
-    p = spec["problem"]
-    if p["kind"] == "csv":
-        made = problems.from_csv(p["path"], p["target"], p["features"], p["num_samples"],
-                                 spec["seed"], p["lift"])
+def build_problem(case: ProblemCase) -> Problem:
+    """The problem of a case, on its device."""
+    p = case.problem
+    if p.kind == "csv":
+        built = problems.from_csv(str(p.path), str(p.target), p.features, p.num_samples, case.seed,
+                                  p.lift)
     else:
-        made = problems.built_in(p["kind"], p["num_samples"], spec["seed"])
-    return made.to(spec["device"])
+        built = problems.built_in(p.kind, p.num_samples, case.seed)
+    return built.to(case.device)
 
 
-def build_law(spec: dict[str, Any]) -> InitialLaw:
-    """ρ_ini of a specification."""
-    return InitialLaw(**spec["initial_law"])
+def build_law(settings: LawSettings) -> InitialLaw:
+    """ρ_ini of its settings."""
+    return InitialLaw(**settings.model_dump())
 
 
 def chunks(first: int, count: int, numbers_each: int, most: int = 64) -> list[range]:
@@ -50,24 +50,24 @@ def _tensor(arrays: list[NDArray[np.float64]], problem: Problem) -> Tensor:
     return torch.from_numpy(np.stack(arrays)).to(problem.inputs.device)
 
 
-def independent_parameters(spec: dict[str, Any], problem: Problem, replicates: range,
+def independent_parameters(case: NetworkCase, problem: Problem, replicates: range,
                            num_layers: int, num_units: int) -> Tensor:
     """Independent layers of each replicate, from its own stream: (replicates, L, k, M)."""
-    law = build_law(spec)
+    law = build_law(case.initial_law)
     return _tensor([
         laws.sample_independent(
-            law, stream(spec["seed"], spec["setting"], "independent", num_layers, num_units, i),
+            law, stream(case.seed, case.setting, "independent", num_layers, num_units, i),
             num_layers, num_units, problem.dim)
         for i in replicates], problem)
 
 
-def path_parameters(spec: dict[str, Any], problem: Problem, path: PathLaw, replicates: range,
+def path_parameters(case: NetworkCase, problem: Problem, path: PathLaw, replicates: range,
                     times: NDArray[np.float64], num_units: int) -> Tensor:
     """Paths at ``times``: (replicates, len(times), k, M).
 
     The stream does not depend on ``times``: all depths and the continuous limit share paths.
     """
-    law, name = build_law(spec), (spec["seed"], spec["setting"], repr(path), num_units)
+    law, name = build_law(case.initial_law), (case.seed, case.setting, repr(path), num_units)
     return _tensor([
         laws.sample_paths(law, path, stream(*name, i),
                           times, num_units, problem.dim)

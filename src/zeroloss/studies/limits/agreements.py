@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from zeroloss.statistics import (
+from ledger.record.statistics import (
     Estimate,
     ks_distance,
     simultaneous_level,
     student,
     trace_ratio,
 )
-from zeroloss.streams import stream
+from ledger.record.streams import stream
 from zeroloss.studies.limits.evidence import Ensemble, Evidence
-from zeroloss.studies.rows import cell, row
-from zeroloss.tidy import untidy
+from ledger.record.rows import cell, row
+from ledger.record.tidy import untidy
 
 __all__ = ["commute", "constant", "energy", "law", "loss_bias", "numbers", "predicted_risks",
            "to_limit"]

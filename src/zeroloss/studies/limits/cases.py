@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zeroloss.studies.packing import blocks, packed
+from ledger.run.packing import blocks, packed
 
 if TYPE_CHECKING:
-    from zeroloss.config import Config
+    from ledger.config.configuration import Config
     from zeroloss.studies.limits.settings import Ensemble, Settings
 
 __all__ = ["cases"]

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from zeroloss.statistics import draw_risks
-from zeroloss.tidy import untidy
+from ledger.record.statistics import draw_risks
+from ledger.record.tidy import untidy
 
 __all__ = ["Ensemble", "Evidence", "Prediction"]
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from zeroloss.studies.limits import agreements, rates
 from zeroloss.studies.limits.evidence import Evidence
-from zeroloss.studies.rows import Part, Specs, Tables, parts_of
+from ledger.record.rows import Part, Specs, Tables, parts_of
 
 __all__ = ["MEASURED_BY", "measure"]
 

@@ -10,12 +10,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from zeroloss.law import FractionalBrownian, PathLaw, SmoothPath, sobol_rule
+from zeroloss.model.law import FractionalBrownian, PathLaw, SmoothPath, sobol_rule
 from zeroloss.limit.collocation import gauss_legendre
 from zeroloss.limit.flow import MeanField
-from zeroloss.network import Network
-from zeroloss.problem import Problem
-from zeroloss.studies.packing import recomputes
+from zeroloss.network.resnet import Network, recomputes
+from zeroloss.model.problem import Problem
 from zeroloss.studies.setup import (
     build_law,
     build_problem,
@@ -23,7 +22,7 @@ from zeroloss.studies.setup import (
     independent_parameters,
     path_parameters,
 )
-from zeroloss.tidy import tidy
+from ledger.record.tidy import tidy
 
 __all__ = ["commute", "energy", "ensemble", "fixed_paths", "rough", "smooth"]
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from zeroloss.studies.planting import Made, Planted, changed
-from zeroloss.studies.rows import Specs, Tables
+from ledger.run.planting import Made, Planted, changed
+from ledger.record.rows import Specs, Tables
 
 __all__ = ["PLANTED"]
 

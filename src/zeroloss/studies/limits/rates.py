@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from zeroloss.law import SmoothPath
-from zeroloss.statistics import (
+from zeroloss.model.law import SmoothPath
+from ledger.record.statistics import (
     Estimate,
     bootstrap,
     log_slope,
@@ -21,8 +21,8 @@ from zeroloss.statistics import (
     trace_ratio,
 )
 from zeroloss.studies.limits.evidence import Evidence
-from zeroloss.studies.rows import cell, row
-from zeroloss.tidy import untidy
+from ledger.record.rows import cell, row
+from ledger.record.tidy import untidy
 
 __all__ = ["DepthGaps", "admissible", "depth", "depth_gaps", "smooth", "smooth_prediction",
            "width_independent", "width_path"]

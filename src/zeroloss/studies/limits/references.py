@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from zeroloss.law import correlated_sobol, sobol_rule
+from zeroloss.model.law import correlated_sobol, sobol_rule
 from zeroloss.limit.collocation import DepthRule, euler, gauss_legendre
 from zeroloss.limit.flow import LimitFlow, MeanField
 from zeroloss.limit.fluctuation import (
@@ -18,7 +18,7 @@ from zeroloss.limit.fluctuation import (
     pair_covariances,
 )
 from zeroloss.studies.setup import build_law, build_problem
-from zeroloss.tidy import tidy
+from ledger.record.tidy import tidy
 
 __all__ = ["influence_covariances", "ladder", "pairs", "portrait", "reference", "wide"]
 

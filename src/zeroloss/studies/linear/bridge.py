@@ -28,9 +28,9 @@ from torch import Tensor
 
 from zeroloss.limit.collocation import euler, gauss_legendre
 from zeroloss.limit.flow import MeanField
-from zeroloss.network import Network
-from zeroloss.problem import Problem
-from zeroloss.streams import stream
+from zeroloss.network.resnet import Network
+from zeroloss.model.problem import Problem
+from ledger.record.streams import stream
 from zeroloss.studies.linear.balanced import Start, Target, trajectory
 
 __all__ = ["MatrixProblem", "bridge", "closed_form", "isotropic_cloud"]

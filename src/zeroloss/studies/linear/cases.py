@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zeroloss.config import Config
+    from ledger.config.configuration import Config
 
 __all__ = ["cases"]
 

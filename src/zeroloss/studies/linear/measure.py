@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from zeroloss.statistics import Estimate, clopper_pearson, log_slope, student
-from zeroloss.studies.rows import (
+from ledger.record.statistics import Estimate, clopper_pearson, log_slope, student
+from ledger.record.rows import (
     Part,
     Rows,
     Specs,

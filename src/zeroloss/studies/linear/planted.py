@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from zeroloss.studies.linear import trajectories
-from zeroloss.studies.planting import Planted, changed
+from ledger.run.planting import Planted, changed
 
 __all__ = ["PLANTED"]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from zeroloss.closed import Closed
+from ledger.config.closed import Closed
 from zeroloss.studies.settings import Count, Doubling, Positive, Times
 
 Layers = Annotated[int, Field(ge=2, le=16)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zeroloss.streams import stream
+from ledger.record.streams import stream
 from zeroloss.studies.linear.balanced import Start, Target
 from zeroloss.studies.linear.chain import Chain, rank_one_start
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from zeroloss.streams import stream
+from ledger.record.streams import stream
 from zeroloss.studies.linear.balanced import (
     Start,
     Target,

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from zeroloss.statistics import Estimate, clopper_pearson, simultaneous_level
-from zeroloss.streams import stream
-from zeroloss.studies.rows import Rows, exact, plain, row
+from ledger.record.statistics import Estimate, clopper_pearson, simultaneous_level
+from ledger.record.streams import stream
+from ledger.record.rows import Rows, exact, plain, row
 from zeroloss.studies.size.demands import middle
 from zeroloss.studies.size.evidence import Evidence, Ladder, Predicted
 

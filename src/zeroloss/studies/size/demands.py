@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from zeroloss.statistics import Estimate, clopper_pearson, log_slope, simultaneous_level
-from zeroloss.studies.rows import Rows, exact, plain, row
+from ledger.record.statistics import Estimate, clopper_pearson, log_slope, simultaneous_level
+from ledger.record.rows import Rows, exact, plain, row
 from zeroloss.studies.size.evidence import Evidence, Ladder
 
 __all__ = ["Demand", "answers", "asked", "exponents", "required", "slack", "sufficient",

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from zeroloss.risk_law import RiskLaw
-from zeroloss.statistics import clopper_pearson
-from zeroloss.streams import stream
-from zeroloss.tidy import untidy
+from zeroloss.theory.risk_law import RiskLaw
+from ledger.record.statistics import clopper_pearson
+from ledger.record.streams import stream
+from ledger.record.tidy import untidy
 
 __all__ = ["Evidence", "Ladder", "Predicted"]
 

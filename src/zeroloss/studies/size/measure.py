@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from zeroloss.studies.rows import Part, Specs, Tables, parts_of
+from ledger.record.rows import Part, Specs, Tables, parts_of
 from zeroloss.studies.size import agreements, demands
 from zeroloss.studies.size.evidence import Evidence
 

@@ -10,14 +10,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from zeroloss.exponential import Point, follow
-from zeroloss.law import PathLaw, sobol_rule
+from zeroloss.integrate.exponential import Point, follow
+from zeroloss.model.law import PathLaw, sobol_rule
 from zeroloss.limit.collocation import euler, gauss_legendre
 from zeroloss.limit.joint import joint_covariances
-from zeroloss.network import Network
-from zeroloss.problem import Problem
-from zeroloss.risk_law import RiskLaw
-from zeroloss.streams import stream
+from zeroloss.network.resnet import Network
+from zeroloss.model.problem import Problem
+from zeroloss.theory.risk_law import RiskLaw
+from ledger.record.streams import stream
 from zeroloss.studies.setup import (
     build_law,
     build_problem,
@@ -26,7 +26,7 @@ from zeroloss.studies.setup import (
     path_parameters,
 )
 from zeroloss.studies.size.predictions import field_of, residuals
-from zeroloss.tidy import tidy
+from ledger.record.tidy import tidy
 
 __all__ = ["corollary", "ensemble", "threshold"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from zeroloss.studies.planting import Planted, changed
+from ledger.run.planting import Planted, changed
 
 __all__ = ["PLANTED"]
 

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from zeroloss.bounds import certificate, sizes
-from zeroloss.law import sobol_rule
+from zeroloss.theory.bounds import certificate, sizes
+from zeroloss.model.law import sobol_rule
 from zeroloss.limit.collocation import DepthRule, euler, gauss_legendre
 from zeroloss.limit.flow import MeanField
 from zeroloss.limit.joint import joint_covariances
-from zeroloss.problem import Problem
+from zeroloss.model.problem import Problem
 from zeroloss.studies.setup import build_law, build_problem
-from zeroloss.tidy import tidy
+from ledger.record.tidy import tidy
 
 __all__ = ["field_of", "law", "residuals", "theorem"]
 

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from zeroloss.limit.collocation import gauss_legendre
-from zeroloss.statistics import Estimate
-from zeroloss.studies.rows import Rows, Specs, Tables, cell, of_kind, over, row
-from zeroloss.tidy import untidy
+from ledger.record.statistics import Estimate
+from ledger.record.rows import Rows, Specs, Tables, cell, of_kind, over, row
+from ledger.record.tidy import untidy
 
 __all__ = ["density", "distances", "order", "select", "weak_form"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from zeroloss.studies.zero_loss.control_cases import control_cases
 
 if TYPE_CHECKING:
-    from zeroloss.config import Config
+    from ledger.config.configuration import Config
 
 __all__ = ["cases"]
 

@@ -9,11 +9,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from zeroloss.block import dim_theta
-from zeroloss.exponential import Point, follow
-from zeroloss.network import Network
-from zeroloss.problem import Problem
-from zeroloss.streams import stream
+from zeroloss.model.block import dim_theta
+from zeroloss.integrate.exponential import Point, follow
+from zeroloss.network.resnet import Network
+from zeroloss.model.problem import Problem
+from ledger.record.streams import stream
 from zeroloss.studies.setup import build_problem
 from zeroloss.studies.zero_loss.controls import seen
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zeroloss.config import Config
+    from ledger.config.configuration import Config
 
 __all__ = ["control_cases"]
 

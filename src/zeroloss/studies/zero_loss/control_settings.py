@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from zeroloss.closed import Closed
+from ledger.config.closed import Closed
 from zeroloss.studies.settings import Count, Doubling, Name, NonNegative, Positive, Times
 
 __all__ = ["Conditions", "Controls", "ShiftedLaw"]

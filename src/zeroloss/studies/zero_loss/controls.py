@@ -14,15 +14,15 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from zeroloss.exponential import Point, follow
-from zeroloss.law import InitialLaw, sobol_rule
+from zeroloss.integrate.exponential import Point, follow
+from zeroloss.model.law import InitialLaw, sobol_rule
 from zeroloss.limit.collocation import gauss_legendre
 from zeroloss.limit.flow import MeanField
-from zeroloss.network import Network
-from zeroloss.problem import Problem
+from zeroloss.network.resnet import Network
+from zeroloss.model.problem import Problem
 from zeroloss.studies.setup import build_law, build_problem, chunks, independent_parameters
 from zeroloss.studies.zero_loss.floors import affine_floor, grouped_floor
-from zeroloss.tidy import tidy
+from ledger.record.tidy import tidy
 
 __all__ = ["doubled", "identity", "labels", "limit_of", "origin", "parameters", "root_scaling",
            "seen"]

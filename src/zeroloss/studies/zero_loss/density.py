@@ -19,9 +19,9 @@ from zeroloss.limit.distance import deposit, wasserstein
 from zeroloss.limit.finite_volumes import Grid
 from zeroloss.limit.flow import LimitFlow
 from zeroloss.limit.shifts import Shifts, lattice
-from zeroloss.problem import Problem, problem
+from zeroloss.model.problem import Problem, problem
 from zeroloss.studies.setup import build_law
-from zeroloss.tidy import tidy
+from ledger.record.tidy import tidy
 
 __all__ = ["COLUMNS", "density", "weak_form"]
 

@@ -9,10 +9,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from zeroloss.exponential import follow
-from zeroloss.network import Network
+from zeroloss.integrate.exponential import follow
+from zeroloss.network.resnet import Network
 from zeroloss.studies.setup import build_problem, independent_parameters
-from zeroloss.tidy import tidy
+from ledger.record.tidy import tidy
 
 __all__ = ["regularised", "steps"]
 

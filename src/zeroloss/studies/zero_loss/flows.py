@@ -10,15 +10,15 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from zeroloss.block import ACTIVATIONS
-from zeroloss.exponential import Point, follow
-from zeroloss.kernel import Linearised
-from zeroloss.law import sobol_rule
+from zeroloss.model.block import ACTIVATIONS
+from zeroloss.integrate.exponential import Point, follow
+from zeroloss.model.kernel import Linearised
+from zeroloss.model.law import sobol_rule
 from zeroloss.limit.collocation import gauss_legendre
 from zeroloss.limit.flow import MeanField
-from zeroloss.network import Network
-from zeroloss.problem import Problem
-from zeroloss.streams import stream
+from zeroloss.network.resnet import Network
+from zeroloss.model.problem import Problem
+from ledger.record.streams import stream
 from zeroloss.studies.setup import build_law, build_problem, independent_parameters
 
 __all__ = ["Recorder", "flow", "reached"]

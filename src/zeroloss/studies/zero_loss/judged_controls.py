@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from zeroloss.statistics import Estimate, log_slope, slope_of_stds, student
-from zeroloss.studies.rows import Part, Rows, Specs, Tables, between, of_kind, over, row
-from zeroloss.tidy import untidy
+from ledger.record.statistics import Estimate, log_slope, slope_of_stds, student
+from ledger.record.rows import Part, Rows, Specs, Tables, between, of_kind, over, row
+from ledger.record.tidy import untidy
 
 __all__ = ["CONTROLS", "NEGLIGIBLE", "bounded_below", "crossings"]
 

@@ -15,9 +15,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from zeroloss.exponential import Point, follow
-from zeroloss.network import Network
-from zeroloss.problem import Problem
+from zeroloss.integrate.exponential import Point, follow
+from zeroloss.network.resnet import Network
+from zeroloss.model.problem import Problem
 from zeroloss.studies.setup import build_law, build_problem, independent_parameters
 from zeroloss.studies.zero_loss.controls import limit_of
 from zeroloss.studies.zero_loss.floors import monotone_floor

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from zeroloss.kernel import log_certificate
-from zeroloss.statistics import Estimate, log_slope, student
-from zeroloss.studies.rows import (
+from zeroloss.model.kernel import log_certificate
+from ledger.record.statistics import Estimate, log_slope, student
+from ledger.record.rows import (
     Part,
     Rows,
     Specs,
@@ -24,7 +24,7 @@ from zeroloss.studies.rows import (
 )
 from zeroloss.studies.zero_loss import agreements
 from zeroloss.studies.zero_loss.judged_controls import CONTROLS
-from zeroloss.tidy import untidy
+from ledger.record.tidy import untidy
 
 __all__ = ["MEASURED_BY", "certificate_of", "late_rate", "measure", "run_of"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from zeroloss.limit.density import Density, DepthSolution
-from zeroloss.studies.planting import Planted, changed
+from ledger.run.planting import Planted, changed
 from zeroloss.studies.zero_loss.density import weak_form
 from zeroloss.studies.zero_loss.planted_controls import PLANTED_CONTROLS
 

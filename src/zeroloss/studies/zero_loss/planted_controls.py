@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from zeroloss.studies.planting import Planted, changed
+from ledger.run.planting import Planted, changed
 from zeroloss.studies.setup import build_problem
 from zeroloss.studies.zero_loss.controls import doubled
 from zeroloss.studies.zero_loss.floors import constant_floor

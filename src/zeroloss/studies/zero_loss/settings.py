@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from zeroloss.closed import Closed
+from ledger.config.closed import Closed
 from zeroloss.studies.settings import (
     ActivationName,
     Count,

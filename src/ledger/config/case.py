@@ -1,0 +1,74 @@
+"""A case: all that one job of a study depends on. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, ClassVar, NamedTuple, Self
+
+from ledger.config.closed import Closed
+
+__all__ = ["Case", "Common", "case_of", "kinds_of"]
+
+HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+class Common(NamedTuple):
+    """What the cases of all studies share: the seed of a run, and where it computes."""
+
+    seed: int
+    device: str
+
+
+class Case(Closed):
+    """One job, frozen and closed. A study's `plan` has a subclass for each kind of job.
+
+    `kind` is the name of the class in lower case, its words joined by hyphens. `spec` is the case
+    as JSON: it stands in specs.json and in the manifest of the table that the job makes, and a case
+    whose spec has changed is run again.
+    """
+
+    kind: ClassVar[str]
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Name the kind."""
+        super().__pydantic_init_subclass__(**kwargs)
+        cls.kind = HUMP.sub("-", cls.__name__).lower()
+
+    def spec(self) -> dict[str, Any]:
+        """The case as JSON, its kind included."""
+        return {"kind": self.kind, **self.model_dump(mode="json")}
+
+    @classmethod
+    def of_spec(cls, spec: Mapping[str, Any]) -> Self:
+        """The case that `spec` wrote; pydantic's ValidationError for any other."""
+        rest = {key: value for key, value in spec.items() if key != "kind"}
+        return cls.model_validate_json(json.dumps(rest))
+
+    def check(self) -> None:
+        """Raise ValueError, with rule, value and remedy, for data that no job could read.
+
+        The plan calls it once for each case, before any job starts.
+        """
+
+    def prepare(self) -> None:
+        """Set up the process of the job: devices and threads."""
+
+
+def kinds_of(plan: ModuleType) -> dict[str, type[Case]]:
+    """The kinds of cases that a module defines, by name."""
+    return {value.kind: value for value in vars(plan).values()
+            if isinstance(value, type) and issubclass(value, Case)
+            and value.__module__ == plan.__name__}
+
+
+def case_of(plan: ModuleType, spec: Mapping[str, Any]) -> Case:
+    """The case of a study that has this spec; ValueError for a kind that its plan has not."""
+    kinds = kinds_of(plan)
+    if spec.get("kind") not in kinds:
+        raise ValueError(f"kind must be one of {', '.join(kinds)}, got {spec.get('kind')!r}; "
+                         f"add it to {plan.__name__}")
+    return kinds[spec["kind"]].of_spec(spec)

@@ -1,0 +1,132 @@
+"""Figures from results: what a figure module is given, and how its figures are written.
+
+`figures/<study>.py` binds `FIGURES = {"name": function}`; each function takes `Frames` and returns
+a matplotlib figure. Files carry no date, so that the same figure has the same bytes; beside them
+lies a manifest that says which function drew them, from which tables.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ledger.record import results
+from ledger.run import provenance
+from ledger.record.results import ResultError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+DATELESS: dict[str, dict[str, None]] = {
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+}
+
+
+@dataclass(frozen=True)
+class Frames:
+    """All that a figure may look at.
+
+    tables: rows of each case; estimates: those of the study, with `key`; specs: spec of each case;
+    mode: `full` or `quick`.
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    estimates: pd.DataFrame
+    specs: Mapping[str, Mapping[str, Any]]
+    mode: str
+
+
+class Recorded(Mapping[str, "pd.DataFrame"]):
+    """Tables that remember which of them were looked at."""
+
+    def __init__(self, tables: Mapping[str, pd.DataFrame]) -> None:
+        self.tables, self.read = tables, set[str]()
+
+    def __getitem__(self, case: str) -> pd.DataFrame:
+        self.read.add(case)
+        return self.tables[case]
+
+    def __contains__(self, case: object) -> bool:
+        return case in self.tables
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tables)
+
+    def __len__(self) -> int:
+        return len(self.tables)
+
+
+def draw(
+    study: str, module: Path, frames: Frames, out: Path, digests: Mapping[str, str]
+) -> list[Path]:
+    """Write each figure of a module as `<study>-<name>.pdf` and `.png`; return the files.
+
+    `digests` holds the SHA-256 of each table; the manifest names those that the figure looked at.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figures = _load(module)
+    written = []
+    for name, function in figures.items():
+        start, tables = time.perf_counter(), Recorded(frames.tables)
+        figure = function(replace(frames, tables=tables))
+        if frames.mode == "quick":
+            stamp(figure, frames.mode)
+        made = {Path(out) / f"{study}-{name}.{kind}": render(figure, kind) for kind in DATELESS}
+        pyplot.close(figure)
+        for path, content in made.items():
+            results.write_bytes(path, content)
+        fields = provenance.describe(
+            study, name, Path(module).as_posix(), time.perf_counter() - start,
+            inputs={case: digests[case] for case in sorted(tables.read)},
+        )  # fmt: skip
+        fields["function"] = f"{function.__module__}.{function.__qualname__}"
+        fields["files"] = {path.name: results.sha256_of(content) for path, content in made.items()}
+        fields["sha256"] = fields["files"][f"{study}-{name}.pdf"]
+        fields["estimates"] = digests.get("estimates")
+        results.write_sealed(results.manifest_path(next(iter(made))), fields)
+        written += made
+    return written
+
+
+def _load(module: Path) -> Mapping[str, Any]:
+    """Return FIGURES of the file, which may import its neighbours (`figures.style` or `style`)."""
+    module = Path(module).resolve()
+    if not module.is_file():
+        raise ResultError(f"{module.name} must be a file with FIGURES, found none; check --module")
+    for folder in (module.parent, module.parent.parent, Path.cwd()):
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+    loaded = import_module(f"{module.parent.name}.{module.stem}")
+    figures = getattr(loaded, "FIGURES", None)
+    if not isinstance(figures, Mapping):
+        raise ResultError(
+            f"{module.name} must bind FIGURES to a mapping; write FIGURES = {{'name': function}}"
+        )
+    return figures
+
+
+def stamp(figure: Figure, mode: str) -> None:
+    """Mark a figure with its mode, across the middle and behind nothing that must be read."""
+    figure.text(
+        0.5, 0.5, mode, fontsize=60, color="0.4", alpha=0.18, rotation=25,
+        ha="center", va="center", transform=figure.transFigure, in_layout=False,
+    )  # fmt: skip
+
+
+def render(figure: Figure, kind: str) -> bytes:
+    """Return the figure as `pdf` or `png` bytes without date or version."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, metadata=DATELESS[kind], dpi=200)
+    return buffer.getvalue()

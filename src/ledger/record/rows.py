@@ -1,0 +1,52 @@
+"""Rows of a study's table of estimates, and the names of their cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ledger.record.statistics import Estimate
+
+__all__ = ["Rows", "between", "cell", "exact", "over", "plain", "row"]
+
+Rows = list[dict[str, Any]]
+Values = Sequence[float] | NDArray[np.float64]
+
+
+def exact(value: float) -> Estimate:
+    """A judged number that is its own interval: deterministic, or an end of an interval."""
+    return Estimate(float(value), float(value), float(value))
+
+
+def plain(value: float) -> Estimate:
+    """A number that no claim judges and that has no interval of its own; it may be infinite."""
+    return Estimate(float(value), math.nan, math.nan, math.nan)
+
+
+def over(values: Values) -> Estimate:
+    """The largest of the values of deterministic runs, with all of them as the interval."""
+    return Estimate(float(np.max(values)), float(np.min(values)), float(np.max(values)))
+
+
+def between(values: Values) -> Estimate:
+    """The mean of the values of deterministic runs, with all of them as the interval."""
+    return Estimate(float(np.mean(values)), float(np.min(values)), float(np.max(values)))
+
+
+def cell(setting: str, flow_time: float, *more: str) -> str:
+    """The name of a cell: `sine.s4`, `sine.path.s4`."""
+    return ".".join([setting, *more, f"s{flow_time:g}"])
+
+
+def row(claim: str, quantity: str, where: str, estimate: Estimate, sources: list[str], *,
+        floor: float = math.nan, replicates: int | None = None, sizes: int | None = None,
+        note: str = "") -> dict[str, Any]:
+    """One row of the table of estimates."""
+    return {"claim": claim, "quantity": quantity, "cell": where, "estimate": estimate.value,
+            "lower": estimate.lower, "upper": estimate.upper, "level": estimate.level,
+            "floor": floor, "replicates": replicates, "sizes": sizes,
+            "sources": ";".join(sources), "note": note}

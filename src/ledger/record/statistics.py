@@ -1,0 +1,159 @@
+"""Slopes, orders, ratios of covariances and distances of laws, each with an interval.
+
+Bootstrap intervals are percentile intervals over replicates (Efron 1979) from a named stream: the
+same numbers for the same data. Every function works on numpy arrays in float64.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from ledger.record.streams import stream
+
+__all__ = ["Estimate", "bootstrap", "bootstrap_weights", "clopper_pearson", "draw_risks",
+           "ks_distance", "log_slope", "observed_orders", "simultaneous_level", "slope_of_stds",
+           "student", "trace_ratio"]
+
+Array = NDArray[np.float64]
+BOOTSTRAPS = 1000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its interval at a level (0.95 unless said)."""
+
+    value: float
+    lower: float
+    upper: float
+    level: float = 0.95
+
+    @property
+    def half_width(self) -> float:
+        """Half of the interval's length."""
+        return 0.5 * (self.upper - self.lower)
+
+
+def simultaneous_level(level: float, cells: int) -> float:
+    """The level of each of ``cells`` intervals that hold together at ``level`` (Bonferroni)."""
+    if not 0 < level < 1 or cells < 1:
+        raise ValueError(f"level must lie in (0, 1) and cells be at least 1, got {level}, {cells}")
+    return 1.0 - (1.0 - level) / cells
+
+
+def student(values: Array, level: float = 0.95) -> Estimate:
+    """Mean of independent values with Student's t interval."""
+    n = len(values)
+    if n < 2:
+        raise ValueError(f"an interval needs at least 2 values, got {n}; add replicates")
+    half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * float(values.std(ddof=1)) / math.sqrt(n)
+    mean = float(values.mean())
+    return Estimate(mean, mean - half, mean + half, level)
+
+
+def log_slope(sizes: Sequence[float] | Array, values: Array) -> Array:
+    """Least-squares slope of log values (…, sizes) against log sizes."""
+    x = np.log(np.asarray(sizes, dtype=np.float64))
+    x = x - x.mean()
+    return np.log(values) @ x / (x @ x)
+
+
+def observed_orders(errors: Array) -> Array:
+    """log₂(e_L / e_2L) for errors (…, sizes) on sizes that double: (…, sizes − 1)."""
+    return np.log2(errors[..., :-1] / errors[..., 1:])
+
+
+def bootstrap_weights(replicates: int, *name: str | int) -> Array:
+    """Multinomial resampling weights (BOOTSTRAPS, replicates), each row of mean 1."""
+    rng = stream("bootstrap", replicates, *name)
+    return rng.multinomial(replicates, np.full(replicates, 1.0 / replicates),
+                           size=BOOTSTRAPS).astype(np.float64)
+
+
+def _percentile(value: float, draws: Array, level: float) -> Estimate:
+    low, high = np.quantile(draws, [0.5 - level / 2, 0.5 + level / 2])
+    return Estimate(value, min(float(low), value), max(float(high), value), level)
+
+
+def _bootstrap_std(residuals: Array, weights: Array) -> Array:
+    """Root of the trace of the covariance of residuals (R, N), per row of weights (B, R)."""
+    R = residuals.shape[0]
+    centred = residuals - residuals.mean(0)
+    mean = weights @ centred / R
+    second = weights @ (centred**2).sum(1)
+    return np.sqrt((second / R - (mean**2).sum(1)) * R / (R - 1))
+
+
+def slope_of_stds(sizes: Sequence[float], samples: Sequence[Array], paired: bool = False,
+                  level: float = 0.95) -> Estimate:
+    """Slope of log std against log size; samples[i] (R_i, N) are residuals at size i.
+
+    std is the root of the covariance's trace. ``paired`` resamples the same replicates at all
+    sizes (networks on common paths): what they share cancels.
+    """
+    stds, draws = [], []
+    for i, r in enumerate(samples):
+        w = bootstrap_weights(len(r), "std", 0 if paired else i)
+        stds.append(_bootstrap_std(r, np.ones((1, len(r))))[0])
+        draws.append(_bootstrap_std(r, w))
+    value = float(log_slope(sizes, np.array(stds)))
+    return _percentile(value, log_slope(sizes, np.stack(draws, 1)), level)
+
+
+def bootstrap(statistic: Callable[[Array], Array], replicates: int, level: float = 0.95
+              ) -> Estimate:
+    """Percentile interval of ``statistic``: weights (B, replicates) -> values (B,)."""
+    value = float(statistic(np.ones((1, replicates)))[0])
+    return _percentile(value, statistic(bootstrap_weights(replicates, "statistic")), level)
+
+
+def trace_ratio(residuals: Array, predicted: float, predicted_error: float = 0.0,
+                level: float = 0.95) -> Estimate:
+    """trace of the covariance of residuals (R, N) over its prediction, with an interval.
+
+    Var(trace S) = Var(|r − r̄|²)/R is estimated from the sample itself (no normality assumed); the
+    relative standard error of the prediction is added in quadrature. Normal quantiles.
+    """
+    R = len(residuals)
+    squares = ((residuals - residuals.mean(0)) ** 2).sum(1)
+    trace = float(squares.sum() / (R - 1))
+    ratio = trace / predicted
+    relative = math.hypot(float(squares.std(ddof=1)) / math.sqrt(R) / trace,
+                          predicted_error / predicted)
+    half = float(stats.norm.ppf(0.5 + level / 2)) * relative * ratio
+    return Estimate(ratio, ratio - half, ratio + half, level)
+
+
+def ks_distance(sample: Array, reference: Array, level: float = 0.95) -> Estimate:
+    """Kolmogorov–Smirnov distance of a sample from a law given by many draws of it.
+
+    The interval follows from the inequality of Dvoretzky, Kiefer and Wolfowitz with Massart's
+    constant for both samples: |D − D_true| ≤ √(log(2/α)/2) (R^{−1/2} + n^{−1/2}), each at α/2.
+    """
+    distance = float(np.asarray(stats.ks_2samp(sample, reference, method="asymp"))[0])
+    alpha = (1.0 - level) / 2
+    radius = math.sqrt(math.log(2.0 / alpha) / 2.0)
+    half = radius * (1 / math.sqrt(len(sample)) + 1 / math.sqrt(len(reference)))
+    return Estimate(distance, max(distance - half, 0.0), distance + half, level)
+
+
+def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> Estimate:
+    """Exact interval of a probability (Clopper and Pearson 1934)."""
+    interval = stats.binomtest(successes, trials).proportion_ci(level, method="exact")
+    return Estimate(successes / trials, float(interval.low), float(interval.high), level)
+
+
+def draw_risks(mean: Array, covariance: Array, draws: int, rng: np.random.Generator) -> Array:
+    """Independent draws of ½ mean |r|² for r ~ N(mean, covariance): (draws,).
+
+    mean (N,), covariance (N, N).
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    root = vectors * np.sqrt(values.clip(min=0.0))
+    xi = rng.standard_normal((draws, len(values))) @ root.T
+    return 0.5 * np.mean((mean + xi) ** 2, axis=1)

@@ -1,0 +1,247 @@
+"""What a run costs: measured once, committed in `published/costs.csv`, added up for what is asked.
+
+One row of the file is one job's table: what it took, and which claims rest on it. A case that
+the configuration has and the file has not is never counted in silence: it is named.
+"""
+
+from __future__ import annotations
+
+import csv
+import heapq
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ledger.record import estimates, results
+from ledger.record.results import MissingResultError, ResultError
+
+COSTS = "costs.csv"
+COLUMNS = (
+    "mode", "study", "case", "wall_seconds", "peak_memory_mb", "bytes", "machine", "spec", "claims",
+)  # fmt: skip
+PLANNED = ("large",)  # modes that are planned on predicted costs before they are run
+MEASURING = "estimates"  # the job that measures a study, after all of its cases
+TOGETHER = "together"
+SPEC_DIGITS = 12
+REMEDY = "delete it, then publish a run with zeroloss publish --costs"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one case took: seconds of one core, MB at its peak, bytes of its table.
+
+    `spec` is the digest of the settings it was measured under, `claims` are those that rest on it.
+    `between` are the least and most seconds of a cost that was predicted, none of one measured.
+    """
+
+    wall_seconds: float
+    peak_memory_mb: float
+    bytes: int
+    machine: str = ""
+    spec: str = ""
+    claims: tuple[str, ...] = ()
+    between: tuple[float, float] | None = None
+
+
+Costs = Mapping[tuple[str, str], Cost]  # by (study, case), of one mode
+Job = tuple[tuple[str, str], ...]  # the cases that one process runs
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What a study, or a claim, costs on some cores; `unmeasured` names what it leaves out.
+
+    `predicted` names what nobody has run: `cpu_minutes_between` holds the range that this leaves.
+    Wall minutes: jobs given to free cores, the longest first, then the measuring. Memory: of the
+    largest jobs that can meet. Not counted: the start of a process.
+    """
+
+    what: str
+    jobs: int
+    cpu_minutes: float
+    wall_minutes: float
+    peak_memory_mb: float
+    disk_mb: float
+    unmeasured: tuple[str, ...]
+    predicted: tuple[str, ...] = ()
+    cpu_minutes_between: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def mark(self) -> str:
+        """What stands before its numbers: `>` where something is left out, `~` for a prediction."""
+        return "> " if self.unmeasured else "~ " if self.predicted else ""
+
+    @property
+    def known(self) -> bool:
+        """Whether anything of it was measured."""
+        return self.cpu_minutes > 0
+
+    def record(self) -> dict[str, Any]:
+        """Return the bill as JSON's types."""
+        return results.jsonable(asdict(self))
+
+
+# --- the file ------------------------------------------------------------------------------------
+
+
+def of_run(folder: Path) -> dict[tuple[str, str], Cost]:
+    """Return what each job of a finished run took, from its manifest and its table."""
+    found: dict[tuple[str, str], Cost] = {}
+    for path in sorted(Path(folder).glob("*/*.parquet")):
+        study, case = path.parent.name, path.stem
+        manifest = results.read_manifest(path)
+        seconds, memory = (results.number(manifest.get(key))
+                           for key in ("wall_seconds", "peak_memory_mb"))
+        if not (seconds >= 0 and memory > 0):
+            raise ResultError(f"{results.manifest_path(path)} must say wall_seconds and "
+                              f"peak_memory_mb; {results.REBUILD.format(path)}")
+        size = len(results.read_bytes(path))
+        machine = manifest.get("machine") or {}
+        where = f"{machine.get('processors', '?')} x {machine.get('processor', 'unknown')}"
+        found[study, case] = Cost(seconds, memory, size, where, digest_of(manifest.get("spec")))
+    return _with_claims(found, folder)
+
+
+def digest_of(spec: Any) -> str:
+    """Return the first digits of the SHA-256 of a specification; nothing for none."""
+    text = json.dumps(results.jsonable(spec), sort_keys=True)
+    return "" if spec is None else results.sha256_of(text.encode())[:SPEC_DIGITS]
+
+
+def _with_claims(costs: Costs, folder: Path) -> dict[tuple[str, str], Cost]:
+    """Add which claims rest on each case: those whose rows name it as a source."""
+    serves: dict[tuple[str, str], set[str]] = {key: set() for key in costs}
+    for study, case in costs:
+        if case != MEASURING:
+            continue
+        for row in estimates.records(estimates.read([Path(folder) / study / f"{case}.parquet"])):
+            for source in row["sources"].split(";"):
+                if row["claim"] and (study, source) in serves:
+                    serves[study, source].add(row["claim"])
+    return {key: replace(cost, claims=tuple(sorted(serves[key]))) for key, cost in costs.items()}
+
+
+def as_text(by_mode: Mapping[str, Costs]) -> str:
+    """Return the costs of all modes as text, one line per case."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for mode, costs in sorted(by_mode.items()):
+        for (study, case), cost in sorted(costs.items()):
+            writer.writerow((mode, study, case, cost.wall_seconds, cost.peak_memory_mb, cost.bytes,
+                             cost.machine, cost.spec, ";".join(cost.claims)))
+    return out.getvalue()
+
+
+def of_text(text: str, origin: str) -> dict[str, dict[tuple[str, str], Cost]]:
+    """Return {mode: costs} as `as_text` wrote them; a damaged line raises ResultError."""
+    lines = csv.DictReader(io.StringIO(text))
+    if tuple(lines.fieldnames or ()) != COLUMNS:
+        raise ResultError(f"{origin} must have the columns {', '.join(COLUMNS)}; {REMEDY}")
+    found: dict[str, dict[tuple[str, str], Cost]] = {}
+    for number, line in enumerate(lines, start=2):
+        try:
+            cost = Cost(float(line["wall_seconds"]), float(line["peak_memory_mb"]),
+                        int(line["bytes"]), line["machine"], line["spec"],
+                        tuple(filter(None, line["claims"].split(";"))))
+        except (TypeError, ValueError, AttributeError) as error:
+            raise ResultError(f"{origin} line {number} is no cost ({error}); {REMEDY}") from error
+        found.setdefault(line["mode"], {})[line["study"], line["case"]] = cost
+    return found
+
+
+def read(published: Path) -> dict[str, dict[tuple[str, str], Cost]]:
+    """Return {mode: costs} of `published/costs.csv`."""
+    path = Path(published) / COSTS
+    try:
+        text = results.read_text(path)
+    except MissingResultError:
+        raise MissingResultError(
+            f"{path.as_posix()} is missing; restore it from git, or publish a run with "
+            "zeroloss publish --costs"
+        ) from None
+    return of_text(text, path.as_posix())
+
+
+def publish(folder: Path, published: Path, mode: str) -> Path:
+    """Write what the run in `folder` took to `published/costs.csv`; other modes stay.
+
+    Of a mode that is planned on predicted costs single jobs may be published, one after the other.
+    """
+    try:
+        known = read(published)
+    except MissingResultError:
+        known = {}
+    made = of_run(folder)
+    whole = {study for study, case in made if case == MEASURING or mode in PLANNED}
+    missing = sorted({study for study, _ in made} - whole) or ([] if made else ["*"])
+    if missing:  # tables that were made for a claim alone are no run
+        raise MissingResultError(f"{Path(folder).as_posix()}/{missing[0]}/{MEASURING}.parquet is "
+                                 "missing; run make reproduce")
+    path = Path(published) / COSTS
+    before = known.get(mode, {}) if mode in PLANNED else {}
+    results.write_text(path, as_text(known | {mode: {**before, **made}}))
+    return path
+
+
+# --- what is asked -------------------------------------------------------------------------------
+
+
+def cases_for(claim: str, cases: Iterable[str], costs: Costs) -> list[str]:
+    """Return the cases of the claim's study that it rests on.
+
+    A case that was never published may belong to any claim, so it counts as needed.
+    """
+    study = estimates.study_of(claim)
+    found = {case: costs.get((study, case)) for case in sorted(cases)}
+    return [case for case, cost in found.items()
+            if cost is None or cost.between or claim in cost.claims]
+
+
+def bill(what: str, jobs: Sequence[Job], measuring: Sequence[Job], costs: Costs, cores: int
+         ) -> Bill:
+    """Add up what some jobs, and the measuring after them, cost on `cores`."""
+    every = [*jobs, *measuring]
+    known = [costs[key] for job in every for key in job if key in costs]
+    seconds = [_seconds(job, costs) for job in every]
+    wall = (makespan(seconds[:len(jobs)], cores) + makespan(seconds[len(jobs):], cores))
+    # a study is measured after its own jobs, but maybe beside those of another
+    meeting = [jobs, measuring] if len(measuring) < 2 else [every]
+    return Bill(
+        what=what,
+        jobs=len(every),
+        cpu_minutes=sum(cost.wall_seconds for cost in known) / 60,
+        wall_minutes=wall / 60,
+        peak_memory_mb=max(_memory(group, costs, cores) for group in meeting),
+        disk_mb=sum(cost.bytes for cost in known) / 2**20,
+        unmeasured=tuple("/".join(key) for job in every for key in job if key not in costs),
+        predicted=tuple("/".join(key) for job in every for key in job
+                        if key in costs and costs[key].between),
+        cpu_minutes_between=_between(known),
+    )
+
+
+def _between(known: Iterable[Cost]) -> tuple[float, float]:
+    ends = [cost.between or (cost.wall_seconds, cost.wall_seconds) for cost in known]
+    return sum(low for low, _ in ends) / 60, sum(high for _, high in ends) / 60
+
+
+def _memory(jobs: Iterable[Job], costs: Costs, cores: int) -> float:
+    peaks = (max((costs[key].peak_memory_mb for key in job if key in costs), default=0.0)
+             for job in jobs)
+    return sum(heapq.nlargest(cores, peaks))
+
+
+def _seconds(job: Job, costs: Costs) -> float:
+    return sum(costs[key].wall_seconds for key in job if key in costs)
+
+
+def makespan(seconds: Iterable[float], cores: int) -> float:
+    """Return when the last job ends, if each free core takes the longest that is left."""
+    ends = [0.0] * cores
+    for length in sorted(seconds, reverse=True):
+        heapq.heapreplace(ends, ends[0] + length)
+    return max(ends)

@@ -1,0 +1,123 @@
+"""What a manifest says of the job that made a table: code, inputs, seeds, cost, machine.
+
+Only the table itself is reproducible to the byte; everything here may differ between two runs.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from ledger.config.paper import paper
+from ledger.record import results
+from ledger.run import codegraph
+
+LIBRARIES = ("numpy", "scipy", "torch", "pandas", "pyarrow", "scikit-learn")
+UNKNOWN = "unknown"
+
+
+def describe(
+    study: str,
+    case: str,
+    module: str,
+    wall_seconds: float,
+    spec: Any = None,
+    inputs: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return the manifest fields of a job that ran `module`.
+
+    `spec` is the whole configuration of the case, `inputs` the SHA-256 of each file that was read.
+    Wall time in seconds, peak memory of the process in MB (2^20 bytes).
+    """
+    return {
+        "study": study,
+        "case": case,
+        "spec": results.jsonable(spec),
+        "inputs": dict(inputs or {}),
+        "seeds": dict(seeds(spec)),
+        "module": module,
+        "code_sha256": codegraph.digest(module),
+        "package_version": paper().version,
+        "git_commit": git_commit(),
+        "wall_seconds": round(wall_seconds, 3),
+        "peak_memory_mb": round(peak_memory_mb(), 1),
+        "machine": machine(),
+        "versions": versions(),
+    }
+
+
+def seeds(spec: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each entry of a spec whose name holds `seed`, under its dotted path."""
+    if isinstance(spec, Mapping):
+        for key, value in spec.items():
+            path = f"{prefix}.{key}" if prefix else str(key)
+            if "seed" in str(key) and not isinstance(value, Mapping):
+                yield path, value
+            else:
+                yield from seeds(value, path)
+
+
+def git_commit() -> str:
+    """Return the commit of the source tree, with `-dirty` when it has changes, or `unknown`."""
+    folder = Path(__file__).resolve().parent
+    command = [
+        "git",
+        "-C",
+        str(folder),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+        "--exclude=*",
+    ]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return UNKNOWN
+    return answer.stdout.strip() or UNKNOWN
+
+
+def peak_memory_mb() -> float:
+    """Return the largest resident memory of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def machine() -> dict[str, Any]:
+    """Return architecture, system, processor, and how many processors this process may use."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "architecture": platform.machine(),
+        "system": f"{platform.system()} {platform.release()}",
+        "processor": _processor(),
+        "processors": allowed,
+        "threads": os.environ.get("OMP_NUM_THREADS", ""),
+    }
+
+
+def _processor() -> str:
+    """Return the processor's model where Linux tells it."""
+    try:
+        lines = results.read_text(Path("/proc/cpuinfo")).splitlines()
+    except results.ResultError:
+        lines = []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.processor() or UNKNOWN)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the numerical libraries that are installed."""
+    found = {"python": platform.python_version()}
+    for library in LIBRARIES:
+        try:
+            found[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,44 @@
+"""What a job asks of a scheduler: memory and time, from what the same job took before.
+
+`published/costs.csv` holds peak memory and wall time of each case of the published run; the rules
+of the workflow ask here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ledger.run.costs import Costs
+
+# A request above what was measured: another machine is slower, another library larger. A job that
+# is killed for asking too little asks for as much again with every attempt.
+MEMORY_MARGIN, TIME_MARGIN = 1.5, 4.0
+MEMORY_STEP_MB = 100
+START_UP_SECONDS = 120  # Python, torch and two Snakemakes, from a slow shared disk
+
+# For a case that no run has measured yet: twice the largest of the published run.
+UNMEASURED_MB, UNMEASURED_SECONDS = 3000.0, 300.0
+
+
+class Request(NamedTuple):
+    """What a job asks for, in the units of Snakemake: MB and minutes."""
+
+    mem_mb: int
+    runtime: int
+
+
+def request(costs: Costs, study: str, cases: Iterable[str], attempt: int = 1) -> Request:
+    """Return what a job asks for that runs these cases one after the other in one process.
+
+    Memory is that of the largest case, time the sum of all; each with its margin, times `attempt`.
+    """
+    known = [costs.get((study, case)) for case in cases]
+    memory = MEMORY_MARGIN * max(cost.peak_memory_mb if cost else UNMEASURED_MB for cost in known)
+    spent = sum(cost.wall_seconds if cost else UNMEASURED_SECONDS for cost in known)
+    seconds = TIME_MARGIN * spent + START_UP_SECONDS
+    return Request(
+        mem_mb=attempt * MEMORY_STEP_MB * math.ceil(memory / MEMORY_STEP_MB),
+        runtime=attempt * math.ceil(seconds / 60),
+    )

@@ -1,0 +1,149 @@
+"""The table of claims: by rich on a terminal, as text in a pipe, as a data frame in Python."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from ledger.record import results, verdicts
+from ledger import display
+from ledger.paper.formatting import format_interval, format_number, half_width
+from ledger.record.verify import VERDICTS, read_verdicts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STYLES = {"supported": "green", "refuted": "bold red", "inconclusive": "yellow",
+          "agrees": "green", "differs": "bold red", "missing": "yellow"}  # fmt: skip
+HEADINGS = ("claim", "verdict", "quantity", "estimate", "interval", "replicates")
+NUMBERS = ("estimate", "lower", "upper", "level")
+RIGHT = ("estimate", "replicates", "layers", "units", "weights", "seconds",
+         "jobs", "CPU minutes", "wall minutes", "CPU hours", "wall hours", "memory (MB)",
+         "disk (MB)")
+
+
+def lines_of(record: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return one line of cells per claim, in the order of HEADINGS."""
+    lines = []
+    for claim in record["claims"]:
+        row = verdicts.row_of(claim)
+        if row is None:
+            lines.append((claim["id"], claim["verdict"], "none measured", "n/a", "n/a", "n/a"))
+            continue
+        estimate, lower, upper = (
+            results.number(row[name]) for name in ("estimate", "lower", "upper")
+        )
+        count = row["replicates"]
+        lines.append(
+            (
+                claim["id"],
+                claim["verdict"],
+                f"{row['quantity']} at {row['cell']}",
+                format_number(estimate, half_width(lower, upper)),
+                format_interval(lower, upper),
+                "n/a" if count is None else str(count),
+            )
+        )
+    return lines
+
+
+def claims_of(folder: Path | str, *, sealed: bool = True) -> pd.DataFrame:
+    """Return the claims of a run as a table: `claims_of("results/full")`.
+
+    The verdicts of a run are sealed; those of `published/`, which git keeps, are not. Columns as
+    `frame`. Raises ResultError for a folder without verdicts, or with damaged ones.
+    """
+    return frame(read_verdicts(Path(folder) / VERDICTS, sealed=sealed))
+
+
+def frame(record: Mapping[str, Any]) -> pd.DataFrame:
+    """Return one row per claim, under its id: verdict, the deciding row, and the reasons.
+
+    estimate, lower, upper and level are numbers, NaN where nothing was measured; replicates is an
+    integer or missing.
+
+    >>> row = {"key": "my.rate/slope/sine", "quantity": "slope", "cell": "sine", "estimate": -0.5,
+    ...        "lower": -0.52, "upper": -0.48, "level": 0.95, "replicates": 400}
+    >>> claim = {"id": "my.rate", "verdict": "supported", "reasons": ["it holds"],
+    ...          "deciding": row["key"], "rows": [row]}
+    >>> table = frame({"claims": [claim]})
+    >>> table.loc["my.rate", "verdict"], table.estimate.tolist(), table.replicates.tolist()
+    ('supported', [-0.5], [400])
+    """
+    import pandas as pd
+
+    rows = []
+    for claim in record["claims"]:
+        row = verdicts.row_of(claim) or {}
+        rows.append(
+            {"claim": claim["id"], "verdict": claim["verdict"]}
+            | {name: row.get(name, "") for name in ("quantity", "cell")}
+            | {name: results.number(row.get(name)) for name in NUMBERS}
+            | {"replicates": row.get("replicates"), "reasons": "; ".join(claim["reasons"])}
+        )
+    names = ("claim", "verdict", "quantity", "cell", *NUMBERS, "replicates", "reasons")
+    made = pd.DataFrame(rows, columns=list(names)).astype({"replicates": "Int64"})
+    return made.set_index("claim")
+
+
+def summary(record: Mapping[str, Any]) -> str:
+    """Return how many claims have which verdict, in one line that names the mode."""
+    count = verdicts.counts(record["claims"])
+    words = ", ".join(f"{count[word]} {word}" for word in reversed(verdicts.WORST_FIRST))
+    return f"{count['claims']} claims in mode {record['mode']}: {words}"
+
+
+def print_table(
+    record: Mapping[str, Any],
+    agreement: Mapping[str, str] | None = None,
+    stream: TextIO | None = None,
+) -> None:
+    """Print the claims of a record; `agreement` adds how each fared in `verify`."""
+    headings, lines = HEADINGS, lines_of(record)
+    if agreement is not None:
+        headings = (*HEADINGS, "published")
+        lines = [(*line, agreement.get(line[0], "")) for line in lines]
+    show(headings, lines, summary(record), stream)
+
+
+def show(
+    headings: Sequence[str],
+    lines: Sequence[Sequence[str]],
+    caption: str,
+    stream: TextIO | None = None,
+) -> None:
+    """Print a table: through rich where somebody looks, as plain text in a pipe."""
+    out: TextIO = sys.stdout if stream is None else stream
+    if out.isatty():
+        _print_rich(headings, lines, caption, out)
+    else:
+        out.write("\n".join(plain(headings, lines)) + f"\n{caption}\n")
+
+
+def plain(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
+    """Return headings and lines padded to columns, without any control character."""
+    return display.columns(headings, lines, RIGHT)
+
+
+def markdown(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Return a table of a page."""
+    rows = [headings, ["---"] * len(headings), *lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _print_rich(
+    headings: Sequence[str], lines: Sequence[Sequence[str]], title: str, stream: TextIO
+) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(caption=title, caption_justify="left", header_style="bold")
+    for heading in headings:
+        justify = "right" if heading in RIGHT else "left"
+        table.add_column(heading, justify=justify, no_wrap=heading == "verdict", overflow="fold")
+    for line in lines:
+        table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in line))
+    Console(file=stream).print(table)

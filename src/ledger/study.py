@@ -1,0 +1,125 @@
+"""What a study is written with.
+
+    plan.py      class Settings(Closed): the study's block of the configuration
+                 class Basins(Case): one kind of job, with all that it depends on
+                 def cases(block, common) -> {name: case}
+    jobs.py      @job(Basins): a case to its table
+    measure.py   @measures("linear.ends"): the tables of a run to rows of estimates
+                 @control("linear.ends", Basins): the table of the claim's negative control
+
+`plan` is read before every run, so it imports this module and nothing heavy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ledger.config.closed import Closed
+from ledger.config.case import Case, Common
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ledger.record.rows import Rows
+
+__all__ = ["Case", "Closed", "Common", "Control", "Run", "control", "controls_of", "job",
+           "jobs_of", "measures", "measures_of"]
+
+C = TypeVar("C", bound=Case)
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Run:
+    """The cases of a study and the table of each, by name."""
+
+    cases: Mapping[str, Case]
+    tables: Mapping[str, pd.DataFrame]
+
+    def of(self, kind: type[C], **fields: Any) -> Iterator[tuple[str, C, pd.DataFrame]]:
+        """Name, case and table of every case of a kind whose fields have these values."""
+        for name, case in self.cases.items():
+            if isinstance(case, kind) and all(getattr(case, k) == v for k, v in fields.items()):
+                yield name, case, self.tables[name]
+
+    def one(self, kind: type[C], **fields: Any) -> tuple[str, C, pd.DataFrame]:
+        """The only such case; LookupError if there is none, or more than one."""
+        found = list(self.of(kind, **fields))
+        if len(found) != 1:
+            raise LookupError(f"one case of kind {kind.kind} with {fields} must be there, got "
+                              f"{[name for name, _, _ in found]}")
+        return found[0]
+
+
+class _Marks:
+    """Functions of a module by what a decorator has said of them."""
+
+    def __init__(self) -> None:
+        self._said: dict[Callable[..., Any], Any] = {}
+
+    def mark(self, function: F, said: Any) -> F:
+        self._said[function] = said
+        return function
+
+    def within(self, module: ModuleType) -> dict[Callable[..., Any], Any]:
+        """Marked functions of a module, imported ones too, in the order of their names in it."""
+        return {value: self._said[value] for value in vars(module).values()
+                if callable(value) and getattr(value, "__hash__", None) and value in self._said}
+
+
+_JOBS, _MEASURES, _CONTROLS = _Marks(), _Marks(), _Marks()
+
+
+def job(kind: type[C]) -> Callable[[Callable[[C], pd.DataFrame]], Callable[[C], pd.DataFrame]]:
+    """The function that makes the table of every case of a kind."""
+    return lambda function: _JOBS.mark(function, kind)
+
+
+def measures(*claims: str) -> Callable[[F], F]:
+    """The function that measures some claims: a run to rows. None: numbers that no claim judges."""
+    return lambda function: _MEASURES.mark(function, claims)
+
+
+@dataclass(frozen=True)
+class Control:
+    """The negative control of a claim: a deliberately wrong model or data, in the tables of a run."""
+
+    claim: str
+    function: Callable[..., Any]
+    kinds: tuple[type[Case], ...]
+
+    def within(self, run: Run) -> Run:
+        """The run with the tables of the control; those of the run given are left alone."""
+        if not self.kinds:
+            return Run(run.cases, self.function(run))
+        return Run(run.cases, {
+            name: self.function(table.copy(), run.cases[name])
+            if isinstance(run.cases[name], self.kinds) else table
+            for name, table in run.tables.items()})
+
+
+def control(claim: str, *kinds: type[Case]) -> Callable[[F], F]:
+    """The negative control of a claim: (table, case) -> table for each case of these kinds.
+
+    Without kinds the function takes the run and returns all of its tables, by name.
+    """
+    return lambda function: _CONTROLS.mark(
+        function, (*_CONTROLS._said.get(function, ()), Control(claim, function, kinds)))
+
+
+def jobs_of(module: ModuleType) -> dict[type[Case], Callable[[Any], pd.DataFrame]]:
+    """The jobs of a study's module `jobs`, by kind of case."""
+    return {kind: function for function, kind in _JOBS.within(module).items()}
+
+
+def measures_of(module: ModuleType) -> dict[Callable[[Run], Rows], tuple[str, ...]]:
+    """The measuring functions of a study's module `measure`, each with its claims."""
+    return _MEASURES.within(module)
+
+
+def controls_of(module: ModuleType) -> dict[str, Control]:
+    """The negative control of each claim, in a study's module `measure`."""
+    return {one.claim: one for found in _CONTROLS.within(module).values() for one in found}

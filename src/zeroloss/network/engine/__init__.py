@@ -1,0 +1,284 @@
+"""The compiled engine: gradients, gradient flow and descent of finite ResNets on the processor, and
+the flow of clouds of particles.
+
+The same numbers as the torch code of `zeroloss.network.resnet` and `zeroloss.limit` to rounding, several
+times faster: one network after the other stays in cache, layers run in vector registers (engine.c).
+float64 and float32, the activations of `zeroloss.model.block`. Replicates may be shared among threads; no
+number depends on how.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zeroloss.network.engine.library import SWITCH, EngineError, library, why_not
+from zeroloss.model.problem import Problem
+from zeroloss.integrate.runge_kutta import Pair
+
+__all__ = ["Depth", "EngineError", "Run", "Shape", "descend", "flow", "serves", "tanh", "velocity",
+           "why_not"]
+
+# in the order of the enumeration in engine.c
+ACTIVATIONS = ("tanh", "sigmoid", "gelu", "relu2", "regularised-relu", "identity", "relu")
+_NAMES = {torch.float64: "f64", torch.float32: "f32"}
+_DONE, _NO_MEMORY, _NOT_FINITE, _TOO_MANY, _NO_DEPTH = range(5)
+_long, _double, _pointer = ctypes.c_long, ctypes.c_double, ctypes.c_void_p
+
+
+class _Shape(ctypes.Structure):
+    kept: Any
+    _fields_ = ([(name, _long) for name in ("L", "M", "N", "d", "act", "recompute", "regularised")]
+                + [("scale", _double)]
+                + [(name, _pointer) for name in ("inputs", "targets", "readout", "masses", "rule")])
+
+
+class _Rule(ctypes.Structure):
+    _fields_ = ([(name, _pointer) for name in ("matrix", "weights", "adjoint")]
+                + [("tolerance", _double)])
+
+
+class _Tableau(ctypes.Structure):
+    _fields_ = ([(name, _long) for name in ("stages", "order")]
+                + [(name, _pointer) for name in ("a", "b", "error", "c")])
+
+
+class _Record(ctypes.Structure):
+    _fields_ = [("replicates", _long)] + [
+        (name, _pointer)
+        for name in ("residuals", "final", "integral", "size", "accepted", "rejected")]
+
+
+@dataclass(frozen=True)
+class Depth:
+    """An implicit rule in depth and the particles' masses: matrix A, its adjoint C (n, n), weights
+    b (n,), masses ω (particles,); Newton stops at a defect of ``tolerance`` (1 + max |x|)."""
+
+    matrix: Tensor
+    weights: Tensor
+    adjoint: Tensor
+    masses: Tensor
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A network's shape and problem, as the engine takes it; ``recompute`` keeps no activations
+    of layers and computes them a second time on the way back. With ``depth`` it is a cloud of
+    num_units particles at each of num_layers nodes."""
+
+    problem: Problem
+    num_layers: int
+    num_units: int
+    activation: str
+    scale: float
+    regularised: bool = False
+    recompute: bool = False
+    depth: Depth | None = None
+
+    def _struct(self) -> _Shape:
+        p, depth = self.problem, self.depth
+        parts = [part.contiguous() for part in (p.inputs, p.targets, p.readout)]
+        rule = None
+        if depth is not None:
+            parts.append(depth.masses.contiguous())
+            tables = [part.double().contiguous()
+                      for part in (depth.matrix, depth.weights, depth.adjoint)]
+            rule = _Rule(*(part.data_ptr() for part in tables), depth.tolerance)
+            parts += tables
+        pointers = [part.data_ptr() for part in parts[:4]] + [None] * (rule is None)
+        struct = _Shape(self.num_layers, self.num_units, p.num_samples, p.dim,
+                        ACTIVATIONS.index(self.activation), self.recompute, self.regularised,
+                        self.scale, *pointers, ctypes.addressof(rule) if rule else None)
+        struct.kept = parts, rule  # what the pointers point to lives as long as the structure
+        return struct
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was seen at the output times: residuals (outputs, replicates, samples), integral of the
+    dissipation and mean |θ|² (outputs, replicates), last parameters, steps taken and rejected."""
+
+    residuals: Tensor
+    integral: Tensor
+    size: Tensor
+    final: Tensor
+    accepted: Tensor
+    rejected: Tensor
+
+    def _struct(self) -> _Record:
+        return _Record(self.residuals.shape[1], *(
+            part.data_ptr() for part in (self.residuals, self.final, self.integral, self.size,
+                                         self.accepted, self.rejected)))
+
+
+@cache
+def _say_once(reason: str) -> None:
+    warnings.warn(f"torch takes the place of the compiled engine, several times slower: {reason}",
+                  RuntimeWarning, stacklevel=3)
+
+
+def serves(problem: Problem, activation: str) -> bool:
+    """Whether the engine runs this: on the processor, a known activation, and it can be built.
+
+    Warns once if it cannot be built; ZEROLOSS_ENGINE=torch leaves it aside silently.
+    """
+    x = problem.inputs
+    if x.device.type != "cpu" or x.dtype not in _NAMES or activation not in ACTIVATIONS:
+        return False
+    if reason := why_not():
+        if not reason.startswith(SWITCH):
+            _say_once(reason)
+        return False
+    return True
+
+
+def _function(name: str, dtype: torch.dtype) -> Callable[..., int]:
+    return getattr(library(), f"engine_{name}_{_NAMES[dtype]}")
+
+
+def _at(tensor: Tensor) -> Any:
+    return _pointer(tensor.data_ptr())
+
+
+def _check(shape: Shape, theta: Tensor) -> Tensor:
+    expected = (shape.num_layers, 2 * shape.problem.dim + 1, shape.num_units)
+    if theta.ndim != 4 or tuple(theta.shape[1:]) != expected:
+        raise ValueError(f"theta must be (replicates, {', '.join(map(str, expected))}), "
+                         f"got {tuple(theta.shape)}")
+    if theta.dtype != shape.problem.inputs.dtype:
+        raise ValueError(f"theta must be of the problem's type {shape.problem.inputs.dtype}, "
+                         f"got {theta.dtype}")
+    return theta.contiguous()
+
+
+def velocity(shape: Shape, theta: Tensor, out: Tensor, threads: int = 1, sign: float = 1.0
+             ) -> Tensor:
+    """Write −L M ∇_θ E times ``sign``, like theta (replicates, L, k, M), to ``out``; return
+    residuals (R, N)."""
+    theta = _check(shape, theta)
+    direct = out if out.is_contiguous() else torch.empty_like(theta)
+    residuals = theta.new_empty((theta.shape[0], shape.problem.num_samples))
+    run, struct = _function("velocity", theta.dtype), shape._struct()
+
+    def part(first: int, count: int) -> None:
+        stop = first + count
+        _raise(run(ctypes.byref(struct), _long(count), _at(theta[first:stop]),
+                   _double(sign), _at(direct[first:stop]), _at(residuals[first:stop])), 0, 0.0)
+
+    _share(part, theta.shape[0], threads)
+    if direct is not out:
+        out.copy_(direct)
+    return residuals
+
+
+def _empty_run(shape: Shape, theta: Tensor, outputs: int) -> Run:
+    R = theta.shape[0]
+    integral, size = torch.zeros((2, outputs, R), dtype=torch.float64)
+    accepted, rejected = torch.zeros((2, R), dtype=torch.int64)
+    return Run(theta.new_zeros((outputs, R, shape.problem.num_samples)), integral, size,
+               torch.empty_like(theta), accepted, rejected)
+
+
+def flow(shape: Shape, theta: Tensor, flow_times: Sequence[float], *, rtol: float, atol: float,
+         pair: Pair, max_steps: int = 100_000, threads: int = 1) -> Run:
+    """Gradient flow of theta (replicates, L, k, M) through the flow times.
+
+    Steps as `zeroloss.integrate.runge_kutta.integrate`. Raises FloatingPointError with replicate and s if a
+    value is not finite, RuntimeError after ``max_steps`` steps.
+    """
+    theta = _check(shape, theta)
+    stages = len(pair.c)
+    rows = torch.zeros((stages, stages), dtype=torch.float64)
+    for i, row in enumerate(pair.a):
+        rows[i, : len(row)] = torch.tensor(row, dtype=torch.float64)
+    tables = [rows, *(torch.tensor(part, dtype=torch.float64)
+                      for part in (pair.b, pair.error, pair.c))]
+    tableau = _Tableau(stages, pair.order, *(part.data_ptr() for part in tables))
+    times = torch.tensor(list(flow_times), dtype=torch.float64)
+    made = _empty_run(shape, theta, len(times))
+    run, struct, record = _function("flow", theta.dtype), shape._struct(), made._struct()
+
+    def part(first: int, count: int) -> None:
+        failed, s = _long(), _double()
+        status = run(ctypes.byref(struct), ctypes.byref(tableau), _long(first), _long(count),
+                     _at(theta), _long(len(times)), _at(times), _double(rtol), _double(atol),
+                     _long(max_steps), record, ctypes.byref(failed), ctypes.byref(s))
+        _raise(status, failed.value, s.value, max_steps)
+
+    _share(part, theta.shape[0], threads)
+    return made
+
+
+def descend(shape: Shape, theta: Tensor, step: float, num_steps: int, record_every: int,
+            threads: int = 1) -> Run:
+    """Gradient descent θ ← θ − step L M ∇E, recorded as `Network.descend` says."""
+    theta = _check(shape, theta)
+    made = _empty_run(shape, theta, -(-num_steps // record_every) + 1)
+    run, struct, record = _function("descend", theta.dtype), shape._struct(), made._struct()
+
+    def part(first: int, count: int) -> None:
+        failed, s = _long(), _double()
+        status = run(ctypes.byref(struct), _long(first), _long(count), _at(theta), _double(step),
+                     _long(num_steps), _long(record_every), record, ctypes.byref(failed),
+                     ctypes.byref(s))
+        if status == _NOT_FINITE:
+            raise FloatingPointError("the squared gradient in gradient descent of replicate "
+                                     f"{failed.value} is not finite at step "
+                                     f"{round(s.value / step)}; reduce step (now {step})")
+        _raise(status, failed.value, s.value)
+
+    _share(part, theta.shape[0], threads)
+    return made
+
+
+def tanh(x: Tensor, repeat: int = 1) -> Tensor:
+    """The engine's own tanh (error below 3 ulp), elementwise; ``repeat`` to measure its speed."""
+    x = x.contiguous()
+    y = torch.empty_like(x)
+    _function("tanh", x.dtype)(_long(x.numel()), _long(repeat), _at(x), _at(y))
+    return y
+
+
+def _share(part: Callable[[int, int], None], replicates: int, threads: int) -> None:
+    """part(first, count) over all replicates, on so many threads."""
+    if threads < 1:
+        raise ValueError(f"threads must be at least 1, got {threads}")
+    threads = min(threads, replicates)
+    if threads <= 1:
+        return part(0, replicates)
+    edges = [i * replicates // threads for i in range(threads + 1)]
+    for done in [_pool(threads, os.getpid()).submit(part, a, b - a) for a, b in pairwise(edges)]:
+        done.result()
+    return None
+
+
+@cache
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    """Threads that stay, with the memory that they keep; those of another process do not count."""
+    del process
+    return ThreadPoolExecutor(threads, thread_name_prefix="zeroloss")
+
+
+def _raise(status: int, replicate: int, s: float, max_steps: int = 0) -> None:
+    if status == _NO_MEMORY:
+        raise MemoryError("no memory for a network; use fewer layers or units, or recompute=True")
+    if status == _NOT_FINITE:
+        raise FloatingPointError(f"the velocity of replicate {replicate} is not finite at flow "
+                                 f"time {s:.6g}; reduce rtol or the scales of the law")
+    if status == _TOO_MANY:
+        raise RuntimeError(f"more than {max_steps} steps to reach the last flow time, stopped at "
+                           f"{s:.6g}; raise rtol or shorten flow_times")
+    if status == _NO_DEPTH:
+        raise FloatingPointError(f"collocation in depth did not converge at flow time {s:.6g}; "
+                                 "reduce the scales of the initial law or rtol")

@@ -1,0 +1,277 @@
+"""The finite ResNet: forward, hand-written adjoint, gradient flow and gradient descent.
+
+z_{l+1} = z_l + (1/(L M)) Σ_m f(z_l, θ_{l,m}),  E = mean ½ r²,  dθ_{l,m}/ds = −L M ∇_{θ_{l,m}} E.
+Batched over replicates: theta (replicates, layers, dim_theta, units). No autograd: memory is one
+stored activation per unit and sample, whatever the number of steps. On the processor the compiled
+engine does the work; the torch code below says the same and serves all other devices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from zeroloss.network.resnet import engine
+from zeroloss.model.block import ACTIVATIONS, Activation, dim_theta, split
+from ledger.display import Shown, Summary, over_time, quantiles, span
+from zeroloss.model.kernel import Linearised
+from zeroloss.model.problem import Problem
+from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, Pair, check, integrate
+
+__all__ = ["Network", "Training", "recomputes"]
+
+MOST_KEPT = 2**22  # activations of one network that a job keeps: 32 MB, what a cache may hold
+
+
+def recomputes(num_layers: int, num_units: int, num_samples: int) -> bool:
+    """Whether a network is too large for a job to keep its activations on the way back.
+
+    They are computed a second time then, to the same bytes: from memory they come more slowly.
+    """
+    return num_layers * num_units * num_samples > MOST_KEPT
+
+
+@dataclass(repr=False)
+class Training(Shown):
+    """Trained networks at the output times s.
+
+    residuals (outputs, replicates, samples); risk (outputs, replicates), E_s if regularised
+    is in ``objective``; dissipated: ∫_0^s of the dissipation of the objective, the same shape.
+    """
+
+    flow_times: tuple[float, ...]
+    residuals: Tensor
+    risk: Tensor
+    objective: Tensor
+    dissipated: Tensor
+    parameters: Tensor
+    steps: Tensor
+
+    def _summary(self) -> Summary:
+        replicates, layers, _, units = self.parameters.shape
+        facts = {"replicates": replicates, "num_layers": layers, "num_units": units,
+                 "num_samples": self.residuals.shape[-1], "steps": span(self.steps.cpu())}
+        return over_time(facts, self.flow_times, quantiles("risk", self.risk.cpu()))
+
+
+class Network:
+    """Residual networks of one shape on one problem; see the module's equations.
+
+    ``branch_scale`` replaces 1/(L M) in front of the sum over units (a wrong scaling is a negative
+    control); ``regularised`` adds e^{−s} (1/(L M)) Σ |θ|² to the risk; ``recompute`` computes
+    activations a second time instead of keeping L layers of them; ``threads`` share replicates;
+    ``compiled`` False keeps to torch on the processor too.
+
+    >>> import torch
+    >>> from zeroloss import law, problem
+    >>> from ledger.record.streams import stream
+    >>> sine = problem.built_in("sine", num_samples=8, seed=0)
+    >>> network = Network(sine, num_layers=4, num_units=16)
+    >>> start = law.sample_independent(law.InitialLaw(), stream("example"), 4, 16, sine.dim)
+    >>> trained = network.train(torch.from_numpy(start[None]), flow_times=[0.0, 4.0])
+    >>> [round(float(risk), 3) for risk in trained.risk[:, 0]]
+    [0.143, 0.081]
+
+    What the risk has lost was dissipated on the way:
+
+    >>> lost = trained.risk[0] - trained.risk[1]
+    >>> torch.allclose(lost, trained.dissipated[1], rtol=1e-4)
+    True
+    """
+
+    def __init__(self, problem: Problem, num_layers: int, num_units: int,
+                 activation: str = "tanh", *, branch_scale: float | None = None,
+                 regularised: bool = False, recompute: bool = False, threads: int = 1,
+                 compiled: bool = True) -> None:
+        for name, value in (("num_layers", num_layers), ("num_units", num_units)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}; set it in sizes")
+        self.problem, self.L, self.M = problem, num_layers, num_units
+        self.activation: Activation = ACTIVATIONS[activation]
+        self.scale = 1.0 / (num_layers * num_units) if branch_scale is None else branch_scale
+        self.regularised = regularised
+        self.threads = threads
+        self._engine = None
+        if compiled and engine.serves(problem, activation):
+            self._engine = engine.Shape(problem, num_layers, num_units, activation, self.scale,
+                                        regularised, recompute)
+        self._buffers: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
+
+    @property
+    def parameter_shape(self) -> tuple[int, int, int]:
+        """(layers, dim_theta, units)."""
+        return self.L, dim_theta(self.problem.dim), self.M
+
+    def _workspace(self, replicates: int) -> tuple[Tensor, Tensor, Tensor]:
+        """z with a column of ones (L+1, R, N, d+1), stored activations (L, R, N, M), scratch."""
+        if replicates not in self._buffers:
+            x = self.problem.inputs
+            N, d = x.shape
+            z = x.new_ones((self.L + 1, replicates, N, d + 1))
+            stored = x.new_empty((self.L, replicates, N, self.M))
+            self._buffers = {replicates: (z, stored, x.new_empty((replicates, N, self.M)))}
+        return self._buffers[replicates]
+
+    def features(self, theta: Tensor) -> Tensor:
+        """z_l(x) for all layers: (replicates, L, k, M) -> (L+1, replicates, samples, dim)."""
+        z, _ = self._forward(theta)
+        return z[..., :-1].clone()
+
+    def _forward(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        d, sigma = self.problem.dim, self.activation
+        z, stored, _ = self._workspace(theta.shape[0])
+        z[0, ..., :d] = self.problem.inputs
+        current = z[0, ..., :d]
+        for l in range(self.L):
+            u = torch.bmm(z[l], theta[:, l, d:], out=stored[l])  # w·z + b, b against the ones
+            h = torch.tanh_(u) if sigma.name == "tanh" else sigma.value(u)
+            if sigma.slope_of_value is not None:
+                stored[l] = h
+            current = torch.baddbmm(current, h, theta[:, l, :d].mT, alpha=self.scale)
+            z[l + 1, ..., :d] = current
+        return z, stored
+
+    def velocity(self, theta: Tensor, out: Tensor) -> Tensor:
+        """Write −L M ∇_θ E, like theta (replicates, L, k, M), to ``out``; return residuals.
+
+        Adjoint: p_L = r ∇g, p_l = p_{l+1} + scale Σ_m ∂_z f(z_l, θ_{l,m})ᵀ p_{l+1}, and
+        ∇_{θ_{l,m}} E = scale · mean over samples of p_{l+1}ᵀ ∂_θ f(z_l, θ_{l,m}). The adjoint is
+        linear: it carries the factor −L M scale/N from the start.
+        """
+        if self._engine is not None:
+            return engine.velocity(self._engine, theta, out, self.threads)
+        d, sigma = self.problem.dim, self.activation
+        z, stored = self._forward(theta)
+        scratch = self._workspace(theta.shape[0])[2]
+        r = self.problem.residuals(z[self.L, ..., :d])
+        factor = -self.L * self.M * self.scale / self.problem.num_samples
+        p = (factor * r).unsqueeze(-1) * self.problem.readout
+        for l in reversed(range(self.L)):
+            if sigma.slope_of_value is not None:
+                h, slope = stored[l], sigma.slope_of_value(stored[l])
+            else:
+                h, slope = sigma.value(stored[l]), sigma.slope(stored[l])
+            out[:, l, :d] = torch.bmm(p.mT, h)
+            q = torch.bmm(p, theta[:, l, :d], out=scratch).mul_(slope)  # (p·a) σ'
+            out[:, l, d:] = torch.bmm(z[l].mT, q)
+            p = torch.baddbmm(p, q, theta[:, l, d : 2 * d].mT, alpha=self.scale)
+        return r
+
+    def gradient(self, theta: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """L M ∇_θ E like theta (replicates, L, k, M), and residuals (replicates, samples).
+
+        ``out`` takes the gradient: memory that is new to a process costs as much as a third of it.
+        """
+        out = torch.empty_like(theta) if out is None else out
+        if self._engine is not None:
+            return out, engine.velocity(self._engine, theta, out, self.threads, sign=-1.0)
+        r = self.velocity(theta, out)
+        return out.neg_(), r
+
+    def linearise(self, theta: Tensor) -> Linearised:
+        """Residuals, and their derivatives through q_{l+1} = ∂g(z_L)/∂z_{l+1}, of one network:
+        theta (L, k, M)."""
+        d, sigma = self.problem.dim, self.activation
+        z, _ = self._forward(theta.unsqueeze(0))
+        z = z[:, 0, :, :d]
+        a, w, b = split(theta)
+        u = z[:-1] @ w + b
+        h, slope = sigma.value(u), sigma.slope(u)
+        q = torch.empty_like(z[:-1])
+        push = torch.empty_like(h)
+        p = self.problem.readout.expand_as(z[0])
+        for l in reversed(range(self.L)):
+            q[l] = p
+            push[l] = (p @ a[l]) * slope[l]
+            p = p + self.scale * (push[l] @ w[l].mT)
+        particles = self.L * self.M
+        mass = theta.new_full((self.L, self.M), 1.0 / particles)
+        return Linearised(self.problem.residuals(z[-1]), z[:-1].clone(), q, h, push, mass,
+                          self.scale * particles)
+
+    def vector_field(self, flat: Tensor, s: Tensor, out: Tensor) -> Evaluation:
+        """−L M ∇E (or of E_s) at flat (replicates, L k M), residuals and dissipation."""
+        shape = (flat.shape[0], *self.parameter_shape)
+        r = self.velocity(flat.view(shape), out.view(shape))
+        particles = self.L * self.M
+        if not self.regularised:
+            rate = torch.linalg.vector_norm(out, dim=1).square() / particles
+            return Evaluation(r, rate)
+        # dE_s/ds = −mean |∇δE_s|² − e^{−s} mean |θ|²
+        decay = torch.exp(-s)
+        out.sub_(flat * (2.0 * decay)[:, None])
+        size = flat.square().sum(1) / particles
+        rate = out.square().sum(1) / particles + decay * size
+        return Evaluation(torch.cat([r, size.unsqueeze(1)], 1), rate)
+
+    def train(self, theta: Tensor, flow_times: Sequence[float], *, rtol: float = 1e-6,
+              pair: Pair = DORMAND_PRINCE) -> Training:
+        """Gradient flow from theta (replicates, L, k, M) through the flow times.
+
+        Each replicate steps by its own error estimate (atol = rtol).
+        """
+        if self._engine is not None:
+            check(rtol, rtol, flow_times)
+            return self._seen(engine.flow(self._engine, theta, flow_times, rtol=rtol, atol=rtol,
+                                          pair=pair, threads=self.threads), flow_times)
+        flow = integrate(self.vector_field, theta.flatten(1), flow_times, rtol=rtol, pair=pair)
+        return self._of_flow(flow, flow_times)
+
+    def descend(self, theta: Tensor, step: float, num_steps: int,
+                record_every: int = 1) -> Training:
+        """Plain gradient descent, θ ← θ − h L M ∇E: a learning rate of h·L·M for each unit.
+
+        ``step`` h is in units of flow time s. Records every ``record_every`` steps, and the start.
+        """
+        if not step > 0 or num_steps < 0:
+            raise ValueError(f"step must be above 0 and num_steps at least 0, got {step} and "
+                             f"{num_steps}; set step")
+        if record_every < 1:
+            raise ValueError(f"record_every must be at least 1, got {record_every}")
+        if self._engine is not None:
+            times = [n * step for n in range(num_steps + 1)
+                     if n % record_every == 0 or n == num_steps]
+            return self._seen(engine.descend(self._engine, theta, step, num_steps, record_every,
+                                             self.threads), times)
+        flat = theta.flatten(1).clone()
+        slope = torch.empty_like(flat)
+        times, observed, integrals = [], [], []
+        integral = flat.new_zeros(flat.shape[0])
+        for n in range(num_steps + 1):
+            now = self.vector_field(flat, torch.full_like(integral, n * step), slope)
+            if n % record_every == 0 or n == num_steps:
+                if not bool(torch.isfinite(now.observed).all()):
+                    raise FloatingPointError(f"gradient descent is not finite at step {n}; "
+                                             f"reduce step (now {step})")
+                times.append(n * step)
+                observed.append(now.observed)
+                integrals.append(integral)
+            if n < num_steps:
+                flat.add_(slope, alpha=step)
+                integral = integral + step * now.rate
+        steps = torch.full((flat.shape[0],), num_steps)
+        flow = Flow(torch.stack(observed), torch.stack(integrals), None, flat, steps,
+                    torch.zeros_like(steps), None)
+        return self._of_flow(flow, times)
+
+    def _of_flow(self, flow: Flow, flow_times: Sequence[float]) -> Training:
+        r = flow.observed[..., : self.problem.num_samples]
+        size = flow.observed[..., -1] if self.regularised else torch.zeros_like(flow.integral)
+        return self._training(flow_times, r, flow.integral, size, flow.final,
+                              flow.accepted + flow.rejected)
+
+    def _seen(self, run: engine.Run, flow_times: Sequence[float]) -> Training:
+        return self._training(flow_times, run.residuals, run.integral, run.size, run.final,
+                              run.accepted + run.rejected)
+
+    def _training(self, flow_times: Sequence[float], r: Tensor, dissipated: Tensor, size: Tensor,
+                  final: Tensor, steps: Tensor) -> Training:
+        objective = risk = Problem.risk(r)
+        if self.regularised:
+            times = torch.tensor(list(flow_times), dtype=risk.dtype, device=risk.device)
+            objective = risk + torch.exp(-times)[:, None] * size
+        return Training(tuple(flow_times), r, risk, objective, dissipated,
+                        final.view(-1, *self.parameter_shape), steps)

@@ -1,0 +1,312 @@
+"""From Python: how deep and wide a network must be on one's own problem, by four answers.
+
+For P(|E(Θ_{L,M}(s)) − E(ρ(s))| ≤ ε) ≥ 1 − η: the theorem with explicit constants, Chebyshev's
+inequality with the predicted Σ, the predicted law, and the failures of networks trained at the size
+that the law asks for. The continuous limit is extrapolated from wide limits of L, 2L and 4L layers.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from zeroloss.model.block import ACTIVATIONS, dim_theta
+from zeroloss.theory.bounds import certificate, sizes
+from ledger.display import Shown, Summary
+from zeroloss.theory.ensembles import train
+from zeroloss.model.law import InitialLaw, sobol_rule
+from zeroloss.limit.collocation import euler
+from zeroloss.limit.flow import MeanField
+from zeroloss.limit.joint import joint_covariances
+from zeroloss.model.problem import Problem
+from ledger.progress import Progress, Report, counted, reporting
+from zeroloss.theory.risk_law import RiskLaw, check_demand
+from ledger.record.statistics import Estimate, clopper_pearson
+from ledger.record.streams import stream
+
+__all__ = ["HEADINGS", "Answer", "Sizes", "required_size"]
+
+Array = NDArray[np.float64]
+DEPTHS = (4, 8, 16, 32)  # the first whose gap takes at most half of ε, unless a depth is given
+CHECKED = 200  # networks trained at the size that the law asks for
+CHECK_SECONDS = 12.0
+SCRAMBLES = 2
+HEADINGS = ("answer", "layers", "units", "weights", "seconds", "says")
+LARGEST_PLAIN = 6.0  # log10 of the largest number written out
+# layers × particles × samples² of an influence function, and layers × particles × samples of a
+# limit: a few seconds each
+_INFLUENCE, _LIMIT = 2**21, 2**20
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The least size by one method. Sizes are log10 (∞: no size will do); seconds of one training
+    on one core of this machine, log10; ``words`` say what stands behind or in the way."""
+
+    method: str
+    log10_layers: float
+    log10_units: float
+    log10_seconds: float
+    words: str
+
+
+@dataclass(frozen=True, repr=False)
+class Sizes(Shown):
+    """What ``required_size`` found: risks in the problem's units, four answers, and the measured
+    frequency of failure at the predicted size (None where training it takes too long)."""
+
+    problem: str
+    num_samples: int
+    dim: int
+    sampling: str
+    accuracy: float
+    failure_probability: float
+    flow_time: float
+    limit_risk: float
+    limit_risk_error: float
+    depth_gap: float
+    answers: tuple[Answer, ...]
+    failure: Estimate | None
+
+    def of(self, method: str) -> Answer:
+        """The answer of ``theorem``, ``chebyshev``, ``law`` or ``measured``."""
+        return next(answer for answer in self.answers if answer.method == method)
+
+    def log10_weights(self, method: str) -> float:
+        """log10 of the number of weights L M k that an answer asks for."""
+        answer = self.of(method)
+        return answer.log10_layers + answer.log10_units + math.log10(dim_theta(self.dim))
+
+    def lines(self) -> list[tuple[str, ...]]:
+        """One line of cells per answer, in the order of HEADINGS."""
+        return [(one.method, _power(one.log10_layers), _power(one.log10_units),
+                 _power(self.log10_weights(one.method)), _power(one.log10_seconds), one.words)
+                for one in self.answers]
+
+    def _summary(self) -> Summary:
+        facts = {name: getattr(self, name) for name in (
+            "problem", "num_samples", "dim", "sampling", "accuracy", "failure_probability",
+            "flow_time", "limit_risk", "limit_risk_error", "depth_gap")}
+        return Summary(facts, HEADINGS, self.lines(), words=("answer", "says"))
+
+
+def _power(log10: float) -> str:
+    """A number from its log10: `96`, `0.5`, `10^60.8`, `none` for infinity."""
+    if math.isinf(log10):
+        return "none"
+    if log10 > LARGEST_PLAIN or log10 < -3:
+        return f"10^{log10:.1f}"
+    value = 10.0**log10
+    return f"{round(value)}" if value >= 100 or abs(value - round(value)) < 1e-6 else f"{value:.2g}"
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is asked, and the wide limits that answer it."""
+
+    problem: Problem
+    law: InitialLaw
+    activation: str
+    flow_time: float
+    sampling: str
+    seed: int
+    report: Report
+
+    def points(self, work: int, num_layers: int, scramble: int) -> Array:
+        """A Sobol rule with about ``work`` / num_layers points, 2^5 to 2^11."""
+        log2 = min(11, max(5, math.floor(math.log2(max(work / num_layers, 1.0)))))
+        return sobol_rule(self.law, self.problem.dim, log2, self.seed, "sizing", scramble)
+
+    def wide(self, num_layers: int, points: Array) -> Array:
+        """r_L(s) (N,) at M = ∞."""
+        field = MeanField(self.problem, euler(num_layers), points.shape[-1], self.activation)
+        run = field.run(field.start(points[None]), [self.flow_time], rtol=1e-5)
+        return run.residuals[0, 0].cpu().numpy()
+
+    def predicted(self, num_layers: int) -> tuple[RiskLaw, list[RiskLaw], float]:
+        """The law of the risk at this depth, those of each scramble, and the error of E(ρ(s))."""
+        N = self.problem.num_samples
+        points = self.points(_LIMIT // N, 4 * num_layers, 0)
+        depths = (num_layers, 2 * num_layers, 4 * num_layers)
+        one, two, four = [self.wide(L, points)
+                          for L in counted(self.report, "limit", depths)]
+        second, third = 2 * four - two, (8 * four - 6 * two + one) / 3
+        sigmas = [self.covariance(num_layers, i)
+                  for i in counted(self.report, "predicted law", range(SCRAMBLES))]
+        rule = self.wide(num_layers, self.points(_LIMIT // N, 4 * num_layers, 1))
+        risks = [0.5 * float(np.mean(x**2)) for x in (second, third, one, rule)]
+        law, *each = (
+            RiskLaw(one[None], third[None], sigma.reshape(1, N, 1, N), draws,
+                    stream(self.seed, "sizing", "draws"))
+            for sigma, draws in [(np.mean(sigmas, axis=0), 100_000),
+                                 *((sigma, 20_000) for sigma in sigmas)])
+        return law, each, abs(risks[1] - risks[0]) + abs(risks[3] - risks[2])
+
+    def covariance(self, num_layers: int, scramble: int) -> Array:
+        """Σ (N, N) at this depth, on one scramble."""
+        points = self.points(_INFLUENCE // self.problem.num_samples**2, num_layers, scramble)
+        field = MeanField(self.problem, euler(num_layers), points.shape[-1], self.activation)
+        # longer steps of a coarser run are unstable backwards
+        run = field.run(field.start(points[None]), [self.flow_time], record=True, rtol=1e-6)
+        assert run.flow.trajectory is not None
+        return joint_covariances(field, run.flow.trajectory, [self.flow_time], torch.float32)[
+            self.sampling]
+
+    def depth(self, accuracy: float) -> int:
+        """The first of DEPTHS whose gap takes at most half of ε; the last if none does."""
+        points = self.points(_LIMIT // self.problem.num_samples, 2 * DEPTHS[-1], 0)
+        risks = [0.5 * float(np.mean(self.wide(L, points) ** 2))
+                 for L in counted(self.report, "depth", (*DEPTHS, 2 * DEPTHS[-1]))]
+        limit = 2 * risks[-1] - risks[-2]
+        return next((L for L, risk in zip(DEPTHS, risks, strict=False)
+                     if abs(risk - limit) <= accuracy / 2), DEPTHS[-1])
+
+    def train(self, num_layers: int, num_units: int, replicates: int) -> Array:
+        """Trained risks (replicates,)."""
+        run = train(self.problem, self.law, num_layers, num_units, self.flow_time,
+                    replicates=replicates, sampling=self.sampling, activation=self.activation,
+                    seed=self.seed, progress=self.report)
+        return run.risk[0].cpu().numpy()
+
+    def seconds_per_unit(self, num_layers: int) -> float:
+        """Seconds of training for each unit of each layer, from a small run."""
+        units, replicates = 32, 4
+        self.train(num_layers, units, 1)  # the first call loads the engine
+        start = time.perf_counter()
+        self.train(num_layers, units, replicates)
+        return (time.perf_counter() - start) / (replicates * num_layers * units)
+
+
+def _check(flow_time: float, activation: str, sampling: str, num_layers: int | None) -> None:
+    if not (math.isfinite(flow_time) and flow_time >= 0):
+        raise ValueError(f"flow_time must be finite and at least 0, got {flow_time}; pass a "
+                         "training time such as 10")
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got "
+                         f"{activation!r}; choose one")
+    if sampling not in ("independent", "path"):
+        raise ValueError(f"sampling must be independent or path, got {sampling!r}; choose one")
+    if num_layers is not None and num_layers < 1:
+        raise ValueError(f"num_layers must be at least 1, got {num_layers}; pass a depth")
+
+
+def required_size(problem: Problem, law: InitialLaw, accuracy: float, failure_probability: float,
+                  flow_time: float, *, activation: str = "tanh", sampling: str = "independent",
+                  num_layers: int | None = None, check: int = CHECKED, seed: int = 0,
+                  progress: Progress = False) -> Sizes:
+    """Least depth and width for accuracy ε of the risk at flow time s, with probability 1 − η.
+
+    ``num_layers`` fixes the depth of all answers but the theorem's; by default it is the first of
+    DEPTHS whose own gap takes at most half of ε. ``check`` networks are trained at the predicted
+    size, if that takes seconds, and at doubled widths while too many fail. The law is of first
+    order: below some tens of units its size is a guide. ``progress`` shows how far it is
+    (`ledger.progress`). Raises ValueError for ε ≤ 0, η outside (0, 1), unknown names.
+
+    >>> from zeroloss import law, problem
+    >>> sine = problem.built_in("sine", num_samples=8, seed=0)
+    >>> sizes = required_size(sine, law.InitialLaw(), accuracy=0.05, failure_probability=0.1,
+    ...                       flow_time=1.0, num_layers=8, check=20)
+    >>> [answer.method for answer in sizes.answers]
+    ['theorem', 'chebyshev', 'law', 'measured']
+    >>> round(sizes.limit_risk, 2)
+    0.11
+    >>> round(10 ** sizes.of("chebyshev").log10_units)  # units for any law with this Σ
+    14
+    >>> sizes.of("theorem").log10_units > 10  # the theorem asks for far more
+    True
+    """
+    check_demand(accuracy, failure_probability)
+    _check(flow_time, activation, sampling, num_layers)
+    with reporting(progress) as report:
+        task = _Task(problem, law, activation, flow_time, sampling, seed, report)
+        return _answered(task, accuracy, failure_probability, num_layers, check)
+
+
+def _answered(task: _Task, accuracy: float, failure_probability: float, num_layers: int | None,
+              check: int) -> Sizes:
+    """All four answers."""
+    problem, sampling = task.problem, task.sampling
+    depth = task.depth(accuracy) if num_layers is None else num_layers
+    predicted, scrambles, error = task.predicted(depth)
+    each = task.seconds_per_unit(depth)
+    per_unit = depth if sampling == "independent" else 1
+    sized = partial(_sized, depth=depth, per_unit=per_unit, each=each)
+    spread = [law.required(accuracy, failure_probability) for law in scrambles]
+    least = sized("law", predicted.required(accuracy, failure_probability),
+                  "predicted law" + _range([n / per_unit for n in spread]))
+    failure, measured = _measured(task, predicted, depth, least, accuracy, failure_probability,
+                                  check)
+    answers = (
+        _theorem(task, accuracy, failure_probability, each),
+        sized("chebyshev", predicted.chebyshev(accuracy, failure_probability),
+              "any law of this covariance"),
+        least, measured)
+    return Sizes(problem.name, problem.num_samples, problem.dim, sampling, accuracy,
+                 failure_probability, task.flow_time, float(predicted.reference[0]), error,
+                 float(predicted.gap[0]), answers, failure)
+
+
+def _range(units: list[float]) -> str:
+    """The widths that single scrambles of the rule in θ give: how far Σ is known."""
+    if not all(map(math.isfinite, units)):
+        return ""
+    low, high = math.ceil(min(units)), math.ceil(max(units))
+    doubt = ", not resolved: take fewer samples" if high > 4 * low else ""
+    return f"; {low} to {high} units by half of the points{doubt}"
+
+
+def _sized(method: str, count: float, words: str, *, depth: int, per_unit: int, each: float
+           ) -> Answer:
+    """The answer for n draws at a depth."""
+    if not math.isfinite(count):
+        return Answer(method, math.log10(depth), math.inf, math.inf,
+                      "the depth alone errs by more than the accuracy: ask for more layers")
+    units = math.ceil(count / per_unit)
+    return Answer(method, math.log10(depth), math.log10(units),
+                  math.log10(each * depth * units), words)
+
+
+def _theorem(task: _Task, accuracy: float, failure_probability: float, each: float) -> Answer:
+    """Sizes by explicit constants, where the activation allows them."""
+    task.report("theorem", 0, 1)
+    try:
+        found = certificate(task.problem, task.law, task.activation, [task.flow_time],
+                            sampling=task.sampling, depth_nodes=3, log2_points=6, steps=24,
+                            seed=task.seed)
+    except (ValueError, FloatingPointError) as error:
+        return Answer("theorem", math.inf, math.inf, math.inf, str(error))
+    depth, width = (float(part[0]) for part in sizes(found, accuracy, failure_probability))
+    return Answer("theorem", depth, width, math.log10(each) + depth + width,
+                  "explicit constants")
+
+
+def _measured(task: _Task, predicted: RiskLaw, depth: int, least: Answer, accuracy: float,
+              failure_probability: float, check: int) -> tuple[Estimate | None, Answer]:
+    """Failures among trained networks of the size that the law asks for, if it is cheap; of
+    doubled widths, while those fail too often and the time allows."""
+    def none(words: str) -> Answer:
+        return Answer("measured", math.log10(depth), math.inf, math.inf, words)
+
+    if not math.isfinite(least.log10_units):
+        return None, none("no size to train")
+    seconds, units = check * 10**least.log10_seconds, round(10**least.log10_units)
+    if seconds > CHECK_SECONDS:
+        return None, none(f"not trained: {check} networks of that size take {seconds:.0f} s")
+    first, seen, spent = None, [], 0.0
+    while spent + seconds <= CHECK_SECONDS:
+        risks = task.train(depth, units, check)
+        failed = int((np.abs(risks - predicted.reference[0]) > accuracy).sum())
+        share = clopper_pearson(failed, check)
+        first = first or share
+        seen.append(f"{failed} of {check} failed at {units}")
+        if share.lower <= failure_probability:
+            return first, Answer("measured", math.log10(depth), math.log10(units),
+                                 math.log10(seconds / check), ", ".join(seen))
+        spent, seconds, units = spent + seconds, 2 * seconds, 2 * units
+    return first, none(", ".join(seen))

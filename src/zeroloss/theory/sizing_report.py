@@ -1,0 +1,82 @@
+"""`zeroloss size`: the sizes of one's own problem on a terminal or as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from ledger.record import results
+from ledger.show import claims_table as report
+from zeroloss.model.law import InitialLaw
+from zeroloss.model.problem import DataError, Problem, built_in, from_csv
+from ledger.record.results import ResultError
+from zeroloss.theory.sizing import HEADINGS, Sizes, required_size
+
+__all__ = ["answer"]
+
+MOST_SAMPLES = 32  # rows of a table that are taken unless --num-samples asks for more
+SAMPLES = {"sine": 8, "surface": 12, "diabetes": 32, "digits": 64}
+# a, w, b of the paper's settings: on real data pre-activations are kept of order 1
+SCALES = {"sine": (1.0, 1.0, 1.0), "surface": (1.0, 1.0, 1.0)}
+REAL_SCALES = (2.0, 0.5, 0.5)
+
+
+def answer(options: argparse.Namespace) -> None:
+    """Solve, and print; what cannot be asked or read raises ResultError with the remedy."""
+    try:
+        problem, note = _problem(options)
+        scales = options.scales or SCALES.get(options.problem, REAL_SCALES)
+        found = required_size(
+            problem, InitialLaw("gaussian", *scales), options.accuracy,
+            options.failure_probability, options.flow_time, activation=options.activation,
+            sampling=options.sampling, num_layers=options.num_layers, seed=options.seed,
+            progress=sys.stderr.isatty())
+    except (ValueError, FloatingPointError, RuntimeError) as error:
+        raise ResultError(" ".join(str(error).split())) from error
+    if options.json:
+        print(json.dumps(results.jsonable(content(found, note)), indent=1, sort_keys=True))
+    else:
+        report.show(HEADINGS, found.lines(), caption(found, note))
+
+
+def _problem(options: argparse.Namespace) -> tuple[Problem, str]:
+    """The problem that the options name, and what is to be said about its rows."""
+    if (options.problem is None) == (options.csv is None):
+        raise DataError("give one of --problem and --csv, and not both")
+    if options.csv is None:
+        count = options.num_samples or SAMPLES[options.problem]
+        return built_in(options.problem, count, options.seed), ""
+    if options.target is None:
+        raise DataError("a CSV needs the name of the column to predict; add --target COLUMN")
+    whole = from_csv(options.csv, options.target)
+    count = options.num_samples or min(whole.num_samples, MOST_SAMPLES)
+    note = (f"{count} of {whole.num_samples} rows, chosen by seed {options.seed}; "
+            "set --num-samples for more" if count < whole.num_samples else "")
+    return from_csv(options.csv, options.target, None, count, options.seed), note
+
+
+def caption(found: Sizes, note: str) -> str:
+    """What was asked, what the limit is, and what stands against reading the answers as exact."""
+    asked = (f"{found.problem}: N = {found.num_samples}, d = {found.dim}, {found.sampling} "
+             f"initialisation; |E - E(limit)| <= {found.accuracy:g} with probability "
+             f"{1 - found.failure_probability:g} at flow time {found.flow_time:g}")
+    limit = (f"E(limit) = {found.limit_risk:.4g} (error about {found.limit_risk_error:.1g}), gap "
+             f"of the depth {found.depth_gap:.2g}; seconds: one training on one core")
+    return "\n".join([asked, limit, *([note] if note else [])])
+
+
+def content(found: Sizes, note: str) -> dict[str, Any]:
+    """The same as a mapping of JSON's types."""
+    made = {key: getattr(found, key) for key in (
+        "problem", "num_samples", "dim", "sampling", "accuracy", "failure_probability",
+        "flow_time", "limit_risk", "limit_risk_error", "depth_gap")}
+    made["answers"] = {one.method: {
+        "log10_layers": one.log10_layers, "log10_units": one.log10_units,
+        "log10_weights": found.log10_weights(one.method),
+        "log10_seconds": one.log10_seconds, "words": one.words} for one in found.answers}
+    share = found.failure
+    made["failure"] = None if share is None else {
+        "estimate": share.value, "lower": share.lower, "upper": share.upper}
+    return made | {"note": note}

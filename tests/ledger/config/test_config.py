@@ -1,0 +1,543 @@
+"""The configuration is closed: what is wrong in it is named before anything runs."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from snakemake.cli import parse_config
+
+from ledger.config.configuration import (
+    MODES,
+    Config,
+    ConfigError,
+    as_yaml,
+    beyond_shipped,
+    load,
+    names_of,
+    results_folder,
+    typed,
+)
+from zeroloss.studies import STUDIES
+from zeroloss.studies.limits.cases import cases
+
+ROOT = Path(__file__).resolve().parents[1]
+FULL, QUICK, LARGE = (ROOT / "config" / f"{name}.yaml" for name in ("full", "quick", "large"))
+TINY = ROOT / "tests" / "workflow" / "tiny.yaml"
+SMALL = ROOT / "tests" / "faults" / "small.yaml"
+Place = tuple[str | int, ...]
+few = settings(max_examples=40)  # each reads the whole of a file
+
+
+PUBLISHED: dict[str, Any] = yaml.safe_load(FULL.read_text(encoding="utf-8"))
+
+
+def full() -> dict[str, Any]:
+    return copy.deepcopy(PUBLISHED)
+
+
+def write(folder: Path, content: Any, name: str = "mine.yaml") -> Path:
+    path = folder / name
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def refusal(*paths: Path) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(*paths)
+    return str(caught.value)
+
+
+def at(content: Any, place: Place) -> Any:
+    for part in place:
+        content = content[part]
+    return content
+
+
+def changed(place: Place, value: Any) -> dict[str, Any]:
+    """The published configuration with one value replaced."""
+    content = full()
+    at(content, place[:-1])[place[-1]] = value
+    return content
+
+
+def dotted(place: Place) -> str:
+    return ".".join(map(str, place))
+
+
+# ---- what ships
+
+
+@pytest.mark.parametrize("paths", [(FULL,), (FULL, QUICK), (FULL, QUICK, TINY), (FULL, LARGE)],
+                         ids=["full", "quick", "tiny", "large"])
+def test_what_ships_loads_and_makes_jobs_of_json(paths: tuple[Path, ...]) -> None:
+    config = load(*paths)
+    assert config.mode == ("full" if paths == (FULL,) else "large" if LARGE in paths else "quick")
+    made = cases(config)
+    assert json.loads(json.dumps(made)) == made
+    assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") for name in made)
+    assert all({"kind", "seed", "device"} <= set(spec) for spec in made.values())
+
+
+@pytest.mark.parametrize("path", [QUICK, TINY, LARGE], ids=["quick", "tiny", "large"])
+def test_an_overlay_alone_is_not_a_configuration(path: Path) -> None:
+    message = refusal(path)
+    assert "seed: missing; set it as config/full.yaml does" in message and str(path) in message
+
+
+def test_quick_says_only_what_differs() -> None:
+    def differences(below: Any, above: Any, place: Place = ()) -> list[str]:
+        if isinstance(above, dict):
+            return [d for k, v in above.items() for d in differences(below[k], v, (*place, k))]
+        return [dotted(place)] if below == above else []
+
+    assert not differences(full(), yaml.safe_load(QUICK.read_text(encoding="utf-8")))
+
+
+def test_large_adds_to_what_is_published_and_changes_nothing_of_it() -> None:
+    below, above = load(FULL), load(FULL, LARGE)
+    assert cases(below).items() <= cases(above).items()
+    for study in ("linear", "size", "zero_loss"):
+        assert getattr(below, study) == getattr(above, study)
+    assert above.limits.ensembles == below.limits.ensembles
+
+
+def test_large_ends_at_a_hundred_million_particles_one_network_to_a_job() -> None:
+    made = cases(load(FULL, LARGE))
+    tops = [spec for spec in made.values() if spec["kind"] == "ensemble"
+            and any(z["num_layers"] * z["num_units"] >= 10**8 for z in spec["sizes"])]
+    assert len(tops) >= 8, "several replicates"
+    for spec in tops:
+        assert [z["replicates"] for z in spec["sizes"]] == [1]
+        assert spec["problem"]["num_samples"] == 10**4
+    assert not [name for name in made if name.startswith("influence-surface-large")]
+
+
+def test_a_predicted_law_needs_an_influence_function(tmp_path: Path) -> None:
+    over = {"limits": {"settings": {"surface": {"influence": None}}}}
+    assert "role constant must have a rule influence, got none in surface" in refusal(
+        FULL, write(tmp_path, over))
+
+
+def test_a_setting_has_jobs_of_its_own_size(tmp_path: Path) -> None:
+    over = {"limits": {"settings": {"surface": {"elements_per_job": 10**6}}}}
+    below, above = cases(load(FULL)), cases(load(FULL, write(tmp_path, over)))
+    def of(setting: str, jobs: dict[str, Any]) -> dict[str, Any]:
+        return {name: spec for name, spec in jobs.items() if spec.get("setting") == setting}
+
+    assert of("sine", below) == of("sine", above)
+    assert len(of("surface", above)) > 10 * len(of("surface", below))
+
+
+def test_importing_it_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, ledger.config.configuration, zeroloss.studies.limits.cases\n"
+        "heavy = {'torch', 'scipy', 'pandas', 'numpy', 'sklearn'} & set(sys.modules)\n"
+        "sys.exit(f'imports {sorted(heavy)}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+# ---- overlays
+
+
+def test_mappings_merge_and_lists_and_scalars_replace(tmp_path: Path) -> None:
+    over = {"seed": 7, "limits": {"settings": {"sine": {"flow_times": [0.0, 4.0]}},
+                                  "portrait": {"depth_nodes": 5}}}
+    below, config = load(FULL), load(FULL, write(tmp_path, over))
+    assert config.seed == 7 and config.mode == below.mode
+    assert config.limits.settings["sine"].flow_times == (0.0, 4.0)
+    assert config.limits.settings["sine"].ladder == below.limits.settings["sine"].ladder
+    assert config.limits.settings["digits"] == below.limits.settings["digits"]
+    assert config.limits.portrait.depth_nodes == 5
+    assert config.limits.portrait.flow_times == below.limits.portrait.flow_times
+
+
+def test_a_setting_can_be_added(tmp_path: Path) -> None:
+    new = full()["limits"]["settings"]["sine"] | {"activation": "sigmoid"}
+    config = load(FULL, write(tmp_path, {"limits": {"settings": {"sine-sigmoid": new}}}))
+    assert set(config.limits.settings) == {*load(FULL).limits.settings, "sine-sigmoid"}
+
+
+def test_later_files_win_and_empty_ones_change_nothing(tmp_path: Path) -> None:
+    first = write(tmp_path, {"seed": 1}, "first.yaml")
+    second = write(tmp_path, {"seed": 2}, "second.yaml")
+    empty = tmp_path / "empty.yaml"
+    empty.write_text("# nothing\n", encoding="utf-8")
+    assert load(FULL, first, second).seed == 2
+    assert load(FULL, second, first).seed == 1
+    assert load(FULL, empty) == load(FULL) == load(FULL, FULL)
+
+
+def leaves(content: Any, place: Place = ()) -> list[Place]:
+    """Places of all values that are not mappings, and of those in lists."""
+    if isinstance(content, dict):
+        return [p for key, value in content.items() for p in leaves(value, (*place, key))]
+    if isinstance(content, list):
+        return [place] + [p for i, value in enumerate(content) for p in leaves(value, (*place, i))]
+    return [place]
+
+
+def mappings(content: Any, place: Place = ()) -> list[Place]:
+    """Places of all mappings."""
+    if isinstance(content, list):
+        return [p for i, value in enumerate(content) for p in mappings(value, (*place, i))]
+    if not isinstance(content, dict):
+        return []
+    return [place] + [p for key, value in content.items() for p in mappings(value, (*place, key))]
+
+
+LEAVES, MAPPINGS = leaves(PUBLISHED), mappings(PUBLISHED)
+NUMBERS = [p for p in LEAVES if isinstance(at(PUBLISHED, p), int | float)]
+# mappings whose keys are names that a user chooses, and numbers of either sign
+BY_NAME = {"settings", "flows", "laws", "num_samples"}
+SIGNED = {"log_values", "inputs", "box_a", "box_b", "centre_a", "centre_w", "centre_b"}
+IN_MAPPINGS = [p for p in LEAVES if not any(isinstance(part, int) for part in p)]
+
+
+@few
+@given(place=st.sampled_from([p for p in IN_MAPPINGS if p[0] == "limits"]))
+def test_an_overlay_of_what_is_there_changes_nothing(
+    tmp_path_factory: pytest.TempPathFactory, place: Place
+) -> None:
+    over: Any = at(full(), place)
+    for part in reversed(place):
+        over = {part: over}
+    assert load(FULL, write(tmp_path_factory.mktemp("overlay"), over)) == load(FULL)
+
+
+# ---- settings of the command line, and where results lie
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder that a run starts in: what ships is looked up from there."""
+    monkeypatch.chdir(ROOT)
+
+
+def over(text: str) -> Config:
+    """The quick mode under `--config` of Snakemake, which leaves texts inside of braces."""
+    return load(*MODES["quick"], overrides=typed(parse_config(["mode=quick", *text.split(" & ")])))
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ("96", 96), ("-3", -3), ("1.0e-5", 1e-5), ("1e-5", "1e-5"), ("true", True), ("null", None),
+    ("", None), ("~", None), ("sine", "sine"), ("[1, 2]", "[1, 2]"), ("{a: 1}", "{a: 1}"),
+    ("a: b", "a: b"), ("x #y", "x #y"), ("*a", "*a"), ("&a", "&a"), ("!!int 3", "!!int 3"),
+    ("; touch owned", "; touch owned"), ("(a) | b > c & {d} ü", "(a) | b > c & {d} ü"),
+])
+def test_a_text_is_read_as_a_plain_scalar(text: str, value: Any) -> None:
+    assert typed({"a": [text], "b": {"c": text}}) == {"a": [value], "b": {"c": value}}
+
+
+@pytest.mark.parametrize("text", ["2020-13-45", "<<", "=", "9" * 5000])
+def test_a_text_that_is_no_value_is_named(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        typed({"limits": {"commute": {"widths": ["1", text]}}})
+    said = str(caught.value)
+    assert said.startswith("command line: limits.commute.widths.1: must be a plain YAML value, got")
+    assert said.endswith("; set limits.commute.widths.1") and len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("text", ["$(touch owned)", "`touch owned`", "$HOME", "'3'", 'say "a"',
+                                  "a\\b", "a\nb", "\x07", "\u2028"])
+def test_what_a_shell_would_read_is_refused(text: str) -> None:
+    """On its way to the node of a cluster a value goes through one, in quotes of Python."""
+    for content in ({"size": {"path": text}}, {"size": {"path": {text: "1"}}}, {"size": [text]}):
+        with pytest.raises(ConfigError) as caught:
+            typed(content)
+        said = str(caught.value)
+        assert said.startswith("command line: size") and ": must hold no quotes, $, " in said
+        assert said.endswith("--configfile") and len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("text", "key", "value"), [
+    ("limits={commute: {replicates: 7}}", "limits.commute.replicates", "7"),
+    ("limits={commute: {replicate: 96}}", "limits.commute.replicate", "96"),
+    ("limits={commute: {replicates: 96}", "limits", "'{commute: {replicates: 96}'"),
+    ("limits={commute: {widths: [64, 100]}}", "limits.commute.widths", "[64, 100]"),
+    ("seed=-3", "seed", "-3"),
+    ("seed=", "seed", "None"),
+    ("device=; touch owned", "device", "'; touch owned'"),
+    ("no_such=1", "no_such", "1"),
+    ("extensions=[nowhere]", "extensions", "['nowhere']"),
+])
+def test_a_wrong_setting_of_the_command_line_is_named(
+    here: None, text: str, key: str, value: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        over(text)
+    said = str(caught.value)
+    assert said.startswith(f"config/full.yaml + config/quick.yaml + command line: {key}: "), said
+    assert value in said and "; " in said and len(said.splitlines()) == 1, said
+
+
+def test_a_mode_as_it_ships_keeps_its_folder(here: None, tmp_path: Path) -> None:
+    for mode, files in MODES.items():
+        config = load(*files)
+        assert results_folder(config) == Path("results", mode) and not beyond_shipped(config)
+        assert results_folder(load(*files, *files)) == Path("results", mode)
+        assert results_folder(load(*files, overrides={"mode": mode})) == Path("results", mode)
+    shipped = load(*MODES["quick"]).limits.commute.replicates
+    assert results_folder(over(f"limits={{commute: {{replicates: {shipped}}}}}")) == Path(
+        "results/quick"), "a setting as it ships changes nothing"
+
+
+def test_the_same_settings_meet_in_one_folder_however_given(here: None, tmp_path: Path) -> None:
+    text = "limits={commute: {replicates: 96}, network_rtol: 1.0e-3} & seed=3"
+    folder = results_folder(over(text))
+    assert folder.parts[0] == "results" and folder.parts[2] == "quick"
+    assert re.fullmatch("with-[0-9a-f]{8}", folder.parts[1])
+    rest = {"seed": 3, "limits": {"network_rtol": 0.001, "commute": {"replicates": 96}}}
+    one = write(tmp_path, rest, "one.yaml")
+    whole = tmp_path / "whole.yaml"
+    whole.write_text(as_yaml(over(text)), encoding="utf-8")
+    for files in ((one,), (one, QUICK, one), (one, one), (whole,)):
+        assert results_folder(load(*MODES["quick"], *files)) == folder
+    assert results_folder(over("seed=3 & limits={network_rtol: 0.001} & "
+                               "limits={commute: {replicates: '96'}}")) == folder
+
+
+def test_other_settings_have_other_folders(here: None) -> None:
+    texts = ["seed=3", "seed=4", "cases_per_job=9", "limits={commute: {replicates: 96}}",
+             "limits={commute: {joint_replicates: 96}}", "limits={commute: {widths: [32, 64]}}"]
+    folders = [results_folder(over(text)) for text in texts]
+    assert len({*folders, Path("results/quick")}) == len(texts) + 1
+    full = results_folder(load(*MODES["full"], overrides={"seed": 3}))
+    assert full.name == "full" and full.parent != folders[0].parent
+
+
+@pytest.mark.parametrize("paths", [(), (TINY,), (TINY, SMALL)], ids=["quick", "tiny", "small"])
+def test_what_is_written_down_is_the_whole_configuration(
+    here: None, tmp_path: Path, paths: tuple[Path, ...]
+) -> None:
+    config = load(*MODES["quick"], *paths)
+    text = as_yaml(config)
+    assert list(yaml.safe_load(text)) == [*Config.model_fields]
+    path = tmp_path / "configuration.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert load(path) == config and as_yaml(load(path)) == text
+    beyond = beyond_shipped(config)
+    assert bool(beyond) == bool(paths)
+    again = load(*MODES["quick"], overrides=json.loads(json.dumps(beyond)))
+    assert again == config and results_folder(again) == results_folder(config)
+
+
+def test_what_differs_is_named(here: None) -> None:
+    beyond = beyond_shipped(over("limits={commute: {replicates: 96}} & seed=3"))
+    assert beyond == {"seed": 3, "limits": {"commute": {"replicates": 96}}}
+    assert names_of(beyond) == ["seed", "limits.commute.replicates"]
+    assert names_of({"a": {}, "b": {"c": [], "d": {"e": 1}}}) == ["a", "b.c", "b.d.e"]
+
+
+@pytest.mark.parametrize(("text", "concerned"), [
+    ("limits={commute: {replicates: 96}}", {"limits/commute"}),
+    ("linear={unbalanced: {replicates: 3}}", {"linear/unbalanced"}),
+    ("cases_per_job=9", set[str]()),
+])
+def test_a_setting_reaches_the_cases_that_it_concerns_and_no_other(
+    here: None, text: str, concerned: set[str]
+) -> None:
+    def specs(config: Config) -> dict[str, Any]:
+        return {f"{study}/{case}": spec for study in STUDIES for case, spec in import_module(
+            f"zeroloss.studies.{study}.cases").cases(config).items()}
+
+    before, after = specs(load(*MODES["quick"])), specs(over(text))
+    assert {name for name in before if before[name] != after.get(name)} == concerned
+    assert set(after) == set(before)
+
+
+def test_the_spelling_of_a_folder_does_not_count() -> None:
+    content = full()
+    for folder in ("examples/my_study", "./examples/my_study/", "examples/../examples/my_study",
+                   str(Path.cwd() / "examples" / "my_study")):
+        content["extensions"] = [folder]
+        assert Config.model_validate(content).extensions == ("examples/my_study",)
+
+
+# ---- what is refused: file, key, value, remedy
+
+
+def check_refused(folder: Path, content: dict[str, Any], place: Place, value: Any) -> None:
+    path = write(folder, content)
+    lines = [line for line in refusal(path).splitlines() if f": {dotted(place)}" in line]
+    assert lines, f"no line names {dotted(place)}"
+    for line in lines:
+        assert line.startswith(f"{path}: ")
+        assert repr(value) in line, line
+        assert "; " in line, f"no remedy: {line}"
+
+
+WRONG = [["no", "list"], {"no": "mapping"}, "1e-5", math.nan, math.inf, -math.inf, True, None]
+
+
+@few
+@given(place=st.sampled_from(NUMBERS), value=st.sampled_from(WRONG))
+def test_a_number_is_a_number(
+    tmp_path_factory: pytest.TempPathFactory, place: Place, value: Any
+) -> None:
+    check_refused(tmp_path_factory.mktemp("wrong"), changed(place, value), place, value)
+
+
+@few
+@given(place=st.sampled_from([p for p in NUMBERS if p != ("seed",) and not SIGNED & set(p)]),
+       value=st.integers(max_value=-1) | st.floats(max_value=-1e-300, allow_infinity=False))
+def test_nothing_is_negative(
+    tmp_path_factory: pytest.TempPathFactory, place: Place, value: float
+) -> None:
+    check_refused(tmp_path_factory.mktemp("negative"), changed(place, value), place, value)
+
+
+@few
+@given(place=st.sampled_from(LEAVES), value=st.sampled_from([None, {"no": "mapping"}]))
+def test_every_value_has_a_type(
+    tmp_path_factory: pytest.TempPathFactory, place: Place, value: Any
+) -> None:
+    # what a flow may leave to its setting may be null as well
+    optional = place[1:2] == ("flows",) and place[-1] in {"step", "log2_points"}
+    assume(value is not None or not optional)
+    check_refused(tmp_path_factory.mktemp("type"), changed(place, value), place, value)
+
+
+@few
+@given(place=st.sampled_from([p for p in MAPPINGS if not BY_NAME & set(p[-1:])]),
+       value=st.one_of(st.integers(), st.text("abc", max_size=5)))
+def test_an_unknown_key_is_named(
+    tmp_path_factory: pytest.TempPathFactory, place: Place, value: Any
+) -> None:
+    content, key = full(), (*place, "no_such_key")
+    at(content, place)["no_such_key"] = value
+    check_refused(tmp_path_factory.mktemp("unknown"), content, key, value)
+
+
+@few
+@given(place=st.sampled_from([p for p in MAPPINGS if p and p != ("limits", "settings")]))
+def test_a_block_is_a_mapping(tmp_path_factory: pytest.TempPathFactory, place: Place) -> None:
+    check_refused(tmp_path_factory.mktemp("block"), changed(place, 3), place, 3)
+
+
+SINE = ("limits", "settings", "sine")
+ENSEMBLE = ("limits", "ensembles", 3)  # of role constant
+DECAY = ("limits", "ensembles", 27)
+IMPOSSIBLE: list[tuple[Place, Any]] = [
+    (("mode",), "fast"),
+    (("device",), "tpu"),
+    ((*SINE, "activation"), "tan"),
+    ((*SINE, "problem", "kind"), "cosine"),
+    ((*SINE, "problem", "num_samples"), 1),
+    ((*SINE, "initial_law", "kind"), "cauchy"),
+    ((*SINE, "initial_law", "scale_w"), 0.0),
+    ((*SINE, "flow_times"), []),
+    ((*SINE, "flow_times"), [0.0, 4.0, 4.0]),
+    ((*SINE, "flow_times"), [4.0, 0.0]),
+    ((*SINE, "ladder"), [8]),
+    ((*SINE, "ladder"), [8, 24]),
+    ((*SINE, "ladder"), [16, 8]),
+    ((*SINE, "depth_nodes"), 1),
+    ((*SINE, "reference", "log2_points"), 40),
+    ((*SINE, "reference", "scrambles"), 1),
+    ((*ENSEMBLE, "sampling"), "iid"),
+    ((*ENSEMBLE, "replicates"), 7),
+    ((*ENSEMBLE, "num_layers"), 0),
+    (("limits", "smooth", "correlations"), [0.5, 0.9, 1.1]),
+    (("limits", "smooth", "correlations"), [0.5, 0.5, 1.0]),
+    (("limits", "fixed_paths", "depths"), [16, 32, 96]),
+    (("limits", "fixed_paths", "depth_nodes"), 3),
+    (("limits", "rough_paths", "hurst"), [0.5, 1.0]),
+    (("limits", "commute", "sizes"), [16, 32]),
+    (("limits", "commute", "widths"), [64, 100]),
+]
+
+
+@pytest.mark.parametrize(("place", "value"), IMPOSSIBLE,
+                         ids=[f"{dotted(p)}={v}".replace(" ", "") for p, v in IMPOSSIBLE])
+def test_an_impossible_value_is_named(tmp_path: Path, place: Place, value: Any) -> None:
+    path = write(tmp_path, changed(place, value))
+    message = refusal(path)
+    assert message.startswith(f"{path}: {dotted(place)}") and f"; set {dotted(place)}" in message
+    shown = [value, *value] if isinstance(value, list) else [value]
+    assert any(f"got {one!r}" in message for one in shown), message
+
+
+@pytest.mark.parametrize(("place", "value", "said"), [
+    ((*ENSEMBLE, "num_layers"), 12, "ladder [8, 16, 32, 64, 128] of its setting sine, got 12"),
+    ((*ENSEMBLE, "setting"), "cosine", "setting 'cosine' is not defined in limits.settings"),
+    ((*ENSEMBLE, "num_units"), 128, "got ('sine', 'independent', 8, 128) twice"),
+    ((*DECAY, "num_units"), 1024, "units in sine, independent, 8, where the other has 256"),
+    ((*DECAY, "num_layers"), 16, "units in sine, independent, 16, where the other has none"),
+    (("limits", "energy", "settings"), ["sine", "cosine"], "setting 'cosine' is not defined"),
+    (("limits", "rough_paths", "trained_depths"), [32, 64], "got [32] besides"),
+    (("limits", "commute", "flow_times"), [5.0], "[0.0, 4.0, 50.0], got [5.0]"),
+    ((*SINE, "ladder"), [8, 16], "must have 3 depths or more, got [8, 16]"),
+    ((*SINE, "problem", "path"), "mine.csv", "path and target go with kind csv"),
+    ((*SINE, "problem", "features"), ["a"], "got kind sine, path None, target None"),
+    ((*SINE, "problem", "kind"), "csv", "path and target go with kind csv"),
+], ids=lambda x: x if isinstance(x, str) else None)
+def test_values_fit_each_other(tmp_path: Path, place: Place, value: Any, said: str) -> None:
+    path = write(tmp_path, changed(place, value))
+    message = refusal(path)
+    assert said in message and message.startswith(f"{path}: limits") and "; set limits" in message
+
+
+def test_a_number_that_yaml_reads_as_text_is_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("limits: {network_rtol: 1e-5}\n", encoding="utf-8")
+    assert "write 1.0e-5), got '1e-5'; set limits.network_rtol" in refusal(FULL, path)
+
+
+def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+    content = changed(("limits", "portrait", "depth_nodes"), 0)
+    content["limits"]["energy"]["rtol"] = -1.0
+    del content["limits"]["commute"]["widths"]
+    lines = refusal(write(tmp_path, content)).splitlines()
+    assert len(lines) == 3
+    for key in ("portrait.depth_nodes", "energy.rtol", "commute.widths: missing"):
+        assert any(f"limits.{key}" in line for line in lines), key
+
+
+def test_a_csv_is_a_problem(tmp_path: Path) -> None:
+    table = tmp_path / "mine.csv"
+    table.write_text("a,b,y\n" + "".join(f"{i},{i * i},{-i}\n" for i in range(20)))
+    problem = {"kind": "csv", "num_samples": 20, "path": str(table), "target": "y",
+               "features": ["a", "b"]}
+    config = load(write(tmp_path, changed((*SINE, "problem"), problem)))
+    assert config.limits.settings["sine"].problem.features == ("a", "b")
+
+
+def test_files_that_are_no_configuration(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.yaml"
+    assert refusal(missing) == f"{missing}: no such file; give an existing configuration"
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("limits: [1, 2\n", encoding="utf-8")
+    assert "not readable as YAML" in refusal(broken) and "mend the syntax" in refusal(broken)
+    broken.write_bytes(b"\xff\xfe\x00x")
+    assert "not readable as YAML" in refusal(broken)
+    listed = write(tmp_path, [1, 2])
+    assert "must be a mapping of keys, got list; start from config/full.yaml" in refusal(listed)
+    assert str(listed) in refusal(FULL, listed)
+
+
+def test_code_in_a_configuration_does_not_run(tmp_path: Path) -> None:
+    path, mark = tmp_path / "evil.yaml", tmp_path / "mark"
+    path.write_text(f"mode: !!python/object/apply:os.mkdir ['{mark}']\n", encoding="utf-8")
+    assert "not readable as YAML" in refusal(path) and not mark.exists()
+
+
+def test_a_configuration_does_not_change() -> None:
+    config = load(FULL)
+    before = copy.deepcopy(config)
+    with pytest.raises(ValueError, match="frozen"):
+        config.seed = 3  # pyright: ignore[reportAttributeAccessIssue]
+    assert config == before and isinstance(config, Config)

@@ -1,0 +1,119 @@
+"""The page for evaluators says what the data say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import evidence
+import pytest
+
+from ledger.run import planning
+from ledger.show import artifact
+from zeroloss import cli
+from ledger.record.claims import Claim
+from ledger.run.costs import Cost
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def plan(**costs: Cost) -> planning.Plan:
+    specs = {"toy": {"wide": {}, "narrow": {}}}
+    return planning.Plan("full", specs, {("toy", case): cost for case, cost in costs.items()}, 1)
+
+
+def stated() -> tuple[Claim, ...]:
+    return evidence.claim(), Claim.model_validate(evidence.width_entry())
+
+
+MEASURED = plan(
+    wide=Cost(120.0, 300.0, 2**20, "2 x cpu", "", (evidence.DEPTH,)),
+    narrow=Cost(60.0, 500.0, 2**21, "2 x cpu", "", (evidence.WIDTH,)),
+    estimates=Cost(30.0, 200.0, 0, "2 x cpu"),
+)
+RECORD = {"mode": "full", "claims": [{"id": evidence.DEPTH, "verdict": "refuted"}]}
+
+
+@pytest.mark.parametrize("mode", artifact.PAGES)
+def test_the_page_is_what_the_data_make(capsys, monkeypatch, mode: str) -> None:
+    monkeypatch.chdir(ROOT)
+    assert cli.main(["artifact", "--mode", mode, "--check"]) == 0, (
+        f"run zeroloss artifact --mode {mode}\n" + capsys.readouterr().out)
+
+
+def test_a_claim_has_its_command_its_cost_and_its_verdict() -> None:
+    lines = artifact.each_claim(MEASURED, stated(), RECORD).splitlines()
+    assert lines[2] == ("| First order in depth | `make verify CLAIMS=toy.depth` | 2 | 2.5 | 300 "
+                        "| 1.0 | **refuted** |")
+    assert lines[3].endswith("| `make verify CLAIMS=toy.width` | 2 | 1.5 | 500 | 2.0 "
+                             "| **not published yet** |")
+
+
+def test_what_was_not_measured_is_said() -> None:
+    lines = artifact.runs(MEASURED).splitlines()
+    assert lines[2] == "| `toy` | 3 | 3.5 | 3.5 | 2.5 | 2.5 | 2.5 | 800 | 3.0 |"
+    assert lines[-1] == "Measured on 2 x cpu."
+    lines = artifact.runs(plan(wide=Cost(120.0, 300.0, 2**20, "2 x cpu"))).splitlines()
+    assert lines[2].startswith("| `toy` | 3 | > 2.0 |")
+    assert lines[-1] == "Not measured, so not counted: toy: narrow, measuring."
+    assert "| unknown |" in artifact.runs(plan())
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    made = tmp_path / "artifact.md"
+    made.write_text((ROOT / "docs" / "artifact.md").read_text())
+    return made
+
+
+def call(page: Path, *more: str) -> int:
+    return cli.main(["artifact", "--page", str(page), *more])
+
+
+def test_a_number_that_was_changed_by_hand_is_found_and_mended(page: Path, capsys, monkeypatch
+                                                               ) -> None:
+    monkeypatch.chdir(ROOT)
+    right = page.read_text()
+    claim = next(line for line in right.splitlines() if "CLAIMS=limits.depth`" in line)
+    page.write_text(right.replace(claim, claim.replace("limits.depth`", "limits.deep`")))
+    assert call(page, "--check") == 1
+    assert "-| Depth gap of first order | `make verify CLAIMS=limits.deep`" in (
+        capsys.readouterr().out)  # fmt: skip
+    assert call(page) == 0
+    assert page.read_text() == right, "prose is left alone"
+
+
+def test_a_page_without_its_marks_is_refused(page: Path, capsys, monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    page.write_text("# nothing\n")
+    assert call(page) == 2
+    assert "must hold <!-- runs:begin --> and <!-- runs:end --> once" in capsys.readouterr().err
+
+
+BROKEN = """<!-- faults:begin -->
+| what | how | tried | survived or refused in words | data lost |
+|---|---|---:|---:|---:|
+| same bytes | one core and two | 24 | 23 | 0 |
+| same bytes | two hash seeds | 2 | 2 | 0 |
+| configuration | refused with a message | 10 | 10 | 0 |
+| configuration | valid: every study plans | 5 | 5 | 0 |
+| hostile file | pickle in place of a table | 1 | 1 | 0 |
+| SIGKILL | job, at random moments of a run | 7 | 7 | 0 |
+| disk | full, then more space | 1 | 0 | 3 |
+<!-- faults:end -->"""
+
+
+def test_faults_are_summed_by_kind_and_none_is_left_out() -> None:
+    rows = artifact.faults_of(BROKEN)
+    lines = artifact.summed(rows).splitlines()[2:]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    found = {row[0]: (int(row[2]), int(row[3].split()[0]), int(row[4])) for row in cells}
+    assert found == {"bytes compared": (26, 25, 0), "good inputs": (5, 5, 0),
+                     "bad inputs": (11, 11, 0), "source files read": (0, 0, 0),
+                     "faults injected": (8, 7, 3)}
+    assert sum(tried for tried, _, _ in found.values()) == sum(row.tried for row in rows)
+    assert "one core and two; two hash seeds" in lines[0]
+
+
+def test_a_page_without_a_whole_run_of_faults_is_refused() -> None:
+    with pytest.raises(artifact.ResultError, match="make test-faults"):
+        artifact.faults_of("<!-- faults:begin -->\n<!-- faults:end -->")

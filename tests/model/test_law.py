@@ -1,0 +1,264 @@
+"""Initial laws: moments, rules and paths, each against what it is the law of."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from zeroloss.model.law import (
+    FractionalBrownian,
+    InitialLaw,
+    PathLaw,
+    SmoothPath,
+    correlated_sobol,
+    gauss_rule,
+    sample_independent,
+    sample_paths,
+    sobol_rule,
+)
+from ledger.record.streams import stream
+
+GAUSSIAN = InitialLaw("gaussian", 0.7, 1.3, 0.4)
+UNIFORM = InitialLaw("uniform", 0.7, 1.3, 0.4)
+SCALES = [0.7, 0.7, 1.3, 1.3, 0.4]  # d = 2
+LAWS = pytest.mark.parametrize("law", [GAUSSIAN, UNIFORM], ids=lambda law: law.kind)
+
+
+def moment(law: InitialLaw, power: int) -> float:
+    """E ξ^power of a coordinate of scale one."""
+    if power % 2:
+        return 0.0
+    if law.kind == "uniform":
+        return 1 / (power + 1)
+    return float(math.prod(range(power - 1, 0, -2)))
+
+
+# ---- samples
+
+
+@LAWS
+def test_samples_have_the_moments_of_the_law(law: InitialLaw) -> None:
+    """Within 4.5 standard errors, coordinate by coordinate."""
+    theta = sample_independent(law, stream("moments"), 8, 5000, 2)
+    assert theta.shape == (8, 5, 5000)
+    for row, scale in enumerate(SCALES):
+        x = theta[:, row].ravel() / scale
+        for power in (1, 2, 3, 4):
+            spread = math.sqrt(moment(law, 2 * power) - moment(law, power) ** 2)
+            assert abs(np.mean(x**power) - moment(law, power)) < 4.5 * spread / math.sqrt(x.size)
+
+
+def test_samples_follow_the_distribution() -> None:
+    for law, distribution in ((GAUSSIAN, stats.norm()), (UNIFORM, stats.uniform(-1, 2))):
+        x = sample_independent(law, stream("ks", law.kind), 4, 1000, 2)[:, 2].ravel() / 1.3
+        assert stats.kstest(x, distribution.cdf).pvalue > 1e-3
+
+
+def test_units_layers_and_coordinates_are_independent() -> None:
+    theta = sample_independent(GAUSSIAN, stream("independent"), 3, 20_000, 1)
+    columns = theta.reshape(9, -1)
+    correlations = np.asarray(np.corrcoef(columns))[np.triu_indices(9, 1)]
+    assert np.abs(correlations).max() * math.sqrt(20_000) < 4.5
+
+
+def test_a_point_law_is_one_point() -> None:
+    law = InitialLaw("point", -0.3, 0.5, 0.0)
+    theta = sample_independent(law, stream("point"), 2, 3, 2)
+    assert np.array_equal(theta, np.broadcast_to(np.array(
+        [-0.3, -0.3, 0.5, 0.5, 0.0])[:, None], (2, 5, 3)))
+    points, weights = gauss_rule(law, 2, 7)
+    assert np.array_equal(points, theta[0, :, :1]) and weights.tolist() == [1.0]
+    assert np.array_equal(sobol_rule(law, 2, 3, 0), np.repeat(points, 8, axis=1))
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (("normal",), r"initial law must be gaussian, uniform or point, got 'normal'; set "),
+    (("gaussian", -1.0), r"scale_a must be finite and at least 0, got -1.0; set initial"),
+    (("uniform", 1.0, math.nan), r"scale_w must be finite .* got nan"),
+    (("point", 1.0, 1.0, math.inf), r"scale_b must be finite .* got inf"),
+])
+def test_impossible_laws_are_refused(arguments: tuple, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        InitialLaw(*arguments)
+
+
+# ---- deterministic rules
+
+
+@settings(max_examples=30)
+@given(st.sampled_from([GAUSSIAN, UNIFORM]), st.integers(1, 4),
+       st.lists(st.integers(0, 7), min_size=3, max_size=3))
+def test_gauss_rule_is_exact_to_degree_2n_minus_1(law: InitialLaw, n: int, powers: list[int]
+                                                  ) -> None:
+    """In each of the k = 3 coordinates at once (d = 1)."""
+    powers = [min(power, 2 * n - 1) for power in powers]
+    points, weights = gauss_rule(law, 1, n)
+    assert points.shape == (3, n**3) and weights.shape == (n**3,)
+    unit = points / np.array([0.7, 1.3, 0.4])[:, None]
+    value = weights @ np.prod(unit ** np.array(powers)[:, None], axis=0)
+    assert value == pytest.approx(math.prod(moment(law, power) for power in powers), abs=1e-10)
+
+
+@LAWS
+def test_gauss_rule_is_not_exact_beyond(law: InitialLaw) -> None:
+    for n in (1, 2, 3):
+        points, weights = gauss_rule(law, 1, n)
+        value = weights @ (points[1] / 1.3) ** (2 * n)
+        assert abs(value - moment(law, 2 * n)) > 0.01
+
+
+def test_a_rule_too_large_for_memory_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"a tensor rule of 9\^21 points .* use sobol_rule"):
+        gauss_rule(GAUSSIAN, 10, 9)
+
+
+@LAWS
+def test_sobol_rule_converges_faster_than_samples(law: InitialLaw) -> None:
+    """Root mean square error over scrambles of a smooth mean: beyond order 1 in the points, where
+    samples have ½."""
+
+    def error(log2_points: int) -> float:
+        values = []
+        for scramble in range(16):
+            theta = sobol_rule(law, 1, log2_points, "rate", scramble)
+            values.append(np.cos(theta[0] + theta[1]).mean())
+        exact = (math.exp(-(0.7**2 + 1.3**2) / 2) if law.kind == "gaussian"
+                 else math.sin(0.7) / 0.7 * math.sin(1.3) / 1.3)
+        return float(np.sqrt(np.mean((np.array(values) - exact) ** 2)))
+
+    assert math.log2(error(6) / error(12)) / 6 > 1.0
+    assert error(12) < 1e-3
+
+
+@LAWS
+def test_every_sobol_column_is_stratified(law: InitialLaw) -> None:
+    """2^m points put exactly one in each of 2^m cells of equal probability, in every coordinate."""
+    theta = sobol_rule(law, 2, 8, "strata") / np.array(SCALES)[:, None]
+    u = stats.norm.cdf(theta) if law.kind == "gaussian" else (theta + 1) / 2
+    assert np.array_equal(np.sort(np.floor(u * 256), axis=1), np.tile(np.arange(256.0), (5, 1)))
+
+
+def test_scrambles_have_names() -> None:
+    one = sobol_rule(GAUSSIAN, 2, 6, 3, "a")
+    assert np.array_equal(one, sobol_rule(GAUSSIAN, 2, 6, 3, "a"))
+    assert not np.array_equal(one, sobol_rule(GAUSSIAN, 2, 6, 3, "b"))
+
+
+def test_correlated_blocks_have_law_and_correlation() -> None:
+    kappas = np.array([0.0, 0.4, -0.7, 1.0])
+    theta = correlated_sobol(GAUSSIAN, 2, 12, kappas, "pairs") / np.array(SCALES)[:, None]
+    blocks = theta.reshape(5, 5, 4096)
+    for j, kappa in enumerate([1.0, *kappas]):
+        assert np.abs(blocks[:, j].mean(1)).max() < 5e-3
+        products = blocks[:, 0] @ blocks[:, j].T / 4096
+        np.testing.assert_allclose(products, kappa * np.eye(5), atol=0.03)
+        np.testing.assert_allclose(np.mean(blocks[:, j] ** 2, axis=1), 1, atol=0.02)
+    assert np.array_equal(blocks[:, 0], blocks[:, 4])  # κ = 1 is the same point
+
+
+# ---- paths
+
+
+def test_constant_paths_keep_one_draw() -> None:
+    theta = sample_paths(GAUSSIAN, PathLaw(), stream("c"), np.linspace(0, 1, 5), 7, 2)
+    assert theta.shape == (5, 5, 7)
+    assert np.array_equal(theta, np.broadcast_to(theta[0], theta.shape))
+    once = sample_paths(GAUSSIAN, PathLaw(), stream("c"), np.array([0.3]), 7, 2)
+    assert np.array_equal(once[0], theta[0])
+
+
+@settings(max_examples=25)
+@given(st.floats(0.02, 5.0))
+def test_smooth_paths_have_the_stated_covariance(ell: float) -> None:
+    """Exactly, from the amplitudes: Σ c_k² cos(k ω τ) = exp(−τ²/2ℓ²) on [−1, 1]."""
+    path = SmoothPath(ell)
+    amplitude, omega = path.spectrum()
+    lag = np.linspace(-1, 1, 401)
+    series = np.cos(omega * np.outer(lag, np.arange(len(amplitude)))) @ amplitude**2
+    np.testing.assert_allclose(series, np.exp(-(lag**2) / (2 * ell**2)), atol=1e-11)
+    np.testing.assert_allclose(path.correlation(lag), series, atol=1e-11)
+
+
+@pytest.mark.parametrize("path", [SmoothPath(0.3), FractionalBrownian(0.25, 16)],
+                         ids=["smooth", "rough"])
+def test_sampled_paths_have_the_covariance(path: PathLaw) -> None:
+    """20,000 paths at five depths; entries within 5 standard errors √(C_ii C_jj + C_ij²)/√n."""
+    times = np.array([0.0, 0.125, 0.25, 0.625, 1.0])
+    drawn = path.normals(stream("covariance"), times, (20_000,))
+    exact = covariance(path, times)
+    spread = np.sqrt(np.outer(np.diag(exact), np.diag(exact)) + exact**2) / math.sqrt(20_000)
+    assert np.abs((drawn @ drawn.T / 20_000 - exact) / spread).max() < 5
+    assert np.abs(drawn.mean(1) / np.sqrt(np.diag(exact) / 20_000)).max() < 4.5
+
+
+def covariance(path: PathLaw, times: np.ndarray) -> np.ndarray:
+    lag = np.abs(times[:, None] - times)
+    if isinstance(path, SmoothPath):
+        return np.exp(-(lag**2) / (2 * path.correlation_length**2))
+    assert isinstance(path, FractionalBrownian)
+    two_h = 2 * path.hurst
+    return 1 + 0.5 * (times[:, None] ** two_h + times**two_h - lag**two_h)
+
+
+@pytest.mark.parametrize("hurst", [0.1, 0.25, 0.5, 0.75])
+def test_increments_of_rough_paths_scale_with_the_hurst_index(hurst: float) -> None:
+    """E|B(t + τ) − B(t)|² = τ^{2H}, within 5 standard errors of the sample of paths."""
+    drawn = FractionalBrownian(hurst, 64).normals(stream("hurst", hurst),
+                                                  np.arange(65) / 64, (4000,))
+    np.testing.assert_allclose(drawn[0].std(), 1, atol=0.06)
+    for cells in (1, 4, 16, 64):
+        squares = ((drawn[cells:] - drawn[:-cells]) ** 2).mean(0)
+        error = 5 * squares.std() / math.sqrt(4000)
+        assert abs(squares.mean() - (cells / 64) ** (2 * hurst)) < error
+
+
+@pytest.mark.parametrize("path", [PathLaw(), SmoothPath(0.1), FractionalBrownian(0.3, 64)],
+                         ids=["constant", "smooth", "rough"])
+def test_depths_of_any_grid_see_the_same_path(path: PathLaw) -> None:
+    """Coupling of L and 2L: a finer grid only adds depths in between."""
+    fine = path.normals(stream("nested"), np.arange(32) / 32, (5, 3))
+    coarse = path.normals(stream("nested"), np.arange(8) / 8, (5, 3))
+    np.testing.assert_allclose(fine[::4], coarse, rtol=0, atol=1e-12)
+    single = path.normals(stream("nested"), np.array([0.75]), (5, 3))
+    np.testing.assert_allclose(single[0], fine[24], rtol=0, atol=1e-12)
+
+
+def test_brownian_paths_have_independent_increments() -> None:
+    drawn = FractionalBrownian(0.5, 8).normals(stream("bm"), np.arange(9) / 8, (20_000,))
+    steps = np.diff(drawn, axis=0) * math.sqrt(8)
+    correlations = np.asarray(np.corrcoef(steps)) - np.eye(8)
+    assert np.abs(correlations).max() * math.sqrt(20_000) < 4.5
+
+
+def test_smooth_paths_are_smooth_and_rough_ones_are_not() -> None:
+    """Mean squared increments over 1/L: L^{-2} on one side, L^{-2H} on the other."""
+    for path, order in ((SmoothPath(0.3), 2.0), (FractionalBrownian(0.25, 256), 0.5)):
+        drawn = path.normals(stream("smoothness"), np.arange(257) / 256, (2000,))
+        size = [np.mean(np.diff(drawn[::stride], axis=0) ** 2) for stride in (4, 1)]
+        assert math.log2(size[0] / size[1]) / 2 == pytest.approx(order, abs=0.05)
+
+
+def test_uniform_paths_keep_the_marginal_law() -> None:
+    theta = sample_paths(UNIFORM, SmoothPath(0.2), stream("uniform"), np.array([0.0, 0.6]),
+                         4000, 1)
+    for layer in theta:
+        assert stats.kstest(layer[1] / 1.3, stats.uniform(-1, 2).cdf).pvalue > 1e-3
+
+
+def test_a_rough_path_knows_its_grid_only() -> None:
+    path = FractionalBrownian(0.3, 64)
+    with pytest.raises(ValueError, match=r"multiples of 1/64 .* choose num_layers that divide"):
+        path.normals(stream(0), np.array([0.01]), (1,))
+
+
+@pytest.mark.parametrize("hurst", [0.0, 1.0, -0.2, math.nan])
+def test_impossible_paths_are_refused(hurst: float) -> None:
+    with pytest.raises(ValueError, match=r"hurst must lie in \(0, 1\), got .*; set hurst"):
+        FractionalBrownian(hurst)
+    with pytest.raises(ValueError, match="correlation_length must be above 0"):
+        SmoothPath(min(hurst, 0.0))

@@ -1,0 +1,351 @@
+"""The finite network against loops, autograd, closed forms, and the laws of its training."""
+
+from __future__ import annotations
+
+import gc
+import math
+
+import numpy as np
+import oracles
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from zeroloss.model.block import ACTIVATIONS
+from zeroloss.network.resnet import Network
+from zeroloss.model.problem import Problem, problem
+from zeroloss.integrate.runge_kutta import BOGACKI_SHAMPINE, Evaluation
+
+
+def some_theta(network: Network, replicates: int = 1, seed: int = 0, size: float = 1.0) -> Tensor:
+    return size * oracles.normals(seed, replicates, *network.parameter_shape)
+
+
+def velocity(network: Network, theta: Tensor, s: float = 0.0) -> tuple[Tensor, Evaluation]:
+    flat = theta.flatten(1)
+    out = torch.empty_like(flat)
+    seen = network.vector_field(flat, torch.full((len(flat),), s, dtype=flat.dtype), out)
+    return out.view_as(theta), seen
+
+
+# ---- forward and adjoint
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_features_are_the_loops_of_the_definition(name: str) -> None:
+    data = oracles.small_problem(3, 2)
+    network = Network(data, 4, 3, name)
+    theta = some_theta(network, 2)
+    features = network.features(theta)
+    assert features.shape == (5, 2, 3, 2)
+    for r in range(2):
+        expected = oracles.network_features(theta[r], data.inputs, name, 1 / 12)
+        torch.testing.assert_close(features[:, r], expected, rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("scale", [None, 0.2])
+def test_gradient_is_autograd_times_layers_and_units(name: str, scale: float | None) -> None:
+    data = oracles.small_problem(3, 2)
+    network = Network(data, 4, 3, name, branch_scale=scale)
+    theta = some_theta(network, 2)
+    gradient, r = network.gradient(theta)
+    for i in range(2):
+        leaf = theta[i].clone().requires_grad_()
+        risk = oracles.network_risk(leaf, data, name, scale)
+        (expected,) = torch.autograd.grad(risk, leaf)
+        torch.testing.assert_close(gradient[i], 12 * expected, rtol=1e-11, atol=1e-13)
+        assert float(Problem.risk(r)[i]) == pytest.approx(float(risk.detach()), rel=1e-13)
+
+
+@pytest.mark.parametrize("name", oracles.SMOOTH)
+def test_gradient_is_the_difference_quotient(name: str) -> None:
+    """Against the network's own risk, at sizes other than those above, d = 1 and d = 3."""
+    for dim in (1, 3):
+        data = oracles.small_problem(5, dim)
+        network = Network(data, 3, 2, name)
+        theta = some_theta(network)
+
+        def risk(point: Tensor, network: Network = network, data: Problem = data) -> Tensor:
+            return Problem.risk(data.residuals(network.features(point)[-1]))[0]
+
+        expected = 6 * oracles.differences(risk, theta)
+        torch.testing.assert_close(network.gradient(theta)[0], expected, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("s", [0.0, 1.3])
+def test_regularised_velocity_is_that_of_the_penalised_risk(s: float) -> None:
+    data = oracles.small_problem(3, 2)
+    network = Network(data, 3, 2, regularised=True)
+    theta = some_theta(network)
+    leaf = theta[0].clone().requires_grad_()
+    objective = oracles.network_risk(leaf, data, "tanh") + math.exp(-s) * leaf.square().sum() / 6
+    (expected,) = torch.autograd.grad(objective, leaf)
+    slope, seen = velocity(network, theta, s)
+    torch.testing.assert_close(slope[0], -6 * expected, rtol=1e-11, atol=1e-13)
+    lost = (6 * expected.square().sum() + math.exp(-s) * theta.square().sum() / 6).detach()
+    assert float(seen.rate) == pytest.approx(float(lost), rel=1e-11)
+
+
+# ---- closed forms
+
+
+@pytest.mark.parametrize("num_layers", [1, 5, 64])
+def test_identity_network_is_a_matrix_power(num_layers: int) -> None:
+    data = oracles.small_problem(4, 3)
+    layer = oracles.normals(5, 7, 6)
+    network = Network(data, num_layers, 6, "identity")
+    end = network.features(layer.expand(1, num_layers, 7, 6))[-1, 0]
+    exact = oracles.linear_map(oracles.linear_generator(layer), data.inputs, num_layers)
+    np.testing.assert_allclose(end, exact, rtol=1e-12)
+
+
+def test_identity_network_tends_to_the_matrix_exponential_with_order_one() -> None:
+    data = oracles.small_problem(4, 3)
+    layer = oracles.normals(5, 7, 6)
+    exact = oracles.linear_map(oracles.linear_generator(layer), data.inputs)
+    errors = []
+    for num_layers in (64, 128, 256, 512):
+        network = Network(data, num_layers, 6, "identity")
+        end = network.features(layer.expand(1, num_layers, 7, 6))[-1, 0]
+        errors.append(float(np.abs(end.numpy() - exact).max()))
+    assert oracles.observed_orders(errors)[-1] == pytest.approx(1, abs=0.02)
+
+
+def test_tanh_layers_tend_to_the_one_unit_flow_with_order_one() -> None:
+    x = np.array([-1.0, 0.2, 0.7])
+    data = problem("line", x, x)
+    errors = []
+    for num_layers in (64, 128, 256, 512):
+        theta = oracles.tensor([0.9, 1.0, 0.0])[None, None, :, None].expand(1, num_layers, 3, 2)
+        end = Network(data, num_layers, 2).features(theta)[-1, 0, :, 0].numpy()
+        errors.append(float(np.abs(end - oracles.tanh_flow(x, 0.9)).max()))
+    assert oracles.observed_orders(errors)[-1] == pytest.approx(1, abs=0.02)
+
+
+# ---- training
+
+
+@pytest.mark.parametrize("regularised", [False, True])
+@pytest.mark.parametrize("name", ["tanh", "gelu"])
+def test_lost_risk_is_the_dissipated_energy(name: str, regularised: bool) -> None:
+    """E(0) − E(s) = ∫ dissipation, to a relative 1e-8, for E and for E_s."""
+    network = Network(oracles.small_problem(4, 2), 3, 4, name, regularised=regularised)
+    done = network.train(some_theta(network, 3), [0.0, 0.5, 2.0, 8.0], rtol=1e-11)
+    lost = done.objective[0] - done.objective
+    assert float(lost[-1].min()) > 0.01
+    torch.testing.assert_close(done.dissipated[1:], lost[1:], rtol=1e-8, atol=0)
+    if not regularised:
+        assert torch.equal(done.objective, done.risk)
+
+
+def test_energy_identity_sees_a_wrong_gradient() -> None:
+    """The check above can fail: half the readout's adjoint breaks it."""
+
+    class Wrong(Network):
+        def vector_field(self, flat: Tensor, s: Tensor, out: Tensor) -> Evaluation:
+            seen = super().vector_field(flat, s, out)
+            out[:, ::2] *= 1 + 1e-4
+            return seen
+
+    network = Wrong(oracles.small_problem(4, 2), 3, 4, compiled=False)
+    done = network.train(some_theta(network), [2.0], rtol=1e-9)
+    start = Problem.risk(network.gradient(some_theta(network))[1])
+    assert abs(float((start - done.risk[-1]) / done.dissipated[-1]) - 1) > 1e-5
+
+
+@settings(max_examples=6)
+@given(st.integers(0, 10**6), st.booleans(), st.sampled_from(oracles.SMOOTH))
+def test_risk_never_rises(seed: int, regularised: bool, name: str) -> None:
+    network = Network(oracles.small_problem(4, 2, seed % 7), 2, 3, name, regularised=regularised)
+    times = np.linspace(0, 4, 21).tolist()
+    objective = network.train(some_theta(network, 2, seed), times, rtol=1e-8).objective
+    assert bool((objective.diff(dim=0) <= 1e-12).all())
+
+
+@settings(max_examples=6)
+@given(st.permutations(range(4)), st.permutations(range(5)), st.integers(0, 10**6))
+def test_order_of_units_and_samples_does_not_matter(samples: list[int], units: list[int],
+                                                    seed: int) -> None:
+    data = oracles.small_problem(4, 2)
+    mixed = Problem("mixed", data.inputs[samples], data.targets[samples], data.readout)
+    one, other = Network(data, 3, 5), Network(mixed, 3, 5)
+    theta = some_theta(one, 1, seed)
+    first = one.train(theta, [1.0], rtol=1e-10)
+    second = other.train(theta[..., units], [1.0], rtol=1e-10)
+    torch.testing.assert_close(second.residuals, first.residuals[..., samples],
+                               rtol=1e-9, atol=1e-11)
+    torch.testing.assert_close(second.parameters, first.parameters[..., units],
+                               rtol=1e-9, atol=1e-11)
+
+
+def test_splitting_every_unit_in_two_changes_nothing() -> None:
+    data = oracles.small_problem(4, 2)
+    one, other = Network(data, 3, 4), Network(data, 3, 8)
+    theta = some_theta(one, 2)
+    twice = theta.repeat_interleave(2, dim=-1)
+    slope, seen = velocity(one, theta)
+    split, seen_split = velocity(other, twice)
+    torch.testing.assert_close(split, slope.repeat_interleave(2, dim=-1), rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(seen_split.rate, seen.rate, rtol=1e-12, atol=0)
+    first, second = one.train(theta, [1.0], rtol=1e-10), other.train(twice, [1.0], rtol=1e-10)
+    torch.testing.assert_close(second.residuals, first.residuals, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "sizes"), [
+    ("tanh", (5, 3, 7)), ("gelu", (5, 3, 7)), ("sigmoid", (5, 3, 7)), ("tanh", (8, 16, 32)),
+    ("tanh", (4, 64, 1)), ("tanh", (64, 4, 2)),
+])
+def test_a_network_is_the_same_in_any_batch(name: str, sizes: tuple[int, int, int]) -> None:
+    """Alone, with six others or with 63: the same bytes."""
+    num_samples, num_layers, num_units = sizes
+    network = Network(oracles.small_problem(num_samples, 2), num_layers, num_units, name)
+    theta = some_theta(network, 64)
+    whole = network.train(theta, [0.3, 1.0], rtol=1e-5)
+    for size in (1, 7):
+        for first in (0, 9, 63 - size):
+            rows = slice(first, first + size)
+            part = network.train(theta[rows], [0.3, 1.0], rtol=1e-5)
+            assert torch.equal(part.residuals, whole.residuals[:, rows])
+            assert torch.equal(part.dissipated, whole.dissipated[:, rows])
+            assert torch.equal(part.parameters, whole.parameters[rows])
+            assert torch.equal(part.steps, whole.steps[rows])
+
+
+def test_a_network_is_the_same_on_any_number_of_threads() -> None:
+    """Sums over 40,960 parameters, long enough for torch to share them out."""
+    network = Network(oracles.small_problem(8, 2), 64, 128)
+    theta, threads = some_theta(network), torch.get_num_threads()
+    try:
+        trained = []
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            trained.append(network.train(theta, [0.01], rtol=1e-3))
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(trained[0].parameters, trained[1].parameters)
+    assert torch.equal(trained[0].dissipated, trained[1].dissipated)
+
+
+def test_descent_follows_the_flow_with_order_one() -> None:
+    network = Network(oracles.small_problem(4, 2), 3, 4)
+    theta = some_theta(network, 2)
+    flow = network.train(theta, [1.0], rtol=1e-11)
+    errors = []
+    for steps in (40, 80, 160, 320):
+        descent = network.descend(theta, 1 / steps, steps)
+        assert len(descent.flow_times) == steps + 1
+        assert descent.flow_times[-1] == pytest.approx(1)
+        errors.append(float((descent.parameters - flow.parameters).abs().max()))
+    assert oracles.observed_orders(errors)[-1] == pytest.approx(1, abs=0.03)
+
+
+def test_a_descent_step_is_the_learning_rate_times_the_gradient() -> None:
+    network = Network(oracles.small_problem(3, 2), 2, 3)
+    theta = some_theta(network)
+    leaf = theta[0].clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(oracles.network_risk(leaf, network.problem, "tanh"), leaf)
+    moved = network.descend(theta, 0.1, 1).parameters
+    torch.testing.assert_close(moved[0], theta[0] - 0.1 * 2 * 3 * gradient, rtol=1e-12, atol=1e-14)
+
+
+def test_descent_records_as_often_as_asked() -> None:
+    network = Network(oracles.small_problem(3, 2), 2, 3)
+    theta = some_theta(network)
+    done = network.descend(theta, 0.1, 10, record_every=4)
+    assert done.flow_times == pytest.approx((0, 0.4, 0.8, 1.0))
+    every = network.descend(theta, 0.1, 10)
+    assert torch.equal(done.residuals, every.residuals[[0, 4, 8, 10]])
+    assert torch.equal(network.descend(theta, 0.1, 0).parameters, theta)
+
+
+def test_training_leaves_its_start_alone() -> None:
+    network = Network(oracles.small_problem(3, 2), 2, 3)
+    theta = some_theta(network, 2)
+    kept = theta.clone()
+    network.train(theta, [0.0, 1.0])
+    network.descend(theta, 0.1, 3)
+    assert torch.equal(theta, kept)
+    again = network.train(theta, [0.0, 1.0])
+    assert torch.equal(again.residuals, network.train(theta, [0.0, 1.0]).residuals)
+    assert torch.equal(again.residuals[0], network.gradient(theta)[1])
+
+
+def test_both_pairs_reach_the_same_network() -> None:
+    network = Network(oracles.small_problem(4, 2), 3, 4)
+    theta = some_theta(network, 2)
+    one = network.train(theta, [2.0], rtol=1e-9)
+    other = network.train(theta, [2.0], rtol=1e-9, pair=BOGACKI_SHAMPINE)
+    torch.testing.assert_close(one.residuals, other.residuals, rtol=0, atol=1e-7)
+
+
+def live_bytes() -> int:
+    """Memory of all tensors that Python holds."""
+    storages = {}
+    for thing in gc.get_objects():
+        if type(thing) is Tensor:
+            storage = thing.untyped_storage()
+            storages[storage.data_ptr()] = storage.nbytes()
+    return sum(storages.values())
+
+
+def test_memory_does_not_grow_with_the_steps() -> None:
+    """Tensors alive at the 30th and the 300th evaluation of the vector field."""
+    seen: list[int] = []
+
+    class Watched(Network):
+        calls = 0
+
+        def vector_field(self, flat: Tensor, s: Tensor, out: Tensor) -> Evaluation:
+            self.calls += 1
+            if self.calls in (30, 300):
+                gc.collect()
+                seen.append(live_bytes())
+            return super().vector_field(flat, s, out)
+
+    network = Watched(oracles.small_problem(4, 2), 8, 16, compiled=False)
+    network.train(some_theta(network, 4), [8.0], rtol=1e-9)
+    assert network.calls > 300
+    few, many = seen
+    assert many <= few + 1024 and few > 4 * 8 * 5 * 16 * 8  # it does see the state
+
+
+def test_a_point_mass_at_zero_does_not_move() -> None:
+    network = Network(oracles.small_problem(4, 2), 3, 4)
+    done = network.train(torch.zeros(1, *network.parameter_shape, dtype=torch.float64), [0.0, 5.0])
+    assert not done.parameters.any() and float(done.dissipated[-1]) == 0
+    assert torch.equal(done.risk[0], done.risk[1])
+
+
+# ---- errors
+
+
+@pytest.mark.parametrize(("layers", "units", "message"), [
+    (0, 3, "num_layers must be at least 1, got 0; set it in sizes"),
+    (3, -1, "num_units must be at least 1, got -1; set it in sizes"),
+])
+def test_impossible_sizes_are_refused(layers: int, units: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Network(oracles.small_problem(), layers, units)
+
+
+def test_a_step_must_be_positive() -> None:
+    network = Network(oracles.small_problem(), 2, 2)
+    with pytest.raises(ValueError, match=r"step must be above 0 .* got 0\.0 and 3; set step"):
+        network.descend(some_theta(network), 0.0, 3)
+
+
+def test_descent_that_diverges_stops_with_a_name() -> None:
+    network = Network(oracles.small_problem(), 4, 2, "relu2")
+    with pytest.raises(FloatingPointError, match=r"not finite at step \d+; reduce step \(now 50"):
+        network.descend(some_theta(network, 1, 3, 3.0), 50.0, 200)
+
+
+def test_a_network_that_is_not_finite_is_named() -> None:
+    network = Network(oracles.small_problem(), 2, 2)
+    theta = some_theta(network, 3)
+    theta[1, 0, 0, 0] = torch.nan
+    with pytest.raises(FloatingPointError, match="replicate 1 is not finite at flow time 0"):
+        network.train(theta, [1.0])
