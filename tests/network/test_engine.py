@@ -12,7 +12,7 @@ import pytest
 import torch
 from scipy import special
 
-from zeroloss.network.resnet import engine
+from zeroloss.network import engine
 from zeroloss.model.block import ACTIVATIONS
 from zeroloss.limit.collocation import euler, gauss_legendre
 from zeroloss.limit.flow import MeanField

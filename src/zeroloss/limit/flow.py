@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zeroloss.network.resnet import engine
+from zeroloss.network import engine
 from zeroloss.model.block import ACTIVATIONS, split
 from ledger.display import Shown, Summary, over_time, quantiles
 from zeroloss.model.kernel import Linearised

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from zeroloss.network.resnet import engine
+from zeroloss.network import engine
 from zeroloss.model.block import ACTIVATIONS, Activation, dim_theta, split
 from ledger.display import Shown, Summary, over_time, quantiles, span
 from zeroloss.model.kernel import Linearised
