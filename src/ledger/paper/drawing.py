@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ledger.record import results
-from ledger.run import provenance
 from ledger.record.results import ResultError
+from ledger.run import provenance
+from ledger.study import Run
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from ledger.config.case import Case
 
 DATELESS: dict[str, dict[str, None]] = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
@@ -34,14 +37,23 @@ DATELESS: dict[str, dict[str, None]] = {
 class Frames:
     """All that a figure may look at.
 
-    tables: rows of each case; estimates: those of the study, with `key`; specs: spec of each case;
+    run: cases of the study and the table of each; estimates: those of the study, with `key`;
     mode: `full` or `quick`.
     """
 
-    tables: Mapping[str, pd.DataFrame]
+    run: Run
     estimates: pd.DataFrame
-    specs: Mapping[str, Mapping[str, Any]]
     mode: str
+
+    @property
+    def cases(self) -> Mapping[str, Case]:
+        """Every case of the study by name."""
+        return self.run.cases
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """The rows of each case."""
+        return self.run.tables
 
 
 class Recorded(Mapping[str, "pd.DataFrame"]):
@@ -80,7 +92,7 @@ def draw(
     written = []
     for name, function in figures.items():
         start, tables = time.perf_counter(), Recorded(frames.tables)
-        figure = function(replace(frames, tables=tables))
+        figure = function(replace(frames, run=Run(frames.cases, tables)))
         if frames.mode == "quick":
             stamp(figure, frames.mode)
         made = {Path(out) / f"{study}-{name}.{kind}": render(figure, kind) for kind in DATELESS}

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ledger.paper import drawing
 from ledger.record.results import ResultError
+from ledger.study import Case, Run
 
 
 def figure() -> Figure:
@@ -43,6 +44,19 @@ def test_looking_at_a_table_is_noted() -> None:
     assert len(dict(tables.items())) == 3 and tables.read == {"a", "b", "c"}
 
 
+class Rate(Case):
+    units: int
+
+
+def test_looking_at_a_table_of_a_run_is_noted() -> None:
+    """`of` looks at the tables of one kind, and of the values asked for."""
+    tables = drawing.Recorded({name: pd.DataFrame() for name in ("a", "b")})
+    frames = drawing.Frames(Run({"a": Rate(units=4), "b": Rate(units=8)}, tables),
+                            pd.DataFrame(), "full")
+    assert [name for name, _, _ in frames.run.of(Rate, units=8)] == ["b"]
+    assert list(frames.cases) == list(frames.tables) == ["a", "b"] and tables.read == {"b"}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [(None, "found none; check"), ("x = 1", "bind FIGURES to a mapping")],
@@ -53,6 +67,6 @@ def test_a_module_without_figures_is_named(tmp_path: Path, monkeypatch, content,
     if content is not None:
         module.parent.mkdir()
         module.write_text(content)
-    frames = drawing.Frames({}, pd.DataFrame(), {}, "full")
+    frames = drawing.Frames(Run({}, {}), pd.DataFrame(), "full")
     with pytest.raises(ResultError, match=rf"nothing\.py must .*{message}"):
         drawing.draw("toy", module, frames, tmp_path, {})
