@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.workflow.checkout import ROOT, add, only_tools
 
 SCRIPT = ROOT / "workflow" / "scripts" / "slurm-cluster.sh"
 TOOLS = ("bash", "tr", "env")
+SLURM = re.findall(r"\w+", SCRIPT.read_text().partition("PROGRAMS=(")[2].partition(")")[0])
 
 
 @pytest.fixture
@@ -53,15 +55,22 @@ def test_without_slurm_the_command_runs_alone_and_keeps_its_status(tools: Path) 
     assert done.stdout == "cluster=\n" and "not found" in done.stderr
 
 
+@pytest.mark.parametrize("installed", [True, False])
 @pytest.mark.parametrize(("required", "word"), [("", "1 skipped"), ("1", "1 error")])
-def test_a_skip_is_seen_and_can_be_forbidden(required: str, word: str) -> None:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "PYTEST"))}
+def test_a_skip_is_seen_and_can_be_forbidden(
+    tools: Path, installed: bool, required: str, word: str
+) -> None:
+    """Wherever it runs: the only programs of Slurm that the script sees are those made here."""
+    for name in SLURM if installed else ():
+        add(tools, name, "exit 0")
     command = [sys.executable, "-m", "pytest", "-m", "slurm", "-k", "change_no_byte"]
     done = subprocess.run(
         [*command, "-p", "no:cacheprovider", "tests/workflow/test_slurm.py"],
-        cwd=ROOT, env={**environment, "SLURM_REQUIRED": required}, capture_output=True, text=True,
+        cwd=ROOT, env={"PATH": str(tools), "SLURM_REQUIRED": required},
+        capture_output=True, text=True,
     )
-    assert word in done.stdout and "make test-slurm" in done.stdout, done.stdout
+    remedy = "make test-slurm" if installed else "apt-get install"
+    assert word in done.stdout and remedy in done.stdout, done.stdout
 
 
 def test_the_scripts_are_shell() -> None:
