@@ -7,7 +7,7 @@ import math
 from benchmarks.brute import NAME as BRUTE
 from benchmarks.rows import OURS, Row, pick
 from benchmarks.tables import Cell, Number, Table, first, rough
-from ledger.paper.formatting import NOT_MEASURED
+from ledger.record.formatting import NOT_MEASURED
 
 __all__ = ["influence_costs", "limit_costs", "limit_gradients", "over_brute_force"]
 

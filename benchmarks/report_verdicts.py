@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.rows import Row, pick
 from benchmarks.tables import Cell, Table, first
-from ledger.paper.formatting import NOT_MEASURED, format_number
+from ledger.record.formatting import NOT_MEASURED, format_number
 
 __all__ = ["verdict_costs"]
 

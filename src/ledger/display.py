@@ -35,9 +35,11 @@ class Shown:
 
     A dataclass that inherits from it is declared with ``repr=False``.
 
-    >>> from zeroloss import problem
-    >>> problem.built_in("sine", num_samples=8, seed=0)
-    Problem(name=sine, num_samples=8, dim=2, targets=[-0.7799, 0.7799], device=cpu)
+    >>> class Sample(Shown):
+    ...     def _summary(self) -> Summary:
+    ...         return Summary({"size": 8, "mean": 0.12345})
+    >>> Sample()
+    Sample(size=8, mean=0.1235)
     """
 
     def _summary(self) -> Summary:

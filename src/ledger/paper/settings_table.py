@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ledger.paper import latex
-from ledger.paper.formatting import tex_number
+from ledger.record.formatting import tex_number
 from ledger.paper.latex import Column
 
 Spec = Mapping[str, Any]

@@ -15,7 +15,7 @@ from ledger.paper import appendix, latex, settings_table as sizes
 from ledger.record import results, verdicts
 from ledger.record import estimates as tables
 from ledger.record.claims import Claim, by_id
-from ledger.paper.formatting import half_width, tex_interval, tex_number
+from ledger.record.formatting import half_width, tex_interval, tex_number
 from ledger.paper.latex import Column
 from ledger.record.results import ResultError
 

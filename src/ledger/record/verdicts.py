@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ledger.record import estimates as tables
 from ledger.record import results
 from ledger.record.claims import Claim, Predicate
-from ledger.paper.formatting import format_interval, format_number, half_width
+from ledger.record.formatting import format_interval, format_number, half_width
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from typing import Any
 from ledger.record import estimates, results, verdicts
 from ledger.record.claims import DEFAULT_TOLERANCE, Claim, Tolerance, by_id
 from ledger.display import MOST_LINES, Shown, Summary
-from ledger.paper.formatting import format_number
+from ledger.record.formatting import format_number
 from ledger.record.results import MissingResultError, ResultError
 
 Row = Mapping[str, Any]

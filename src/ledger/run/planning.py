@@ -15,7 +15,7 @@ from ledger.config import configuration as config
 from ledger.record import estimates, results, verdicts, verify
 from ledger.run import provenance
 from ledger.run import costs, jobs, scaling
-from ledger.show import claims_table as report
+from ledger.table import show
 from zeroloss import studies
 from ledger.record.claims import Claim, by_id
 from ledger.run.costs import MEASURING, TOGETHER, Bill, Costs, Job
@@ -89,7 +89,7 @@ def print_bills(made: Sequence[Bill], mode: str, cores: int, stream: TextIO | No
                " the start of a process is not counted")
     if first == "claim":
         caption += ", measuring is as for the whole study"
-    report.show((first, *(name.format(unit) for name in HEADINGS)), lines, caption, stream)
+    show((first, *(name.format(unit) for name in HEADINGS)), lines, caption, stream)
     for text in (*unmeasured(made), *predicted(made)):
         print(text, file=stream)
 

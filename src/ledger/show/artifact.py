@@ -15,7 +15,7 @@ from ledger.run import large, planning
 from ledger.record.claims import Claim, load_claims
 from ledger.run.costs import Bill
 from ledger.run.planning import Plan
-from ledger.show.claims_table import markdown
+from ledger.table import markdown
 from ledger.record.results import ResultError
 from ledger.record.verify import VERDICTS, read_verdicts
 

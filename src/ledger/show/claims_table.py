@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ledger.record import results, verdicts
-from ledger import display
-from ledger.paper.formatting import format_interval, format_number, half_width
+from ledger.table import show
+from ledger.record.formatting import format_interval, format_number, half_width
 from ledger.record.verify import VERDICTS, read_verdicts
 
 if TYPE_CHECKING:
     import pandas as pd
 
-STYLES = {"supported": "green", "refuted": "bold red", "inconclusive": "yellow",
-          "agrees": "green", "differs": "bold red", "missing": "yellow"}  # fmt: skip
 HEADINGS = ("claim", "verdict", "quantity", "estimate", "interval", "replicates")
 NUMBERS = ("estimate", "lower", "upper", "level")
-RIGHT = ("estimate", "replicates", "layers", "units", "weights", "seconds",
-         "jobs", "CPU minutes", "wall minutes", "CPU hours", "wall hours", "memory (MB)",
-         "disk (MB)")
 
 
 def lines_of(record: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -106,44 +100,3 @@ def print_table(
         headings = (*HEADINGS, "published")
         lines = [(*line, agreement.get(line[0], "")) for line in lines]
     show(headings, lines, summary(record), stream)
-
-
-def show(
-    headings: Sequence[str],
-    lines: Sequence[Sequence[str]],
-    caption: str,
-    stream: TextIO | None = None,
-) -> None:
-    """Print a table: through rich where somebody looks, as plain text in a pipe."""
-    out: TextIO = sys.stdout if stream is None else stream
-    if out.isatty():
-        _print_rich(headings, lines, caption, out)
-    else:
-        out.write("\n".join(plain(headings, lines)) + f"\n{caption}\n")
-
-
-def plain(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
-    """Return headings and lines padded to columns, without any control character."""
-    return display.columns(headings, lines, RIGHT)
-
-
-def markdown(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Return a table of a page."""
-    rows = [headings, ["---"] * len(headings), *lines]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
-
-
-def _print_rich(
-    headings: Sequence[str], lines: Sequence[Sequence[str]], title: str, stream: TextIO
-) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(caption=title, caption_justify="left", header_style="bold")
-    for heading in headings:
-        justify = "right" if heading in RIGHT else "left"
-        table.add_column(heading, justify=justify, no_wrap=heading == "verdict", overflow="fold")
-    for line in lines:
-        table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in line))
-    Console(file=stream).print(table)

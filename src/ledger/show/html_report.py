@@ -22,7 +22,7 @@ from ledger.record import results, verdicts
 from ledger.run import costs
 from ledger.show import claims_table as report
 from ledger.record.claims import Claim, Predicate, by_id, load_claims
-from ledger.paper.formatting import format_interval, format_number, half_width
+from ledger.record.formatting import format_interval, format_number, half_width
 from ledger.record.results import MissingResultError, ResultError
 from ledger.record.verify import VERDICTS, read_verdicts
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ledger.paper import settings_table as sizes
 from ledger.record import results
-from ledger.paper.formatting import NOT_MEASURED, format_interval, format_number, half_width
+from ledger.record.formatting import NOT_MEASURED, format_interval, format_number, half_width
 
 NUM = re.compile(r"\\num\{([^}]*)\}")
 POWER = re.compile(r"(?:×|x|\*|\\times)\s*10\s*\^?\s*\{?\s*([+-]?\d+)\}?")

@@ -20,7 +20,7 @@ from ledger.record import estimates, results, verdicts
 from ledger.run import jobs
 from ledger.record.claims import Claim, by_id, load_claims
 from ledger.run.costs import MEASURING
-from ledger.paper.formatting import format_interval
+from ledger.record.formatting import format_interval
 from ledger.show.printed import number_in, same_digits, settings_of, values_of
 from ledger.record.results import MissingResultError
 from ledger.record.verify import VERDICTS, read_verdicts

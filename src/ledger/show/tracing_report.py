@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ledger.config import configuration as config
-from ledger.show import claims_table as report
+from ledger.table import plain, show
 from ledger.run.packing import batches
 from ledger.show.tracing import Run, Step, Trace, trace
 
@@ -56,7 +56,7 @@ def print_matches(text: str, found: Mapping[str, str], stream: TextIO | None = N
     """Print all keys whose printed value is the one asked for."""
     lines = sorted(found.items())
     caption = f"{len(lines)} print as {text}; zeroloss trace KEY says where one comes from"
-    report.show(("key", "where"), lines, caption, stream)
+    show(("key", "where"), lines, caption, stream)
 
 
 def print_trace(found: Trace, everything: bool = False, stream: TextIO | None = None) -> None:
@@ -72,7 +72,7 @@ def print_trace(found: Trace, everything: bool = False, stream: TextIO | None = 
         _heading(f"from {len(tables)} tables", out)
         lines = [(step.what, str(step.rows), f"{step.wall_seconds or 0.0:.1f}",
                   *step.files.values()) for step in tables]
-        print("\n".join(report.plain(TABLE_HEADINGS, lines)), file=out)
+        print("\n".join(plain(TABLE_HEADINGS, lines)), file=out)
     for step in tables if everything else tables[:1]:
         _print_step(step, out, step.first_rows)
     if len(tables) > 1 and not everything:
@@ -104,7 +104,7 @@ def _print_step(step: Step, out: TextIO, rows: Sequence[Mapping[str, Any]],
         print(f"  {which}:", file=out)
         headings = tuple(rows[0])
         lines = [tuple(_cell(row[name]) for name in headings) for row in rows]
-        for line in report.plain(headings, lines):
+        for line in plain(headings, lines):
             print(f"    {line}", file=out)
 
 

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from ledger.record import results
-from ledger.show import claims_table as report
+from ledger.table import show
 from zeroloss.model.law import InitialLaw
 from zeroloss.model.problem import DataError, Problem, built_in, from_csv
 from ledger.record.results import ResultError
@@ -38,7 +38,7 @@ def answer(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(results.jsonable(content(found, note)), indent=1, sort_keys=True))
     else:
-        report.show(HEADINGS, found.lines(), caption(found, note))
+        show(HEADINGS, found.lines(), caption(found, note))
 
 
 def _problem(options: argparse.Namespace) -> tuple[Problem, str]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.paper.formatting import (
+from ledger.record.formatting import (
     format_interval,
     format_number,
     half_width,
