@@ -14,15 +14,12 @@ from figures import style
 from figures.linear_momentum import momentum
 from ledger.paper.drawing import Frames
 from zeroloss.studies.linear.balanced import ORIGIN
+from zeroloss.studies.linear.plan import Ends, Portrait, Stages, Unbalanced
 
 Array = np.ndarray
 MAPPED = 3  # layers of the networks whose map is drawn
 QUARTERS = ([0, np.pi / 2, np.pi, 3 * np.pi / 2, 2 * np.pi],
             ["0", r"$\frac{\pi}{2}$", r"$\pi$", r"$\frac{3\pi}{2}$", r"$2\pi$"])
-
-
-def _of(frames: Frames, name: str) -> tuple[Any, pd.DataFrame]:
-    return frames.specs[name], frames.tables[name]
 
 
 def _end_names(ends: Array) -> dict[int, str]:
@@ -33,9 +30,10 @@ def _end_names(ends: Array) -> dict[int, str]:
 def ends(frames: Frames) -> Figure:
     """Map of where starts end over two angles, and how long they take; directions on the sphere."""
     figure, axes = style.canvas([["map", "sphere"]], 3.1)
-    _, table = _of(frames, "ends")
+    _, _, table = frames.run.one(Ends)
+    _, _, paths = frames.run.one(Portrait)
     torus = table.loc[(table.family == "torus") & (table.num_layers == MAPPED)]
-    kinds = _end_names(np.union1d(table.predicted.unique(), frames.tables["portrait"].predicted))
+    kinds = _end_names(np.union1d(table.predicted.unique(), paths.predicted))
     colours = dict(zip(kinds, style.colours(len(kinds)), strict=True))
     ax = axes["map"]
     # a start near the boundary takes longer: the area of a mark is the logarithm of its time
@@ -51,7 +49,7 @@ def ends(frames: Frames) -> Figure:
         axis.set_major_locator(FixedLocator(QUARTERS[0]))
         axis.set_ticklabels(QUARTERS[1])
     ax.set_aspect("equal")
-    _sphere(axes["sphere"], frames.tables["portrait"], colours)
+    _sphere(axes["sphere"], paths, colours)
     style.names(axes, {"map": f"ends, $N={MAPPED}$", "sphere": "directions $u(s)$"})
     style.legend(figure, [style.entry(name, color=colours[k], linestyle="-",
                                       marker="o" if k == 1 else "s")
@@ -78,8 +76,8 @@ def _sphere(ax: Axes, table: pd.DataFrame, colours: dict[int, Any]) -> None:
 def stages(frames: Frames) -> Figure:
     """Time to leave the origin, last rates, and what imbalance makes of them, all predicted."""
     figure, axes = style.canvas([["escape", "rates", "imbalance"]], 2.7)
-    spec, table = _of(frames, "stages")
-    colours = dict(zip(spec["num_layers"], style.colours(len(spec["num_layers"])), strict=True))
+    _, case, table = frames.run.one(Stages)
+    colours = dict(zip(case.num_layers, style.colours(len(case.num_layers)), strict=True))
     ax = axes["escape"]
     for N, part in table.loc[table.quantity.str.startswith("escape")].groupby("num_layers"):
         of = dict(tuple(part.groupby("quantity")))
@@ -89,8 +87,9 @@ def stages(frames: Frames) -> Figure:
     ax.set_yscale("log")
     ax.set_xlabel(r"singular value $\sigma_0$ at the start")
     ax.set_ylabel("time to leave the origin")
-    _rates(axes["rates"], spec, table)
-    _imbalance(axes["imbalance"], *_of(frames, "unbalanced"), colours)
+    _rates(axes["rates"], case, table)
+    _, unbalanced, imbalances = frames.run.one(Unbalanced)
+    _imbalance(axes["imbalance"], unbalanced, imbalances, colours)
     style.names(axes, {"escape": "escape", "rates": "last rate", "imbalance": "imbalance"})
     style.legend(figure, [style.entry(f"$N={N}$", color=c, linestyle="-")
                           for N, c in colours.items()],
@@ -98,10 +97,10 @@ def stages(frames: Frames) -> Figure:
     return figure
 
 
-def _rates(ax: Axes, spec: Any, table: pd.DataFrame) -> None:
+def _rates(ax: Axes, case: Stages, table: pd.DataFrame) -> None:
     """Last rates against N: one line for each ratio of singular values, and aligned starts."""
-    series = [("final", ratio, f"{ratio:g}") for ratio in spec["ratios"]]
-    series.append(("aligned", spec["ratios"][0], "aligned"))
+    series = [("final", ratio, f"{ratio:g}") for ratio in case.ratios]
+    series.append(("aligned", case.ratios[0], "aligned"))
     for kind, ratio, label in series:
         part = table.loc[table.ratio == ratio]
         predicted, measured = (part.loc[part.quantity == f"{kind}-{what}"].sort_values("num_layers")
@@ -112,21 +111,21 @@ def _rates(ax: Axes, spec: Any, table: pd.DataFrame) -> None:
                     (predicted.num_layers.iloc[-1], predicted.value.iloc[-1]), xytext=(5, 0),
                     textcoords="offset points", va="center", fontsize=style.SMALL - 1)
     ax.set_yscale("log")
-    ax.set_xlim(right=max(spec["num_layers"]) + 2.4)  # room for the words
-    ax.xaxis.set_major_locator(FixedLocator(spec["num_layers"]))
+    ax.set_xlim(right=max(case.num_layers) + 2.4)  # room for the words
+    ax.xaxis.set_major_locator(FixedLocator(case.num_layers))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlabel("layers $N$")
     ax.set_ylabel("rate of the loss")
 
 
-def _imbalance(ax: Axes, spec: Any, table: pd.DataFrame, colours: dict[int, Any]) -> None:
+def _imbalance(ax: Axes, case: Unbalanced, table: pd.DataFrame, colours: dict[int, Any]) -> None:
     """Last rate over that of balanced factors, against the ratio of norms at the start."""
     for N, part in table.loc[table.imbalance > 0].groupby("num_layers"):
         wide = part.pivot_table(index="imbalance", columns="quantity", values="value")
         balanced = wide["rate-balanced"]
         ax.plot(wide.index, wide["rate-predicted"] / balanced, color=colours[N])
         ax.plot(wide.index, wide["rate-measured"] / balanced, "o", color=colours[N])
-    style.sizes_axis(ax, spec["imbalances"])
+    style.sizes_axis(ax, case.imbalances)
     ax.set_ylim(0, 1.05)
     ax.set_xlabel("norm of the last factor")
     ax.set_ylabel("rate over the balanced one")

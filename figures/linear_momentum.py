@@ -8,6 +8,7 @@ from figures import style
 from ledger.paper.drawing import Frames
 from zeroloss.studies.linear.accelerated import METHODS
 from zeroloss.studies.linear.measure import wide_form
+from zeroloss.studies.linear.plan import Momentum
 
 TITLES = {"deep": "deep linear", "resnet": "ResNet, $1/L$", "resnet-root": r"ResNet, $1/\sqrt{L}$",
           "relu": "two-layer ReLU"}
@@ -18,12 +19,11 @@ LEAST = 1e-6  # of the relative errors that are shown
 def momentum(frames: Frames) -> Figure:
     """Rates of contraction against κ, measured and predicted; the error of the prediction against
     the width, the worst of all replicates."""
-    found = {spec["architecture"]: (spec, frames.tables[name])
-             for name, spec in frames.specs.items() if spec["kind"] == "momentum"}
-    specs = {name: found[name] for name in TITLES if name in found}
-    figure, axes = style.canvas([[f"rate-{a}" for a in specs], [f"width-{a}" for a in specs]], 4.2)
+    in_run = {case.architecture: (case, table) for _, case, table in frames.run.of(Momentum)}
+    shown = {name: in_run[name] for name in TITLES if name in in_run}
+    figure, axes = style.canvas([[f"rate-{a}" for a in shown], [f"width-{a}" for a in shown]], 4.2)
     colours = dict(zip(METHODS, style.colours(len(METHODS)), strict=True))
-    for architecture, (spec, table) in specs.items():
+    for architecture, (case, table) in shown.items():
         wide = wide_form(table)
         rate, width = axes[f"rate-{architecture}"], axes[f"width-{architecture}"]
         for method, marker in zip(METHODS, style.MARKERS, strict=False):
@@ -36,7 +36,7 @@ def momentum(frames: Frames) -> Figure:
             width.plot(worst.index, worst, marker=marker, color=colours[method], markersize=3.5)
         tolerance = 0.05 if architecture == "relu" else 0.02
         width.axhline(tolerance, color="0.5", linewidth=0.8, linestyle=":")
-        width.axvline(spec["stated_width"], color="0.5", linewidth=0.8, linestyle=":")
+        width.axvline(case.stated_width, color="0.5", linewidth=0.8, linestyle=":")
         rate.set_xscale("log")
         rate.set_yscale("log")
         width.set_xscale("log", base=2)
@@ -45,10 +45,10 @@ def momentum(frames: Frames) -> Figure:
         rate.set_xlabel(r"condition number $\kappa$")
     for row, label in (("rate", r"rate $-\log\rho$ per iteration"),
                        ("width", "error of the prediction")):
-        panels = [axes[f"{row}-{a}"] for a in specs]
+        panels = [axes[f"{row}-{a}"] for a in shown]
         style.share_rows(panels)
         panels[0].set_ylabel(label)
-    style.names(axes, {f"rate-{a}": TITLES[a] for a in specs})
+    style.names(axes, {f"rate-{a}": TITLES[a] for a in shown})
     style.legend(figure, [style.entry(NAMES[m], color=colours[m], marker=k)
                           for m, k in zip(METHODS, style.MARKERS, strict=False)],
                  [style.entry("predicted", linestyle="-"),

@@ -28,7 +28,7 @@ def claim_entry(**changes: Any) -> dict[str, Any]:
         "level": 0.95,
         "tolerance": {"slope_L": {"abs": 0.01}},
         "minimum": {"replicates": 10, "sizes": 3},
-        "planted_failure": {"name": "half-order", "text": "the gap of a scheme of order 1/2"},
+        "negative_control": "the gap of a scheme of order 1/2",
         "budget_minutes": 1,
     }
     return entry | changes
@@ -85,19 +85,6 @@ def frame(*entries: dict[str, Any]) -> pd.DataFrame:
     """A checked table of estimates of the study `toy`, with keys."""
     content = pd.DataFrame(list(entries), columns=list(estimates.COLUMNS))
     return estimates.with_keys(estimates.check(content, "toy"), "toy")
-
-
-def check_sources(measure: Any, run: Any, study: str, claim: str) -> None:
-    """Fail unless the sources of a claim's rows, alone, give these rows again."""
-    own = run.estimates.loc[run.estimates["claim"] == claim]
-    names = {name for sources in own["sources"] for name in sources.split(";")}
-    kept = {name: spec for name, spec in run.specs.items() if name in names}
-    again = estimates.check(measure({name: run.tables[name] for name in kept}, kept, [claim]),
-                            study)
-    again = again.loc[again["claim"] == claim].reset_index(drop=True)
-    assert len(again)
-    expected = estimates.check(own[list(estimates.COLUMNS)], study)
-    pd.testing.assert_frame_equal(again, expected, check_exact=True)
 
 
 def write_claims(path: Path, *entries: dict[str, Any]) -> Path:

@@ -59,10 +59,11 @@ class Case(Closed):
 
 
 def kinds_of(plan: ModuleType) -> dict[str, type[Case]]:
-    """The kinds of cases that a module defines, by name."""
-    return {value.kind: value for value in vars(plan).values()
-            if isinstance(value, type) and issubclass(value, Case)
-            and value.__module__ == plan.__name__}
+    """The kinds of cases that a module defines, by name; those that others derive from are none."""
+    own = [value for value in vars(plan).values() if isinstance(value, type)
+           and issubclass(value, Case) and value.__module__ == plan.__name__]
+    return {one.kind: one for one in own if not any(
+        issubclass(other, one) for other in own if other is not one)}
 
 
 def case_of(plan: ModuleType, spec: Mapping[str, Any]) -> Case:

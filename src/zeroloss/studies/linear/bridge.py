@@ -26,17 +26,18 @@ import torch
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
+from ledger.record.streams import stream
+from ledger.study import job
 from zeroloss.limit.collocation import euler, gauss_legendre
 from zeroloss.limit.flow import MeanField
-from zeroloss.network.resnet import Network
 from zeroloss.model.problem import Problem
-from ledger.record.streams import stream
+from zeroloss.network.resnet import Network
 from zeroloss.studies.linear.balanced import Start, Target, trajectory
+from zeroloss.studies.linear.plan import Bridge
 
 __all__ = ["MatrixProblem", "bridge", "closed_form", "isotropic_cloud"]
 
 Array = np.ndarray
-Spec = dict[str, Any]
 
 
 class MatrixProblem(Problem):
@@ -83,29 +84,30 @@ def closed_form(log_values: Array, strength: float, flow_times: Array, *, plain:
     return solved.y.T
 
 
-def bridge(spec: Spec) -> pd.DataFrame:
+@job(Bridge)
+def bridge(case: Bridge) -> pd.DataFrame:
     """Residuals of the library's limit and of networks against the closed form, and of deep linear
     networks against the limit of c → ∞: gaps |Φ − Φ_closed|_F by flow time and depth."""
-    logs, times = np.log(spec["values"]), np.array(spec["flow_times"])
+    logs, times = np.log(case.values), np.array(case.flow_times)
     d = len(logs)
-    Q = np.linalg.qr(stream(spec["seed"], "linear", "bridge").standard_normal((d, d)))[0]
+    Q = np.linalg.qr(stream(case.seed, "linear", "bridge").standard_normal((d, d)))[0]
     problem = matrix_problem((Q * np.exp(logs)) @ Q.T)
-    strength = 2 * spec["scale"] ** 2
+    strength = 2 * case.scale ** 2
     alpha = closed_form(logs, strength, times)
     exact, plain = (np.einsum("ik,sk,jk->sij", Q, np.exp(logs_of), Q) for logs_of in (
         alpha, closed_form(logs, strength, times, plain=True)))
-    cloud = isotropic_cloud(d, spec["scale"])
-    limit = _product(problem, gauss_legendre(spec["depth_nodes"]), cloud, times, spec["rtol"])
+    cloud = isotropic_cloud(d, case.scale)
+    limit = _product(problem, gauss_legendre(case.depth_nodes), cloud, times, case.rtol)
     rows = [(name, 0, s, gap) for name, of in (("limit", exact), ("limit-plain", plain))
             for s, gap in zip(times, _norm(limit - of), strict=True)]
-    for L in spec["num_layers"]:
-        wide = _product(problem, euler(L), cloud, times, spec["rtol"])
+    for L in case.num_layers:
+        wide = _product(problem, euler(L), cloud, times, case.rtol)
         rows += [("network", L, s, gap) for s, gap in zip(times, _norm(wide - exact), strict=True)]
         rows += [("network-twin", L, s, gap) for s, gap in zip(
-            times, _norm(_network(problem, L, cloud, times, spec["rtol"]) - wide), strict=True)]
+            times, _norm(_network(problem, L, cloud, times, case.rtol) - wide), strict=True)]
     rows += [("eigenvalue", k, s, float(value)) for s, of_time in zip(times, alpha, strict=True)
              for k, value in enumerate(of_time)]
-    return pd.DataFrame(rows + _deep(spec, times),
+    return pd.DataFrame(rows + _deep(case, times),
                         columns=["quantity", "num_layers", "flow_time", "value"])
 
 
@@ -134,10 +136,10 @@ def _network(problem: Problem, num_layers: int, cloud: Array, times: Array, rtol
     return _matrices(problem, network.train(theta, times.tolist(), rtol=rtol).residuals)
 
 
-def _deep(spec: Spec, times: Array) -> list[tuple[str, int, float, float]]:
+def _deep(case: Bridge, times: Array) -> list[tuple[str, int, float, float]]:
     """|σ_N(s/N) − σ(s)| for one eigenvalue, σ(0) = 1: balanced networks of N factors against the
     limit N → ∞, which is the block f(z, A) = A z."""
-    zeta = max(spec["values"])
+    zeta = max(case.values)
     one = np.ones((1, 1))
     target, start = Target(one, np.array([zeta]), one), Start(np.ones(1), np.ones(1), 1.0)
 
@@ -148,7 +150,7 @@ def _deep(spec: Spec, times: Array) -> list[tuple[str, int, float, float]]:
     exact = solve_ivp(slope, (0.0, times[-1]), [1.0], method="DOP853", t_eval=times, rtol=1e-12,
                       atol=1e-13).y[0]
     rows = []
-    for N in spec["num_layers"]:
+    for N in case.num_layers:
         sigma = trajectory([start], target, N, times / N)[:, 0, 0, 0]
         rows += [("deep", N, s, float(gap)) for s, gap in zip(times, np.abs(sigma - exact),
                                                               strict=True)]

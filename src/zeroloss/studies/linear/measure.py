@@ -1,41 +1,37 @@
-"""Estimates of `linear`: each measurement beside its closed form."""
+"""Estimates of `linear`, each measurement beside its closed form; then the claims' controls.
+
+A negative control is a deliberately wrong model or data: measured and judged, it must be `refuted`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ledger.record.rows import Rows, between, exact, plain, row
 from ledger.record.statistics import Estimate, clopper_pearson, log_slope, student
-from ledger.record.rows import (
-    Part,
-    Rows,
-    Specs,
-    Tables,
-    between,
-    exact,
-    of_kind,
-    parts_of,
-    plain,
-    row,
-)
+from ledger.study import Run, control, measures
+from zeroloss.studies.linear.plan import Bridge, Ends, Follow, Momentum, Stages, Unbalanced
+from zeroloss.studies.linear.trajectories import gaps_of
 
-__all__ = ["MEASURED_BY", "measure", "wide_form"]
+__all__ = ["wide_form"]
 
 Array = np.ndarray
 ARRIVED = 1e-3  # of s_1: a start without structure has come to the best approximation
 
 
-def _balanced(tables: Tables, specs: Specs) -> Rows:
+@measures("linear.balanced")
+def balanced(run: Run) -> Rows:
+    """Gaps to the closed form along the flow; order of descent in its step."""
     rows: Rows = []
-    for name, spec, table in of_kind(tables, specs, "follow"):
+    for name, case, table in run.of(Follow):
         for N, part in table.groupby("num_layers"):
-            where, count = f"n{N}", spec["replicates"]
+            where, count = f"n{N}", case.replicates
             gaps = part.loc[part.quantity == "flow"]
             rows.append(row("linear.balanced", "gap", where, exact(gaps.value.max()), [name],
-                            replicates=count, sizes=len(spec["flow_times"])))
+                            replicates=count, sizes=len(case.flow_times)))
             steps = part.loc[part.quantity == "descent"].pivot_table(
                 index="replicate", columns="at", values="value")
             # finest pair of steps; `at` counts steps in one unit of s
@@ -46,11 +42,13 @@ def _balanced(tables: Tables, specs: Specs) -> Rows:
     return rows
 
 
-def _ends(tables: Tables, specs: Specs) -> Rows:
+@measures("linear.ends", "linear.invariant")
+def ends(run: Run) -> Rows:
+    """Share of starts that end where it is predicted; falls of what must not fall."""
     rows: Rows = []
-    for name, spec, table in of_kind(tables, specs, "ends"):
+    for name, case, table in run.of(Ends):
         for where, part in table.groupby(table.family + table.num_layers.map(".n{}".format)):
-            where, away = str(where), part.boundary >= spec["margin"]
+            where, away = str(where), part.boundary >= case.margin
             right = (part.predicted == part.measured).to_numpy()
             judged = right[away.to_numpy()]
             share = clopper_pearson(int(judged.sum()), len(judged))
@@ -73,22 +71,24 @@ def _value(part: pd.DataFrame, quantity: str) -> Array:
     return part.loc[part.quantity == quantity].sort_values("sigma").value.to_numpy()
 
 
-def _stages(tables: Tables, specs: Specs) -> Rows:
+@measures("linear.final-rate", "linear.escape")
+def stages(run: Run) -> Rows:
+    """Last rates over the predicted ones; exponents and constants of escapes and approaches."""
     rows: Rows = []
-    for name, spec, table in of_kind(tables, specs, "stages"):
+    for name, case, table in run.of(Stages):
         for (N, ratio), part in table.loc[table.ratio > 0].groupby(["num_layers", "ratio"]):
             for kind, quantity in (("final", "ratio"), ("aligned", "ratio_aligned")):
                 measured, predicted = (_value(part, f"{kind}-{what}")[0]
                                        for what in ("measured", "predicted"))
                 where = f"n{N}.g{ratio:g}"
                 rows.append(row("linear.final-rate", quantity, where, exact(measured / predicted),
-                                [name], sizes=len(spec["ratios"])))
+                                [name], sizes=len(case.ratios)))
                 rows.append(row("", f"rate_{kind}", where, plain(predicted), [name]))
         for N, part in table.loc[table.num_layers > 2].groupby("num_layers"):
             where = f"n{N}"
-            size: dict[str, Any] = {"sizes": len(spec["smallest"])}
+            size: dict[str, Any] = {"sizes": len(case.smallest)}
             times, guesses = _value(part, "escape-measured"), _value(part, "escape-predicted")
-            small = np.sort(spec["smallest"])
+            small = np.sort(case.smallest)
             exponent = float(log_slope(small[:2], times[:2]))
             way, power = (_value(part, f"approach-{w}")[0] for w in ("measured", "predicted"))
             rows += [
@@ -103,22 +103,24 @@ def _stages(tables: Tables, specs: Specs) -> Rows:
     return rows
 
 
-def _unbalanced(tables: Tables, specs: Specs) -> Rows:
+@measures("linear.unbalanced")
+def unbalanced(run: Run) -> Rows:
+    """Last rates of unbalanced factors; share of Gaussian ones that arrive."""
     rows: Rows = []
-    for name, spec, table in of_kind(tables, specs, "unbalanced"):
+    for name, case, table in run.of(Unbalanced):
         for (N, t), part in table.loc[table.imbalance > 0].groupby(["num_layers", "imbalance"]):
-            found = dict(zip(part.quantity, part.value, strict=True))
+            rates = dict(zip(part.quantity, part.value, strict=True))
             where = f"n{N}.t{t:g}"
             rows += [row("linear.unbalanced", "ratio", where,
-                         exact(found["rate-measured"] / found["rate-predicted"]), [name],
-                         sizes=len(spec["imbalances"])),
+                         exact(rates["rate-measured"] / rates["rate-predicted"]), [name],
+                         sizes=len(case.imbalances)),
                      row("", "slowdown", where,
-                         plain(found["rate-measured"] / found["rate-balanced"]), [name])]
+                         plain(rates["rate-measured"] / rates["rate-balanced"]), [name])]
         for N, part in table.loc[table.quantity == "gaussian-distance"].groupby("num_layers"):
             arrived = int((part.value <= ARRIVED).sum())
             rows += [row("linear.unbalanced", "gaussian_share", f"n{N}",
                          exact(arrived / len(part)), [name], replicates=len(part),
-                         sizes=len(spec["imbalances"])),
+                         sizes=len(case.imbalances)),
                      row("", "gaussian_bound", f"n{N}", clopper_pearson(arrived, len(part)), [name],
                          replicates=len(part))]
     return rows
@@ -134,24 +136,26 @@ def wide_form(table: pd.DataFrame) -> pd.DataFrame:
                        rate=-np.log(wide.measured), rate_predicted=-np.log(wide.predicted))
 
 
-def _momentum(tables: Tables, specs: Specs) -> Rows:
+@measures("linear.momentum", "linear.contraction")
+def momentum(run: Run) -> Rows:
+    """Distances of contraction from the predicted one; exponents in the condition number."""
     rows: Rows = []
-    for name, spec, table in of_kind(tables, specs, "momentum"):
-        wide, architecture = wide_form(table), spec["architecture"]
+    for name, case, table in run.of(Momentum):
+        wide, architecture = wide_form(table), case.architecture
         network = "relu" if architecture == "relu" else "linear"
         for label, part in wide.groupby(wide.sweep + "/" + wide.method):
             sweep, method = str(label).split("/")
             where = f"{architecture}.{method}"
             cells = part.groupby("condition" if sweep == "conditions" else "width")
-            ranges = {key: between(cell.distance.to_numpy()) for key, cell in cells}
-            stated = spec["stated_width"]
-            size: dict[str, Any] = {"replicates": spec["replicates"], "sizes": len(ranges)}
+            ranges: dict[Any, Estimate] = {key: between(cell.distance.to_numpy())
+                                           for key, cell in cells}
+            size: dict[str, Any] = {"replicates": case.replicates, "sizes": len(ranges)}
             letter = "k" if sweep == "conditions" else "w"
-            for key, found in ranges.items():
-                judged = sweep == "conditions" or key >= stated
+            for key, distances in ranges.items():
+                judged = sweep == "conditions" or key >= case.stated_width
                 rows.append(row("linear.contraction" if judged else "",
                                 f"distance_{network}" if judged else "distance_narrow",
-                                f"{where}.{letter}{key:g}", found, [name], **size))
+                                f"{where}.{letter}{key:g}", distances, [name], **size))
             if sweep == "widths":
                 rows.append(_holds_from(where, name, ranges, 0.05 if network == "relu" else 0.02))
             else:
@@ -186,12 +190,14 @@ def _exponents(where: str, name: str, method: str, part: pd.DataFrame, size: dic
     return rows
 
 
-def _bridge(tables: Tables, specs: Specs) -> Rows:
+@measures("linear.bridge")
+def bridge(run: Run) -> Rows:
+    """Gaps of the limit to its closed form; orders in the number of layers."""
     rows: Rows = []
-    for name, spec, table in of_kind(tables, specs, "bridge"):
-        first = spec["flow_times"][1]
+    for name, case, table in run.of(Bridge):
+        first = case.flow_times[1]
         parts = dict(tuple(table.groupby("quantity")))
-        size: dict[str, Any] = {"sizes": len(spec["num_layers"])}
+        size: dict[str, Any] = {"sizes": len(case.num_layers)}
         for quantity, part in (("gap", "limit"), ("gap_twin", "network-twin")):
             rows.append(row("linear.bridge", quantity, "matrix", exact(parts[part].value.max()),
                             [name], **size))
@@ -209,23 +215,85 @@ def _order(table: pd.DataFrame, flow_time: float) -> float:
     return float(log_slope(gaps.num_layers.to_numpy(float)[-2:], gaps.value.to_numpy()[-2:]))
 
 
-MEASURED_BY: dict[str, Part] = {
-    "linear.balanced": _balanced,
-    "linear.ends": _ends,
-    "linear.invariant": _ends,
-    "linear.final-rate": _stages,
-    "linear.escape": _stages,
-    "linear.unbalanced": _unbalanced,
-    "linear.momentum": _momentum,
-    "linear.contraction": _momentum,
-    "linear.bridge": _bridge,
-}
+# ---- negative controls
 
 
-def measure(tables: Tables, specs: Specs, claims: Sequence[str] = ()) -> pd.DataFrame:
-    """One row per (claim, quantity, cell): estimate, interval, floor, replicates, sources.
+@control("linear.balanced", Follow)
+def unbalanced_start(table: pd.DataFrame, case: Follow) -> pd.DataFrame:
+    """Factors of different norms, held against the equations of balanced ones."""
+    del table
+    two = case.model_copy(update={"num_layers": case.num_layers[:2]})
+    return gaps_of(two, imbalance=1.2)
 
-    With ``claims`` only the parts that measure one of them run, on the cases that are there.
-    """
-    return pd.DataFrame([made for part in parts_of(MEASURED_BY, (), claims)
-                         for made in part(tables, specs)])
+
+@control("linear.ends", Ends)
+def mirrored_starts(table: pd.DataFrame, case: Ends) -> pd.DataFrame:
+    """Ends of the starts with −v in the place of v."""
+    cells = case.cells
+    torus = table.family == "torus"
+    for _, part in table.loc[torus].groupby("num_layers"):
+        grid = part.measured.to_numpy().reshape(cells, cells)
+        table.loc[part.index, "measured"] = np.roll(grid, cells // 2, axis=1).ravel()
+    return table
+
+
+@control("linear.invariant", Ends)
+def time_backwards(table: pd.DataFrame, case: Ends) -> pd.DataFrame:
+    """Trajectories read from their ends to their starts."""
+    del case
+    return table.assign(fall_rayleigh=table.rise_rayleigh)
+
+
+@control("linear.final-rate", Stages)
+def one_layer_more(table: pd.DataFrame, case: Stages) -> pd.DataFrame:
+    """Rates of networks with one layer more than is said."""
+    del case
+    moved = table.num_layers.where(table.quantity != "final-measured", table.num_layers - 1)
+    kept = moved.isin(table.num_layers)
+    table["num_layers"] = moved
+    first = table.num_layers.max()  # the largest has nothing to take from
+    return table.loc[kept & (table.num_layers < first)]
+
+
+@control("linear.escape", Stages)
+def exponential_escape(table: pd.DataFrame, case: Stages) -> pd.DataFrame:
+    """Times of escape that grow like log 1/σ, as those of two layers do."""
+    del case
+    seen = table.quantity == "escape-measured"
+    table.loc[seen, "value"] = np.log(1 / table.loc[seen, "sigma"])
+    return table
+
+
+@control("linear.unbalanced", Unbalanced)
+def imbalance_ignored(table: pd.DataFrame, case: Unbalanced) -> pd.DataFrame:
+    """The rate of balanced starts, predicted for all."""
+    del case
+    balanced = table.loc[table.quantity == "rate-balanced", "value"].to_numpy()
+    table.loc[table.quantity == "rate-predicted", "value"] = balanced
+    return table
+
+
+@control("linear.momentum", Momentum)
+def descent_as_nesterov(table: pd.DataFrame, case: Momentum) -> pd.DataFrame:
+    """Gradient descent passed off as Nesterov's method."""
+    del case
+    honest = table.loc[table.method != "nesterov"]
+    plain = table.loc[table.method == "descent"].assign(method="nesterov")
+    return pd.concat([honest, plain], ignore_index=True)
+
+
+@control("linear.contraction", Momentum)
+def half_the_kernel(table: pd.DataFrame, case: Momentum) -> pd.DataFrame:
+    """Contraction predicted with half of the step: the root of what it is."""
+    del case
+    table.loc[table.quantity == "predicted", "value"] **= 0.5
+    return table
+
+
+@control("linear.bridge", Bridge)
+def plain_block(table: pd.DataFrame, case: Bridge) -> pd.DataFrame:
+    """The closed form of f(z, A) = A z for a block that learns both factors of A."""
+    del case
+    plain = table.loc[table.quantity == "limit-plain", "value"].to_numpy()
+    table.loc[table.quantity == "limit", "value"] = plain
+    return table

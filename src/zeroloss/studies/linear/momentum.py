@@ -4,12 +4,12 @@ the width, predicted from the kernel at the start."""
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ledger.record.streams import stream
+from ledger.study import job
 from zeroloss.studies.linear.accelerated import (
     METHODS,
     contraction,
@@ -19,25 +19,25 @@ from zeroloss.studies.linear.accelerated import (
     tuned,
 )
 from zeroloss.studies.linear.architectures import build
+from zeroloss.studies.linear.plan import Momentum
 
 __all__ = ["inputs_of", "momentum"]
 
 Array = np.ndarray
-Spec = dict[str, Any]
 Row = tuple[str, str, float, int, int, str, float]
 LATE = 8.0  # a run covers at least so many times of contraction by e, and is read in its last part
 MIXING = 0.04  # of the samples of a ReLU network, which would not meet if they were orthogonal
 
 
-def inputs_of(spec: Spec, condition: float) -> Array:
+def inputs_of(case: Momentum, condition: float) -> Array:
     """X (features, samples), as many as each other, with that condition number of XᵀX and norm 1.
 
     Random singular vectors and singular values in a geometric sequence; for the ReLU, whose kernel
     is no function of XᵀX, samples of nearly orthogonal directions with norms in such a sequence.
     """
-    d = spec["num_features"]
-    rng = stream(spec["seed"], "linear", "inputs", spec["architecture"])
-    if spec["architecture"] != "relu":
+    d = case.num_features
+    rng = stream(case.seed, "linear", "inputs", case.architecture)
+    if case.architecture != "relu":
         left, right = (np.linalg.qr(rng.standard_normal((d, d)))[0] for _ in range(2))
         return left * np.geomspace(1.0, condition**-0.5, d) @ right.T
     directions = np.eye(d) + MIXING * rng.standard_normal((d, d))
@@ -58,23 +58,24 @@ def inputs_of(spec: Spec, condition: float) -> Array:
     return made / np.linalg.norm(made, 2)
 
 
-def momentum(spec: Spec) -> pd.DataFrame:
+@job(Momentum)
+def momentum(case: Momentum) -> pd.DataFrame:
     """Rows of each (method, condition, width, replicate): contraction per iteration, predicted and
     measured, and iterations until the residual is ``accuracy`` of its start, both."""
     rows: list[Row] = []
-    for condition in spec["conditions"]:
-        rows += _group("conditions", spec, condition, spec["width"], spec["residual"])
-    for width in spec["widths"]:
-        rows += _group("widths", spec, spec["width_condition"], width, spec["width_residual"])
+    for condition in case.conditions:
+        rows += _group("conditions", case, condition, case.width, case.residual)
+    for width in case.widths:
+        rows += _group("widths", case, case.width_condition, width, case.width_residual)
     return pd.DataFrame(rows, columns=["sweep", "method", "condition", "width", "replicate",
                                        "quantity", "value"])
 
 
-def _group(sweep: str, spec: Spec, condition: float, width: int, residual: float) -> list[Row]:
-    X = inputs_of(spec, condition)
-    rngs = [stream(spec["seed"], "linear", spec["architecture"], width, i)
-            for i in range(spec["replicates"])]
-    network, weights = build(spec["architecture"], X, width, spec["num_layers"], rngs)
+def _group(sweep: str, case: Momentum, condition: float, width: int, residual: float) -> list[Row]:
+    X = inputs_of(case, condition)
+    rngs = [stream(case.seed, "linear", case.architecture, width, i)
+            for i in range(case.replicates)]
+    network, weights = build(case.architecture, X, width, case.num_layers, rngs)
     values, vectors = np.linalg.eigh(network.kernel(weights))
     # a target of size one in the features: as much of each mode as the root of its eigenvalue
     signs = np.stack([rng.choice([-1.0, 1.0], size=len(X)) for rng in rngs])
@@ -83,22 +84,22 @@ def _group(sweep: str, spec: Spec, condition: float, width: int, residual: float
     targets = network.forward(weights)[0] - r
     rows: list[Row] = []
     for method in METHODS:
-        low, high = values[:, 0] * (1 - spec["margin"]), values[:, -1] * (1 + spec["margin"])
+        low, high = values[:, 0] * (1 - case.margin), values[:, -1] * (1 + case.margin)
         step, beta = tuned(method, low, high)
         p, q = recursion(method, step, beta, values)
         slowest = contraction(p, q).max(1)
-        most = int(4 * (1 + math.log(1 / spec["accuracy"])) / -np.log(slowest.max())) + 50
-        expected = _iterations(_linear(p, q, size, 1 - step[:, None] * values, most), spec)
+        most = int(4 * (1 + math.log(1 / case.accuracy)) / -np.log(slowest.max())) + 50
+        expected = _iterations(_linear(p, q, size, 1 - step[:, None] * values, most), case)
         num_steps = int(max(LATE / -np.log(slowest).max(), 1.05 * expected.max())) + 10
         seen, last = run(method, network, weights, targets, step, beta, num_steps)
         modes = np.linalg.eigh(network.kernel(last))[1]
-        for i in range(spec["replicates"]):
+        for i in range(case.replicates):
             x = seen[num_steps // 3:, i] @ modes[i, :, 0]
             found = measured_contraction(x, method != "descent")
             norms = np.linalg.norm(seen[:, i], axis=1)[:, None]
             for name, value in (("predicted", slowest[i]), ("measured", found),
                                 ("iterations-predicted", expected[i]),
-                                ("iterations", _iterations(norms, spec)[0])):
+                                ("iterations", _iterations(norms, case)[0])):
                 rows.append((sweep, method, condition, width, i, name, float(value)))
     return rows
 
@@ -114,8 +115,8 @@ def _linear(p: Array, q: Array, size: Array, first: Array, num_steps: int) -> Ar
     return np.stack(norms)
 
 
-def _iterations(norms: Array, spec: Spec) -> Array:
+def _iterations(norms: Array, case: Momentum) -> Array:
     """First iteration from which on the residual stays below ``accuracy`` of its start; one more
     than the last iteration if it does not."""
-    above = norms > spec["accuracy"] * norms[0]
+    above = norms > case.accuracy * norms[0]
     return np.array([np.flatnonzero(column)[-1] + 1 for column in above.T])

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ledger.record.streams import stream
 from zeroloss.studies.linear.balanced import Start, Target
 from zeroloss.studies.linear.chain import Chain, rank_one_start
+from zeroloss.studies.linear.plan import FactorCase
 
 __all__ = ["chain_of", "generic_starts", "patterns", "state_of", "target_of", "torus"]
 
 Array = np.ndarray
-Spec = dict[str, Any]
 HIDDEN = (3, 1, 4, 2, 3)  # widths between input and output, in turn; one of them is one
 
 
-def target_of(spec: Spec, values: list[float] | None = None) -> Target:
+def target_of(case: FactorCase, values: Sequence[float] | None = None) -> Target:
     """Z with the singular values of the block, or others, and random singular vectors: one more
     output than input, as many inputs as values."""
-    s = np.array(spec["values"] if values is None else values)
-    rng = stream(spec["seed"], "linear", "target")
-    rank = len(spec["values"])
+    s = np.array(case.values if values is None else values)
+    rng = stream(case.seed, "linear", "target")
+    rank = len(case.values)
     left = np.linalg.qr(rng.standard_normal((rank + 1, rank + 1)))[0]
     right = np.linalg.qr(rng.standard_normal((rank, rank)))[0]
     return Target(left[:, : len(s)], s, right[:, : len(s)])
@@ -37,13 +36,13 @@ def chain_of(target: Target, num_layers: int) -> Chain:
     return Chain((Z.shape[1], *hidden, Z.shape[0]), Z)
 
 
-def state_of(chain: Chain, starts: list[Start], spec: Spec, norms: Array | None = None
+def state_of(chain: Chain, starts: list[Start], case: FactorCase, norms: Array | None = None
              ) -> Array:
     """Factors of starts σ u vᵀ, balanced unless ``norms`` (starts, N) are given."""
     if norms is None:
         sigma = np.array([start.sigma for start in starts])
         norms = np.repeat(sigma[:, None] ** (1 / chain.num_layers), chain.num_layers, axis=1)
-    rng = stream(spec["seed"], "linear", "hidden", chain.num_layers)
+    rng = stream(case.seed, "linear", "hidden", chain.num_layers)
     return rank_one_start(chain.widths, np.stack([start.u for start in starts]),
                           np.stack([start.v for start in starts]), norms, rng)
 
@@ -53,9 +52,9 @@ def _unit(rng: np.random.Generator, dim: int) -> Array:
     return drawn / np.linalg.norm(drawn)
 
 
-def generic_starts(target: Target, spec: Spec, count: int, sigma: float) -> list[Start]:
+def generic_starts(target: Target, case: FactorCase, count: int, sigma: float) -> list[Start]:
     """Independent uniform directions with uᵀZv > 0."""
-    rng = stream(spec["seed"], "linear", "generic", count)
+    rng = stream(case.seed, "linear", "generic", count)
     made = []
     for _ in range(count):
         u, v = _unit(rng, len(target.left)), _unit(rng, len(target.right))
@@ -77,11 +76,12 @@ def torus(target: Target, cells: int, sigma: float) -> Iterator[tuple[float, flo
                                           target.right[:, :2] @ second, sigma)
 
 
-def patterns(target: Target, spec: Spec, count: int, sigma: float) -> list[tuple[int, Start]]:
+def patterns(target: Target, case: FactorCase, count: int, sigma: float
+             ) -> list[tuple[int, Start]]:
     """(k, start) with the overlaps of all modes before k zero: k = 1 (none) to the rank, and
     k = rank + 1 (all, which ends at the origin)."""
     rank = len(target.values)
-    rng = stream(spec["seed"], "linear", "patterns", count)
+    rng = stream(case.seed, "linear", "patterns", count)
     made: list[tuple[int, Start]] = []
     while len(made) < count * (rank + 1):
         k = len(made) // count + 1

@@ -4,12 +4,12 @@ the balanced equations say."""
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ledger.record.streams import stream
+from ledger.study import job
 from zeroloss.studies.linear.balanced import (
     Start,
     Target,
@@ -21,6 +21,7 @@ from zeroloss.studies.linear.balanced import (
     unbalanced_rate,
 )
 from zeroloss.studies.linear.chain import Chain
+from zeroloss.studies.linear.plan import Ends, Follow, Portrait, Stages, Unbalanced
 from zeroloss.studies.linear.starts import (
     chain_of,
     generic_starts,
@@ -30,36 +31,38 @@ from zeroloss.studies.linear.starts import (
     torus,
 )
 
-__all__ = ["ends", "follow", "portrait", "stages", "unbalanced"]
+__all__ = ["ends", "follow", "gaps_of", "portrait", "stages", "unbalanced"]
 
 Array = np.ndarray
-Spec = dict[str, Any]
 ARRIVED, SEEN = 0.005, 0.01  # relative distance to an end: predicted, and allowed to the factors
 OUTPUTS = 160
 DEEP, DEEPER = 1e-8, 1e-12  # loss above its infimum between which the last rate is taken
 TINY = 1e-3  # below it a singular value has no direction worth reading
 
 
-def follow(spec: Spec, imbalance: float = 1.0) -> pd.DataFrame:
-    """Gaps |W(s) − σ u vᵀ|_F/s_1 of the factors: along the flow, and of descent by its step.
+@job(Follow)
+def follow(case: Follow) -> pd.DataFrame:
+    """Gaps |W(s) − σ u vᵀ|_F/s_1 of the factors: along the flow, and of descent by its step."""
+    return gaps_of(case)
 
-    ``imbalance`` scales the last factor up and the first one down: above 1 the start is not
-    balanced, and the equations are not its own.
-    """
-    target, rows = target_of(spec), []
-    for N in spec["num_layers"]:
+
+def gaps_of(case: Follow, imbalance: float = 1.0) -> pd.DataFrame:
+    """The same; ``imbalance`` scales the last factor up and the first one down: above 1 the start
+    is not balanced, and the equations are not its own."""
+    target, rows = target_of(case), []
+    for N in case.num_layers:
         chain = chain_of(target, N)
-        starts = generic_starts(target, spec, spec["replicates"], spec["sigma"])
-        norms = np.full((len(starts), N), spec["sigma"] ** (1 / N))
+        starts = generic_starts(target, case, case.replicates, case.sigma)
+        norms = np.full((len(starts), N), case.sigma ** (1 / N))
         norms[:, 0], norms[:, -1] = norms[:, 0] / imbalance, norms[:, -1] * imbalance
-        state, times = state_of(chain, starts, spec, norms), spec["flow_times"]
+        state, times = state_of(chain, starts, case, norms), case.flow_times
         exact = trajectory(starts, target, N, times)
-        gaps = _norm(chain.flow(state, times, spec["rtol"]) - exact) / target.values[0]
+        gaps = _norm(chain.flow(state, times, case.rtol) - exact) / target.values[0]
         rows += [("flow", N, i, s, gaps[t, i]) for t, s in enumerate(times)
                  for i in range(len(starts))]
-        end = spec["descent_time"]
+        end = case.descent_time
         exact_end = trajectory(starts, target, N, [0.0, end])[-1]
-        for per_unit in spec["steps_per_unit"]:
+        for per_unit in case.steps_per_unit:
             W = chain.descend(state, 1.0 / per_unit, round(end * per_unit))
             gaps = _norm(W - exact_end) / target.values[0]
             rows += [("descent", N, i, per_unit, gap) for i, gap in enumerate(gaps)]
@@ -70,23 +73,24 @@ def _norm(W: Array) -> Array:
     return np.linalg.norm(W, axis=(-2, -1))
 
 
-def ends(spec: Spec) -> pd.DataFrame:
+@job(Ends)
+def ends(case: Ends) -> pd.DataFrame:
     """Where each start ends, predicted from its overlaps and measured on its factors, with what
     must not fall on the way.
 
     A start is read at the first output after the balanced flow is within ARRIVED of its end;
     The end is −1 where that is not within ``horizon``. Ends: 0 origin, else the mode.
     """
-    target, frames = target_of(spec), []
-    grid = list(torus(target, spec["cells"], spec["sigma"]))
+    target, frames = target_of(case), []
+    grid = list(torus(target, case.cells, case.sigma))
     made = [("torus", phi, psi, start) for phi, psi, start in grid] + [
         ("pattern", float(k), 0.0, start)
-        for k, start in patterns(target, spec, spec["replicates"], spec["sigma"])]
+        for k, start in patterns(target, case, case.replicates, case.sigma)]
     starts = [start for *_, start in made]
-    times = np.concatenate([[0.0], np.geomspace(0.05, spec["horizon"], OUTPUTS)])
-    for N in spec["num_layers"]:
+    times = np.concatenate([[0.0], np.geomspace(0.05, case.horizon, OUTPUTS)])
+    for N in case.num_layers:
         chain = chain_of(target, N)
-        W = chain.flow(state_of(chain, starts, spec), times, spec["rtol"])
+        W = chain.flow(state_of(chain, starts, case), times, case.rtol)
         exact, invariants = trajectory(starts, target, N, times), _invariants(W, target)
         for i, (family, first, second, start) in enumerate(made):
             predicted = end_of(start, target)
@@ -138,13 +142,14 @@ def _invariants(W: Array, target: Target) -> tuple[Array, Array, Array, Array]:
     return falls[0].max(0), falls[1].max(0), low, -falls[0].min(0)
 
 
-def portrait(spec: Spec) -> pd.DataFrame:
+@job(Portrait)
+def portrait(case: Portrait) -> pd.DataFrame:
     """u_k·u along trajectories of the factors, with the pattern and the predicted end of each."""
-    target, N = target_of(spec), spec["num_layers"]
-    made = patterns(target, spec, spec["replicates"], spec["sigma"])
+    target, N = target_of(case), case.num_layers
+    made = patterns(target, case, case.replicates, case.sigma)
     chain = chain_of(target, N)
-    times = np.linspace(0.0, spec["flow_time"], spec["outputs"])
-    W = chain.flow(state_of(chain, [start for _, start in made], spec), times, spec["rtol"])
+    times = np.linspace(0.0, case.flow_time, case.outputs)
+    W = chain.flow(state_of(chain, [start for _, start in made], case), times, case.rtol)
     rows = []
     for i, (_, start) in enumerate(made):
         u = start.u
@@ -156,18 +161,19 @@ def portrait(spec: Spec) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["start", "predicted", "flow_time", "mode", "value"])
 
 
-def stages(spec: Spec) -> pd.DataFrame:
+@job(Stages)
+def stages(case: Stages) -> pd.DataFrame:
     """Last rates for each N and gap, times of escape from the origin, the way into it."""
     rows: list[tuple[str, int, float, float, float]] = []
-    for N in spec["num_layers"]:
-        for ratio in spec["ratios"]:
+    for N in case.num_layers:
+        for ratio in case.ratios:
             for aligned in (False, True):
-                measured, predicted = _last_rate(spec, N, ratio, aligned)
+                measured, predicted = _last_rate(case, N, ratio, aligned)
                 name = "aligned" if aligned else "final"
                 rows += [(f"{name}-measured", N, ratio, 0.0, measured),
                          (f"{name}-predicted", N, ratio, 0.0, predicted)]
         if N > 2:
-            rows += _escapes(spec, N) + _approach(spec, N)
+            rows += _escapes(case, N) + _approach(case, N)
     return pd.DataFrame(rows, columns=["quantity", "num_layers", "ratio", "sigma", "value"])
 
 
@@ -179,16 +185,16 @@ def _excess(W: Array, target: Target) -> Array:
     return 0.5 * _norm(gap) ** 2 - np.einsum("...ij,ij->...", gap, rest)
 
 
-def _last_rate(spec: Spec, num_layers: int, ratio: float, aligned: bool) -> tuple[float, float]:
+def _last_rate(case: Stages, num_layers: int, ratio: float, aligned: bool) -> tuple[float, float]:
     """(measured, predicted) rate of the loss from DEEP to DEEPER above its infimum."""
-    first = spec["values"][0]
-    target = target_of(spec, [first, ratio * first])
-    start = (Start(target.left[:, 0], target.right[:, 0], spec["sigma"]) if aligned
-             else generic_starts(target, spec, 1, spec["sigma"])[0])
+    first = case.values[0]
+    target = target_of(case, [first, ratio * first])
+    start = (Start(target.left[:, 0], target.right[:, 0], case.sigma) if aligned
+             else generic_starts(target, case, 1, case.sigma)[0])
     alone, together = final_rates(target.values, num_layers)
     predicted = alone if aligned else together
     chain = chain_of(target, num_layers)
-    return _rate(chain, target, state_of(chain, [start], spec), predicted, spec["rtol"]), predicted
+    return _rate(chain, target, state_of(chain, [start], case), predicted, case.rtol), predicted
 
 
 def _rate(chain: Chain, target: Target, state: Array, guess: float, rtol: float) -> float:
@@ -201,64 +207,66 @@ def _rate(chain: Chain, target: Target, state: Array, guess: float, rtol: float)
     return float(np.log(excess[first] / excess[last]) / (times[last] - times[first]))
 
 
-def _escapes(spec: Spec, num_layers: int) -> list[tuple[str, int, float, float, float]]:
+def _escapes(case: Stages, num_layers: int) -> list[tuple[str, int, float, float, float]]:
     """Time until σ is at s_1/2 from small starts, measured and by the balanced equations' limit."""
-    target = target_of(spec)
+    target = target_of(case)
     chain, power = chain_of(target, num_layers), 1 - 2 / num_layers
-    start = generic_starts(target, spec, 1, 1.0)[0]
+    start = generic_starts(target, case, 1, 1.0)[0]
     constant = escape_constant(start, target, num_layers)
     rows = []
-    for sigma in spec["smallest"]:
+    for sigma in case.smallest:
         small = Start(start.u, start.v, sigma)
         guess = constant * sigma**-power
-        escape = chain.reaches(state_of(chain, [small], spec), 0.5 * target.values[0],
-                               2.0 * guess + 5.0, spec["rtol"])
+        escape = chain.reaches(state_of(chain, [small], case), 0.5 * target.values[0],
+                               2.0 * guess + 5.0, case.rtol)
         rows += [("escape-measured", num_layers, 0.0, sigma, escape),
                  ("escape-predicted", num_layers, 0.0, sigma, guess)]
     return rows
 
 
-def _approach(spec: Spec, num_layers: int) -> list[tuple[str, int, float, float, float]]:
+def _approach(case: Stages, num_layers: int) -> list[tuple[str, int, float, float, float]]:
     """Exponent of σ in s on the way into the origin, between the two times of ``approach``."""
-    target = target_of(spec)
-    start = Start(target.left[:, 0], -target.right[:, 0], spec["sigma"])
-    chain, times = chain_of(target, num_layers), [0.0, *spec["approach"]]
-    size = _norm(chain.flow(state_of(chain, [start], spec), times, spec["rtol"]))[:, 0]
+    target = target_of(case)
+    start = Start(target.left[:, 0], -target.right[:, 0], case.sigma)
+    chain, times = chain_of(target, num_layers), [0.0, *case.approach]
+    size = _norm(chain.flow(state_of(chain, [start], case), times, case.rtol))[:, 0]
     exponent = np.log(size[2] / size[1]) / np.log(times[2] / times[1])
-    return [("approach-measured", num_layers, 0.0, spec["sigma"], float(exponent)),
-            ("approach-predicted", num_layers, 0.0, spec["sigma"],
+    return [("approach-measured", num_layers, 0.0, case.sigma, float(exponent)),
+            ("approach-predicted", num_layers, 0.0, case.sigma,
              -num_layers / (num_layers - 2))]
 
 
-def unbalanced(spec: Spec) -> pd.DataFrame:
+@job(Unbalanced)
+def unbalanced(case: Unbalanced) -> pd.DataFrame:
     """Last rates of factors that differ in norm, and the end of factors without structure."""
-    first = spec["values"][0]
-    target = target_of(spec, [first, 0.5 * first])
+    first = case.values[0]
+    target = target_of(case, [first, 0.5 * first])
     rows: list[tuple[str, int, float, int, float]] = []
-    for N in spec["num_layers"]:
+    for N in case.num_layers:
         chain = chain_of(target, N)
-        start = generic_starts(target, spec, 1, 1.0)[0]
-        for t in spec["imbalances"]:
+        start = generic_starts(target, case, 1, 1.0)[0]
+        for t in case.imbalances:
             norms = np.ones(N)
             norms[0], norms[-1] = 1 / t, t
-            state = state_of(chain, [start], spec, norms[None])
+            state = state_of(chain, [start], case, norms[None])
             predicted = unbalanced_rate(norms_at_the_end(norms, first), target.values)
-            measured = _rate(chain, target, state, predicted, spec["rtol"])
+            measured = _rate(chain, target, state, predicted, case.rtol)
             rows += [("rate-measured", N, t, 0, measured), ("rate-predicted", N, t, 0, predicted),
                      ("rate-balanced", N, t, 0, final_rates(target.values, N)[1])]
-        rows += _without_structure(spec, N)
+        rows += _without_structure(case, N)
     return pd.DataFrame(rows, columns=["quantity", "num_layers", "imbalance", "replicate", "value"])
 
 
-def _without_structure(spec: Spec, num_layers: int) -> list[tuple[str, int, float, int, float]]:
+def _without_structure(case: Unbalanced, num_layers: int
+                       ) -> list[tuple[str, int, float, int, float]]:
     """Relative distance to the best rank-one approximation of Gaussian factors, at the horizon."""
-    target = target_of(spec)
+    target = target_of(case)
     chain = chain_of(target, num_layers)
-    rng = stream(spec["seed"], "linear", "gaussian", num_layers)
+    rng = stream(case.seed, "linear", "gaussian", num_layers)
     state = np.concatenate([
-        rng.standard_normal((spec["replicates"], a * b)) / np.sqrt(a)
+        rng.standard_normal((case.replicates, a * b)) / np.sqrt(a)
         for a, b in pairwise(chain.widths)], axis=1)
-    W = chain.flow(state, [0.0, spec["horizon"]], spec["rtol"])[-1]
+    W = chain.flow(state, [0.0, case.horizon], case.rtol)[-1]
     gaps = _norm(W - target.mode(1)) / target.values[0]
     return [("gaussian-distance", num_layers, 0.0, i, float(gap)) for i, gap in enumerate(gaps)]
 

@@ -1,13 +1,21 @@
-"""The `linear` block of the configuration."""
+# pyright: strict
+"""What `linear` runs: its block of the configuration, and the cases that are made of it.
+
+A case holds the part of the block that it is named by, beside what all cases share.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from ledger.config.closed import Closed
+from ledger.study import Closed, Common
+from zeroloss.studies.case import Case
 from zeroloss.studies.settings import Count, Doubling, Positive, Times
+
+__all__ = ["Bridge", "Ends", "FactorCase", "Follow", "Momentum", "Portrait", "Settings", "Stages",
+           "Unbalanced", "cases"]
 
 Layers = Annotated[int, Field(ge=2, le=16)]
 LayerList = Annotated[tuple[Layers, ...], Field(min_length=1, strict=False)]
@@ -15,7 +23,7 @@ Positives = Annotated[tuple[Positive, ...], Field(min_length=2, strict=False)]
 ArchitectureName = Literal["deep", "resnet", "resnet-root", "relu"]
 
 
-class Follow(Closed):
+class FollowSettings(Closed):
     """Factors against the balanced equations: gradient flow, and descent with halved steps."""
 
     num_layers: LayerList
@@ -26,7 +34,7 @@ class Follow(Closed):
     steps_per_unit: Doubling  # steps of gradient descent in one unit of s
 
 
-class Ends(Closed):
+class EndsSettings(Closed):
     """Starts on a torus of directions, and starts with overlaps that vanish, to their end."""
 
     num_layers: LayerList
@@ -37,7 +45,7 @@ class Ends(Closed):
     margin: Positive  # overlaps from 0 to here are near the boundary between two ends
 
 
-class Portrait(Closed):
+class PortraitSettings(Closed):
     """Trajectories to be drawn: starts of each pattern of vanishing overlaps, at equal times."""
 
     num_layers: Layers
@@ -47,7 +55,7 @@ class Portrait(Closed):
     outputs: Annotated[int, Field(ge=2)]
 
 
-class Stages(Closed):
+class StagesSettings(Closed):
     """Escape from the origin, approach to it, and the last rate."""
 
     num_layers: LayerList
@@ -57,13 +65,13 @@ class Stages(Closed):
     approach: Annotated[tuple[Positive, ...], Field(min_length=2, max_length=2, strict=False)]
 
     @model_validator(mode="after")
-    def _gaps(self) -> Stages:
+    def _gaps(self) -> StagesSettings:
         if not all(ratio < 1 for ratio in self.ratios):
             raise ValueError(f"ratios must lie in (0, 1), got {list(self.ratios)}")
         return self
 
 
-class Unbalanced(Closed):
+class UnbalancedSettings(Closed):
     """Starts whose last factor is larger than the first by ``imbalances``²."""
 
     num_layers: LayerList
@@ -72,24 +80,20 @@ class Unbalanced(Closed):
     horizon: Positive
 
 
-class Momentum(Closed):
+class MomentumSizes(Closed):
     """Tuned descent, Nesterov's and heavy ball: condition numbers of the data, then widths.
 
     ``margin``: methods are tuned for a spectrum so much wider than the kernel's at the start;
     ``residual``: size of the residual at the start, the output being of size one.
     """
 
-    architectures: Annotated[tuple[ArchitectureName, ...], Field(min_length=1, strict=False)]
     num_layers: Annotated[int, Field(ge=3)]
     num_features: Annotated[int, Field(ge=2)]
     conditions: Positives
     width: Count
-    relu_width: Count
     residual: Positive
     widths: Doubling
-    relu_widths: Doubling
     stated_width: Count  # of ``widths``: from here on contraction is judged
-    relu_stated_width: Count
     width_condition: Positive
     width_residual: Positive
     margin: Annotated[float, Field(gt=0, lt=1)]
@@ -97,23 +101,45 @@ class Momentum(Closed):
     accuracy: Annotated[float, Field(gt=0, lt=1)]
 
     @model_validator(mode="after")
-    def _stated_is_run(self) -> Momentum:
-        for name, widths, stated in (("stated_width", self.widths, self.stated_width),
-                                     ("relu_stated_width", self.relu_widths,
-                                      self.relu_stated_width)):
-            if stated not in widths:
-                raise ValueError(f"{name} must be among its widths {list(widths)}, got {stated}")
+    def _stated_is_run(self) -> MomentumSizes:
+        if self.stated_width not in self.widths:
+            raise ValueError(f"stated_width must be among its widths {list(self.widths)}, got "
+                             f"{self.stated_width}")
         return self
 
     @model_validator(mode="after")
-    def _conditions_rise(self) -> Momentum:
+    def _conditions_rise(self) -> MomentumSizes:
         if sorted(set(self.conditions)) != list(self.conditions) or self.conditions[0] <= 1:
             raise ValueError("conditions must be above 1 and rise, got "
                              f"{list(self.conditions)}")
         return self
 
 
-class Bridge(Closed):
+class MomentumSettings(MomentumSizes):
+    """The same for several architectures; the widths of a ReLU network are larger."""
+
+    architectures: Annotated[tuple[ArchitectureName, ...], Field(min_length=1, strict=False)]
+    relu_width: Count
+    relu_widths: Doubling
+    relu_stated_width: Count
+
+    @model_validator(mode="after")
+    def _stated_relu_is_run(self) -> MomentumSettings:
+        if self.relu_stated_width not in self.relu_widths:
+            raise ValueError("relu_stated_width must be among its widths "
+                             f"{list(self.relu_widths)}, got {self.relu_stated_width}")
+        return self
+
+    def sizes(self, architecture: ArchitectureName) -> MomentumSizes:
+        """Those of one architecture."""
+        sizes = MomentumSizes(**{name: getattr(self, name) for name in MomentumSizes.model_fields})
+        if architecture != "relu":
+            return sizes
+        return sizes.model_copy(update={"width": self.relu_width, "widths": self.relu_widths,
+                                        "stated_width": self.relu_stated_width})
+
+
+class BridgeSettings(Closed):
     """The mean-field limit of the linear block against its closed form."""
 
     scale: Positive  # standard deviation of a and w
@@ -128,16 +154,76 @@ class Settings(Closed):
 
     values: Annotated[tuple[Positive, ...], Field(min_length=3, max_length=4, strict=False)]
     rtol: Positive
-    follow: Follow
-    ends: Ends
-    portrait: Portrait
-    stages: Stages
-    unbalanced: Unbalanced
-    momentum: Momentum
-    bridge: Bridge
+    follow: FollowSettings
+    ends: EndsSettings
+    portrait: PortraitSettings
+    stages: StagesSettings
+    unbalanced: UnbalancedSettings
+    momentum: MomentumSettings
+    bridge: BridgeSettings
 
     @model_validator(mode="after")
     def _values_fall(self) -> Settings:
         if any(a <= b for a, b in zip(self.values, self.values[1:], strict=False)):
             raise ValueError(f"values must fall, got {list(self.values)}")
         return self
+
+
+class SolvedCase(Case):
+    """A case of flows that are integrated to a relative tolerance."""
+
+    rtol: Positive
+
+
+class FactorCase(SolvedCase):
+    """A case on factors of a matrix; ``values``: its singular values."""
+
+    values: tuple[float, ...]
+
+
+class Follow(FactorCase, FollowSettings):
+    """`trajectories.follow`."""
+
+
+class Ends(FactorCase, EndsSettings):
+    """`trajectories.ends`."""
+
+
+class Portrait(FactorCase, PortraitSettings):
+    """`trajectories.portrait`."""
+
+
+class Stages(FactorCase, StagesSettings):
+    """`trajectories.stages`."""
+
+
+class Unbalanced(FactorCase, UnbalancedSettings):
+    """`trajectories.unbalanced`."""
+
+
+class Momentum(SolvedCase, MomentumSizes):
+    """`momentum.momentum`, of one architecture."""
+
+    architecture: ArchitectureName
+
+
+class Bridge(SolvedCase, BridgeSettings):
+    """`bridge.bridge`."""
+
+
+def cases(block: Settings, common: Common) -> dict[str, SolvedCase]:
+    """Every case by name."""
+    shared: dict[str, Any] = {**common._asdict(), "rtol": block.rtol}
+    factors = shared | {"values": block.values}
+    momentum = {f"momentum-{name}": Momentum(
+        **shared, **dict(block.momentum.sizes(name)), architecture=name)
+        for name in block.momentum.architectures}
+    return {
+        "follow": Follow(**factors, **dict(block.follow)),
+        "ends": Ends(**factors, **dict(block.ends)),
+        "portrait": Portrait(**factors, **dict(block.portrait)),
+        "stages": Stages(**factors, **dict(block.stages)),
+        "unbalanced": Unbalanced(**factors, **dict(block.unbalanced)),
+        **momentum,
+        "bridge": Bridge(**shared, **dict(block.bridge)),
+    }
