@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,17 @@ if TYPE_CHECKING:
 
 # before torch is first imported: workers share the cores, and sums keep their order
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+ENGINE = Path(__file__).resolve().parents[1] / "src" / "zeroloss" / "network" / "engine"
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile the engine once, before workers and copies of the repository each do it."""
+    if not hasattr(session.config, "workerinput") and not list(ENGINE.glob("engine-*.so")):
+        from zeroloss.network.engine.library import why_not
+
+        why_not()
+
 
 settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
 settings.load_profile("deterministic")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from programs import HAVE_TEX
 
 from tests.workflow.checkout import BIN, OVERLAY, RESULTS, TINY, Checkout, add
 
@@ -108,7 +109,7 @@ def test_the_walk_through_adds_a_verdict_and_changes_nothing_else(
     assert {name: after[name] for name in before} == before
     assert re.search(r"^their_study\.width +supported", verdict, re.MULTILINE)
     assert refuted.startswith("their_study.width with residuals") and ": refuted\n" in refuted
-    assert ("paper.pdf" in verdict.split()) == (shutil.which("latexmk") is not None)
+    assert ("paper.pdf" in verdict.split()) == HAVE_TEX
     assert (folder / "figures" / "their_study-width.pdf").read_bytes().startswith(b"%PDF")
     assert "swish" in (folder / "tex" / "extensions.tex").read_text()
     assert "their_study.width" in (folder / "tex" / "claims.tex").read_text()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 import time
@@ -11,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from programs import HAVE_PDFTOTEXT, HAVE_TEX
 
 from tests.workflow.checkout import RESULTS, TINY, Checkout, hashes, jobs_in
 from ledger.record.claims import by_id, load_claims
@@ -19,7 +19,6 @@ from ledger.config.configuration import CONFIGURATION
 # They share the checkout and what was run in it: `make test` gives a file to one worker.
 pytestmark = pytest.mark.slow
 
-HAVE_TEX = shutil.which("latexmk") is not None
 AFTER_TABLES = {"measure_limits", "draw_limits", "judge_claims", "typeset_numbers"}
 PAPER = {"build_paper"} if HAVE_TEX else set[str]()
 
@@ -47,7 +46,7 @@ def test_the_first_run_makes_everything(ran: Checkout) -> None:
     assert [path.name for path in (ran.root / "results").iterdir()] == [RESULTS.parent.name]
 
 
-@pytest.mark.skipif(not (HAVE_TEX and shutil.which("pdftotext")), reason="needs TeX and poppler")
+@pytest.mark.skipif(not (HAVE_TEX and HAVE_PDFTOTEXT), reason="needs TeX and poppler")
 def test_the_quick_paper_says_that_it_is_quick(ran: Checkout) -> None:
     pdf = ran.root / RESULTS / "paper.pdf"
     done = subprocess.run(["pdftotext", pdf, "-"], capture_output=True, text=True, check=True)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from programs import FIND_TEX, HAVE_LATEXMK
 
 from tests.workflow.checkout import BIN, ROOT, Checkout, add, only_tools
 
-FIND_TEX = ROOT / "workflow" / "scripts" / "find-tex.sh"
 TOOLS = ("bash", "tr", "dirname", "cat", "grep", "tail", "mkdir", "mv", "rm", "sh", "env", "touch",
          "which")
 
@@ -99,7 +98,7 @@ def test_without_tex_everything_but_the_pdf_is_planned(
     assert "typeset_numbers" in jobs and "draw_limits" in jobs and "build_paper" not in jobs
 
 
-@pytest.mark.skipif(not shutil.which("latexmk"), reason="needs TeX")
+@pytest.mark.skipif(not HAVE_LATEXMK, reason="needs TeX")
 def test_an_error_in_the_paper_is_shown_and_leaves_no_pdf(tmp_path: Path) -> None:
     (tmp_path / "paper").mkdir()
     main = tmp_path / "paper" / "main.tex"

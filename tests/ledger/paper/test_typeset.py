@@ -10,13 +10,14 @@ from pathlib import Path
 
 import evidence
 import pytest
+from programs import HAVE_LATEXMK
 
 from ledger.paper import latex, settings_table as sizes, typeset
 from ledger.record import estimates, verdicts
 from ledger.record.claims import Claim
 from ledger.record.results import MissingResultError, ResultError
 
-STYLE = Path(__file__).parents[1] / "paper"
+STYLE = Path(__file__).parents[3] / "paper"
 SPECS = {
     "toy": {
         "wide": {
@@ -204,7 +205,7 @@ def build(folder: Path, extra: str) -> tuple[int, str]:
     return code, (folder / "doc.log").read_text(errors="replace")
 
 
-needs_tex = pytest.mark.skipif(shutil.which("latexmk") is None, reason="latexmk is not installed")
+needs_tex = pytest.mark.skipif(not HAVE_LATEXMK, reason="needs latexmk and the paper's packages")
 
 
 @needs_tex
