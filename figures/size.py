@@ -1,8 +1,9 @@
-"""Figures of the study `size`: success over depth and width, and the width asked for."""
+"""Figures of the study `size`: success over depth and width, and the width required."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from scipy.interpolate import PchipInterpolator
 from figures import style
 from ledger.paper.drawing import Frames
 from ledger.record.statistics import clopper_pearson, simultaneous_level
-from zeroloss.studies.size.demands import answers, middle
+from zeroloss.studies.size.demands import demand, middle
 from zeroloss.studies.size.evidence import Evidence, Ladder
 
 Array = np.ndarray
@@ -24,7 +25,7 @@ CONTOUR_LINES = (":", "--", "-")
 FINE = 40  # widths at which contours are computed
 LAWS = ("independent", "path")
 LAW_NAMES = {"independent": "independent layers", "path": "paths"}
-ANSWERS: tuple[str, ...] = ("theorem", "chebyshev", "law", "measured")
+METHODS: tuple[str, ...] = ("theorem", "chebyshev", "law", "measured")
 NAMES = {"theorem": "theorem with constants", "chebyshev": "Chebyshev with $\\Sigma$",
          "law": "predicted law", "measured": "measured"}
 
@@ -42,7 +43,7 @@ def _paler(shades: Colormap) -> Colormap:
 
 def phases(frames: Frames) -> Figure:
     """Probability of |E − E(ρ)| ≤ ε over depth and width: predicted contours, trained networks."""
-    evidence = Evidence(frames.tables, frames.specs)
+    evidence = Evidence(frames.run)
     ladders = sorted(evidence.with_role("phases"), key=lambda one: one.num_layers)
     figure, axes = style.canvas([["map", "slices"]], 3.5, width_ratios=[1.1, 1.0])
     if not ladders:
@@ -79,15 +80,15 @@ def _success(evidence: Evidence, ladder: Ladder, depth: int, widths: Array) -> A
 
 
 def _contours(ax: Axes, evidence: Evidence, ladders: list[Ladder], shades: Colormap) -> None:
-    """Predicted success between the depths at which it is known, in logarithmic axes."""
+    """Predicted success between the depths at which it is predicted, in logarithmic axes."""
     _, depths = evidence.depths("phases")
     M = sorted(ladders[0].risks)
     deepest = 1.5 * ladders[-1].num_layers
     inside = [depth for depth in depths if depth <= deepest]
     widths = np.geomspace(M[0] / 1.5, M[-1] * 1.5, FINE)
-    known = np.array([_success(evidence, ladders[0], L, widths) for L in inside])
+    predicted = np.array([_success(evidence, ladders[0], L, widths) for L in inside])
     fine = np.geomspace(inside[0], inside[-1], FINE)
-    height = PchipInterpolator(np.log(inside), known, axis=0)(np.log(fine)).clip(0.0, 1.0)
+    height = PchipInterpolator(np.log(inside), predicted, axis=0)(np.log(fine)).clip(0.0, 1.0)
     ax.contourf(fine, widths, height.T, levels=np.linspace(0.0, 1.0, 26).tolist(),
                 cmap=_paler(shades), zorder=0)
     ax.contour(fine, widths, height.T, levels=CONTOURS, colors="0.15",
@@ -123,22 +124,22 @@ def _marks(axes: dict[str, Axes], evidence: Evidence, ladder: Ladder, shades: Co
 
 
 def width(frames: Frames) -> Figure:
-    """log10 of the width that each answer asks for, against the failure probability."""
-    evidence = Evidence(frames.tables, frames.specs)
+    """log10 of the width that each method requires, against the failure probability."""
+    evidence = Evidence(frames.run)
     ladders = evidence.with_role("ladder")
     settings = list(dict.fromkeys(ladder.setting for ladder in ladders))
     figure, axes = style.canvas(
         [[f"theorem {name}" for name in settings], [f"others {name}" for name in settings]], 4.2,
         height_ratios=[1.0, 2.2])
-    etas = evidence.common["failure_probabilities"]
-    colours = dict(zip(ANSWERS, style.colours(len(ANSWERS)), strict=True))
+    etas = evidence.common.failure_probabilities
+    colours = dict(zip(METHODS, style.colours(len(METHODS)), strict=True))
     for ladder in ladders:
         time, eps = ladder.times()[-1], middle(ladder)
-        found = [answers(evidence, ladder, eps, eta, time) for eta in etas]
+        demands = [demand(evidence, ladder, eps, eta, time) for eta in etas]
         top, below = axes[f"theorem {ladder.setting}"], axes[f"others {ladder.setting}"]
-        _curve(top, ladder, etas, [one.log10_theorem for one in found], "theorem", colours)
-        for name in ANSWERS[1:]:
-            values = [getattr(one, name) for one in found]
+        _curve(top, ladder, etas, [one.log10_theorem for one in demands], "theorem", colours)
+        for name in METHODS[1:]:
+            values = [getattr(one, name) for one in demands]
             _curve(below, ladder, etas,
                    [math.log10(value) if 0 < value < math.inf else math.nan for value in values],
                    name, colours)
@@ -151,20 +152,20 @@ def width(frames: Frames) -> Figure:
     style.names(axes, {f"theorem {name}": name for name in settings})
     style.legend(figure, [style.entry(NAMES[name], color=colours[name], linestyle="-",
                                       marker=style.MARKERS[i])
-                          for i, name in enumerate(ANSWERS)],
+                          for i, name in enumerate(METHODS)],
                  [style.entry(LAW_NAMES[law], marker="o", markerfacecolor=face, linestyle=line)
                   for law, face, line in zip(LAWS, ("0.3", "white"), ("-", "--"), strict=True)])
     return figure
 
 
-def _curve(ax: Axes, ladder: Ladder, etas: list[float], values: list[float], name: str,
+def _curve(ax: Axes, ladder: Ladder, etas: Sequence[float], values: list[float], name: str,
            colours: dict[str, Any]) -> None:
-    filled, marker = ladder.sampling == "independent", style.MARKERS[ANSWERS.index(name)]
+    filled, marker = ladder.sampling == "independent", style.MARKERS[METHODS.index(name)]
     ax.plot(etas, values, color=colours[name], linestyle="-" if filled else "--", marker=marker,
             markersize=3.5, markerfacecolor=colours[name] if filled else "white")
 
 
-def _dress(axes: dict[str, Axes], settings: list[str], etas: list[float]) -> None:
+def _dress(axes: dict[str, Axes], settings: list[str], etas: Sequence[float]) -> None:
     """Logarithmic axis of η, certain to the right; few ticks."""
     ticks = [eta for eta in (0.5, 0.1, 0.02) if min(etas) <= eta <= max(etas)]
     for name, ax in axes.items():

@@ -32,9 +32,12 @@ C = TypeVar("C", bound=Case)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
-    """The cases of a study and the table of each, by name."""
+    """The cases of a study and the table of each, by name.
+
+    A run equals itself alone, so that what is read off one may be cached (`functools.lru_cache`).
+    """
 
     cases: Mapping[str, Case]
     tables: Mapping[str, pd.DataFrame]

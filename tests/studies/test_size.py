@@ -1,4 +1,4 @@
-"""The study `size` on the tiny configuration: predicted laws, ladders, four answers, verdicts."""
+"""The study `size` on the tiny configuration: predicted laws, ladders, four methods, verdicts."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from judging import FILES, FULL, Run, claims_of
+from judging import FILES, FULL, Run, block_of, cases_of, claims_of, run_case
+from pydantic import ValidationError
 
 from figures.size import FIGURES
-from ledger.record.claims import Claim
-from ledger.config.configuration import ConfigError, load
+from ledger import study
+from ledger.config.case import kinds_of
 from ledger.paper.drawing import Frames
+from ledger.record.claims import Claim
 from ledger.record.statistics import clopper_pearson
-from zeroloss.studies.size import simulate
+from zeroloss.studies.size import plan
 from zeroloss.studies.size.agreements import likelihood_ratio
-from zeroloss.studies.size.cases import cases
-from zeroloss.studies.size.demands import answers, middle
+from zeroloss.studies.size.demands import demand, middle
 from zeroloss.studies.size.evidence import Evidence, Ladder
-from zeroloss.studies.size.planted import PLANTED
-from ledger.record.verdicts import REFUTED, judge_claim
+from zeroloss.studies.size.plan import Block, Ensemble, Settings
 
 matplotlib.use("Agg")
 CLAIMS = claims_of("size")
@@ -35,14 +35,14 @@ def ran() -> Run:
 
 
 def evidence(ran: Run) -> Evidence:
-    return Evidence(ran.tables, ran.specs)
+    return Evidence.of(ran.run)
 
 
 # ---- claims
 
 
-def test_every_claim_has_its_planted_failure_and_its_numbers(ran: Run) -> None:
-    ran.check_claims(CLAIMS, PLANTED)
+def test_every_claim_has_its_control_and_its_numbers(ran: Run) -> None:
+    ran.check_claims()
 
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
@@ -51,62 +51,59 @@ def test_the_sources_of_a_claim_are_all_that_it_rests_on(ran: Run, claim: Claim)
 
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
-def test_a_planted_failure_is_refuted(ran: Run, claim: Claim) -> None:
-    ran.check_refuted(claim, PLANTED)
-
-
-@pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
-def test_the_honest_run_is_not_refuted(ran: Run, claim: Claim) -> None:
-    honest = judge_claim(claim, ran.estimates)
-    assert honest["verdict"] != REFUTED, honest["reasons"]
-
-
-@pytest.mark.parametrize("name", PLANTED)
-def test_planting_leaves_the_honest_tables_alone(ran: Run, name: str) -> None:
-    ran.check_left_alone(PLANTED[name])
+def test_a_negative_control_is_refuted_and_the_honest_run_is_not(ran: Run, claim: Claim) -> None:
+    ran.check_control(claim)
+    ran.check_not_refuted(claim)
 
 
 # ---- jobs
 
 
 def test_the_published_settings_make_few_jobs_of_the_same_kinds(ran: Run) -> None:
-    made = cases(load(FULL))
-    assert {spec["kind"] for spec in made.values()} == set(simulate.KINDS)
-    assert {spec["kind"] for spec in ran.specs.values()} == set(simulate.KINDS)
-    assert len(made) < 40, "a job is worth its start-up"
-    keys = {spec["kind"]: set(spec) for spec in made.values()}
-    assert all(set(spec) == keys[spec["kind"]] for spec in ran.specs.values())
+    published = cases_of("size", FULL)
+    assert {case.kind for case in published.values()} == set(kinds_of(plan))
+    assert {case.kind for case in ran.cases.values()} == set(kinds_of(plan))
+    assert len(published) < 40, "a job is worth its start-up"
 
 
 def test_replicates_are_packed_once_and_the_same_in_jobs_of_any_size(ran: Run) -> None:
-    spec = ran.specs["widths-sine-path-0"] | {"flow_times": [0.5]}
-    size = {"num_layers": 2, "num_units": 4, "first_replicate": 0, "replicates": 9}
-    whole = simulate.run(spec | {"sizes": [size]})
-    parts = simulate.run(spec | {"sizes": [
-        size | {"replicates": 4}, size | {"first_replicate": 4, "replicates": 5}]})
-    pd.testing.assert_frame_equal(parts, whole, check_exact=True)
-    for most in (20_000, 10**9):
-        block = ran.config.size.model_copy(update={"elements_per_job": most})
-        found: dict[tuple[Any, ...], list[int]] = {}
-        for one in cases(ran.config.model_copy(update={"size": block})).values():
-            for z in one.get("sizes", []) if one.get("role") == "ladder" else []:
-                key = (one["setting"], one["sampling"], z["num_units"])
-                found.setdefault(key, []).extend(
-                    range(z["first_replicate"], z["first_replicate"] + z["replicates"]))
-        assert found == {(ladder.setting, ladder.sampling, M): list(range(ladder.replicates))
-                         for ladder in block.ladders for M in ladder.num_units}
+    size = Block(num_layers=2, num_units=4, first_replicate=0, replicates=9)
+
+    def table(*sizes: Block) -> pd.DataFrame:
+        return run_case("size", ran.cases["widths-sine-path-0"].model_copy(
+            update={"flow_times": (0.5,), "sizes": sizes}))
+
+    parts = [size.model_copy(update={"replicates": 4}),
+             size.model_copy(update={"first_replicate": 4, "replicates": 5})]
+    pd.testing.assert_frame_equal(table(*parts), table(size), check_exact=True)
+
+
+@pytest.mark.parametrize("most", [20_000, 10**9])
+def test_every_replicate_is_in_one_job(most: int) -> None:
+    block, common = block_of("size")
+    assert isinstance(block, Settings)
+    block = block.model_copy(update={"elements_per_job": most})
+    replicates: dict[tuple[Any, ...], list[int]] = {}
+    ensembles = [case for case in plan.cases(block, common).values() if isinstance(case, Ensemble)]
+    for case in ensembles:
+        for size in case.sizes if case.role == "ladder" else ():
+            key = (case.setting, case.sampling, size.num_units)
+            replicates.setdefault(key, []).extend(
+                range(size.first_replicate, size.first_replicate + size.replicates))
+    assert replicates == {(ladder.setting, ladder.sampling, M): list(range(ladder.replicates))
+                          for ladder in block.ladders for M in ladder.num_units}
 
 
 @pytest.mark.parametrize("name", ["law-sine", "corollary-sine-independent-0"])
 def test_a_job_gives_the_same_rows_twice(ran: Run, name: str) -> None:
-    pd.testing.assert_frame_equal(simulate.run(ran.specs[name]), ran.tables[name],
+    pd.testing.assert_frame_equal(run_case("size", ran.cases[name]), ran.tables[name],
                                   check_exact=True)
 
 
 def test_a_horizon_too_near_says_so(ran: Run) -> None:
-    spec = ran.specs["corollary-sine-independent-0"] | {"horizon": 1.0}
+    case = ran.cases["corollary-sine-independent-0"].model_copy(update={"horizon": 1.0})
     with pytest.raises(ValueError, match=r"at the horizon 1, above half .* set size.corollar"):
-        simulate.run(spec)
+        run_case("size", case)
 
 
 @pytest.mark.parametrize(("change", "message"), [
@@ -119,8 +116,8 @@ def test_settings_that_cannot_be_run_are_refused(tmp_path: Path, change: str, me
                                                  ) -> None:
     path = tmp_path / "wrong.yaml"
     path.write_text(f"size:\n  {change}\n")
-    with pytest.raises(ConfigError, match=message):
-        load(*FILES, path)
+    with pytest.raises(ValidationError, match=message):
+        block_of("size", *FILES, path)
 
 
 # ---- what is read off the tables
@@ -156,11 +153,11 @@ def test_failures_and_the_measured_width() -> None:
     assert ladder.cell(None) == "made.independent.sup"
 
 
-def test_four_answers_stand_in_their_order(ran: Run) -> None:
+def test_four_methods_stand_in_their_order(ran: Run) -> None:
     for ladder in evidence(ran).with_role("ladder"):
         for time in ladder.times():
-            found = answers(evidence(ran), ladder, middle(ladder), 0.2, time)
-            assert found.law <= found.chebyshev <= 10**min(found.log10_theorem, 300.0)
+            least = demand(evidence(ran), ladder, middle(ladder), 0.2, time)
+            assert least.law <= least.chebyshev <= 10**min(least.log10_theorem, 300.0)
 
 
 def test_likelihoods_know_their_own_law() -> None:
@@ -182,9 +179,10 @@ def test_numbers_of_the_tiny_run(ran: Run) -> None:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_figures_draw_from_whatever_a_run_has(ran: Run, name: str) -> None:
-    whole = FIGURES[name](Frames(ran.tables, ran.estimates, ran.specs, "quick"))
+    whole = FIGURES[name](Frames(ran.run, ran.estimates, "quick"))
     assert all(ax.has_data() for ax in whole.axes)
-    kept = {n: spec for n, spec in ran.specs.items() if n != "phases-0"}
-    part = FIGURES[name](Frames({n: ran.tables[n] for n in kept}, ran.estimates, kept, "quick"))
-    said = [text.get_text() for ax in part.axes for text in ax.texts]
-    assert name == "width" or any("not in this run" in text for text in said)
+    part = study.Run({one: case for one, case in ran.cases.items() if one != "phases-0"},
+                     ran.tables)
+    partial = FIGURES[name](Frames(part, ran.estimates, "quick"))
+    texts = [text.get_text() for ax in partial.axes for text in ax.texts]
+    assert name == "width" or any("not in this run" in text for text in texts)

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from ledger.record.rows import Rows, exact, plain, row
 from ledger.record.statistics import Estimate, clopper_pearson, simultaneous_level
 from ledger.record.streams import stream
-from ledger.record.rows import Rows, exact, plain, row
+from ledger.study import Run, measures
 from zeroloss.studies.size.demands import middle
 from zeroloss.studies.size.evidence import Evidence, Ladder, Predicted
+from zeroloss.studies.size.plan import Corollary, Law, Threshold
 
 __all__ = ["corollary", "eta", "law", "threshold"]
 
@@ -24,9 +26,8 @@ TINY = 1e-12
 
 
 def _class(evidence: Evidence, setting: str) -> str:
-    kind = next(spec["problem"]["kind"] for _, spec, _ in evidence.of_kind("law")
-                if spec["setting"] == setting)
-    return "real" if kind in REAL_DATA else "small"
+    _, case, _ = next(evidence.run.of(Law, setting=setting))
+    return "real" if case.problem.kind in REAL_DATA else "small"
 
 
 def _agreement(predicted: Predicted, ladder: Ladder, M: int, accuracy: float, time: int | None,
@@ -41,16 +42,19 @@ def _agreement(predicted: Predicted, ladder: Ladder, M: int, accuracy: float, ti
                     measured.upper - expected + error)
 
 
-def _strain(found: Estimate) -> float:
+def _strain(difference: Estimate) -> float:
     """How far 0 lies out in an interval: 1 at its edges."""
-    side = found.upper - found.value if found.value < 0 else found.value - found.lower
-    return abs(found.value) / max(side, 1e-300)
+    value = difference.value
+    side = difference.upper - value if value < 0 else value - difference.lower
+    return abs(value) / max(side, 1e-300)
 
 
-def law(evidence: Evidence) -> Rows:
+@measures("size.law")
+def law(run: Run) -> Rows:
     """The worst cell of each ladder and flow time from n = law_from on, all cells held together;
     and the least n from which on every larger width agrees."""
-    least = evidence.common["law_from"]
+    evidence = Evidence.of(run)
+    least = evidence.common.law_from
     judged = sum(len(e.times()) * len(e.accuracies) * sum(e.count(M) >= least for M in e.risks)
                  for e in evidence.ladders)
     level = simultaneous_level(0.95, max(judged, 1))
@@ -67,15 +71,15 @@ def law(evidence: Evidence) -> Rows:
 
 def _worst(evidence: Evidence, ladder: Ladder, where: str,
            cells: dict[tuple[int, float], Estimate]) -> Rows:
-    least = evidence.common["law_from"]
+    least = evidence.common.law_from
     sources = [evidence.predicted(ladder).source, *ladder.sources]
     from_here = math.inf
     for M in sorted(ladder.risks, reverse=True):
-        if any(not found.lower <= 0 <= found.upper for (m, _), found in cells.items() if m == M):
+        if any(not one.lower <= 0 <= one.upper for (m, _), one in cells.items() if m == M):
             break
         from_here = ladder.count(M)
     rows = [row("", "law_holds_from", where, plain(from_here), sources)]
-    judged = {key: found for key, found in cells.items() if ladder.count(key[0]) >= least}
+    judged = {key: one for key, one in cells.items() if ladder.count(key[0]) >= least}
     if judged:
         M, eps = max(judged, key=lambda key: _strain(judged[key]))
         rows.append(row("size.law", f"difference_{_class(evidence, ladder.setting)}", where,
@@ -124,9 +128,11 @@ def likelihood_ratio(M: Array, failed: Array, total: Array,
     return _likelihood(family, M, failed, total) - _likelihood(_hyperbolic, M, failed, total)
 
 
-def eta(evidence: Evidence) -> Rows:
+@measures("size.eta")
+def eta(run: Run) -> Rows:
     """The ratio for each ladder at one accuracy, for the largest deviation; the interval from
     binomial counts drawn anew at the measured frequencies."""
+    evidence = Evidence.of(run)
     rows: Rows = []
     for ladder in evidence.with_role("ladder"):
         predicted = evidence.predicted(ladder)
@@ -150,21 +156,22 @@ def eta(evidence: Evidence) -> Rows:
 # ---- the corollary, and the threshold
 
 
-def corollary(evidence: Evidence) -> Rows:
+@measures("size.corollary")
+def corollary(run: Run) -> Rows:
     """At the least width that the law asks for: failure of E ≤ ε minus η, for each (setting, ε)
     in the worst η, all held together; the sizes of the shown η beside."""
-    etas, shown = (evidence.common[k] for k in ("failure_probabilities", "shown_probability"))
-    found = list(evidence.of_kind("corollary"))
-    level = simultaneous_level(0.95, max(1, len(found) * len(etas)))
+    common, cases = Evidence.of(run).common, list(run.of(Corollary))
+    etas, shown = common.failure_probabilities, common.shown_probability
+    level = simultaneous_level(0.95, max(1, len(cases) * len(etas)))
     rows: Rows = []
-    for name, spec, table in found:
-        where = f"{spec['setting']}.{spec['sampling']}.e{spec['accuracy']:g}"
+    for name, case, table in cases:
+        where = f"{case.setting}.{case.sampling}.e{case.accuracy:g}"
         parts = dict(tuple(table.groupby("what")))
         risks = {int(str(M)): np.asarray(rows_.value) for M, rows_ in
                  parts["risk"].groupby("num_units")}
         predicted = parts["predicted"].set_index("num_units").value.to_dict()
-        failed = {M: int((risk > spec["accuracy"]).sum()) for M, risk in risks.items()}
-        size: dict[str, Any] = {"replicates": spec["replicates"], "sizes": len(risks)}
+        failed = {M: int((risk > case.accuracy).sum()) for M, risk in risks.items()}
+        size: dict[str, Any] = {"replicates": case.replicates, "sizes": len(risks)}
         excess = []
         for one in etas:
             least = _from_the_top(predicted, one)
@@ -188,23 +195,24 @@ def corollary(evidence: Evidence) -> Rows:
 
 def _from_the_top(failure: dict[int, float], eta: float) -> float:
     """The least width from which on the failure is at most η; ∞ if there is none."""
-    found = math.inf
+    least = math.inf
     for M in sorted(failure, reverse=True):
         if failure[M] > eta:
             break
-        found = float(M)
-    return found
+        least = float(M)
+    return least
 
 
-def threshold(evidence: Evidence) -> Rows:
+@measures()
+def threshold(run: Run) -> Rows:
     """The share of small networks that reach zero loss; floor: L M k/N."""
     rows: Rows = []
-    for name, spec, table in evidence.of_kind("threshold"):
+    for name, case, table in run.of(Threshold):
         for _, part in table.groupby(["num_layers", "num_units"]):
             L, M = (int(part[key].iloc[0]) for key in ("num_layers", "num_units"))
-            reached = int((part.risk <= spec["floor"]).sum())
-            ratio = float(part.parameters.iloc[0]) / spec["problem"]["num_samples"]
-            rows.append(row("", "zero_share", f"{spec['setting']}.l{L}.m{M}",
+            reached = int((part.risk <= case.floor).sum())
+            ratio = float(part.parameters.iloc[0]) / case.problem.num_samples
+            rows.append(row("", "zero_share", f"{case.setting}.l{L}.m{M}",
                             clopper_pearson(reached, len(part)), [name], floor=ratio,
                             replicates=len(part), note="floor holds L M k/N"))
     return rows

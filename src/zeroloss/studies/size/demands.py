@@ -1,4 +1,4 @@
-"""Estimates of `size` about what is asked of a network: the four answers side by side."""
+"""Estimates of `size` about the width that a network must have, by four methods side by side."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ledger.record.statistics import Estimate, clopper_pearson, log_slope, simultaneous_level
 from ledger.record.rows import Rows, exact, plain, row
+from ledger.record.statistics import Estimate, clopper_pearson, log_slope, simultaneous_level
+from ledger.study import Run, measures
 from zeroloss.studies.size.evidence import Evidence, Ladder
 
-__all__ = ["Demand", "answers", "asked", "exponents", "required", "slack", "sufficient",
+__all__ = ["Demand", "demand", "exponents", "middle", "required", "slack", "sufficient",
            "weights"]
 
 LOG2 = math.log10(2.0)
 
 
 class Demand(NamedTuple):
-    """The least width by each of the four answers; log10 for the theorem, with its log10 depth."""
+    """The least width by each of the four methods; log10 for the theorem, with its log10 depth."""
 
     log10_depth: float
     log10_theorem: float
@@ -27,8 +28,8 @@ class Demand(NamedTuple):
     measured: float
 
 
-def answers(evidence: Evidence, ladder: Ladder, accuracy: float, eta: float, time: int | None
-            ) -> Demand:
+def demand(evidence: Evidence, ladder: Ladder, accuracy: float, eta: float, time: int | None
+           ) -> Demand:
     """Theorem, Chebyshev, predicted law and measurement for one cell of the grid."""
     law = evidence.predicted(ladder).law
     depth, width = evidence.theorem(ladder, accuracy, eta, time)
@@ -42,21 +43,23 @@ def middle(ladder: Ladder) -> float:
     return ladder.accuracies[len(ladder.accuracies) // 2]
 
 
-def sufficient(evidence: Evidence) -> Rows:
+@measures("size.sufficient")
+def sufficient(run: Run) -> Rows:
     """Lower end of the failure frequency minus η in the worst cell where a bound suffices.
 
     The intervals hold together (Bonferroni) over all cells of the grid.
     """
-    etas = evidence.common["failure_probabilities"]
+    evidence = Evidence.of(run)
+    etas = evidence.common.failure_probabilities
     ladders = evidence.with_role("ladder")
     cells = sum(len(e.times()) * len(e.accuracies) * len(e.risks) for e in ladders)
     level = simultaneous_level(0.95, cells * len(etas))
     rows: Rows = []
     for ladder in ladders:
         for time in ladder.times():
-            found = _excesses(evidence, ladder, time, level)
-            sources = [*evidence.asking(ladder), *ladder.sources]
-            for bound, excess in found.items():
+            excesses = _excesses(evidence, ladder, time, level)
+            sources = [*evidence.predictors(ladder), *ladder.sources]
+            for bound, excess in excesses.items():
                 where, count = ladder.cell(time), len(excess)
                 rows.append(row("", f"cells_{bound}", where, plain(count), sources))
                 if excess:
@@ -71,48 +74,50 @@ def _excesses(evidence: Evidence, ladder: Ladder, time: int | None, level: float
               ) -> dict[str, list[float]]:
     """For each bound, lower end minus η in each cell whose width it calls sufficient."""
     law = evidence.predicted(ladder).law
-    found: dict[str, list[float]] = {"theorem": [], "chebyshev": []}
+    excesses: dict[str, list[float]] = {"theorem": [], "chebyshev": []}
     for eps in ladder.accuracies:
         lower = {}
         for M in ladder.risks:
             failed, total = ladder.failures(M, law.reference, eps, time)
             lower[M] = clopper_pearson(failed, total, level).lower
-        for eta in evidence.common["failure_probabilities"]:
+        for eta in evidence.common.failure_probabilities:
             depth, width = evidence.theorem(ladder, eps, eta, time)
             theorem = 10**min(width, 300.0) if depth <= math.log10(ladder.num_layers) else math.inf
             chebyshev = ladder.width(law.chebyshev(eps, eta, time))
             for name, least in (("theorem", theorem), ("chebyshev", chebyshev)):
-                found[name] += [lower[M] - eta for M in ladder.risks if least <= M]
-    return found
+                excesses[name] += [lower[M] - eta for M in ladder.risks if least <= M]
+    return excesses
 
 
-def asked(evidence: Evidence, ladder: Ladder) -> list[tuple[float, float, int | None]]:
+def _shown_cells(evidence: Evidence, ladder: Ladder) -> list[tuple[float, float, int | None]]:
     """The cells (ε, η, time) that are shown: all times at one ε and η, and all ε and η at the
     largest deviation."""
-    shown, eps = evidence.common["shown_probability"], middle(ladder)
+    shown, eps = evidence.common.shown_probability, middle(ladder)
     cells = [(eps, shown, time) for time in ladder.times()]
     last = ladder.times()[-1]
     cells += [(other, shown, last) for other in ladder.accuracies if other != eps]
-    cells += [(eps, eta, last) for eta in evidence.common["failure_probabilities"] if eta != shown]
+    cells += [(eps, eta, last) for eta in evidence.common.failure_probabilities if eta != shown]
     return cells
 
 
-def required(evidence: Evidence) -> Rows:
-    """The least width by each answer, in every cell that is shown; log10 for the theorem."""
+@measures()
+def required(run: Run) -> Rows:
+    """The least width by each method, in every cell that is shown; log10 for the theorem."""
+    evidence = Evidence.of(run)
     rows: Rows = []
     for ladder in evidence.with_role("ladder"):
-        predicted, theorem = evidence.asking(ladder)
-        for eps, eta, time in asked(evidence, ladder):
-            found = answers(evidence, ladder, eps, eta, time)
+        predicted, theorem = evidence.predictors(ladder)
+        for eps, eta, time in _shown_cells(evidence, ladder):
+            least = demand(evidence, ladder, eps, eta, time)
             where = ladder.cell(time, f"e{eps:g}", f"p{eta:g}")
             size: dict[str, Any] = {"replicates": min(map(len, ladder.risks.values())),
                                     "sizes": len(ladder.risks)}
             rows += [
-                row("", "log10_depth_theorem", where, plain(found.log10_depth), [theorem]),
-                row("", "log10_width_theorem", where, plain(found.log10_theorem), [theorem]),
-                row("", "width_chebyshev", where, plain(found.chebyshev), [predicted]),
-                row("", "width_law", where, plain(found.law), [predicted]),
-                row("", "width_measured", where, plain(found.measured),
+                row("", "log10_depth_theorem", where, plain(least.log10_depth), [theorem]),
+                row("", "log10_width_theorem", where, plain(least.log10_theorem), [theorem]),
+                row("", "width_chebyshev", where, plain(least.chebyshev), [predicted]),
+                row("", "width_law", where, plain(least.law), [predicted]),
+                row("", "width_measured", where, plain(least.measured),
                     [predicted, *ladder.sources], **size),
             ]
         rows += _limit_rows(evidence, ladder)
@@ -132,11 +137,13 @@ def _limit_rows(evidence: Evidence, ladder: Ladder) -> Rows:
     return rows
 
 
-def slack(evidence: Evidence) -> Rows:
+@measures("size.slack")
+def slack(run: Run) -> Rows:
     """log10 of the theorem's width over the measured one; the latter lies between a rung of the
     ladder and the one below, which is the interval."""
+    evidence = Evidence.of(run)
     rows: Rows = []
-    eta = evidence.common["shown_probability"]
+    eta = evidence.common.shown_probability
     for ladder in evidence.with_role("ladder"):
         for time in ladder.times():
             eps = middle(ladder)
@@ -147,23 +154,26 @@ def slack(evidence: Evidence) -> Rows:
             value = evidence.theorem(ladder, eps, eta, time)[1] - math.log10(measured)
             rows.append(row("size.slack", "log10_slack", ladder.cell(time),
                             Estimate(value, value, value + LOG2),
-                            [*evidence.asking(ladder), *ladder.sources],
+                            [*evidence.predictors(ladder), *ladder.sources],
                             replicates=min(map(len, ladder.risks.values())),
                             sizes=len(ladder.risks)))
     return rows
 
 
-def exponents(evidence: Evidence) -> Rows:
+@measures()
+def exponents(run: Run) -> Rows:
     """d log n/d log ε and d log n/d log η of the predicted law, where the depth gap is taken out
     by the largest depth that is predicted; Chebyshev's beside them."""
+    evidence = Evidence.of(run)
     setting, depths = evidence.depths("phases")
-    accuracies = evidence.common["weights"]
-    etas = evidence.common["failure_probabilities"]
-    shown = evidence.common["shown_probability"]
+    accuracies = evidence.common.weights
+    etas = evidence.common.failure_probabilities
+    shown = evidence.common.shown_probability
     rows: Rows = []
     for sampling in ("independent", "path"):
-        made = evidence.law(setting, "phases", depths[-1], sampling)
-        for name, needed in (("law", made.law.required), ("chebyshev", made.law.chebyshev)):
+        predicted = evidence.law(setting, "phases", depths[-1], sampling)
+        for name, needed in (("law", predicted.law.required),
+                             ("chebyshev", predicted.law.chebyshev)):
             eps = accuracies[0]
             by_eps = np.array([needed(value, shown, 0) for value in accuracies])
             by_eta = np.array([needed(eps, value, 0) for value in etas[-3:]])
@@ -171,14 +181,16 @@ def exponents(evidence: Evidence) -> Rows:
                                    ("probability", etas[-3:], by_eta)):
                 value = float(log_slope(x, y)) if np.isfinite(y).all() else math.nan
                 rows.append(row("", f"{quantity}_exponent_{name}", f"{setting}.{sampling}",
-                                plain(value), [made.source]))
+                                plain(value), [predicted.source]))
     return rows
 
 
-def weights(evidence: Evidence) -> Rows:
+@measures()
+def weights(run: Run) -> Rows:
     """The least L M over the depths, by the predicted law, and its exponent in ε."""
+    evidence = Evidence.of(run)
     setting, depths = evidence.depths("phases")
-    accuracies, eta = evidence.common["weights"], evidence.common["shown_probability"]
+    accuracies, eta = evidence.common.weights, evidence.common.shown_probability
     rows: Rows = []
     for sampling in ("independent", "path"):
         least = []
@@ -195,9 +207,9 @@ def weights(evidence: Evidence) -> Rows:
                          ["law-phases"]),
                      row("", "least_depth", f"{setting}.{sampling}.e{eps:g}", plain(L),
                          ["law-phases"])]
-        known = np.isfinite(least)
-        value = float(log_slope(np.array(accuracies)[known], np.array(least)[known])
-                      ) if known.sum() > 1 else math.nan
+        finite = np.isfinite(least)
+        value = float(log_slope(np.array(accuracies)[finite], np.array(least)[finite])
+                      ) if finite.sum() > 1 else math.nan
         rows.append(row("", "weights_exponent", f"{setting}.{sampling}", plain(value),
                         ["law-phases"]))
     return rows

@@ -1,25 +1,25 @@
-"""What the tables of `size` say: predicted laws, ladders of trained networks, sizes asked for."""
+"""What the tables of `size` say: predicted laws, ladders of trained networks, required sizes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from zeroloss.theory.risk_law import RiskLaw
 from ledger.record.statistics import clopper_pearson
 from ledger.record.streams import stream
 from ledger.record.tidy import untidy
+from ledger.study import Run
+from zeroloss.studies.size.plan import Ensemble, Law, SizeCase, Theorem
+from zeroloss.theory.risk_law import RiskLaw
 
 __all__ = ["Evidence", "Ladder", "Predicted"]
 
 Array = np.ndarray
-Spec = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -89,49 +89,49 @@ class Ladder:
     def measured(self, reference: Array, accuracy: float, eta: float, time: int | None) -> float:
         """The width from which on the upper end of the failure frequency is at most η; ∞ if the
         ladder has none."""
-        found = math.inf
+        least = math.inf
         for M in sorted(self.risks, reverse=True):
             failed, total = self.failures(M, reference, accuracy, time)
             if clopper_pearson(failed, total).upper > eta:
                 break
-            found = float(M)
-        return found
+            least = float(M)
+        return least
 
 
 class Evidence:
     """The tables of one run of `size`, by what they are about."""
 
-    def __init__(self, tables: Mapping[str, pd.DataFrame], specs: Mapping[str, Spec]) -> None:
-        self.tables, self.specs = tables, specs
+    def __init__(self, run: Run) -> None:
+        self.run = run
         self._laws: dict[tuple[str, str, int, str], Predicted] = {}
 
-    def of_kind(self, kind: str) -> Iterator[tuple[str, Spec, pd.DataFrame]]:
-        """Cases of a kind: name, specification, table."""
-        for name, spec in self.specs.items():
-            if spec["kind"] == kind:
-                yield name, spec, self.tables[name]
+    @classmethod
+    @lru_cache(maxsize=2)  # all measuring functions read the same laws
+    def of(cls, run: Run) -> Evidence:
+        """That of a run, built once."""
+        return cls(run)
 
     @property
-    def common(self) -> Spec:
-        """What all specifications share."""
-        return next(iter(self.specs.values()))
+    def common(self) -> SizeCase:
+        """What all cases share."""
+        return next(case for case in self.run.cases.values() if isinstance(case, SizeCase))
 
     @cached_property
     def ladders(self) -> list[Ladder]:
         """All ensembles of one role, setting, sampling and depth, the blocks put together."""
         groups: dict[tuple[Any, ...], list[tuple[str, pd.DataFrame]]] = {}
-        for name, spec, table in self.of_kind("ensemble"):
+        for name, case, table in self.run.of(Ensemble):
             for L, part in table.groupby("num_layers"):
-                key = (spec["setting"], spec["sampling"], spec["role"], int(str(L)),
-                       tuple(spec["flow_times"]), tuple(spec["accuracies"]))
+                key = (case.setting, case.sampling, case.role, int(str(L)),
+                       case.flow_times, case.accuracies)
                 groups.setdefault(key, []).append((name, part))
-        made = []
+        ladders = []
         for key, parts in groups.items():
             table = pd.concat([part for _, part in parts])
             risks = {int(str(M)): untidy(rows, ["replicate", "flow_time"], "risk")[0]
                      for M, rows in table.groupby("num_units")}
-            made.append(Ladder(*key, risks=risks, sources=[name for name, _ in parts]))
-        return made
+            ladders.append(Ladder(*key, risks=risks, sources=[name for name, _ in parts]))
+        return ladders
 
     def with_role(self, role: str) -> list[Ladder]:
         """The ladders of a role: `ladder` (widths at one depth) or `phases`."""
@@ -148,23 +148,22 @@ class Evidence:
         """
         key = (setting, role, num_layers, sampling)
         if key not in self._laws:
-            name, spec, table = next(found for found in self.of_kind("law")
-                                     if (found[1]["setting"], found[1]["role"]) == (setting, role))
-            self._laws[key] = _build(name, spec, table.loc[table.num_layers.isin(
+            name, case, table = self.run.one(Law, setting=setting, role=role)
+            self._laws[key] = _build(name, case, table.loc[table.num_layers.isin(
                 [num_layers, 0])], num_layers, sampling)
         return self._laws[key]
 
     def depths(self, role: str) -> tuple[str, list[int]]:
         """The setting of a role's law, and the depths at which it is predicted."""
-        _, spec, _ = next(found for found in self.of_kind("law") if found[1]["role"] == role)
-        return spec["setting"], list(spec["depths"])
+        _, case, _ = next(self.run.of(Law, role=role))
+        return case.setting, list(case.depths)
 
     def _theorem(self, setting: str) -> tuple[str, pd.DataFrame]:
-        return next((name, table) for name, spec, table in self.of_kind("theorem")
-                    if spec["setting"] == setting)
+        name, _, table = self.run.one(Theorem, setting=setting)
+        return name, table
 
-    def asking(self, ladder: Ladder) -> list[str]:
-        """The cases of what a ladder's widths are held against: predicted law, theorem."""
+    def predictors(self, ladder: Ladder) -> list[str]:
+        """The cases that say what widths a ladder must have: predicted law, theorem."""
         return [self.predicted(ladder).source, self._theorem(ladder.setting)[0]]
 
     def theorem(self, ladder: Ladder, accuracy: float, eta: float, time: int | None
@@ -180,9 +179,9 @@ class Evidence:
         return depth, width
 
 
-def _build(name: str, spec: Spec, table: pd.DataFrame, num_layers: int, sampling: str
+def _build(name: str, case: Law, table: pd.DataFrame, num_layers: int, sampling: str
            ) -> Predicted:
-    T = len(spec["flow_times"])
+    T = len(case.flow_times)
     parts = dict(tuple(table.groupby(["what", "num_layers"])))
     fine = untidy(parts["wide", num_layers], ["scramble", "row"], "value")[0]
     here, limit = (untidy(parts["gap", L], ["scramble", "row"], "value")[0].mean(0)
@@ -192,9 +191,9 @@ def _build(name: str, spec: Spec, table: pd.DataFrame, num_layers: int, sampling
     N = mean.shape[1]
     risks = 0.5 * np.mean(fine.reshape(len(fine), T, N) ** 2, axis=2)
     traces = np.trace(sigma, axis1=1, axis2=2)
-    rng = stream("size-law", spec["setting"], spec["role"], num_layers, sampling)
+    rng = stream("size-law", case.setting, case.role, num_layers, sampling)
     law = RiskLaw(mean, mean - (here - limit).reshape(T, N), sigma.mean(0).reshape(T, N, T, N),
-                  spec["draws"], rng)
+                  case.draws, rng)
     return Predicted(law, risks.std(0, ddof=1) / math.sqrt(len(risks)),
                      float(traces.std(ddof=1) / traces.mean()) / math.sqrt(len(traces)), name)
 

@@ -1,36 +1,63 @@
-"""From the tables of `size` to its estimates."""
+"""Estimates of `size`, and the negative controls of its claims.
+
+A negative control is a deliberately wrong model or data: measured and judged, it must be `refuted`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
+import numpy as np
 import pandas as pd
 
-from ledger.record.rows import Part, Specs, Tables, parts_of
-from zeroloss.studies.size import agreements, demands
-from zeroloss.studies.size.evidence import Evidence
+from ledger.study import control
+from zeroloss.studies.size.agreements import corollary, eta, law, threshold
+from zeroloss.studies.size.demands import exponents, required, slack, sufficient, weights
+from zeroloss.studies.size.plan import Corollary, Ensemble, Law, Theorem
 
-__all__ = ["MEASURED_BY", "measure"]
-
-MEASURED_BY: dict[str, Part] = {
-    "size.sufficient": demands.sufficient,
-    "size.law": agreements.law,
-    "size.eta": agreements.eta,
-    "size.corollary": agreements.corollary,
-    "size.slack": demands.slack,
-}
-NUMBERS: tuple[Part, ...] = (
-    demands.required, demands.exponents, demands.weights, agreements.threshold,
-)
+__all__ = ["corollary", "eta", "exponents", "law", "required", "slack", "sufficient", "threshold",
+           "weights"]
 
 
-def measure(tables: Tables, specs: Specs, claims: Sequence[str] = ()) -> pd.DataFrame:
-    """One row per (claim, quantity, cell): estimate, interval, floor, replicates, sources.
+@control("size.sufficient", Law)
+def covariance_a_thousandth(table: pd.DataFrame, case: Law) -> pd.DataFrame:
+    """Fluctuations predicted too small: a bound that promises too much."""
+    del case
+    table.loc[table.what.isin(["independent", "path"]), "value"] /= 1000.0
+    return table
 
-    With ``claims`` only the parts that measure one of them run, on the cases that are there.
-    """
-    evidence = Evidence(tables, specs)
-    rows: list[dict[str, Any]] = [
-        row for part in parts_of(MEASURED_BY, NUMBERS, claims) for row in part(evidence)]
-    return pd.DataFrame(rows)
+
+@control("size.law", Law)
+def layers_mistaken_for_independent(table: pd.DataFrame, case: Law) -> pd.DataFrame:
+    """Paths whose layers are counted as independent draws."""
+    del case
+    path = table.what == "path"
+    table.loc[path, "value"] /= table.loc[path, "num_layers"]
+    return table
+
+
+@control("size.eta", Ensemble)
+def heavy_tails(table: pd.DataFrame, case: Ensemble) -> pd.DataFrame:
+    """Risks with the heaviest tail that Chebyshev's inequality allows: P(|deviation| > u) is
+    proportional to 1/(M u²)."""
+    first = table.replicate == table.replicate.min()
+    centre = table.loc[first, "risk"].mean()
+    share = (table.replicate * 0.6180339887498949) % 1.0  # equidistributed over replicates
+    far = case.accuracies[len(case.accuracies) // 2]
+    least = table.num_units.min()
+    table["risk"] = centre + far * np.sqrt(least / table.num_units / share.clip(lower=1e-9))
+    return table
+
+
+@control("size.corollary", Corollary)
+def stopped_early(table: pd.DataFrame, case: Corollary) -> pd.DataFrame:
+    """Networks that were stopped when they had three times the risk."""
+    del case
+    table.loc[table.what == "risk", "value"] *= 3.0
+    return table
+
+
+@control("size.slack", Theorem)
+def one_unit(table: pd.DataFrame, case: Theorem) -> pd.DataFrame:
+    """A theorem that is content with a layer of one unit."""
+    del case
+    table.loc[table.what == "width", "value"] = 0.0
+    return table

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
+from ledger.record.streams import stream
+from ledger.record.tidy import tidy
+from ledger.study import job
 from zeroloss.integrate.exponential import Point, follow
-from zeroloss.model.law import PathLaw, sobol_rule
 from zeroloss.limit.collocation import euler, gauss_legendre
 from zeroloss.limit.joint import joint_covariances
-from zeroloss.network.resnet import Network
+from zeroloss.model.law import PathLaw, sobol_rule
 from zeroloss.model.problem import Problem
-from zeroloss.theory.risk_law import RiskLaw
-from ledger.record.streams import stream
+from zeroloss.network.resnet import Network
 from zeroloss.studies.setup import (
     build_law,
     build_problem,
@@ -25,136 +26,139 @@ from zeroloss.studies.setup import (
     independent_parameters,
     path_parameters,
 )
+from zeroloss.studies.size.plan import Corollary, Ensemble, Threshold
 from zeroloss.studies.size.predictions import field_of, residuals
-from ledger.record.tidy import tidy
+from zeroloss.theory.risk_law import RiskLaw
 
 __all__ = ["corollary", "ensemble", "threshold"]
 
-Spec = dict[str, Any]
 Array = np.ndarray
 OUTPUTS = 60  # flow times at which the limit is seen on the way to the horizon
 EARLIEST = 0.5
 
 
-def _risks(spec: Spec, problem: Problem, L: int, M: int, first: int, count: int,
-           flow_times: list[float]) -> Array:
+def _risks(case: Ensemble | Corollary, problem: Problem, L: int, M: int, first: int, count: int,
+           flow_times: Sequence[float]) -> Array:
     """Risks (replicates, flow_times) of trained networks of one size."""
     parts = []
     for batch in chunks(first, count, L * M * (2 * problem.dim + 1), most=max(64, 4096 // M)):
-        network = Network(problem, L, M, spec["activation"])
-        run = network.train(_start(spec, problem, batch, L, M), flow_times,
-                            rtol=spec["network_rtol"])
+        network = Network(problem, L, M, case.activation)
+        run = network.train(_start(case, problem, batch, L, M), flow_times,
+                            rtol=case.network_rtol)
         parts.append(run.risk.T.cpu().numpy())
     return np.concatenate(parts)
 
 
-def _start(spec: Spec, problem: Problem, batch: range, L: int, M: int) -> Tensor:
-    if spec["sampling"] == "independent":
-        return independent_parameters(spec, problem, batch, L, M)
-    return path_parameters(spec, problem, PathLaw(), batch, np.arange(L) / L, M)
+def _start(case: Ensemble | Corollary, problem: Problem, batch: range, L: int, M: int) -> Tensor:
+    if case.sampling == "independent":
+        return independent_parameters(case, problem, batch, L, M)
+    return path_parameters(case, problem, PathLaw(), batch, np.arange(L) / L, M)
 
 
-def ensemble(spec: Spec) -> pd.DataFrame:
+@job(Ensemble)
+def ensemble(case: Ensemble) -> pd.DataFrame:
     """Trained risks of networks of some sizes, one row per replicate and flow time."""
-    problem, times = build_problem(spec), spec["flow_times"]
+    problem, times = build_problem(case), case.flow_times
     frames = []
-    for size in spec["sizes"]:
-        L, M, first, count = (size[key] for key in ("num_layers", "num_units", "first_replicate",
-                                                    "replicates"))
-        risks = _risks(spec, problem, L, M, first, count, times)
+    for size in case.sizes:
+        L, M, first, count = (size.num_layers, size.num_units, size.first_replicate,
+                              size.replicates)
+        risks = _risks(case, problem, L, M, first, count, times)
         frames.append(tidy(risks, {"replicate": range(first, first + count), "flow_time": times},
                            "risk", num_layers=L, num_units=M))
     return pd.concat(frames, ignore_index=True)
 
 
-def corollary(spec: Spec) -> pd.DataFrame:
+@job(Corollary)
+def corollary(case: Corollary) -> pd.DataFrame:
     """Networks at the first flow time where the limit's risk is at most ε/2.
 
     Column what: `limit` (E(ρ) at that flow time), `depth` (E_L at each depth of the ladder up to
     the one taken), `predicted` (P(E > ε) by the law at each width), `risk` (of each network).
     """
-    problem = build_problem(spec)
-    points = _points(spec, problem, 0)
-    s = _reached(spec, problem, points)
-    limit = residuals(spec, problem, gauss_legendre(spec["depth_nodes"]), points, [s])
+    problem = build_problem(case)
+    points = _points(case, problem, 0)
+    s = _reached(case, problem, points)
+    limit = residuals(case, problem, gauss_legendre(case.depth_nodes), points, [s])
     rows = [("limit", 0, 0, float(0.5 * np.mean(limit**2)))]
-    rows += _deep_enough(spec, problem, points, s, rows[0][-1])
+    rows += _deep_enough(case, problem, points, s, rows[0][-1])
     L = rows[-1][1]
-    predicted = _law_at(spec, problem, L, s, limit)
-    for M in spec["num_units"]:
-        count = L * M if spec["sampling"] == "independent" else M
-        rows.append(("predicted", L, M, predicted.above(count, spec["accuracy"], 0)))
+    predicted = _law_at(case, problem, L, s, limit)
+    for M in case.num_units:
+        count = L * M if case.sampling == "independent" else M
+        rows.append(("predicted", L, M, predicted.above(count, case.accuracy, 0)))
     frames = [pd.DataFrame(rows, columns=["what", "num_layers", "num_units", "value"])
               .assign(replicate=0)]
-    for M in spec["num_units"]:
-        risks = _risks(spec, problem, L, M, 0, spec["replicates"], [s])
+    for M in case.num_units:
+        risks = _risks(case, problem, L, M, 0, case.replicates, [s])
         frames.append(tidy(risks[:, 0], {"replicate": range(len(risks))}, "value", what="risk",
                            num_layers=L, num_units=M))
     return pd.concat(frames, ignore_index=True).assign(flow_time=s)
 
 
-def _points(spec: Spec, problem: Problem, scramble: int) -> Array:
-    return sobol_rule(build_law(spec), problem.dim, spec["rule"]["log2_points"], spec["seed"],
-                      spec["setting"], "corollary", scramble)
+def _points(case: Corollary, problem: Problem, scramble: int) -> Array:
+    return sobol_rule(build_law(case.initial_law), problem.dim, case.rule.log2_points, case.seed,
+                      case.setting, "corollary", scramble)
 
 
-def _reached(spec: Spec, problem: Problem, points: Array) -> float:
+def _reached(case: Corollary, problem: Problem, points: Array) -> float:
     """The first of OUTPUTS flow times with E(ρ(s)) ≤ ε/2."""
-    times = np.geomspace(EARLIEST, spec["horizon"], OUTPUTS).tolist()
-    r = residuals(spec, problem, gauss_legendre(spec["depth_nodes"]), points, times)
+    times = np.geomspace(EARLIEST, case.horizon, OUTPUTS).tolist()
+    r = residuals(case, problem, gauss_legendre(case.depth_nodes), points, times)
     risk = 0.5 * np.mean(r**2, axis=1)
-    below = np.flatnonzero(risk <= spec["accuracy"] / 2)
+    below = np.flatnonzero(risk <= case.accuracy / 2)
     if len(below) == 0:
-        raise ValueError(f"the limit of {spec['setting']} is at {risk[-1]:.3g} at the horizon "
-                         f"{spec['horizon']:g}, above half of the accuracy {spec['accuracy']:g}; "
+        raise ValueError(f"the limit of {case.setting} is at {risk[-1]:.3g} at the horizon "
+                         f"{case.horizon:g}, above half of the accuracy {case.accuracy:g}; "
                          "set size.corollaries.horizon higher")
     return times[below[0]]
 
 
-def _deep_enough(spec: Spec, problem: Problem, points: Array, s: float, reference: float
+def _deep_enough(case: Corollary, problem: Problem, points: Array, s: float, reference: float
                  ) -> list[tuple[str, int, int, float]]:
     """E_L up to the first depth with E_L − E(ρ) ≤ ε/4 (the last one if there is none)."""
     rows: list[tuple[str, int, int, float]] = []
-    for L in spec["depths"]:
-        r = residuals(spec, problem, euler(L), points, [s])
+    for L in case.depths:
+        r = residuals(case, problem, euler(L), points, [s])
         rows.append(("depth", L, 0, float(0.5 * np.mean(r**2))))
-        if rows[-1][-1] - reference <= spec["accuracy"] / 4:
+        if rows[-1][-1] - reference <= case.accuracy / 4:
             break
     return rows
 
 
-def _law_at(spec: Spec, problem: Problem, L: int, s: float, limit: Array) -> RiskLaw:
+def _law_at(case: Corollary, problem: Problem, L: int, s: float, limit: Array) -> RiskLaw:
     """The predicted law of the risk at depth L and flow time s, from all scrambles."""
     means, sigmas = [], []
-    for scramble in range(spec["rule"]["scrambles"]):
-        points = _points(spec, problem, scramble)
-        field = field_of(spec, problem, euler(L), points)
-        run = field.run(field.start(points[None]), [s], record=True, rtol=spec["influence_rtol"])
+    for scramble in range(case.rule.scrambles):
+        points = _points(case, problem, scramble)
+        field = field_of(case, problem, euler(L), points)
+        run = field.run(field.start(points[None]), [s], record=True, rtol=case.influence_rtol)
         assert run.flow.trajectory is not None
         means.append(run.residuals[:, 0].cpu().numpy())
         sigmas.append(joint_covariances(field, run.flow.trajectory, [s], torch.float32)
-                      [spec["sampling"]])
+                      [case.sampling])
     N = problem.num_samples
-    rng = stream("size-corollary", spec["setting"], spec["sampling"], spec["accuracy"])
+    rng = stream("size-corollary", case.setting, case.sampling, case.accuracy)
     return RiskLaw(np.mean(means, 0), limit, np.mean(sigmas, 0).reshape(1, N, 1, N),
-                   spec["draws"], rng)
+                   case.draws, rng)
 
 
-def threshold(spec: Spec) -> pd.DataFrame:
+@job(Threshold)
+def threshold(case: Threshold) -> pd.DataFrame:
     """Last risk and flow time of small networks, followed to the floor or to the end of time."""
-    problem = build_problem(spec)
+    problem = build_problem(case)
     rows = []
-    for L in spec["num_layers"]:
-        for M in spec["num_units"]:
-            starts = independent_parameters(spec, problem, range(spec["replicates"]), L, M)
+    for L in case.num_layers:
+        for M in case.num_units:
+            starts = independent_parameters(case, problem, range(case.replicates), L, M)
             for i, theta in enumerate(starts):
-                network = Network(problem, L, M, spec["activation"])
-                rows.append((L, M, i, theta.numel(), *_end(spec, network, theta)))
+                network = Network(problem, L, M, case.activation)
+                rows.append((L, M, i, theta.numel(), *_end(case, network, theta)))
     return pd.DataFrame(rows, columns=["num_layers", "num_units", "replicate", "parameters",
                                        "flow_time", "risk"])
 
 
-def _end(spec: Spec, network: Network, theta: Tensor) -> tuple[float, float]:
+def _end(case: Threshold, network: Network, theta: Tensor) -> tuple[float, float]:
     """(s, risk) of the last accepted point: one that needs too many steps is left where it is."""
     last: list[Point] = []
 
@@ -162,6 +166,6 @@ def _end(spec: Spec, network: Network, theta: Tensor) -> tuple[float, float]:
         last[:] = [point]
 
     with contextlib.suppress(RuntimeError):
-        follow(network.linearise, theta, [spec["flow_time"]], rtol=spec["rtol"],
-               floor=spec["floor"], max_steps=400, each=each)
+        follow(network.linearise, theta, [case.flow_time], rtol=case.rtol,
+               floor=case.floor, max_steps=400, each=each)
     return last[0].s, last[0].risk

@@ -1,0 +1,304 @@
+# pyright: strict
+"""What `size` runs: its block of the configuration, and the cases that are made of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from ledger.run.packing import blocks, packed
+from ledger.study import Closed, Common
+from zeroloss.studies.case import NetworkCase
+from zeroloss.studies.settings import (
+    ActivationName,
+    Count,
+    Doubling,
+    LawSettings,
+    Name,
+    Positive,
+    ProblemSettings,
+    Rule,
+    Times,
+    increasing,
+)
+
+__all__ = ["Block", "Corollary", "Ensemble", "Law", "Settings", "SizeCase", "Theorem", "Threshold",
+           "cases"]
+
+Sampling = Literal["independent", "path"]
+Role = Literal["ladder", "phases"]  # widths at one depth, or networks over depth and width
+Replicates = Annotated[int, Field(ge=8)]
+Probability = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _deeper(values: tuple[int, ...]) -> tuple[int, ...]:
+    increasing(tuple(float(value) for value in values))
+    return values
+
+
+Depths = Annotated[tuple[Count, ...], Field(min_length=1, strict=False), AfterValidator(_deeper)]
+Accuracies = Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
+
+
+class Setting(Closed):
+    """A problem with its law and flow times.
+
+    ``wide``: rule of r_L; ``gap``: rule on which the wide limit and the continuous one differ;
+    ``influence``: rule of Σ.
+    """
+
+    problem: ProblemSettings
+    activation: ActivationName
+    initial_law: LawSettings
+    flow_times: Times
+    depth_nodes: Annotated[int, Field(ge=2, le=16)]
+    wide: Rule
+    gap: Rule
+    influence: Rule
+
+
+class Ladder(Closed):
+    """Networks of one depth and doubling widths, judged at several absolute accuracies."""
+
+    setting: Name
+    sampling: Sampling
+    num_layers: Count
+    num_units: Doubling
+    replicates: Replicates
+    accuracies: Accuracies
+
+
+class Phases(Closed):
+    """Networks of independent layers over depth and width, at one accuracy and flow time.
+
+    ``predicted_depths`` are those of the contours, and of the smallest number of weights over the
+    accuracies of ``weights``.
+    """
+
+    setting: Name
+    flow_time: Positive
+    accuracy: Positive
+    num_layers: Doubling
+    num_units: Doubling
+    replicates: Replicates
+    predicted_depths: Depths
+    wide: Rule
+    influence: Rule  # and of the gap
+    weights: Accuracies
+
+    @model_validator(mode="after")
+    def _depths_are_predicted(self) -> Phases:
+        missing = sorted(set(self.num_layers) - set(self.predicted_depths))
+        if missing:
+            raise ValueError(f"predicted_depths must hold all of num_layers, got "
+                             f"{list(self.predicted_depths)} without {missing}")
+        return self
+
+
+class CorollarySizes(Closed):
+    """P(E(s) ≤ ε) ≥ 1 − η at the first s where the limit is at ε/2."""
+
+    setting: Name
+    sampling: Sampling
+    horizon: Annotated[float, Field(ge=1)]
+    depths: Doubling  # the first one whose depth gap is at most ε/4 is taken
+    num_units: Doubling
+    replicates: Replicates
+    rule: Rule
+
+
+class CorollarySettings(CorollarySizes):
+    """The same for each accuracy ε."""
+
+    accuracies: Accuracies
+
+
+class ThresholdSettings(Closed):
+    """Small networks of independent layers, followed until their risk is zero or rests."""
+
+    setting: Name
+    num_layers: Doubling
+    num_units: Doubling
+    replicates: Replicates
+    flow_time: Positive
+    rtol: Positive
+    floor: Positive  # a risk below it is zero loss
+
+
+class Shared(Closed):
+    """What all cases of the study share."""
+
+    network_rtol: Positive
+    limit_rtol: Positive
+    influence_rtol: Positive
+    draws: Annotated[int, Field(ge=1000)]
+    failure_probabilities: Annotated[tuple[Probability, ...], Field(min_length=2, strict=False)]
+    shown_probability: Probability
+    law_from: Count  # n = L M or M from which on the law is judged
+
+
+class Settings(Shared):
+    """The whole block: settings by name, then what is run on them."""
+
+    settings: dict[Name, Setting]
+    elements_per_job: Count
+    theorem_steps: Annotated[int, Field(ge=4)]
+    ladders: Annotated[tuple[Ladder, ...], Field(min_length=1, strict=False)]
+    phases: Phases
+    corollaries: Annotated[tuple[CorollarySettings, ...], Field(min_length=1, strict=False)]
+    threshold: ThresholdSettings
+
+    @model_validator(mode="after")
+    def _settings_exist(self) -> Settings:
+        parts = [*self.ladders, self.phases, *self.corollaries, self.threshold]
+        for part in parts:
+            if part.setting not in self.settings:
+                raise ValueError(f"setting {part.setting!r} is not defined in size.settings")
+        return self
+
+    @model_validator(mode="after")
+    def _shown_is_one(self) -> Settings:
+        if self.shown_probability not in self.failure_probabilities:
+            raise ValueError("shown_probability must be among failure_probabilities "
+                             f"{list(self.failure_probabilities)}, got {self.shown_probability}")
+        if self.phases.flow_time not in self.settings[self.phases.setting].flow_times:
+            raise ValueError("phases.flow_time must be among the flow times of its setting, got "
+                             f"{self.phases.flow_time}")
+        return self
+
+    @model_validator(mode="after")
+    def _pairs_are_different(self) -> Settings:
+        for name, parts, noun in (("ladders", self.ladders, "ladder"),
+                                  ("corollaries", self.corollaries, "entry")):
+            pairs = [(part.setting, part.sampling) for part in parts]
+            twice = [pair for pair in pairs if pairs.count(pair) > 1]
+            if twice:
+                raise ValueError(f"each setting and sampling must have one {noun} of {name}, got "
+                                 f"{twice[0]} twice")
+        return self
+
+    @model_validator(mode="after")
+    def _phases_is_no_setting(self) -> Settings:
+        if "phases" in self.settings:  # its job would have the name of that of `phases`
+            raise ValueError("a setting must not be named 'phases', got it in size.settings; "
+                             "rename it")
+        return self
+
+
+# the activation of a case is any, that of a setting one of a list; neither is assigned to
+class SizeCase(Setting, Shared, NetworkCase):  # pyright: ignore[reportIncompatibleVariableOverride]
+    """A case on a setting; ``weights``: accuracies of the smallest number of weights."""
+
+    weights: Accuracies
+
+
+class Law(SizeCase):
+    """`predictions.law`: the law of the risk at some depths."""
+
+    role: Role
+    depths: Depths
+
+
+class Theorem(SizeCase):
+    """`predictions.theorem`: the sizes by the theorem, for the accuracies of each sampling."""
+
+    steps: Annotated[int, Field(ge=4)]
+    demands: dict[Sampling, Accuracies]
+
+
+class Block(Closed):
+    """Replicates of one size of an ensemble."""
+
+    num_layers: Count
+    num_units: Count
+    first_replicate: Annotated[int, Field(ge=0)]
+    replicates: Count
+
+
+class Ensemble(SizeCase):
+    """`networks.ensemble`: trained networks of some sizes."""
+
+    role: Role
+    sampling: Sampling
+    accuracies: Accuracies
+    sizes: Annotated[tuple[Block, ...], Field(strict=False)]
+
+
+class Corollary(SizeCase, CorollarySizes):
+    """`networks.corollary`: the entry of ``corollaries`` at one of its accuracies."""
+
+    accuracy: Positive
+
+
+class Threshold(SizeCase, ThresholdSettings):
+    """`networks.threshold`."""
+
+
+def cases(block: Settings, common: Common) -> dict[str, SizeCase]:
+    """Every case by name, in pieces worth their start-up."""
+    jobs = _predictions(block, common) | _ensembles(block, common)
+    for entry in block.corollaries:
+        sizes = {name: getattr(entry, name) for name in CorollarySizes.model_fields}
+        for i, accuracy in enumerate(entry.accuracies):
+            jobs[f"corollary-{entry.setting}-{entry.sampling}-{i}"] = Corollary(**_on(
+                block, common, accuracy=accuracy, **sizes))
+    jobs["threshold"] = Threshold(**_on(block, common, **dict(block.threshold)))
+    return jobs
+
+
+def _on(block: Settings, common: Common, setting: str, **parts: Any) -> dict[str, Any]:
+    """The fields of a case on a setting; ``parts`` override the setting's values."""
+    shared = {name: getattr(block, name) for name in Shared.model_fields}
+    return {"setting": setting, "weights": block.phases.weights, **common._asdict(), **shared,
+            **dict(block.settings[setting]), **parts}
+
+
+def _predictions(block: Settings, common: Common) -> dict[str, SizeCase]:
+    """Law and theorem of each setting that has ladders, and the law of ``phases``."""
+    jobs: dict[str, SizeCase] = {}
+    for name in block.settings:
+        ladders = [ladder for ladder in block.ladders if ladder.setting == name]
+        if ladders:
+            depths = tuple(sorted({ladder.num_layers for ladder in ladders}))
+            demands = {ladder.sampling: ladder.accuracies for ladder in ladders}
+            jobs[f"law-{name}"] = Law(**_on(block, common, name, role="ladder", depths=depths))
+            jobs[f"theorem-{name}"] = Theorem(**_on(
+                block, common, name, steps=block.theorem_steps, demands=demands))
+    phases = block.phases
+    jobs["law-phases"] = Law(**_on(
+        block, common, phases.setting, role="phases", depths=phases.predicted_depths,
+        flow_times=(phases.flow_time,), wide=phases.wide, influence=phases.influence,
+        gap=phases.influence))
+    return jobs
+
+
+def _ensembles(block: Settings, common: Common) -> dict[str, SizeCase]:
+    """The networks of ``ladders`` and of ``phases``, packed into jobs."""
+    jobs: dict[str, SizeCase] = {}
+    for ladder in block.ladders:
+        packs = _packs(block, ladder, [(ladder.num_layers, M) for M in ladder.num_units])
+        for i, sizes in enumerate(packs):
+            jobs[f"widths-{ladder.setting}-{ladder.sampling}-{i}"] = Ensemble(**_on(
+                block, common, ladder.setting, role="ladder", sampling=ladder.sampling,
+                accuracies=ladder.accuracies, sizes=sizes))
+    phases = block.phases
+    packs = _packs(block, phases, [(L, M) for L in phases.num_layers for M in phases.num_units])
+    for i, sizes in enumerate(packs):
+        jobs[f"phases-{i}"] = Ensemble(**_on(
+            block, common, phases.setting, role="phases", sampling="independent",
+            accuracies=(phases.accuracy,), flow_times=(phases.flow_time,), sizes=sizes))
+    return jobs
+
+
+def _packs(block: Settings, part: Ladder | Phases, sizes: list[tuple[int, int]]
+           ) -> list[list[Block]]:
+    """Blocks of replicates of each size (L, M), put together by work (particles × samples)."""
+    samples, most = block.settings[part.setting].problem.num_samples, block.elements_per_job
+    pieces: list[tuple[int, Block]] = []
+    for L, M in sizes:
+        each = L * M * samples
+        pieces += [(each * (stop - start), Block(num_layers=L, num_units=M, first_replicate=start,
+                                                 replicates=stop - start))
+                   for start, stop in blocks(each, part.replicates, most)]
+    return packed(pieces, most)
