@@ -1,4 +1,7 @@
-"""W1 and W2: gradients and training of many networks, ours beside PyTorch and JAX."""
+"""W1 and W2: gradients and training of many networks, ours beside PyTorch and JAX.
+
+In float64 ours is the compiled engine, in float32 the torch code that stands beside it.
+"""
 
 from __future__ import annotations
 

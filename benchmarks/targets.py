@@ -45,21 +45,20 @@ def _worst(rows: list[Row]) -> Number | None:
 
 
 def _networks(rows: list[Row]) -> Iterator[Judged]:
+    """Targets of the compiled engine, which is float64."""
     for work, name in NETWORKS:
-        for case in ("float64", "float32"):
-            own = pick(rows, work=work, case=case, quantity="cpu_ratio")
-            jax = _worst([row for row in own if row.method in JAX])
-            torch = _worst([row for row in own if row.method == MODULES])
-            func = _worst([row for row in own if row.method == FUNC])
-            for peer, least, value in (("the faster JAX", 3.0, jax), ("plain PyTorch", 5.0, torch),
-                                       ("torch.func", 1.0, func)):
-                if value is not None:
-                    yield Judged(f"{name}, {case}", f"{least:g} × faster than {peer}", value,
-                                 low=least)
-    for case in ("float64", "float32"):
-        for row in pick(rows, work="bound", quantity="ratio", case=case, method="sum"):
-            yield Judged(f"W1 gradient, {case}", "within 2.5 × of tanh and products", _number(row),
-                         high=2.5)
+        own = pick(rows, work=work, case="float64", quantity="cpu_ratio")
+        jax = _worst([row for row in own if row.method in JAX])
+        torch = _worst([row for row in own if row.method == MODULES])
+        func = _worst([row for row in own if row.method == FUNC])
+        for peer, least, value in (("the faster JAX", 3.0, jax), ("plain PyTorch", 5.0, torch),
+                                   ("torch.func", 1.0, func)):
+            if value is not None:
+                yield Judged(f"{name}, float64", f"{least:g} × faster than {peer}", value,
+                             low=least)
+    for row in pick(rows, work="bound", quantity="ratio", case="float64", method="sum"):
+        yield Judged("W1 gradient, float64", "within 2.5 × of tanh and products", _number(row),
+                     high=2.5)
 
 
 def _scaling(rows: list[Row]) -> Iterator[Judged]:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from zeroloss.model import problem
-from zeroloss.theory import ensembles
+from zeroloss.network import ensembles
+from zeroloss.limit import predict
 from ledger.display import Shown, Summary, over_time
 from zeroloss.model.law import InitialLaw, sobol_rule
 from zeroloss.limit import flow
@@ -49,7 +50,7 @@ def results() -> dict[str, Shown]:
     return {
         "Problem": mine(),
         "Training": ensembles.train(mine(), LAW, 2, 8, list(np.arange(20.0)), replicates=3),
-        "ResidualLaw": ensembles.predict(mine(), LAW, 2, 8, 1.0, log2_points=4, scrambles=2),
+        "ResidualLaw": predict(mine(), LAW, 2, 1.0, log2_points=4, scrambles=2).law(8),
         "LimitFlow": field.run(start, [0.0, 1.0], keep=True),
         "LimitNumbers": flow.solve(mine(), LAW, [0.0, 1.0], accuracy=0.5, depth_nodes=2,
                                    log2_points=4),

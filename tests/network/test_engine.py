@@ -13,7 +13,7 @@ import torch
 from scipy import special
 
 from zeroloss.network import engine
-from zeroloss.model.block import ACTIVATIONS
+from zeroloss.model.catalogue import ACTIVATIONS
 from zeroloss.limit.collocation import euler, gauss_legendre
 from zeroloss.limit.flow import MeanField
 from zeroloss.network.resnet import Network
@@ -37,12 +37,11 @@ def start(layers: int, units: int, dim: int, replicates: int = 3) -> torch.Tenso
 
 def test_the_engine_is_what_runs() -> None:
     assert engine.why_not() == ""
-    assert set(engine.ACTIVATIONS) == set(ACTIVATIONS)
     assert Network(toy(3, 2), 2, 4)._engine is not None
 
 
 @pytest.mark.parametrize("recompute", [False, True])
-@pytest.mark.parametrize("activation", engine.ACTIVATIONS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize(("layers", "units", "samples", "dim"), SHAPES)
 def test_gradient_is_that_of_torch(layers: int, units: int, samples: int, dim: int,
                                    activation: str, recompute: bool) -> None:
@@ -101,12 +100,14 @@ def test_no_byte_depends_on_batch_or_threads() -> None:
                        Network(p, 3, 13, threads=2).gradient(theta)[0])
 
 
-def test_single_precision() -> None:
+def test_single_precision_is_left_to_torch() -> None:
     p, theta = toy(7, 3), start(3, 19, 3)
     low = dataclasses.replace(p, inputs=p.inputs.float(), targets=p.targets.float(),
                               readout=p.readout.float())
-    for activation in engine.ACTIVATIONS:
-        gradient, r = Network(low, 3, 19, activation).gradient(theta.float())
+    for activation in ACTIVATIONS:
+        network = Network(low, 3, 19, activation)
+        gradient, r = network.gradient(theta.float())
+        assert network._engine is None
         expected, r_expected = Network(p, 3, 19, activation).gradient(theta)
         assert gradient.dtype == torch.float32
         torch.testing.assert_close(r.double(), r_expected, rtol=0, atol=2e-5)
@@ -114,15 +115,14 @@ def test_single_precision() -> None:
                                    atol=2e-5 * float(expected.abs().max()))
 
 
-@pytest.mark.parametrize(("dtype", "ulp"), [(torch.float64, 3.0), (torch.float32, 3.0)])
-def test_tanh_is_within_three_ulp(dtype: torch.dtype, ulp: float) -> None:
+def test_tanh_is_within_three_ulp() -> None:
     generator = torch.Generator().manual_seed(5)
     sizes = 10.0 ** (torch.rand(200_001, generator=generator, dtype=torch.float64) * 12 - 10)
-    x = torch.cat([sizes, -sizes, torch.linspace(-25, 25, 100_001, dtype=torch.float64)]).to(dtype)
+    x = torch.cat([sizes, -sizes, torch.linspace(-25, 25, 100_001, dtype=torch.float64)])
     y = engine.tanh(x)
     exact = np.tanh(x.numpy().astype(np.longdouble))
     error = np.abs(y.numpy() - exact) / np.spacing(np.abs(y.numpy())).astype(np.longdouble)
-    assert float(error.max()) < ulp
+    assert float(error.max()) < 3.0
     assert torch.equal(engine.tanh(-x), -y)
 
 

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 
 from zeroloss.model import problem
 from zeroloss.notebook import plots
-from zeroloss.theory import ensembles
+from zeroloss.network import ensembles
+from zeroloss.limit import predict
 from zeroloss.model.law import InitialLaw, sobol_rule
 from zeroloss.limit import flow
 from zeroloss.limit.collocation import gauss_legendre
@@ -46,7 +47,7 @@ def test_the_risk_has_median_band_and_limit(trained: Training, ax: Axes) -> None
 
 
 def test_the_law_of_the_risk_is_two_distribution_functions(trained: Training, ax: Axes) -> None:
-    predicted = ensembles.predict(SINE, LAW, 4, 16, 1.0, log2_points=5, scrambles=2)
+    predicted = predict(SINE, LAW, 4, 1.0, log2_points=5, scrambles=2).law(16)
     plots.law_of_risk(trained, predicted, ax)
     measured, law = ax.get_lines()
     assert np.array_equal(np.asarray(measured.get_xdata()), np.sort(trained.risk[-1].numpy()))

@@ -408,7 +408,7 @@ def test_what_cannot_be_certified_is_refused() -> None:
     for activation in ("relu", "relu2"):
         with pytest.raises(ValueError, match=rf"needs bounded σ' and σ'', {activation} has not"):
             certificate(SINE, LAW, activation, [0.0])
-    with pytest.raises(ValueError, match="sampling must be path or independent, got 'layers'"):
+    with pytest.raises(ValueError, match="sampling must be independent or path, got 'layers'"):
         certificate(SINE, LAW, "tanh", [0.0], sampling="layers")
     with pytest.raises(ValueError, match=r"among those of the profile, got 0\.07"):
         from_profile(profile(), LAW, 2, "tanh", [0.07])

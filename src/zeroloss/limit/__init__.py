@@ -1,1 +1,5 @@
-"""The mean-field limit: collocation in depth, quadrature in θ, flow, fluctuations."""
+"""The mean-field limit: collocation in depth, quadrature in θ, flow, fluctuations, predicted laws."""
+
+from zeroloss.limit.prediction import predict
+
+__all__ = ["predict"]

@@ -68,7 +68,7 @@ class MeanField:
     """Gradient flow of R clouds on one problem under one depth rule; on the processor by the
     compiled engine, unless ``compiled`` is False or states are kept on the way.
 
-    >>> from zeroloss import law, problem
+    >>> from zeroloss.model import law, problem
     >>> from zeroloss.limit.collocation import gauss_legendre
     >>> sine = problem.built_in("sine", num_samples=8, seed=0)
     >>> field = MeanField(sine, gauss_legendre(3), 64)
@@ -194,7 +194,7 @@ def solve(problem: Problem, law: InitialLaw, flow_times: Sequence[float], *,
     ``progress`` shows how far it is (`ledger.progress`). Raises ValueError for an accuracy or
     flow times that cannot be.
 
-    >>> from zeroloss import law, problem
+    >>> from zeroloss.model import law, problem
     >>> sine = problem.built_in("sine", num_samples=8, seed=0)
     >>> limit = solve(sine, law.InitialLaw(), [0.0, 4.0], accuracy=1e-2, log2_points=7)
     >>> limit.risk.round(3).tolist()

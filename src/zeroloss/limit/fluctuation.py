@@ -136,7 +136,7 @@ def influence(field: MeanField, trajectory: Trajectory, flow_time: float,
 
     Raises ValueError if the trajectory does not stop at ``flow_time``.
 
-    >>> from zeroloss import law, problem
+    >>> from zeroloss.model import law, problem
     >>> from zeroloss.limit.collocation import gauss_legendre
     >>> from zeroloss.limit.flow import MeanField
     >>> sine = problem.built_in("sine", num_samples=8, seed=0)

@@ -18,7 +18,7 @@ from zeroloss.model.block import dim_theta
 from ledger.record.streams import stream
 
 __all__ = ["FractionalBrownian", "InitialLaw", "PathLaw", "SmoothPath", "correlated_sobol",
-           "gauss_rule", "sample_independent", "sample_paths", "sobol_rule"]
+           "check_sampling", "gauss_rule", "sample_independent", "sample_paths", "sobol_rule"]
 
 Array = NDArray[np.float64]
 
@@ -158,6 +158,16 @@ class FractionalBrownian(PathLaw):
         increments = np.fft.irfft(spectrum * root, axis=0)[:n] * n**-H
         motion = np.concatenate([np.zeros((1, *shape)), np.cumsum(increments, axis=0)])
         return start + motion[index]
+
+
+def check_sampling(sampling: str, **counts: int) -> None:
+    """Raise ValueError unless layers are ``independent`` or follow a ``path``, and each of the
+    named counts is at least 1."""
+    if sampling not in ("independent", "path"):
+        raise ValueError(f"sampling must be independent or path, got {sampling!r}; set sampling")
+    for name, value in counts.items():
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}; pass a positive {name}")
 
 
 def sample_independent(law: InitialLaw, rng: np.random.Generator, num_layers: int,

@@ -66,7 +66,7 @@ class Network:
     ``compiled`` False keeps to torch on the processor too.
 
     >>> import torch
-    >>> from zeroloss import law, problem
+    >>> from zeroloss.model import law, problem
     >>> from ledger.record.streams import stream
     >>> sine = problem.built_in("sine", num_samples=8, seed=0)
     >>> network = Network(sine, num_layers=4, num_units=16)

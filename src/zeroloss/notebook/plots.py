@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zeroloss.theory.ensembles import ResidualLaw
 from zeroloss.limit.flow import LimitFlow, LimitNumbers, MeanField
+from zeroloss.limit.prediction import ResidualLaw
 from zeroloss.network.resnet import Training
 from zeroloss.theory.sizing import HEADINGS, Sizes
 
@@ -53,7 +53,8 @@ def risk(trained: Training, limit: LimitNumbers | None = None, ax: Axes | None =
     for a single flow time.
 
     >>> from matplotlib.figure import Figure
-    >>> from zeroloss import ensembles, law, problem
+    >>> from zeroloss.model import law, problem
+    >>> from zeroloss.network import ensembles
     >>> sine = problem.built_in("sine", num_samples=8, seed=0)
     >>> trained = ensembles.train(sine, law.InitialLaw(), num_layers=4, num_units=16,
     ...                           flow_time=[0.0, 2.0, 4.0], replicates=20)
@@ -90,11 +91,12 @@ def law_of_risk(trained: Training, predicted: ResidualLaw, ax: Axes | None = Non
     Wolfowitz; Massart 1990): F_n ± √(log(2/0.05)/(2n)) for n networks.
 
     >>> from matplotlib.figure import Figure
-    >>> from zeroloss import ensembles, law, problem
+    >>> from zeroloss.model import law, problem
+    >>> from zeroloss.network import ensembles
+    >>> from zeroloss.limit import predict
     >>> sine = problem.built_in("sine", num_samples=4, seed=0)
-    >>> size = {"num_layers": 4, "num_units": 64, "flow_time": 1.0}
-    >>> trained = ensembles.train(sine, law.InitialLaw(), replicates=50, **size)
-    >>> predicted = ensembles.predict(sine, law.InitialLaw(), log2_points=6, **size)
+    >>> trained = ensembles.train(sine, law.InitialLaw(), 4, 64, flow_time=1.0, replicates=50)
+    >>> predicted = predict(sine, law.InitialLaw(), 4, flow_time=1.0, log2_points=6).law(64)
     >>> ax = law_of_risk(trained, predicted, ax=Figure().subplots())
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('risk $E$ at $s = 1$', 'share of networks below')
@@ -123,7 +125,7 @@ def eigenvalues(field: MeanField, run: LimitFlow, ax: Axes | None = None) -> Axe
     out of the logarithmic axis. Raises ValueError for a run that kept no particles.
 
     >>> from matplotlib.figure import Figure
-    >>> from zeroloss import law, problem
+    >>> from zeroloss.model import law, problem
     >>> from zeroloss.limit.collocation import gauss_legendre
     >>> sine = problem.built_in("sine", num_samples=4, seed=0)
     >>> field = MeanField(sine, gauss_legendre(3), 64)

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from zeroloss.model.block import ACTIVATIONS, dim_theta
 from zeroloss.theory.bounds import certificate, sizes
 from ledger.display import Shown, Summary
-from zeroloss.theory.ensembles import train
-from zeroloss.model.law import InitialLaw, sobol_rule
+from zeroloss.model.law import InitialLaw, check_sampling, sobol_rule
 from zeroloss.limit.collocation import euler
 from zeroloss.limit.flow import MeanField
-from zeroloss.limit.joint import joint_covariances
+from zeroloss.limit.prediction import predict
 from zeroloss.model.problem import Problem
+from zeroloss.network.ensembles import train
 from ledger.progress import Progress, Report, counted, reporting
 from zeroloss.theory.risk_law import RiskLaw, check_demand
 from ledger.record.statistics import Estimate, clopper_pearson
@@ -106,6 +106,11 @@ def _power(log10: float) -> str:
     return f"{round(value)}" if value >= 100 or abs(value - round(value)) < 1e-6 else f"{value:.2g}"
 
 
+def _log2_points(work: int, num_layers: int) -> int:
+    """log₂ of about ``work`` / num_layers points, 5 to 11."""
+    return min(11, max(5, math.floor(math.log2(max(work / num_layers, 1.0)))))
+
+
 @dataclass(frozen=True)
 class _Task:
     """What is asked, and the wide limits that answer it."""
@@ -119,9 +124,9 @@ class _Task:
     report: Report
 
     def points(self, work: int, num_layers: int, scramble: int) -> Array:
-        """A Sobol rule with about ``work`` / num_layers points, 2^5 to 2^11."""
-        log2 = min(11, max(5, math.floor(math.log2(max(work / num_layers, 1.0)))))
-        return sobol_rule(self.law, self.problem.dim, log2, self.seed, "sizing", scramble)
+        """A Sobol rule with about ``work`` / num_layers points."""
+        return sobol_rule(self.law, self.problem.dim, _log2_points(work, num_layers), self.seed,
+                          "sizing", scramble)
 
     def wide(self, num_layers: int, points: Array) -> Array:
         """r_L(s) (N,) at M = ∞."""
@@ -137,8 +142,11 @@ class _Task:
         one, two, four = [self.wide(L, points)
                           for L in counted(self.report, "limit", depths)]
         second, third = 2 * four - two, (8 * four - 6 * two + one) / 3
-        sigmas = [self.covariance(num_layers, i)
-                  for i in counted(self.report, "predicted law", range(SCRAMBLES))]
+        sigmas = predict(
+            self.problem, self.law, num_layers, self.flow_time, activation=self.activation,
+            log2_points=_log2_points(_INFLUENCE // N**2, num_layers), scrambles=SCRAMBLES,
+            name=["sizing"], dtype=torch.float32, seed=self.seed, progress=self.report,
+        ).covariances[self.sampling]
         rule = self.wide(num_layers, self.points(_LIMIT // N, 4 * num_layers, 1))
         risks = [0.5 * float(np.mean(x**2)) for x in (second, third, one, rule)]
         law, *each = (
@@ -147,16 +155,6 @@ class _Task:
             for sigma, draws in [(np.mean(sigmas, axis=0), 100_000),
                                  *((sigma, 20_000) for sigma in sigmas)])
         return law, each, abs(risks[1] - risks[0]) + abs(risks[3] - risks[2])
-
-    def covariance(self, num_layers: int, scramble: int) -> Array:
-        """Σ (N, N) at this depth, on one scramble."""
-        points = self.points(_INFLUENCE // self.problem.num_samples**2, num_layers, scramble)
-        field = MeanField(self.problem, euler(num_layers), points.shape[-1], self.activation)
-        # longer steps of a coarser run are unstable backwards
-        run = field.run(field.start(points[None]), [self.flow_time], record=True, rtol=1e-6)
-        assert run.flow.trajectory is not None
-        return joint_covariances(field, run.flow.trajectory, [self.flow_time], torch.float32)[
-            self.sampling]
 
     def depth(self, accuracy: float) -> int:
         """The first of DEPTHS whose gap takes at most half of ε; the last if none does."""
@@ -190,10 +188,7 @@ def _check(flow_time: float, activation: str, sampling: str, num_layers: int | N
     if activation not in ACTIVATIONS:
         raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got "
                          f"{activation!r}; choose one")
-    if sampling not in ("independent", "path"):
-        raise ValueError(f"sampling must be independent or path, got {sampling!r}; choose one")
-    if num_layers is not None and num_layers < 1:
-        raise ValueError(f"num_layers must be at least 1, got {num_layers}; pass a depth")
+    check_sampling(sampling, num_layers=1 if num_layers is None else num_layers)
 
 
 def required_size(problem: Problem, law: InitialLaw, accuracy: float, failure_probability: float,
@@ -208,7 +203,7 @@ def required_size(problem: Problem, law: InitialLaw, accuracy: float, failure_pr
     order: below some tens of units its size is a guide. ``progress`` shows how far it is
     (`ledger.progress`). Raises ValueError for ε ≤ 0, η outside (0, 1), unknown names.
 
-    >>> from zeroloss import law, problem
+    >>> from zeroloss.model import law, problem
     >>> sine = problem.built_in("sine", num_samples=8, seed=0)
     >>> sizes = required_size(sine, law.InitialLaw(), accuracy=0.05, failure_probability=0.1,
     ...                       flow_time=1.0, num_layers=8, check=20)

@@ -13,7 +13,8 @@ import torch
 
 from zeroloss.model import problem
 from ledger import progress
-from zeroloss.theory import ensembles
+from zeroloss.network import ensembles
+from zeroloss.limit import predict
 from zeroloss.model.law import InitialLaw
 from zeroloss.limit import flow
 from zeroloss.theory.sizing import Sizes, required_size
@@ -32,7 +33,7 @@ def train(**more: Any) -> Any:
 
 CALLS: dict[str, Callable[..., Any]] = {
     "train": train,
-    "predict": lambda **more: ensembles.predict(mine(), LAW, 4, 8, 1.0, log2_points=5, **more),
+    "predict": lambda **more: predict(mine(), LAW, 4, 1.0, log2_points=5, **more).law(8),
     "solve": lambda **more: flow.solve(mine(), LAW, [0.0, 1.0], accuracy=3e-2, depth_nodes=3,
                                        log2_points=4, **more),
 }

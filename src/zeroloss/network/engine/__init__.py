@@ -1,10 +1,9 @@
 """The compiled engine: gradients, gradient flow and descent of finite ResNets on the processor, and
 the flow of clouds of particles.
 
-The same numbers as the torch code of `zeroloss.network.resnet` and `zeroloss.limit` to rounding, several
-times faster: one network after the other stays in cache, layers run in vector registers (engine.c).
-float64 and float32, the activations of `zeroloss.model.block`. Replicates may be shared among threads; no
-number depends on how.
+The same numbers as the torch code of `zeroloss.network.resnet` and `zeroloss.limit` to rounding,
+several times faster: one network after the other stays in cache, layers run in vector registers
+(engine.c). All in float64. Replicates may be shared among threads; no number depends on how.
 """
 
 from __future__ import annotations
@@ -22,16 +21,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zeroloss.network.engine.library import SWITCH, EngineError, library, why_not
-from zeroloss.model.problem import Problem
 from zeroloss.integrate.runge_kutta import Pair
+from zeroloss.model.catalogue import ACTIVATIONS
+from zeroloss.model.problem import Problem
+from zeroloss.network.engine.library import SWITCH, EngineError, library, why_not
 
 __all__ = ["Depth", "EngineError", "Run", "Shape", "descend", "flow", "serves", "tanh", "velocity",
            "why_not"]
 
-# in the order of the enumeration in engine.c
-ACTIVATIONS = ("tanh", "sigmoid", "gelu", "relu2", "regularised-relu", "identity", "relu")
-_NAMES = {torch.float64: "f64", torch.float32: "f32"}
 _DONE, _NO_MEMORY, _NOT_FINITE, _TOO_MANY, _NO_DEPTH = range(5)
 _long, _double, _pointer = ctypes.c_long, ctypes.c_double, ctypes.c_void_p
 
@@ -92,8 +89,7 @@ class Shape:
         rule = None
         if depth is not None:
             parts.append(depth.masses.contiguous())
-            tables = [part.double().contiguous()
-                      for part in (depth.matrix, depth.weights, depth.adjoint)]
+            tables = [part.contiguous() for part in (depth.matrix, depth.weights, depth.adjoint)]
             rule = _Rule(*(part.data_ptr() for part in tables), depth.tolerance)
             parts += tables
         pointers = [part.data_ptr() for part in parts[:4]] + [None] * (rule is None)
@@ -129,22 +125,19 @@ def _say_once(reason: str) -> None:
 
 
 def serves(problem: Problem, activation: str) -> bool:
-    """Whether the engine runs this: on the processor, a known activation, and it can be built.
+    """Whether the engine runs this: float64 on the processor, an activation of the catalogue, and
+    it can be built.
 
     Warns once if it cannot be built; ZEROLOSS_ENGINE=torch leaves it aside silently.
     """
     x = problem.inputs
-    if x.device.type != "cpu" or x.dtype not in _NAMES or activation not in ACTIVATIONS:
+    if x.device.type != "cpu" or x.dtype != torch.float64 or activation not in ACTIVATIONS:
         return False
     if reason := why_not():
         if not reason.startswith(SWITCH):
             _say_once(reason)
         return False
     return True
-
-
-def _function(name: str, dtype: torch.dtype) -> Callable[..., int]:
-    return getattr(library(), f"engine_{name}_{_NAMES[dtype]}")
 
 
 def _at(tensor: Tensor) -> Any:
@@ -156,9 +149,8 @@ def _check(shape: Shape, theta: Tensor) -> Tensor:
     if theta.ndim != 4 or tuple(theta.shape[1:]) != expected:
         raise ValueError(f"theta must be (replicates, {', '.join(map(str, expected))}), "
                          f"got {tuple(theta.shape)}")
-    if theta.dtype != shape.problem.inputs.dtype:
-        raise ValueError(f"theta must be of the problem's type {shape.problem.inputs.dtype}, "
-                         f"got {theta.dtype}")
+    if theta.dtype != torch.float64:
+        raise ValueError(f"theta must be of the problem's type torch.float64, got {theta.dtype}")
     return theta.contiguous()
 
 
@@ -169,12 +161,13 @@ def velocity(shape: Shape, theta: Tensor, out: Tensor, threads: int = 1, sign: f
     theta = _check(shape, theta)
     direct = out if out.is_contiguous() else torch.empty_like(theta)
     residuals = theta.new_empty((theta.shape[0], shape.problem.num_samples))
-    run, struct = _function("velocity", theta.dtype), shape._struct()
+    struct = shape._struct()
 
     def part(first: int, count: int) -> None:
         stop = first + count
-        _raise(run(ctypes.byref(struct), _long(count), _at(theta[first:stop]),
-                   _double(sign), _at(direct[first:stop]), _at(residuals[first:stop])), 0, 0.0)
+        _raise(library().engine_velocity(
+            ctypes.byref(struct), _long(count), _at(theta[first:stop]), _double(sign),
+            _at(direct[first:stop]), _at(residuals[first:stop])), 0, 0.0)
 
     _share(part, theta.shape[0], threads)
     if direct is not out:
@@ -194,7 +187,7 @@ def flow(shape: Shape, theta: Tensor, flow_times: Sequence[float], *, rtol: floa
          pair: Pair, max_steps: int = 100_000, threads: int = 1) -> Run:
     """Gradient flow of theta (replicates, L, k, M) through the flow times.
 
-    Steps as `zeroloss.integrate.runge_kutta.integrate`. Raises FloatingPointError with replicate and s if a
+    Steps as `zeroloss.integrate.steps` says. Raises FloatingPointError with replicate and s if a
     value is not finite, RuntimeError after ``max_steps`` steps.
     """
     theta = _check(shape, theta)
@@ -206,32 +199,33 @@ def flow(shape: Shape, theta: Tensor, flow_times: Sequence[float], *, rtol: floa
                       for part in (pair.b, pair.error, pair.c))]
     tableau = _Tableau(stages, pair.order, *(part.data_ptr() for part in tables))
     times = torch.tensor(list(flow_times), dtype=torch.float64)
-    made = _empty_run(shape, theta, len(times))
-    run, struct, record = _function("flow", theta.dtype), shape._struct(), made._struct()
+    seen = _empty_run(shape, theta, len(times))
+    struct, record = shape._struct(), seen._struct()
 
     def part(first: int, count: int) -> None:
         failed, s = _long(), _double()
-        status = run(ctypes.byref(struct), ctypes.byref(tableau), _long(first), _long(count),
-                     _at(theta), _long(len(times)), _at(times), _double(rtol), _double(atol),
-                     _long(max_steps), record, ctypes.byref(failed), ctypes.byref(s))
+        status = library().engine_flow(
+            ctypes.byref(struct), ctypes.byref(tableau), _long(first), _long(count), _at(theta),
+            _long(len(times)), _at(times), _double(rtol), _double(atol), _long(max_steps), record,
+            ctypes.byref(failed), ctypes.byref(s))
         _raise(status, failed.value, s.value, max_steps)
 
     _share(part, theta.shape[0], threads)
-    return made
+    return seen
 
 
 def descend(shape: Shape, theta: Tensor, step: float, num_steps: int, record_every: int,
             threads: int = 1) -> Run:
     """Gradient descent θ ← θ − step L M ∇E, recorded as `Network.descend` says."""
     theta = _check(shape, theta)
-    made = _empty_run(shape, theta, -(-num_steps // record_every) + 1)
-    run, struct, record = _function("descend", theta.dtype), shape._struct(), made._struct()
+    seen = _empty_run(shape, theta, -(-num_steps // record_every) + 1)
+    struct, record = shape._struct(), seen._struct()
 
     def part(first: int, count: int) -> None:
         failed, s = _long(), _double()
-        status = run(ctypes.byref(struct), _long(first), _long(count), _at(theta), _double(step),
-                     _long(num_steps), _long(record_every), record, ctypes.byref(failed),
-                     ctypes.byref(s))
+        status = library().engine_descend(
+            ctypes.byref(struct), _long(first), _long(count), _at(theta), _double(step),
+            _long(num_steps), _long(record_every), record, ctypes.byref(failed), ctypes.byref(s))
         if status == _NOT_FINITE:
             raise FloatingPointError("the squared gradient in gradient descent of replicate "
                                      f"{failed.value} is not finite at step "
@@ -239,14 +233,14 @@ def descend(shape: Shape, theta: Tensor, step: float, num_steps: int, record_eve
         _raise(status, failed.value, s.value)
 
     _share(part, theta.shape[0], threads)
-    return made
+    return seen
 
 
 def tanh(x: Tensor, repeat: int = 1) -> Tensor:
     """The engine's own tanh (error below 3 ulp), elementwise; ``repeat`` to measure its speed."""
     x = x.contiguous()
     y = torch.empty_like(x)
-    _function("tanh", x.dtype)(_long(x.numel()), _long(repeat), _at(x), _at(y))
+    library().engine_tanh(_long(x.numel()), _long(repeat), _at(x), _at(y))
     return y
 
 

@@ -17,14 +17,13 @@ from zeroloss.model.block import ACTIVATIONS, Activation
 from zeroloss.theory.bounds.chain import Chain, Domination, cumulated
 from zeroloss.theory.bounds.moments import Norms
 from zeroloss.theory.bounds.profile import Profile, follow
-from zeroloss.model.law import InitialLaw
+from zeroloss.model.law import InitialLaw, check_sampling
 from zeroloss.model.problem import Problem
 
 __all__ = ["Certificate", "certificate", "from_profile", "sizes"]
 
 Array = NDArray[np.float64]
 MARGINS = (0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4)
-SAMPLINGS = ("path", "independent")
 _LOG10 = math.log(10.0)
 
 
@@ -107,8 +106,7 @@ def sizes(found: Certificate, accuracy: float, failure_probability: float) -> tu
 
 
 def _check(activation: str, sampling: str) -> Activation:
-    if sampling not in SAMPLINGS:
-        raise ValueError(f"sampling must be path or independent, got {sampling!r}; set sampling")
+    check_sampling(sampling)
     sigma = ACTIVATIONS[activation]
     if not (math.isfinite(sigma.sup_slope) and math.isfinite(sigma.sup_curvature)):
         raise ValueError(f"a certificate needs bounded σ' and σ'', {activation} has not; choose "
