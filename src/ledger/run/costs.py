@@ -1,4 +1,4 @@
-"""What a run costs: measured once, committed in `published/costs.csv`, added up for what is asked.
+"""What a run costs: measured once, kept in `published/costs.csv`, added up for what is to be run.
 
 One row of the file is one job's table: what it took, and which claims rest on it. A case that
 the configuration has and the file has not is never counted in silence: it is named.
@@ -22,6 +22,7 @@ COSTS = "costs.csv"
 COLUMNS = (
     "mode", "study", "case", "wall_seconds", "peak_memory_mb", "bytes", "machine", "spec", "claims",
 )  # fmt: skip
+PUBLISHED = "full"  # the mode whose costs others are predicted from
 PLANNED = ("large",)  # modes that are planned on predicted costs before they are run
 MEASURING = "estimates"  # the job that measures a study, after all of its cases
 TOGETHER = "together"
@@ -34,7 +35,8 @@ class Cost:
     """What one case took: seconds of one core, MB at its peak, bytes of its table.
 
     `spec` is the digest of the settings it was measured under, `claims` are those that rest on it.
-    `between` are the least and most seconds of a cost that was predicted, none of one measured.
+    `errors` are the factors by which seconds and memory may be missed of a cost that was predicted,
+    none of one measured.
     """
 
     wall_seconds: float
@@ -43,7 +45,13 @@ class Cost:
     machine: str = ""
     spec: str = ""
     claims: tuple[str, ...] = ()
-    between: tuple[float, float] | None = None
+    errors: tuple[float, float] | None = None
+
+    @property
+    def seconds_between(self) -> tuple[float, float]:
+        """The least and most seconds that its error leaves."""
+        factor = self.errors[0] if self.errors else 1.0
+        return self.wall_seconds / factor, self.wall_seconds * factor
 
 
 Costs = Mapping[tuple[str, str], Cost]  # by (study, case), of one mode
@@ -75,8 +83,8 @@ class Bill:
         return "> " if self.unmeasured else "~ " if self.predicted else ""
 
     @property
-    def known(self) -> bool:
-        """Whether anything of it was measured."""
+    def is_priced(self) -> bool:
+        """Whether anything of it was measured or predicted."""
         return self.cpu_minutes > 0
 
     def record(self) -> dict[str, Any]:
@@ -198,7 +206,7 @@ def cases_for(claim: str, cases: Iterable[str], costs: Costs) -> list[str]:
     study = estimates.study_of(claim)
     found = {case: costs.get((study, case)) for case in sorted(cases)}
     return [case for case, cost in found.items()
-            if cost is None or cost.between or claim in cost.claims]
+            if cost is None or cost.errors or claim in cost.claims]
 
 
 def bill(what: str, jobs: Sequence[Job], measuring: Sequence[Job], costs: Costs, cores: int
@@ -219,13 +227,13 @@ def bill(what: str, jobs: Sequence[Job], measuring: Sequence[Job], costs: Costs,
         disk_mb=sum(cost.bytes for cost in known) / 2**20,
         unmeasured=tuple("/".join(key) for job in every for key in job if key not in costs),
         predicted=tuple("/".join(key) for job in every for key in job
-                        if key in costs and costs[key].between),
+                        if key in costs and costs[key].errors),
         cpu_minutes_between=_between(known),
     )
 
 
 def _between(known: Iterable[Cost]) -> tuple[float, float]:
-    ends = [cost.between or (cost.wall_seconds, cost.wall_seconds) for cost in known]
+    ends = [cost.seconds_between for cost in known]
     return sum(low for low, _ in ends) / 60, sum(high for _, high in ends) / 60
 
 

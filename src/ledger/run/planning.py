@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from ledger.config import configuration as config
+from ledger.config.case import Case
 from ledger.record import estimates, results, verdicts, verify
-from ledger.run import provenance
-from ledger.run import costs, jobs, scaling
-from ledger.table import show
-from zeroloss import studies
 from ledger.record.claims import Claim, by_id
-from ledger.run.costs import MEASURING, TOGETHER, Bill, Costs, Job
 from ledger.record.results import MissingResultError
+from ledger.run import costs, jobs, provenance, regression
+from ledger.run.costs import MEASURING, TOGETHER, Bill, Costs, Job
 from ledger.run.packing import batches
+from ledger.run.regression import Law
+from ledger.table import show
 
 HEADINGS = ("jobs", "CPU {0}", "wall {0}", "memory (MB)", "disk (MB)")
 UNITS = {"minutes": 1.0, "hours": 60.0}
@@ -31,115 +30,114 @@ PROFILE = "workflow/profiles/local"
 
 @dataclass(frozen=True)
 class Plan:
-    """The cases of one mode, what they cost, how many one process runs, and what predicts costs."""
+    """The cases of one mode by study, what they cost, and how many one process runs."""
 
     mode: str
-    specs: Mapping[str, Mapping[str, jobs.Spec]]
+    cases: Mapping[str, Mapping[str, Case]]
     costs: Costs
     per_job: int
-    laws: scaling.Laws = field(default_factory=dict)
 
-    def needed(self, claim: str) -> dict[str, jobs.Spec]:
-        """Return the cases that a claim rests on, with their specs."""
-        cases = self.specs.get(estimates.study_of(claim), {})
-        return {case: cases[case] for case in costs.cases_for(claim, cases, self.costs)}
+    @property
+    def laws(self) -> dict[tuple[str, str], Law]:
+        """By study and kind what predicts those costs that are predicted."""
+        kinds = {(study, case.kind) for study, cases in self.cases.items()
+                 for name, case in cases.items() if self.is_predicted(study, name)}
+        laws = regression.laws(self.cases, self.costs) if kinds else {}
+        return {key: law for key, law in laws.items() if key in kinds}
 
-    def jobs_of(self, study: str, cases: Iterable[str]) -> list[Job]:
-        """Return the processes that make these cases, each with all cases that it runs."""
-        wanted = set(cases)
-        return [tuple((study, case) for case in batch)
-                for batch in batches(self.specs[study], self.per_job) if wanted & set(batch)]
+    def is_predicted(self, study: str, name: str) -> bool:
+        """Whether nobody has run the case, and what it costs is predicted."""
+        return (study, name) in self.costs and bool(self.costs[study, name].errors)
+
+    def needed(self, claim: str) -> dict[str, Case]:
+        """The cases that a claim rests on."""
+        cases = self.cases.get(estimates.study_of(claim), {})
+        return {name: cases[name] for name in costs.cases_for(claim, cases, self.costs)}
+
+    def jobs_of(self, study: str, names: Iterable[str]) -> list[Job]:
+        """The processes that run these cases, each with all cases that it runs."""
+        wanted = set(names)
+        return [tuple((study, name) for name in batch)
+                for batch in batches(self.cases[study], self.per_job) if wanted & set(batch)]
 
     def bills(self, claims: Sequence[str], cores: int) -> list[Bill]:
-        """Return a bill for each claim, or for each study if none is named, and one for all."""
-        asked = ([(claim, estimates.study_of(claim), self.needed(claim))
+        """A bill for each claim, or for each study if none is named, and one for all."""
+        parts = ([(claim, estimates.study_of(claim), self.needed(claim))
                   for claim in dict.fromkeys(claims)]
-                 or [(study, study, cases) for study, cases in self.specs.items()])
-        made, every, measuring = [], {}, {}
-        for what, study, cases in asked:
-            of_it, after = self.jobs_of(study, cases), ((study, MEASURING),)
-            made.append(costs.bill(what, of_it, [after], self.costs, cores))
-            every |= dict.fromkeys(of_it)
+                 or [(study, study, cases) for study, cases in self.cases.items()])
+        bills, every, measuring = [], {}, {}
+        for what, study, cases in parts:
+            simulating, after = self.jobs_of(study, cases), ((study, MEASURING),)
+            bills.append(costs.bill(what, simulating, [after], self.costs, cores))
+            every |= dict.fromkeys(simulating)
             measuring[after] = None
-        if len(made) > 1:
-            made.append(costs.bill(TOGETHER, list(every), list(measuring), self.costs, cores))
-        return made
+        if len(bills) > 1:
+            bills.append(costs.bill(TOGETHER, list(every), list(measuring), self.costs, cores))
+        return bills
 
 
 def plan(mode: str, published: Path) -> Plan:
-    """Return the plan of a mode: its configuration, and what is known of its costs."""
+    """The plan of a mode: its configuration, and what its cases cost as far as that is known."""
     checked = config.load(*config.MODES[mode])
-    specs = {study: jobs.part_of(study, "cases").cases(checked) for study in studies.STUDIES}
-    found = scaling.costs_of(mode, specs, costs.read(published))
-    return Plan(mode, specs, found.costs, checked.cases_per_job, found.laws)
+    cases = {study: config.cases_of(checked, study) for study in checked.studies}
+    return Plan(mode, cases, regression.priced(mode, cases, costs.read(published)),
+                checked.cases_per_job)
 
 
 def cores_here() -> int:
-    """Return how many processors this process may use."""
+    """How many processors this process may use."""
     return int(provenance.machine()["processors"] or 1)
 
 
-def print_bills(made: Sequence[Bill], mode: str, cores: int, stream: TextIO | None = None) -> None:
-    """Print what is asked as a table, and below it by name what was never measured."""
-    first = "claim" if any("." in bill.what for bill in made) else "study"
-    unit = unit_of(made)
-    lines = [(bill.what, str(bill.jobs), *_cells(bill, UNITS[unit])) for bill in made]
+def print_bills(bills: Sequence[Bill], mode: str, cores: int, stream: TextIO | None = None) -> None:
+    """Print bills as a table, and below it by name what was never measured."""
+    first = "claim" if any("." in bill.what for bill in bills) else "study"
+    unit = "hours" if max((bill.cpu_minutes for bill in bills), default=0.0) > LONG else "minutes"
+    lines = [(bill.what, str(bill.jobs), *_cells(bill, UNITS[unit])) for bill in bills]
+    origin = ", or predicted from it" if any(bill.predicted for bill in bills) else ""
     caption = (f"mode {mode} on {cores} core{'s' if cores > 1 else ''}, as it was published in "
-               f"{costs.COSTS}{', or predicted from it' if any(b.predicted for b in made) else ''};"
-               " the start of a process is not counted")
+               f"{costs.COSTS}{origin}; the start of a process is not counted")
     if first == "claim":
         caption += ", measuring is as for the whole study"
     show((first, *(name.format(unit) for name in HEADINGS)), lines, caption, stream)
-    for text in (*unmeasured(made), *predicted(made)):
+    for text in (*unmeasured(bills), *predicted(bills)):
         print(text, file=stream)
 
 
-def unit_of(made: Sequence[Bill]) -> str:
-    """Return the unit of time that suits the longest of some bills."""
-    return "hours" if max((bill.cpu_minutes for bill in made), default=0.0) > LONG else "minutes"
-
-
-def unmeasured(made: Sequence[Bill]) -> list[str]:
-    """Return for each study in one line which of its cases were never measured."""
-    names = dict.fromkeys(name for bill in made for name in bill.unmeasured)
+def unmeasured(bills: Sequence[Bill]) -> list[str]:
+    """For each study in one line which of its cases were never measured."""
     by_study: dict[str, list[str]] = {}
-    for name in names:
+    for name in dict.fromkeys(name for bill in bills for name in bill.unmeasured):
         study, _, case = name.partition("/")
         by_study.setdefault(study, []).append("measuring" if case == MEASURING else case)
     return [f"not measured, so not counted: {study}: {', '.join(cases)}"
             for study, cases in by_study.items()]
 
 
-def predicted(made: Sequence[Bill]) -> list[str]:
-    """Return in one line how much of the bills nobody has measured, and how sure it is."""
-    whole = made[-1]  # of all, where there are several
+def predicted(bills: Sequence[Bill]) -> list[str]:
+    """In one line how much of the bills nobody has measured, and how sure it is."""
+    whole = bills[-1]  # of all, where there are several
     if not whole.predicted:
         return []
     low, high = (minutes / 60 for minutes in whole.cpu_minutes_between)
     return [f"~ predicted, not measured: {len(whole.predicted)} of {whole.jobs} jobs; "
-            f"{whole.cpu_minutes / 60:.0f} CPU hours, {low:.0f} to {high:.0f} by the range of the "
-            "measured rates"]
+            f"{whole.cpu_minutes / 60:.0f} CPU hours, {low:.0f} to {high:.0f} if every job "
+            "is missed as badly as the worst of its kind that was measured"]
 
 
-def law_lines(laws: scaling.Laws) -> list[str]:
-    """Return for each law in one line what it rests on, and how it predicts its own jobs."""
+def law_lines(laws: Mapping[tuple[str, str], Law]) -> list[str]:
+    """For each law in one line what it rests on, and how it predicts its own jobs."""
+    return [f"law of {study}/{kind}: {law.jobs} measured jobs, each predicted from the others: "
+            f"seconds missed by a factor of {law.seconds.typical:.2f}, at worst "
+            f"{law.seconds.worst:.2f}, memory by {law.memory.typical:.2f}, at worst "
+            f"{law.memory.worst:.2f}" for (study, kind), law in laws.items()]
+
+
+def too_large(plan: Plan) -> list[str]:
+    """For each usual size of memory in one line which jobs are predicted to need more."""
+    peaks = {key: cost.peak_memory_mb / 1024 for key, cost in plan.costs.items()}
     lines = []
-    for law in laws.values():
-        errors = "its own error unknown"
-        if law.time_errors and law.memory_errors:
-            errors = ("each predicted from the others: seconds {:.2f} to {:.2f} times the "
-                      "measured, memory {:.2f} to {:.2f}".format(
-                          *law.time_errors, *law.memory_errors))
-        lines.append(f"law of {law.study}/{law.kind}: {law.cases} measured "
-                     f"job{'s' if law.cases > 1 else ''}, {errors}")
-    return lines
-
-
-def too_large(made: Plan) -> list[str]:
-    """Return for each usual size of memory in one line which jobs need more."""
-    peaks = {key: cost.peak_memory_mb / 1024 for key, cost in made.costs.items()}
-    lines = []
-    for limit in NODES_GB if made.laws else ():
+    for limit in NODES_GB if any(cost.errors for cost in plan.costs.values()) else ():
         above = [key for key, peak in peaks.items() if peak > limit]
         if not above:
             lines.append(f"memory: no job needs more than {limit} GB")
@@ -153,79 +151,82 @@ def too_large(made: Plan) -> list[str]:
 
 def _cells(bill: Bill, unit: float) -> tuple[str, ...]:
     values = (bill.cpu_minutes / unit, bill.wall_minutes / unit, bill.peak_memory_mb, bill.disk_mb)
-    if not bill.known:
+    if not bill.is_priced:
         return ("unknown",) * len(values)
     digits = (1, 1, 0, 1)
     return tuple(f"{bill.mark}{value:.{d}f}" for value, d in zip(values, digits, strict=True))
 
 
-def answer(options: argparse.Namespace, stated: Sequence[Claim]) -> None:
-    """Print what the claims of a command line cost, or each study when it names none."""
-    verify.check_claims(stated, options.claim)
-    cores = options.cores or cores_here()
-    whole = plan(options.mode, options.published)
-    made = whole.bills(options.claim, cores)
-    if options.json:
-        content = {"mode": options.mode, "cores": cores, "bills": [b.record() for b in made],
-                   "laws": [law.record() for law in whole.laws.values()],
+def estimate(mode: str, claims: Sequence[str], stated: Sequence[Claim], published: Path,
+             cores: int | None, as_json: bool) -> None:
+    """Print what some claims cost, or each study when none is named.
+
+    `stated` are all claims of the paper, `cores` those of this machine by default.
+    """
+    verify.check_claims(stated, claims)
+    cores = cores or cores_here()
+    whole = plan(mode, published)
+    bills, laws = whole.bills(claims, cores), whole.laws
+    if as_json:
+        content = {"mode": mode, "cores": cores, "bills": [bill.record() for bill in bills],
+                   "laws": [{"study": study, "kind": kind, "jobs": law.jobs,
+                             "seconds": law.seconds._asdict(), "memory": law.memory._asdict()}
+                            for (study, kind), law in laws.items()],
                    "memory": too_large(whole)}
         print(json.dumps(content, indent=1, sort_keys=True))
         return
-    print_bills(made, options.mode, cores)
-    for text in (*too_large(whole), *law_lines(whole.laws)):
+    print_bills(bills, mode, cores)
+    for text in (*too_large(whole), *law_lines(laws)):
         print(text)
 
 
 # --- some claims alone ---------------------------------------------------------------------------
 
 
-def verify_alone(options: argparse.Namespace, stated: Sequence[Claim]) -> verify.Comparison:
-    """Say what the claims of a command line cost, run what they rest on, compare them alone."""
-    if not options.claim:
+def verify_alone(mode: str, claims: Sequence[str], stated: Sequence[Claim],
+                 results_folder: Path, published: Path, cores: int | None) -> verify.Comparison:
+    """Say what some claims cost, run what they rest on, compare them alone.
+
+    The tables lie in the folder of the mode below `results_folder`. Raises MissingResultError for
+    no claim, for one that is not stated, and for a mode that was not published.
+    """
+    if not claims:
         raise MissingResultError("--run must be given claims, got none; name them, or run "
                                  "make verify for all")
-    verify.check_claims(stated, options.claim)
-    verify.read_published(options.published, options.mode)  # before time is spent
-    made, cores = plan(options.mode, options.published), options.cores or cores_here()
+    verify.check_claims(stated, claims)
+    verify.read_published(published, mode)  # before time is spent
+    whole, cores = plan(mode, published), cores or cores_here()
     # beside the answer, which may be JSON
-    print_bills(made.bills(options.claim, cores), options.mode, cores, sys.stderr)
-    folder = options.results / options.mode
-    run(made, options.claim, folder, cores)
-    rebuilt = judged(made, stated, options.claim, folder)
-    return verify.compare(stated, rebuilt, folder, options.published, options.mode,
-                          options.claim)
+    print_bills(whole.bills(claims, cores), mode, cores, sys.stderr)
+    folder = Path(results_folder) / mode
+    run(whole, claims, folder, cores)
+    return verify.compare(stated, judged(whole, stated, claims, folder), folder, published, mode,
+                          claims)
 
 
-def run(made: Plan, claims: Sequence[str], folder: Path, cores: int) -> None:
+def run(whole: Plan, claims: Sequence[str], folder: Path, cores: int) -> None:
     """Let Snakemake make the tables that some claims rest on, below `folder`, and nothing else."""
-    cases = sorted({(estimates.study_of(claim), case)
-                    for claim in claims for case in made.needed(claim)})
-    targets = [(Path(folder) / study / f"{case}.parquet").as_posix() for study, case in cases]
-    status = snakemake(targets, [f"mode={made.mode}"], cores)
+    cases = sorted({(estimates.study_of(claim), name)
+                    for claim in claims for name in whole.needed(claim)})
+    targets = [(Path(folder) / study / f"{name}.parquet").as_posix() for study, name in cases]
+    command = [sys.executable, "-m", "snakemake", "--profile", PROFILE, "--cores", str(cores),
+               "--config", f"mode={whole.mode}", "--", *targets]
+    # its own words go where they do not mix with the answer
+    status = subprocess.run(command, stdout=sys.stderr, check=False).returncode
     if status:
         raise MissingResultError(f"snakemake must make {len(targets)} tables, ended with status "
                                  f"{status}; mend what it says, then run this again")
 
 
-def snakemake(targets: Sequence[str], settings: Sequence[str], cores: int,
-              options: Sequence[str] = ()) -> int:
-    """Let Snakemake make targets under settings, each `KEY=VALUE`; return its exit status."""
-    command = [sys.executable, "-m", "snakemake", "--profile", PROFILE, "--cores", str(cores),
-               *options, "--config", *settings, "--", *targets]
-    # its own words go where they do not mix with the answer
-    return subprocess.run(command, stdout=sys.stderr, check=False).returncode
-
-
-def judged(made: Plan, stated: Sequence[Claim], claims: Sequence[str], folder: Path
+def judged(whole: Plan, stated: Sequence[Claim], claims: Sequence[str], folder: Path
            ) -> dict[str, Any]:
     """Measure and judge some claims, each from the tables it rests on; return their record."""
     import pandas as pd
 
-    known, frames = by_id(stated), []
+    frames = []
     for claim in dict.fromkeys(claims):
         study = estimates.study_of(claim)
-        frame, _ = jobs.measured(study, made.needed(claim), Path(folder) / study, [claim])
+        frame, _ = jobs.measured(study, whole.needed(claim), Path(folder) / study, [claim])
         frames.append(estimates.with_keys(frame, study))
-    return results.jsonable(
-        verdicts.judge([known[claim] for claim in dict.fromkeys(claims)], pd.concat(frames),
-                       made.mode))
+    chosen = [by_id(stated)[claim] for claim in dict.fromkeys(claims)]
+    return results.jsonable(verdicts.judge(chosen, pd.concat(frames), whole.mode))

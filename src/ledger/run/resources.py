@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ledger.run.costs import Costs
+from ledger.run.costs import Cost, Costs
 
 # A request above what was measured: another machine is slower, another library larger. A job that
 # is killed for asking too little asks for as much again with every attempt.
@@ -33,11 +33,15 @@ def request(costs: Costs, study: str, cases: Iterable[str], attempt: int = 1) ->
     """Return what a job asks for that runs these cases one after the other in one process.
 
     Memory is that of the largest case, time the sum of all; each with its margin, times `attempt`.
+    The margin of a prediction is at least the error that it states.
     """
-    known = [costs.get((study, case)) for case in cases]
-    memory = MEMORY_MARGIN * max(cost.peak_memory_mb if cost else UNMEASURED_MB for cost in known)
-    spent = sum(cost.wall_seconds if cost else UNMEASURED_SECONDS for cost in known)
-    seconds = TIME_MARGIN * spent + START_UP_SECONDS
+    unmeasured = Cost(UNMEASURED_SECONDS, UNMEASURED_MB, 0)
+    known = [costs.get((study, case), unmeasured) for case in cases]
+    errors = [cost.errors or (1.0, 1.0) for cost in known]
+    memory = max(max(MEMORY_MARGIN, error) * cost.peak_memory_mb
+                 for cost, (_, error) in zip(known, errors, strict=True))
+    seconds = START_UP_SECONDS + sum(max(TIME_MARGIN, error) * cost.wall_seconds
+                                     for cost, (error, _) in zip(known, errors, strict=True))
     return Request(
         mem_mb=attempt * MEMORY_STEP_MB * math.ceil(memory / MEMORY_STEP_MB),
         runtime=attempt * math.ceil(seconds / 60),

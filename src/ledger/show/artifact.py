@@ -3,85 +3,64 @@ and those of `docs/large.md`, predicted from it."""
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ledger.record import results
-from ledger.run import large, planning
-from ledger.record.claims import Claim, load_claims
-from ledger.run.costs import Bill
-from ledger.run.planning import Plan
-from ledger.table import markdown
+from ledger.record.claims import Claim
 from ledger.record.results import ResultError
 from ledger.record.verify import VERDICTS, read_verdicts
+from ledger.run import costs, planning, regression
+from ledger.run.costs import MEASURING, PLANNED, PUBLISHED, TOGETHER, Bill, Costs
+from ledger.run.planning import Plan
+from ledger.table import markdown
 
-PAGES = {"full": Path("docs/artifact.md"), large.MODE: Path("docs/large.md")}
-CORES = (1, 2, 4, 8)
+PAGES = {PUBLISHED: Path("docs/artifact.md"), **{mode: Path(f"docs/{mode}.md") for mode in PLANNED}}
+CORES, MANY_CORES = (1, 2, 4, 8), (1, 64, 256)
 TWO = 2  # cores that a claim's minutes are for
-SAME = "bytes compared"
-
-
-class Fault(NamedTuple):
-    """A row of docs/faults.md: what was tried, how, how often, and what came of it."""
-
-    what: str
-    how: str
-    tried: int
-    survived: int
-    lost: int
-
-
-# What a row of docs/faults.md counts as: the first that fits.
-KINDS: tuple[tuple[str, str, Callable[[Fault], bool]], ...] = (
-    (SAME, "equal", lambda row: row.what == "same bytes"),
-    ("good inputs", "taken", lambda row: row.how.startswith(("valid", "read"))
-     and row.what in ("configuration", "CSV")),
-    ("bad inputs", "refused in words, none by a traceback",
-     lambda row: row.what in ("configuration", "CSV", "hostile file")),
-    ("source files read", "clean", lambda row: row.what == "source files"),
-    ("faults injected", "survived", lambda row: True),
-)
+HOUR, GB = 3600.0, 1024.0
 BLOCK = "<!-- {0}:begin (zeroloss artifact writes this) -->\n{1}\n<!-- {0}:end -->"
 
 
-def answer(options: argparse.Namespace) -> int:
-    """Rewrite the tables of the page; with --check say whether they are as they would be made."""
-    page = options.page or PAGES[options.mode]
+def write(mode: str, page: Path | None, stated: Sequence[Claim], published: Path, check: bool
+          ) -> int:
+    """Rewrite the tables of a page, that of the mode by default; return 0.
+
+    With `check` nothing is written, what would change is printed, and 1 is returned if anything
+    would. `stated` are all claims of the paper.
+    """
+    page = page or PAGES[mode]
     text = results.read_text(page)
-    made = rewritten(text, _made(options), page.as_posix())
-    if options.check:
-        lines = difflib.unified_diff(text.splitlines(), made.splitlines(), "page", "data", n=0,
-                                     lineterm="")
-        apart = list(lines)
-        print("\n".join(apart) or f"{page.as_posix()} is what the data make")
-        return 1 if apart else 0
-    results.write_text(page, made)
+    data = rewritten(text, tables(mode, stated, published), page.as_posix())
+    if check:
+        lines = list(difflib.unified_diff(text.splitlines(), data.splitlines(), "page", "data", n=0,
+                                          lineterm=""))
+        print("\n".join(lines) or f"{page.as_posix()} is what the data make")
+        return 1 if lines else 0
+    results.write_text(page, data)
     print(page.as_posix())
     return 0
 
 
-def _made(options: argparse.Namespace) -> dict[str, str]:
-    if options.mode == large.MODE:
-        return large.tables(options.published)
-    record = read_verdicts(options.published / VERDICTS, sealed=False)
-    plan = planning.plan(record["mode"], options.published)
-    return tables(plan, load_claims(options.claims), record, results.read_text(options.faults))
+def tables(mode: str, stated: Sequence[Claim], published: Path) -> dict[str, str]:
+    """Each generated table of the page of a mode under its name."""
+    plan = planning.plan(mode, published)
+    if mode not in PLANNED:
+        record = read_verdicts(published / VERDICTS, sealed=False)
+        return {"runs": runs(plan), "claims": each_claim(plan, stated, record)}
+    by_mode = costs.read(published)
+    measured = by_mode.get(mode, {})
+    others = regression.priced(mode, plan.cases, {PUBLISHED: by_mode.get(PUBLISHED, {})})
+    return {"runs": planned_runs(plan), "sizes": sizes(plan, measured), "laws": laws(plan),
+            "measured": beside_prediction(measured, others)}
 
 
-def tables(plan: Plan, stated: Sequence[Claim], record: Mapping[str, Any], broken: str
-           ) -> dict[str, str]:
-    """Return each generated table of the page under its name; `broken` is docs/faults.md."""
-    return {"runs": runs(plan), "claims": each_claim(plan, stated, record),
-            "faults": summed(faults_of(broken))}
-
-
-def rewritten(text: str, made: Mapping[str, str], origin: str) -> str:
-    """Return the page with its generated tables replaced."""
-    for name, table in made.items():
+def rewritten(text: str, tables: Mapping[str, str], origin: str) -> str:
+    """The page with its generated tables replaced."""
+    for name, table in tables.items():
         pattern = re.compile(rf"<!-- {name}:begin[^\n]*-->\n.*?<!-- {name}:end -->", re.DOTALL)
         if len(pattern.findall(text)) != 1:
             raise ResultError(f"{origin} must hold <!-- {name}:begin --> and <!-- {name}:end --> "
@@ -91,25 +70,26 @@ def rewritten(text: str, made: Mapping[str, str], origin: str) -> str:
     return text
 
 
+# --- a run that is published ---------------------------------------------------------------------
+
+
 def runs(plan: Plan) -> str:
-    """Return what each study and all of them take, on several numbers of cores."""
+    """What each study and all of them take, on several numbers of cores."""
     by_cores = {cores: plan.bills((), cores) for cores in CORES}
     heading = ["study", "jobs", "CPU minutes", *(f"minutes on {cores}" for cores in CORES),
                f"memory on {TWO} (MB)", "disk (MB)"]
     lines = []
     for i, bill in enumerate(by_cores[TWO]):
         minutes = [_number(bills[i], bills[i].wall_minutes, 1) for bills in by_cores.values()]
-        lines.append([f"`{bill.what}`" if bill.what in plan.specs else bill.what, str(bill.jobs),
-                      _number(bill, bill.cpu_minutes, 1), *minutes,
+        lines.append([_name(bill), str(bill.jobs), _number(bill, bill.cpu_minutes, 1), *minutes,
                       _number(bill, bill.peak_memory_mb, 0), _number(bill, bill.disk_mb, 1)])
     machines = sorted({cost.machine for cost in plan.costs.values()})
-    left_out = [f"\nMeasured on {' and '.join(machines)}."] if machines else []
-    left_out += [f"\n{text[0].upper()}{text[1:]}." for text in planning.unmeasured(by_cores[TWO])]
-    return "\n".join([markdown(heading, lines), *left_out])
+    notes = [f"measured on {' and '.join(machines)}"] if machines else []
+    return _with_notes(markdown(heading, lines), [*notes, *planning.unmeasured(by_cores[TWO])])
 
 
 def each_claim(plan: Plan, stated: Sequence[Claim], record: Mapping[str, Any]) -> str:
-    """Return for each claim the command that checks it, what that takes, what to expect."""
+    """For each claim the command that checks it, what that takes, what to expect."""
     expected = {entry["id"]: entry["verdict"] for entry in record["claims"]}
     lines = []
     for claim in stated:
@@ -123,35 +103,88 @@ def each_claim(plan: Plan, stated: Sequence[Claim], record: Mapping[str, Any]) -
     return markdown(heading, lines)
 
 
-def faults_of(text: str) -> list[Fault]:
-    """Return the rows of the table in docs/faults.md; ResultError if it holds none."""
-    table = text.partition("<!-- faults:begin")[2].partition("<!-- faults:end")[0]
-    rows = [Fault(*(cell.strip() for cell in row[:2]), *map(int, row[2:]))
-            for row in re.findall(r"^\|(.*)\|(.*)\| *(\d+) *\| *(\d+) *\| *(\d+) *\|$", table,
-                                  re.MULTILINE)]
-    if not rows:
-        raise ResultError("docs/faults.md must hold the table of a whole run, got none; make it "
-                          "with make test-faults FAULTS_SUMMARY=docs/faults.md")
-    return rows
+# --- a run that nobody has made ------------------------------------------------------------------
 
 
-def summed(rows: Sequence[Fault]) -> str:
-    """Return the faults by kind: injected and survived, inputs refused, bytes compared."""
-    kinds: dict[tuple[str, str], list[Fault]] = {}
-    for row in rows:
-        kinds.setdefault(next((title, verb) for title, verb, test in KINDS if test(row)),
-                         []).append(row)
+def planned_runs(plan: Plan) -> str:
+    """What each study and all of them would take, on many cores."""
+    by_cores = {cores: plan.bills((), cores) for cores in MANY_CORES}
+    heading = ["study", "jobs", "predicted", "CPU hours", *(f"hours on {n}" for n in MANY_CORES),
+               "disk (GB)"]
     lines = []
-    for title, verb, _ in KINDS:
-        of_it = kinds.get((title, verb), [])
-        tried, survived = sum(row.tried for row in of_it), sum(row.survived for row in of_it)
-        names = dict.fromkeys(row.how if title == SAME else row.what for row in of_it)
-        lines.append([title, "; ".join(names), str(tried), f"{survived} {verb}",
-                      str(sum(row.lost for row in of_it))])
-    return markdown(["what", "of which kinds", "tried", "came out", "data lost"], lines)
+    for i, bill in enumerate(by_cores[1]):
+        hours = [bills[i].wall_minutes / 60 for bills in by_cores.values()]
+        lines.append([_name(bill), str(bill.jobs), str(len(bill.predicted)),
+                      *(_number(bill, value, 1)
+                        for value in (bill.cpu_minutes / 60, *hours, bill.disk_mb / GB))])
+    return _with_notes(markdown(heading, lines), [
+        *planning.predicted(by_cores[1]), *planning.too_large(plan),
+        *planning.unmeasured(by_cores[1])])
+
+
+def sizes(plan: Plan, measured: Costs) -> str:
+    """What the jobs of this mode alone take, by kind and size of their largest network."""
+    groups: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for study, cases in plan.cases.items():
+        for name, case in cases.items():
+            if plan.is_predicted(study, name) or (study, name) in measured:
+                largest = max(regression.networks(case.spec()), key=lambda one: one[0] * one[1])
+                group = f"{study}/{case.kind}", *(f"{size:.0f}" for size in largest[:3])
+                groups.setdefault(group, []).append((study, name))
+    lines = []
+    for group, keys in groups.items():
+        jobs = [plan.costs[key] for key in keys]
+        hours = [job.wall_seconds / HOUR for job in jobs]
+        lines.append([*group, str(len(jobs)), f"{max(hours):.2f}", f"{sum(hours):.1f}",
+                      f"{max(job.peak_memory_mb for job in jobs) / GB:.1f}"])
+    return markdown(["kind", "layers", "units", "samples", "jobs", "hours of one", "CPU hours",
+                     "memory of one (GB)"], lines)
+
+
+def laws(plan: Plan) -> str:
+    """For each law its sums, how it misses its own jobs, and how far it is stretched."""
+    lines = []
+    for (study, kind), law in plan.laws.items():
+        cases = [(regression.terms_of(case.spec())["triples"], plan.is_predicted(study, name))
+                 for name, case in plan.cases[study].items() if case.kind == kind]
+        largest = [max((size for size, is_new in cases if is_new == new), default=0.0)
+                   for new in (False, True)]
+        lines.append([f"{study}/{kind}", str(law.jobs)])
+        for fit in (law.seconds, law.memory):
+            terms = [f"{b:.2g} {name}" for name, b in fit.coefficients.items() if b]
+            lines[-1] += [" + ".join(terms).replace(" 1", ""),
+                          f"{fit.typical:.2f} ({fit.worst:.2f})"]
+        lines[-1] += [f"{size:.1e}" for size in largest]
+    return markdown(["kind", "measured jobs", "seconds", "missed by a factor of (at worst)", "MB",
+                     "missed by a factor of (at worst)", "largest L M N measured", "predicted"],
+                    lines)
+
+
+def beside_prediction(measured: Costs, others: Costs) -> str:
+    """For each job of the mode that was run what it took, and what other jobs predict of it."""
+    lines = []
+    for (study, name), cost in sorted(measured.items()):
+        other = others.get((study, name))
+        if name == MEASURING or other is None:
+            continue
+        pairs = ((other.wall_seconds, cost.wall_seconds),
+                 (other.peak_memory_mb, cost.peak_memory_mb))
+        lines.append([f"`{study}/{name}`", *(cell for one, took in pairs for cell in (
+            f"{one:.0f}", f"{took:.0f}", f"{one / took:.2f}"))])
+    return markdown(["job", "predicted seconds", "measured", "ratio", "predicted MB", "measured",
+                     "ratio"], lines)
+
+
+# --- cells ---------------------------------------------------------------------------------------
+
+
+def _with_notes(table: str, notes: Sequence[str]) -> str:
+    return "\n".join([table, *(f"\n{text[0].upper()}{text[1:]}." for text in notes)])
+
+
+def _name(bill: Bill) -> str:
+    return bill.what if bill.what == TOGETHER else f"`{bill.what}`"
 
 
 def _number(bill: Bill, value: float, digits: int) -> str:
-    if not bill.known:
-        return "unknown"
-    return f"{bill.mark}{value:.{digits}f}"
+    return f"{bill.mark}{value:.{digits}f}" if bill.is_priced else "unknown"
