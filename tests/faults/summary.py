@@ -17,8 +17,18 @@ def count(what: str, how: str, tried: int, survived: int, lost: int = 0) -> None
 
 
 def table() -> str:
-    """The table, in the order of the tests."""
-    return HEAD + "\n".join("| " + " | ".join(map(str, row)) + " |" for row in ROWS)
+    """The table, in the order of the tests, and the totals of each kind below it."""
+    return "\n\n".join(HEAD + "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
+                       for rows in (ROWS, totals()))
+
+
+def totals() -> list[tuple[str, str, int, int, int]]:
+    """The rows of each kind added up."""
+    kinds: dict[str, list[tuple[str, str, int, int, int]]] = {}
+    for row in ROWS:
+        kinds.setdefault(row[0], []).append(row)
+    return [(what, "all", *(sum(row[i] for row in rows) for i in (2, 3, 4)))
+            for what, rows in kinds.items()]
 
 
 def write(path: Path) -> None:

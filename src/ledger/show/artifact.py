@@ -151,8 +151,9 @@ def laws(plan: Plan) -> str:
                    for new in (False, True)]
         lines.append([f"{study}/{kind}", str(law.jobs)])
         for fit in (law.seconds, law.memory):
-            terms = [f"{b:.2g} {name}" for name, b in fit.coefficients.items() if b]
-            lines[-1] += [" + ".join(terms).replace(" 1", ""),
+            terms = [f"{b:.2g}{'' if name == '1' else f' {name}'}"
+                     for name, b in fit.coefficients.items() if b]
+            lines[-1] += [" + ".join(terms),
                           f"{fit.typical:.2f} ({fit.worst:.2f})"]
         lines[-1] += [f"{size:.1e}" for size in largest]
     return markdown(["kind", "measured jobs", "seconds", "missed by a factor of (at worst)", "MB",
