@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 
 from ledger.record import estimates, results
-from ledger.run import costs
-from ledger.run.costs import Cost
 from ledger.record.results import MissingResultError, ResultError
 from ledger.record.verify import ESTIMATES
+from ledger.run import costs
+from ledger.run.costs import Cost
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 COSTS = {
     ("toy", "wide"): Cost(120.0, 300.0, 2**20, "2 x cpu", "0abc", ("toy.depth",)),
     ("toy", "narrow"): Cost(60.0, 500.0, 2**21, "2 x cpu", "1abc", ("toy.depth", "toy.width")),
@@ -88,7 +88,7 @@ def test_jobs_of_a_planned_mode_are_published_one_by_one(tmp_path: Path) -> None
 
 
 def test_what_was_predicted_is_marked_and_has_a_range() -> None:
-    told = COSTS | {("toy", "new"): Cost(600.0, 100.0, 0, between=(300.0, 1200.0))}
+    told = COSTS | {("toy", "new"): Cost(600.0, 100.0, 0, errors=(2.0, 1.5))}
     bill = costs.bill("toy", jobs("wide", "new"), jobs("estimates"), told, cores=2)
     assert bill.predicted == ("toy/new",) and bill.mark == "~ "
     assert bill.cpu_minutes_between == (7.5, 22.5) and bill.cpu_minutes == 12.5
@@ -115,7 +115,7 @@ def test_a_bill_adds_up() -> None:
     bill = costs.bill("toy", jobs("wide", "narrow"), jobs("estimates"), COSTS, cores=2)
     assert (bill.jobs, bill.cpu_minutes, bill.wall_minutes) == (3, 3.5, 2.5)
     assert (bill.peak_memory_mb, bill.disk_mb) == (800.0, 3 + 2**-10)
-    assert bill.known and bill.unmeasured == ()
+    assert bill.is_priced and bill.unmeasured == ()
     measured = {("toy", "wide"): COSTS["toy", "wide"], ("toy", "estimates"): Cost(1, 900.0, 0)}
     after = costs.bill("toy", jobs("wide"), jobs("estimates"), measured, cores=2)
     assert after.peak_memory_mb == 900.0, "a study is measured when its jobs are done"
@@ -129,9 +129,9 @@ def test_a_bill_adds_up() -> None:
 
 def test_what_was_not_measured_is_named_and_not_counted() -> None:
     bill = costs.bill("toy", jobs("wide", "new"), [], COSTS, cores=1)
-    assert bill.known and bill.unmeasured == ("toy/new",) and bill.cpu_minutes == 2.0
+    assert bill.is_priced and bill.unmeasured == ("toy/new",) and bill.cpu_minutes == 2.0
     unknown = costs.bill("other", [(("other", "a"),)], [], COSTS, cores=1)
-    assert not unknown.known and unknown.unmeasured == ("other/a",)
+    assert not unknown.is_priced and unknown.unmeasured == ("other/a",)
     assert unknown.record()["unmeasured"] == ["other/a"]
 
 

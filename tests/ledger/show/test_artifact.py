@@ -7,18 +7,23 @@ from pathlib import Path
 import evidence
 import pytest
 
+from ledger.config.case import Case
+from ledger.record.claims import Claim
 from ledger.run import planning
+from ledger.run.costs import Cost
 from ledger.show import artifact
 from zeroloss import cli
-from ledger.record.claims import Claim
-from ledger.run.costs import Cost
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class Wide(Case):
+    """A case with nothing to say."""
 
 
 def plan(**costs: Cost) -> planning.Plan:
-    specs = {"toy": {"wide": {}, "narrow": {}}}
-    return planning.Plan("full", specs, {("toy", case): cost for case, cost in costs.items()}, 1)
+    cases = {"toy": {"wide": Wide(), "narrow": Wide()}}
+    return planning.Plan("full", cases, {("toy", case): cost for case, cost in costs.items()}, 1)
 
 
 def stated() -> tuple[Claim, ...]:
@@ -87,33 +92,3 @@ def test_a_page_without_its_marks_is_refused(page: Path, capsys, monkeypatch) ->
     page.write_text("# nothing\n")
     assert call(page) == 2
     assert "must hold <!-- runs:begin --> and <!-- runs:end --> once" in capsys.readouterr().err
-
-
-BROKEN = """<!-- faults:begin -->
-| what | how | tried | survived or refused in words | data lost |
-|---|---|---:|---:|---:|
-| same bytes | one core and two | 24 | 23 | 0 |
-| same bytes | two hash seeds | 2 | 2 | 0 |
-| configuration | refused with a message | 10 | 10 | 0 |
-| configuration | valid: every study plans | 5 | 5 | 0 |
-| hostile file | pickle in place of a table | 1 | 1 | 0 |
-| SIGKILL | job, at random moments of a run | 7 | 7 | 0 |
-| disk | full, then more space | 1 | 0 | 3 |
-<!-- faults:end -->"""
-
-
-def test_faults_are_summed_by_kind_and_none_is_left_out() -> None:
-    rows = artifact.faults_of(BROKEN)
-    lines = artifact.summed(rows).splitlines()[2:]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    found = {row[0]: (int(row[2]), int(row[3].split()[0]), int(row[4])) for row in cells}
-    assert found == {"bytes compared": (26, 25, 0), "good inputs": (5, 5, 0),
-                     "bad inputs": (11, 11, 0), "source files read": (0, 0, 0),
-                     "faults injected": (8, 7, 3)}
-    assert sum(tried for tried, _, _ in found.values()) == sum(row.tried for row in rows)
-    assert "one core and two; two hash seeds" in lines[0]
-
-
-def test_a_page_without_a_whole_run_of_faults_is_refused() -> None:
-    with pytest.raises(artifact.ResultError, match="make test-faults"):
-        artifact.faults_of("<!-- faults:begin -->\n<!-- faults:end -->")
