@@ -166,15 +166,12 @@ def measured(
     With `claims` theirs alone: `cases` then needs to hold no more than the sources of their rows.
     """
     run_, digests = read_run(cases, folder)
-    frame = estimates_of(study, run_, claims, incomplete=incomplete)
-    if claims:
-        frame = frame.loc[frame["claim"].isin(claims)].reset_index(drop=True)
-    return frame, digests
+    return estimates_of(study, run_, claims, incomplete=incomplete), digests
 
 
 def estimates_of(study: str, run_: Run, claims: Collection[str] = (), *, incomplete: bool = False
                  ) -> pd.DataFrame:
-    """The checked estimates of a run: of all functions that measure, or of those of some claims.
+    """The checked estimates of a run: of all functions that measure, or those of some claims.
 
     Of an incomplete run there are none where that fails. Raises ResultError for a source that is no
     case of the study.
@@ -193,6 +190,8 @@ def estimates_of(study: str, run_: Run, claims: Collection[str] = (), *, incompl
         if not incomplete:  # with all cases there, it is a mistake in the code
             raise
         frame = estimates.check(pd.DataFrame(columns=list(estimates.COLUMNS)), study)
+    if claims:  # a function may measure others too, from cases that are not there
+        frame = frame.loc[frame["claim"].isin(claims)].reset_index(drop=True)
     sources = {case for text in frame["sources"] for case in text.split(";") if case}
     strangers = sources - set(run_.cases)
     if strangers:
