@@ -113,11 +113,15 @@ def draw(
 
 
 def _load(module: Path) -> Mapping[str, Any]:
-    """Return FIGURES of the file, which may import its neighbours (`figures.style` or `style`)."""
+    """Return FIGURES of the file, which may import its neighbours (`figures.style` or `style`).
+
+    A module of a package names those relative to it: `figures` is the paper's folder for it too.
+    """
     module = Path(module).resolve()
     if not module.is_file():
         raise ResultError(f"{module.name} must be a file with FIGURES, found none; check --module")
-    for folder in (module.parent, module.parent.parent, Path.cwd()):
+    in_package = (module.parent / "__init__.py").is_file()
+    for folder in (module.parent, module.parent.parent, Path.cwd())[in_package:]:
         if str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
     loaded = import_module(f"{module.parent.name}.{module.stem}")

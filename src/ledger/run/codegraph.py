@@ -151,9 +151,13 @@ def _imported_names(node: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
 
 def _package_name(path: Path) -> tuple[str, ...]:
     """Dotted name of the package a file lives in, for relative imports; empty for a script."""
-    if not path.is_relative_to(SOURCE_ROOT):
-        return ()
-    return path.relative_to(SOURCE_ROOT).parent.parts
+    if path.is_relative_to(SOURCE_ROOT):
+        return path.relative_to(SOURCE_ROOT).parent.parts
+    for study in studies.studies().values():
+        folder = study.folder.resolve()
+        if path.is_relative_to(folder):
+            return (*study.package.split("."), *path.relative_to(folder).parent.parts)
+    return ()
 
 
 def _find(name: str, roots: tuple[Path, ...]) -> Path | None:
@@ -179,5 +183,4 @@ def _files_on_the_way(name: str, roots: tuple[Path, ...]) -> Iterator[Path]:
 
 
 def _packages_of(path: Path, roots: tuple[Path, ...]) -> Iterator[Path]:
-    if path.is_relative_to(SOURCE_ROOT):
-        yield from _files_on_the_way(".".join(path.relative_to(SOURCE_ROOT).parent.parts), roots)
+    yield from _files_on_the_way(".".join(_package_name(path)), roots)
