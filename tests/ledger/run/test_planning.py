@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import subprocess
 from pathlib import Path
@@ -203,27 +201,21 @@ def test_costs_alone_are_published(root: Path, capsys) -> None:
 # ---- a mode that is planned before it is run
 
 
-@pytest.fixture(scope="module")
-def large() -> dict[str, Any]:
-    """What `zeroloss estimate --mode large` answers, as JSON and as text."""
-    out: dict[str, Any] = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        for name in ("json", "text"):
-            stream = io.StringIO()
-            with contextlib.redirect_stdout(stream):
-                words = ["estimate", "--mode", "large", "--cores", "64"]
-                assert cli.main([*words, "--json"] if name == "json" else words) == 0
-            out[name] = stream.getvalue()
-    return {"json": json.loads(out["json"]), "lines": out["text"].splitlines()}
-
-
-def test_the_large_study_is_priced_before_anybody_runs_it(large) -> None:
-    answer = large["json"]
+def test_the_large_study_is_priced_before_anybody_runs_it(capsys, monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    answers = {}
+    for mode in ("full", "large"):
+        assert cli.main(["estimate", "--mode", mode, "--cores", "64", "--json"]) == 0
+        answers[mode] = json.loads(capsys.readouterr().out)
+    answer = answers["large"]
     assert (answer["mode"], answer["cores"]) == ("large", 64)
-    bills = {bill["what"]: bill for bill in answer["bills"]}
+    bills, published = ({bill["what"]: bill for bill in one["bills"]}
+                        for one in (answer, answers["full"]))
     limits, whole = bills["limits"], bills["together"]
-    assert limits["predicted"] and not limits["unmeasured"]
+    assert not any(bill["predicted"] for bill in published.values())
+    assert not answers["full"]["laws"] and not answers["full"]["memory"]
+    assert limits["predicted"]
+    assert limits["unmeasured"] == published["limits"]["unmeasured"], "all that it adds is priced"
     assert all(name.startswith("limits/") for name in whole["predicted"])
     low, high = limits["cpu_minutes_between"]
     assert low < limits["cpu_minutes"] < high and limits["cpu_minutes"] > 60_000
@@ -240,22 +232,15 @@ def test_the_large_study_is_priced_before_anybody_runs_it(large) -> None:
     assert any("256 GB" in line for line in answer["memory"])
 
 
-def test_a_prediction_is_marked_and_its_law_is_stated(large) -> None:
-    lines = large["lines"]
-    table = {line.split()[0]: line for line in lines[:6]}
-    assert "CPU hours" in lines[0] and table["limits"].count("~ ") == 4
-    assert "~" not in table["zero_loss"], "as published"
-    assert any(line.startswith("~ predicted, not measured: ") and " CPU hours, " in line
-               for line in lines)
-    assert any(line.startswith("law of limits/ensemble: ") and "predicted from the others" in line
-               for line in lines)
-    assert any(line.startswith("memory: ") and "run them where nodes have it" in line
-               for line in lines)
-
-
-def test_what_is_published_is_not_predicted(capsys, monkeypatch) -> None:
+def test_a_prediction_is_marked_and_its_law_is_stated(capsys, monkeypatch) -> None:
     monkeypatch.chdir(ROOT)
-    assert cli.main(["estimate", "--json"]) == 0
-    answer = json.loads(capsys.readouterr().out)
-    assert not answer["laws"] and not answer["memory"]
-    assert not any(bill["predicted"] for bill in answer["bills"])
+    assert cli.main(["estimate", "--mode", "large", "--cores", "64"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    table = {line.split()[0]: line for line in lines[:7]}
+    assert "CPU hours" in lines[0]
+    assert table["limits"].count("~ ") + table["limits"].count("> ") == 4
+    assert "~" not in table["linear"], "as published"
+    for start, part in (("~ predicted, not measured: ", " CPU hours, "),
+                        ("law of limits/ensemble: ", "predicted from the others"),
+                        ("memory: ", "run them where nodes have it")):
+        assert any(line.startswith(start) and part in line for line in lines), start
