@@ -1,9 +1,8 @@
-"""A study from outside: the walk-through of CONTRIBUTING pasted into a shell, and the example that
-it starts from. No tracked file is edited."""
+"""The example of a study from outside. That of CONTRIBUTING, which starts from it, is added to the
+run of test_rerun."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shlex
@@ -11,16 +10,10 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from programs import HAVE_TEX
 
-from tests.workflow.checkout import BIN, OVERLAY, RESULTS, TINY, Checkout, add
-
-SECTION = "## Add a study without touching the repository\n"
-MARK = "--- block"
-MADE_BY_RUNS = {"results", ".snakemake", "__pycache__"}
+from tests.workflow.checkout import BIN, OVERLAY, Checkout
 
 
 @pytest.fixture(scope="module")
@@ -34,45 +27,6 @@ def words(checkout: Checkout) -> list[str]:
     found = re.search(r"^snakemake (.*)$", page, re.MULTILINE)
     assert found, "the page must say how to run it"
     return [*shlex.split(found[1]), OVERLAY]
-
-
-def verdicts(folder: Path) -> dict[str, Any]:
-    record = json.loads((folder / "verdicts.json").read_text())
-    return {claim["id"]: claim for claim in record["claims"]}
-
-
-def files(checkout: Checkout) -> dict[str, str]:
-    """What git would look at: every file that no run makes, and its content."""
-    return {
-        str(path.relative_to(checkout.root)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(checkout.root.rglob("*"))
-        if path.is_file() and path.suffix != ".so"  # the compiled engine
-        and not MADE_BY_RUNS & set(path.relative_to(checkout.root).parts)
-    }
-
-
-def blocks() -> list[str]:
-    """The commands of the walk-through, step by step."""
-    page = (Path(__file__).resolve().parents[2] / "CONTRIBUTING.md").read_text()
-    section = page.partition(SECTION)[2].partition("\n## ")[0]
-    return re.findall(r"^```sh\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
-
-
-def pasted(checkout: Checkout, steps: list[str], tools: Path) -> list[str]:
-    """Run the steps in one shell, word for word, and return what each printed.
-
-    The `snakemake` that they find lays the sizes of the tests over what it is given.
-    """
-    tools.mkdir()
-    (tools / "bash").symlink_to(shutil.which("bash") or pytest.skip("no bash"))
-    add(tools, "snakemake", f'exec {BIN / "snakemake"} "$@" {OVERLAY}')
-    script = "\n".join(["set -euo pipefail", *(f"echo '{MARK}'\n{step}" for step in steps)])
-    environment = checkout.environment()
-    environment["PATH"] = f"{tools}:{environment['PATH']}"
-    done = subprocess.run(["bash", "-c", script], cwd=checkout.root, env=environment, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    assert done.returncode == 0, done.stdout[-6000:]
-    return done.stdout.split(f"{MARK}\n")[1:]
 
 
 SPECS = """
@@ -89,31 +43,6 @@ print(json.dumps({study: import_module(f"zeroloss.studies.{study}.cases").cases(
 def test_it_changes_no_case_of_another_study(checkout: Checkout) -> None:
     known = {"ZEROLOSS_EXTENSIONS": str(checkout.root / "examples" / "my_study")}
     assert checkout.python(SPECS, "examples/my_study/run.yaml", **known) == checkout.python(SPECS)
-
-
-@pytest.mark.slow
-def test_the_walk_through_adds_a_verdict_and_changes_nothing_else(
-    checkout: Checkout, tmp_path: Path
-) -> None:
-    tracked = files(checkout)
-    checkout.snakemake("-c2", *TINY, "--", "verdicts")
-    before = verdicts(checkout.root / RESULTS)
-    _, _, _, plan, _, verdict, refuted = pasted(checkout, blocks(), tmp_path / "tools")
-    assert re.search(r"simulate_their_study", plan)
-    folder, = (path.parent for path in checkout.root.glob("results/with-*/quick/their_study"))
-    assert folder != checkout.root / RESULTS
-    assert verdicts(checkout.root / RESULTS) == before, "the run without it is left as it is"
-    after = verdicts(folder)
-    assert set(after) - set(before) == {"their_study.width"}
-    assert after["their_study.width"]["verdict"] == "supported"
-    assert {name: after[name] for name in before} == before
-    assert re.search(r"^their_study\.width +supported", verdict, re.MULTILINE)
-    assert refuted.startswith("their_study.width with residuals") and ": refuted\n" in refuted
-    assert ("paper.pdf" in verdict.split()) == HAVE_TEX
-    assert (folder / "figures" / "their_study-width.pdf").read_bytes().startswith(b"%PDF")
-    assert "swish" in (folder / "tex" / "extensions.tex").read_text()
-    assert "their_study.width" in (folder / "tex" / "claims.tex").read_text()
-    assert files(checkout) == tracked
 
 
 @pytest.mark.slow

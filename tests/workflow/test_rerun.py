@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import signal
 import subprocess
 import time
@@ -12,13 +14,17 @@ from pathlib import Path
 import pytest
 from programs import HAVE_PDFTOTEXT, HAVE_TEX
 
-from tests.workflow.checkout import RESULTS, TINY, Checkout, hashes, jobs_in
+from tests.workflow.checkout import OVERLAY, RESULTS, TINY, Checkout, hashes, jobs_in
+from tests.workflow.walk import blocks, files, pasted, verdicts
 from ledger.record.claims import by_id, load_claims
 from ledger.config.configuration import CONFIGURATION
+from ledger.config.studies import ENVIRONMENT
 
 # They share the checkout and what was run in it: `make test` gives a file to one worker.
 pytestmark = pytest.mark.slow
 
+# what a run says of all of its studies
+OF_ALL = (CONFIGURATION, "verdicts*", "tex", "paper.pdf", "logs")
 AFTER_TABLES = {"measure_limits", "draw_limits", "judge_claims", "typeset_numbers"}
 PAPER = {"build_paper"} if HAVE_TEX else set[str]()
 
@@ -86,10 +92,39 @@ def test_the_same_settings_in_other_words_rerun_nothing(ran: Checkout) -> None:
     assert "Nothing to be done" in ran.snakemake("--cores", "1", "--configfile", written)
 
 
+def test_a_study_from_outside_adds_a_verdict_and_changes_nothing_else(
+    ran: Checkout, tmp_path: Path
+) -> None:
+    """The walk-through of CONTRIBUTING. What the run without the study has made of the others is
+    laid where the run with it looks, which must use all of it."""
+    tracked, before = files(ran), verdicts(ran.root / RESULTS)
+    *prepare, plan, run, verdict, refute = blocks()
+    pasted(ran, prepare, tmp_path / "first")
+    theirs = str(ran.root.parent / "their_study")
+    folder = ran.root / ran.folder(f"{theirs}/run.yaml", OVERLAY, **{ENVIRONMENT: theirs})
+    shutil.copytree(ran.root / RESULTS, folder, ignore=shutil.ignore_patterns(*OF_ALL))
+    made = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    planned, _, verdict, refuted = pasted(ran, [plan, run, verdict, refute], tmp_path / "second")
+    assert re.search(r"their_study", planned) and folder != ran.root / RESULTS
+    assert {path: path.read_bytes() for path in made} == made, "nothing is made again"
+    assert verdicts(ran.root / RESULTS) == before, "the run without it is left as it is"
+    after = verdicts(folder)
+    assert set(after) - set(before) == {"their_study.width"}
+    assert after["their_study.width"]["verdict"] == "supported"
+    assert {name: after[name] for name in before} == before
+    assert re.search(r"^their_study\.width +supported", verdict, re.MULTILINE)
+    assert refuted.startswith("their_study.width with residuals") and ": refuted\n" in refuted
+    assert ("paper.pdf" in verdict.split()) == HAVE_TEX
+    assert (folder / "figures" / "their_study-width.pdf").read_bytes().startswith(b"%PDF")
+    assert "swish" in (folder / "tex" / "extensions.tex").read_text()
+    assert "their_study.width" in (folder / "tex" / "claims.tex").read_text()
+    assert files(ran) == tracked
+
+
 def test_editing_a_figure_module_redraws_and_rebuilds_the_paper(ran: Checkout) -> None:
     before = hashes(ran)
-    ran.edit("figures/limits.py")
-    assert again(ran) == {"draw_limits", "typeset_numbers"} | PAPER
+    ran.edit("figures/size.py")
+    assert again(ran) == {"draw_size", "typeset_numbers"} | PAPER
     ran.tiny()
     assert not again(ran)
     assert hashes(ran) == before, "a comment changes no byte"
