@@ -39,8 +39,9 @@ MAY_TOUCH_FILES = (
 LIGHT = ("ledger.study", "ledger.config.configuration", "ledger.run.codegraph", "ledger.cli",
          "zeroloss.cli")  # fmt: skip
 HEAVY = {"torch", "scipy", "pandas", "matplotlib", "sklearn"}
-# what a study is run by
+# what a study is run by, and what its arguments are called
 PARTS = ("plan", "jobs", "measure")
+CASES = {"case", "cases", "spec", "specs"}
 
 MODULES = sorted(path for name in ROWS for path in (SOURCE / name).rglob("*.py"))
 FIGURES = sorted((ROOT / "figures").glob("*.py"))
@@ -136,14 +137,27 @@ def test_what_is_read_before_every_run_imports_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def mappings(path: Path) -> list[str]:
+    """Where a case is a mapping: an argument that is typed as one, or a value under a key."""
+    wrong = []
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.arg) and node.annotation:
+            typed = "str, Any]" in ast.unparse(node.annotation)
+            wrong += [node.arg] if node.arg in CASES and typed else []
+        elif isinstance(node, ast.Subscript) and ast.unparse(node.value) in {"case", "spec"}:
+            wrong.append(ast.unparse(node))
+    return wrong
+
+
 @pytest.mark.parametrize("folder", OWN, ids=lambda folder: folder.name)
 def test_a_study_is_typed_and_has_its_places(folder: Path) -> None:
-    texts = {part: (folder / f"{part}.py").read_text(encoding="utf-8") for part in PARTS}
-    assert "# pyright: strict" in texts["plan"].splitlines()
-    assert not [part for part, text in texts.items() if "[str, Any]" in text], "a case is a model"
-    for place in (f"figures/{folder.name}.py", f"paper/claims/{folder.name}.yaml",
-                  f"paper/sections/{folder.name}.tex", f"tests/studies/test_{folder.name}.py"):
-        assert (ROOT / place).is_file(), f"{place} is missing"
+    plan = (folder / "plan.py").read_text(encoding="utf-8")
+    assert "# pyright: strict" in plan.splitlines()
+    assert not [wrong for path in folder.glob("*.py") for wrong in mappings(path)]
+    places = [f"figures/{folder.name}.py", f"paper/claims/{folder.name}.yaml",
+              f"paper/sections/{folder.name}.tex", f"tests/studies/test_{folder.name}.py"]
+    places += [f"src/zeroloss/studies/{folder.name}/{part}.py" for part in PARTS]
+    assert not [place for place in places if not (ROOT / place).is_file()]
 
 
 @pytest.mark.parametrize("folder", OWN, ids=lambda folder: folder.name)
