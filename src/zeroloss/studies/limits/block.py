@@ -1,4 +1,5 @@
-"""The `limits` block of the configuration."""
+# pyright: strict
+"""The block `limits` of the configuration: settings, and what is run on them."""
 
 from __future__ import annotations
 
@@ -20,8 +21,15 @@ from zeroloss.studies.settings import (
     increasing,
 )
 
-Correlation = Annotated[float, Field(gt=0, le=1)]
+__all__ = ["CommuteSettings", "Correlations", "EnergySizes", "EnsembleSettings",
+           "FixedPathsSettings", "Hurst", "PortraitSettings", "Role", "RoughSizes", "Sampling",
+           "Setting", "Settings", "SmoothSizes"]
+
+Correlations = Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...],
+                         Field(min_length=3, strict=False), AfterValidator(increasing)]
 Hurst = Annotated[float, Field(gt=0, lt=1)]
+Sampling = Literal["independent", "path"]
+Role = Literal["units", "layers", "constant", "decay"]
 
 
 class Setting(Closed):
@@ -41,33 +49,47 @@ class Setting(Closed):
     elements_per_job: Count | None = None  # in place of that of the block
 
 
-class Ensemble(Closed):
-    """Trained networks of one size; ``role`` says which estimates may read it."""
+class EnsembleSettings(Closed):
+    """Trained networks of one size; ``roles`` say which estimates may read it.
+
+    ``compiled`` False: trained by torch, on the draws of the compiled ensemble of that size.
+    """
 
     setting: Name
-    sampling: Literal["independent", "path"]
+    sampling: Sampling
     num_layers: Count
     num_units: Count
     replicates: Annotated[int, Field(ge=8)]
-    roles: Annotated[tuple[Literal["units", "layers", "constant", "decay"], ...],
-                     Field(strict=False)]
+    roles: Annotated[tuple[Role, ...], Field(strict=False)]
+    compiled: bool = True
+
+    @model_validator(mode="after")
+    def _torch_serves_the_constant(self) -> EnsembleSettings:
+        if not self.compiled and self.roles != ("constant",):
+            raise ValueError("roles of an ensemble with compiled: false must be [constant], got "
+                             f"{list(self.roles)}")
+        return self
 
 
-class Smooth(Closed):
-    """Networks on smooth paths of several correlation lengths."""
+class SmoothSizes(Closed):
+    """Networks on smooth paths."""
 
     setting: Name
     num_layers: Count
     num_units: Count
     replicates: Annotated[int, Field(ge=8)]
-    correlation_lengths: Annotated[tuple[Positive, ...], Field(min_length=2, strict=False)]
     flow_times: Times
+
+
+class SmoothSettings(SmoothSizes):
+    """The same for several correlation lengths, and the rule that predicts them."""
+
+    correlation_lengths: Annotated[tuple[Positive, ...], Field(min_length=2, strict=False)]
     rule: Rule
-    correlations: Annotated[tuple[Correlation, ...], Field(min_length=3, strict=False),
-                            AfterValidator(increasing)]
+    correlations: Correlations
 
 
-class Paths(Closed):
+class PathsSettings(Closed):
     """Networks of several depths on the same paths."""
 
     setting: Name
@@ -77,15 +99,30 @@ class Paths(Closed):
     flow_times: Times
 
 
-class SmoothPaths(Paths):
+class FixedPathsSettings(PathsSettings):
     """Depths on smooth paths, against the continuous limit on the same paths."""
 
     correlation_length: Positive
     depth_nodes: Annotated[int, Field(ge=4, le=32)]  # the error is estimated with two less
 
 
-class RoughPaths(Paths):
-    """Depths on fractional Brownian paths of several Hurst indices, and on smooth ones.
+class RoughSizes(PathsSettings):
+    """Depths on fractional Brownian paths, or on smooth ones."""
+
+    trained_depths: Doubling
+    cells_per_layer: Count
+
+    @model_validator(mode="after")
+    def _trained_are_run(self) -> RoughSizes:
+        missing = set(self.trained_depths) - set(self.depths)
+        if missing:
+            raise ValueError(f"trained_depths must be among depths {list(self.depths)}, "
+                             f"got {sorted(missing)} besides")
+        return self
+
+
+class RoughPathsSettings(RoughSizes):
+    """The same for several Hurst indices, and on smooth paths.
 
     With H > 1/2, and on smooth paths, the gap of first order is the same on almost every path,
     and `smooth_replicates` are enough; else it spreads as much as it is large.
@@ -94,19 +131,9 @@ class RoughPaths(Paths):
     smooth_replicates: Annotated[int, Field(ge=8)]
     hurst: Annotated[tuple[Hurst, ...], Field(min_length=1, strict=False)]
     correlation_length: Positive
-    trained_depths: Doubling
-    cells_per_layer: Count
-
-    @model_validator(mode="after")
-    def _trained_are_run(self) -> RoughPaths:
-        missing = set(self.trained_depths) - set(self.depths)
-        if missing:
-            raise ValueError(f"trained_depths must be among depths {list(self.depths)}, "
-                             f"got {sorted(missing)} besides")
-        return self
 
 
-class Commute(Closed):
+class CommuteSettings(Closed):
     """Three orders of the limits L → ∞ and M → ∞."""
 
     setting: Name
@@ -117,10 +144,9 @@ class Commute(Closed):
     joint_replicates: Annotated[int, Field(ge=8)]
 
 
-class Energy(Closed):
+class EnergySizes(Closed):
     """The energy identity along limit and network."""
 
-    settings: Annotated[tuple[Name, ...], Field(min_length=1, strict=False)]
     rtol: Positive
     log2_points: Annotated[int, Field(ge=4)]
     num_layers: Count
@@ -128,7 +154,13 @@ class Energy(Closed):
     replicates: Count
 
 
-class Portrait(Closed):
+class EnergySettings(EnergySizes):
+    """The same on several settings."""
+
+    settings: Annotated[tuple[Name, ...], Field(min_length=1, strict=False)]
+
+
+class PortraitSettings(Closed):
     """The training flow itself, for the figure: features over depth and particles at several s."""
 
     setting: Name
@@ -145,37 +177,38 @@ class Settings(Closed):
     limit_rtol: Positive
     influence_rtol: Positive
     elements_per_job: Count
-    ensembles: Annotated[tuple[Ensemble, ...], Field(strict=False)]
-    more_ensembles: Annotated[tuple[Ensemble, ...], Field(strict=False)] = ()  # of an overlay
-    smooth: Smooth
-    fixed_paths: SmoothPaths
-    rough_paths: RoughPaths
-    commute: Commute
-    energy: Energy
-    portrait: Portrait
+    ensembles: Annotated[tuple[EnsembleSettings, ...], Field(strict=False)]
+    more_ensembles: Annotated[tuple[EnsembleSettings, ...],
+                              Field(strict=False)] = ()  # of an overlay
+    smooth: SmoothSettings
+    fixed_paths: FixedPathsSettings
+    rough_paths: RoughPathsSettings
+    commute: CommuteSettings
+    energy: EnergySettings
+    portrait: PortraitSettings
 
     @property
-    def all_ensembles(self) -> tuple[Ensemble, ...]:
+    def all_ensembles(self) -> tuple[EnsembleSettings, ...]:
         """Those of the file below and those that an overlay adds, whose lists would replace."""
         return self.ensembles + self.more_ensembles
 
     @model_validator(mode="after")
     def _settings_exist(self) -> Settings:
-        named = [e.setting for e in self.all_ensembles] + list(self.energy.settings) + [
-            part.setting for part in (self.smooth, self.fixed_paths, self.rough_paths,
-                                      self.commute, self.portrait)]
-        for name in named:
+        named = [one.setting for one in (
+            *self.all_ensembles, self.smooth, self.fixed_paths, self.rough_paths, self.commute,
+            self.portrait)]
+        for name in (*named, *self.energy.settings):
             if name not in self.settings:
                 raise ValueError(f"setting {name!r} is not defined in limits.settings")
         return self
 
     @model_validator(mode="after")
     def _ensembles_are_predicted(self) -> Settings:
-        seen = set()
+        seen: set[tuple[str, str, int, int, bool]] = set()
         for e in self.all_ensembles:
-            size = (e.setting, e.sampling, e.num_layers, e.num_units)
+            size = (e.setting, e.sampling, e.num_layers, e.num_units, e.compiled)
             if size in seen:
-                raise ValueError(f"each size of ensembles must be given once, got {size} twice")
+                raise ValueError(f"each size of ensembles must be given once, got {size[:4]} twice")
             seen.add(size)
             setting = self.settings[e.setting]
             ladder = setting.ladder
@@ -192,7 +225,7 @@ class Settings(Closed):
     def _decay_has_two_ends(self) -> Settings:
         large = {(e.setting, e.sampling, e.num_layers): e.num_units
                  for e in sorted(self.all_ensembles, key=lambda e: e.num_units)
-                 if "constant" in e.roles}
+                 if "constant" in e.roles and e.compiled}
         for e in self.all_ensembles:
             ends = e.num_units, large.get((e.setting, e.sampling, e.num_layers), 0)
             if "decay" in e.roles and ends[0] >= ends[1]:
