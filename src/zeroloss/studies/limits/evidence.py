@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,12 @@ from scipy import stats
 
 from ledger.record.statistics import draw_risks
 from ledger.record.tidy import untidy
+from ledger.study import Run
+from zeroloss.studies.limits import plan
 
-__all__ = ["Ensemble", "Evidence", "Prediction"]
+__all__ = ["Ensemble", "Evidence", "Prediction", "at", "evidence_of"]
 
 Array = np.ndarray
-Spec = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -67,35 +67,22 @@ class Prediction:
 class Evidence:
     """The tables of one run of `limits`, by what they are about."""
 
-    def __init__(self, tables: Mapping[str, pd.DataFrame], specs: Mapping[str, Spec]) -> None:
-        self.tables, self.specs = tables, specs
-
-    def of_kind(self, kind: str, **match: Any) -> Iterator[tuple[str, Spec, pd.DataFrame]]:
-        """Cases of a kind whose specification has these values: name, specification, table."""
-        for name, spec in self.specs.items():
-            if spec["kind"] == kind and all(spec[k] == v for k, v in match.items()):
-                yield name, spec, self.tables[name]
-
-    def one(self, kind: str, **match: Any) -> tuple[str, Spec, pd.DataFrame]:
-        """The single case of a kind that matches; ValueError if there is none or several."""
-        found = list(self.of_kind(kind, **match))
-        if len(found) != 1:
-            raise ValueError(f"{len(found)} cases of kind {kind} match {match}; one is needed")
-        return found[0]
+    def __init__(self, run: Run) -> None:
+        self.run = run
 
     @cached_property
     def settings(self) -> list[str]:
         """The settings, in the order of the cases."""
-        return list(dict.fromkeys(spec["setting"] for spec in self.specs.values()
-                                  if "setting" in spec))
+        return list(dict.fromkeys(case.setting for case in self.run.cases.values()
+                                  if isinstance(case, plan.LimitCase)))
 
     def flow_times(self, setting: str) -> tuple[float, ...]:
         """Output times s of a setting."""
-        return tuple(self.one("reference", setting=setting)[1]["flow_times"])
+        return self.run.one(plan.Reference, setting=setting)[1].flow_times
 
     def reference(self, setting: str) -> tuple[Array, Array, Array]:
         """r(s) (flow_times, N) of the limit, its error, and r of each scramble (S, T, N)."""
-        _, _, table = self.one("reference", setting=setting)
+        _, _, table = self.run.one(plan.Reference, setting=setting)
         main = table.loc[table.variant == "reference"]
         r, _ = untidy(main, ["scramble", "flow_time", "sample"], "residual")
         others = [untidy(table.loc[table.variant == v], ["flow_time", "sample"], "residual")[0]
@@ -105,7 +92,7 @@ class Evidence:
 
     def risk(self, setting: str) -> tuple[Array, Array]:
         """E(ρ(s)) and its error: spread over scrambles at 95 %, depth nodes, step in s."""
-        _, _, table = self.one("reference", setting=setting)
+        _, _, table = self.run.one(plan.Reference, setting=setting)
         risks = {}
         for variant in ("reference", "fewer-nodes", "looser-step"):
             r, _ = untidy(table.loc[table.variant == variant], ["scramble", "flow_time", "sample"],
@@ -123,7 +110,7 @@ class Evidence:
 
     def ladder(self, setting: str) -> tuple[list[int], Array]:
         """Depths and residuals (scrambles, depths, T, N); depths −1, 0 are the continuous limit."""
-        _, _, table = self.one("ladder", setting=setting)
+        _, _, table = self.run.one(plan.Ladder, setting=setting)
         r, labels = untidy(table, ["scramble", "num_layers", "flow_time", "sample"], "residual")
         return [int(depth) for depth in labels["num_layers"]], r
 
@@ -136,7 +123,7 @@ class Evidence:
 
     def wide(self, setting: str, num_layers: int) -> tuple[Array, Array]:
         """r_L (T, N) of the wide limit at a depth, and its error over scrambles."""
-        _, _, table = self.one("wide", setting=setting)
+        _, _, table = self.run.one(plan.Wide, setting=setting)
         r, _ = untidy(table.loc[table.num_layers == num_layers],
                       ["scramble", "flow_time", "sample"], "residual")
         return r.mean(0), self._standard(r)
@@ -144,22 +131,22 @@ class Evidence:
     def covariance(self, setting: str, sampling: str, num_layers: int
                    ) -> tuple[Array, list[str]]:
         """Predicted Σ (scrambles, T, N, N), of the limit for num_layers 0; and its cases."""
-        found = self._influences(setting, sampling, num_layers)
-        if not found:
+        parts = self._influences(setting, sampling, num_layers)
+        if not parts:
             raise ValueError(f"no case predicts Σ of {setting} at num_layers {num_layers}; "
                              "give an ensemble of that depth the role constant")
         axes = ["scramble", "flow_time", "row", "column"]
-        return untidy(pd.concat(found.values()), axes, "covariance")[0], list(found)
+        return untidy(pd.concat(parts.values()), axes, "covariance")[0], list(parts)
 
     def _influences(self, setting: str, sampling: str, num_layers: int) -> dict[str, pd.DataFrame]:
         """The part of each case of influence functions that is about one law and depth."""
         parts = {name: table.loc[(table.sampling == sampling) & (table.num_layers == num_layers)]
-                 for name, _, table in self.of_kind("influence", setting=setting)}
+                 for name, _, table in self.run.of(plan.Influence, setting=setting)}
         return {name: part for name, part in parts.items() if len(part)}
 
     def predicting(self, ensemble: Ensemble) -> list[str]:
         """The cases that the predicted law of an ensemble comes from."""
-        wide = self.one("wide", setting=ensemble.setting)[0]
+        wide = self.run.one(plan.Wide, setting=ensemble.setting)[0]
         return [wide, *self._influences(ensemble.setting, ensemble.sampling, ensemble.num_layers)]
 
     def prediction(self, ensemble: Ensemble, time: int) -> Prediction:
@@ -173,21 +160,28 @@ class Evidence:
 
     @cached_property
     def ensembles(self) -> list[Ensemble]:
-        """All ensembles, the blocks of one size put together."""
+        """All ensembles of the compiled engine, the blocks of one size put together."""
+        return self._put_together(plan.Ensemble)
+
+    @cached_property
+    def in_torch(self) -> list[Ensemble]:
+        """Those that torch has trained, on the draws of the compiled ones of their size."""
+        return self._put_together(plan.TorchEnsemble)
+
+    def _put_together(self, kind: type[plan.NetworksCase]) -> list[Ensemble]:
         groups: dict[tuple[Any, ...], list[tuple[str, pd.DataFrame]]] = {}
-        for name, spec, table in self.of_kind("ensemble"):
+        for name, case, table in self.run.of(kind):
             by_size = dict(tuple(table.groupby(["num_layers", "num_units"])))
             # not a set: sums over ensembles must keep their order in every process
-            for size in dict.fromkeys((z["num_layers"], z["num_units"], tuple(z["roles"]))
-                                      for z in spec["sizes"]):
-                key = (spec["setting"], spec["sampling"], *size, tuple(spec["flow_times"]))
+            for size in dict.fromkeys((z.num_layers, z.num_units, z.roles) for z in case.sizes):
+                key = (case.setting, case.sampling, *size, case.flow_times)
                 groups.setdefault(key, []).append((name, by_size[size[:2]]))
-        made = []
+        ensembles = []
         for key, parts in groups.items():
             table = pd.concat([part for _, part in parts])
             r, _ = untidy(table, ["replicate", "flow_time", "sample"], "residual")
-            made.append(Ensemble(*key, residuals=r, sources=[name for name, _ in parts]))
-        return made
+            ensembles.append(Ensemble(*key, residuals=r, sources=[name for name, _ in parts]))
+        return ensembles
 
     def with_role(self, role: str, **match: Any) -> list[Ensemble]:
         """Ensembles of a role, by growing count of units times layers."""
@@ -201,3 +195,15 @@ class Evidence:
         for e in self.with_role("constant"):
             best[e.setting, e.sampling] = e
         return list(best.values())
+
+
+@lru_cache(maxsize=1)
+def evidence_of(run: Run) -> Evidence:
+    """The evidence of a run, the same for all that measure it."""
+    return Evidence(run)
+
+
+def at(table: pd.DataFrame, chosen: pd.Series, keys: list[str], column: str) -> Array:
+    """A column of the chosen rows, for every row that has their keys."""
+    values = table.loc[chosen].set_index(keys)[column]
+    return values.loc[pd.MultiIndex.from_frame(table.loc[:, keys])].to_numpy()

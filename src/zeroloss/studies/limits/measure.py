@@ -1,37 +1,39 @@
-"""From the tables of `limits` to its estimates."""
+"""The estimates of `limits` and its negative controls: each stands beside what it is about."""
 
-from __future__ import annotations
+from zeroloss.studies.limits.law import (
+    bias_a_hundredfold,
+    constant,
+    engines,
+    law,
+    layers_mistaken_for_independent,
+    loss_bias,
+    risk,
+    to_limit,
+    untrained_influence,
+)
+from zeroloss.studies.limits.paths import (
+    admissible,
+    brownian_as_lipschitz,
+    correlation_ignored,
+    smooth,
+)
+from zeroloss.studies.limits.rates import (
+    branches_by_root,
+    depth,
+    redrawn_layers,
+    second_order_layers,
+    width_independent,
+    width_path,
+)
+from zeroloss.studies.limits.routes import (
+    commute,
+    energy,
+    half_dissipation,
+    reference_at_another_time,
+)
 
-from collections.abc import Sequence
-
-import pandas as pd
-
-from zeroloss.studies.limits import agreements, rates
-from zeroloss.studies.limits.evidence import Evidence
-from ledger.record.rows import Part, Specs, Tables, parts_of
-
-__all__ = ["MEASURED_BY", "measure"]
-
-MEASURED_BY: dict[str, Part] = {
-    "limits.depth": rates.depth,
-    "limits.width-independent": rates.width_independent,
-    "limits.width-path": rates.width_path,
-    "limits.constant": agreements.constant,
-    "limits.law": agreements.law,
-    "limits.smooth": rates.smooth,
-    "limits.admissible": rates.admissible,
-    "limits.commute": agreements.commute,
-    "limits.energy": agreements.energy,
-    "limits.loss-bias": agreements.loss_bias,
-}
-NUMBERS: tuple[Part, ...] = (agreements.to_limit, agreements.numbers)
-
-
-def measure(tables: Tables, specs: Specs, claims: Sequence[str] = ()) -> pd.DataFrame:
-    """One row per (claim, quantity, cell): estimate, interval, floor, replicates, sources.
-
-    With ``claims`` only the parts that measure one of them run, on the cases that are there.
-    """
-    evidence = Evidence(tables, specs)
-    return pd.DataFrame([row for part in parts_of(MEASURED_BY, NUMBERS, claims)
-                         for row in part(evidence)])
+__all__ = ["admissible", "bias_a_hundredfold", "branches_by_root", "brownian_as_lipschitz",
+           "commute", "constant", "correlation_ignored", "depth", "energy", "engines",
+           "half_dissipation", "law", "layers_mistaken_for_independent", "loss_bias",
+           "redrawn_layers", "reference_at_another_time", "risk", "second_order_layers", "smooth",
+           "to_limit", "untrained_influence", "width_independent", "width_path"]

@@ -1,12 +1,14 @@
-"""Estimates of `limits` that hold prediction against measurement: covariance, law, bias, energy."""
+"""The predicted law of trained networks against the measured: covariance, distribution, bias."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
+from ledger.record.rows import Rows, cell, exact, row
 from ledger.record.statistics import (
     Estimate,
     ks_distance,
@@ -15,45 +17,71 @@ from ledger.record.statistics import (
     trace_ratio,
 )
 from ledger.record.streams import stream
-from zeroloss.studies.limits.evidence import Ensemble, Evidence
-from ledger.record.rows import cell, row
-from ledger.record.tidy import untidy
+from ledger.study import Run, control, measures
+from zeroloss.studies.limits import plan
+from zeroloss.studies.limits.evidence import Ensemble, Evidence, at, evidence_of
 
-__all__ = ["commute", "constant", "energy", "law", "loss_bias", "numbers", "predicted_risks",
-           "to_limit"]
+__all__ = ["QUANTILES", "bias_a_hundredfold", "constant", "engines", "law",
+           "layers_mistaken_for_independent", "loss_bias", "predicted_risks", "risk", "to_limit",
+           "untrained_influence"]
 
 Array = np.ndarray
-Rows = list[dict[str, Any]]
 REAL_DATA = ("diabetes", "digits")
 MOST_DRAWS = 400_000
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def _size_class(evidence: Evidence, ensemble: Ensemble) -> str:
-    kind = evidence.specs[ensemble.sources[0]]["problem"]["kind"]
-    return "real" if kind in (*REAL_DATA, "csv") else "small"
+    case = evidence.run.cases[ensemble.sources[0]]
+    assert isinstance(case, plan.NetworksCase)
+    return "real" if case.problem.kind in (*REAL_DATA, "csv") else "small"
 
 
-def constant(evidence: Evidence) -> Rows:
-    """Trace of the measured covariance over the predicted one, all cells held together."""
+@measures("limits.constant")
+def constant(run: Run) -> Rows:
+    """Trace of the measured covariance over the predicted one, all cells held together; those of
+    networks trained in torch hold together among themselves."""
+    evidence = evidence_of(run)
     rows: Rows = []
-    ensembles = evidence.largest()
-    level = simultaneous_level(0.95, sum(len(e.flow_times) for e in ensembles))
-    for e in ensembles:
-        for t, s in enumerate(e.flow_times):
-            made = evidence.prediction(e, t)
-            trace = float(np.trace(made.covariance)) / e.count
-            ratio = trace_ratio(e.residuals[:, t], trace, made.trace_error * trace, level)
-            where = cell(e.setting, s, e.sampling)
-            rows.append(row("limits.constant", f"ratio_{_size_class(evidence, e)}", where,
-                            Estimate(ratio.value, ratio.lower, ratio.upper), e.sources
-                            + made.sources, replicates=len(e.residuals),
-                            floor=made.trace_error))
+    for ensembles, engine in ((evidence.largest(), ()), (evidence.in_torch, ("torch",))):
+        level = simultaneous_level(0.95, max(1, sum(len(e.flow_times) for e in ensembles)))
+        for e in ensembles:
+            for t, s in enumerate(e.flow_times):
+                predicted = evidence.prediction(e, t)
+                trace = float(np.trace(predicted.covariance)) / e.count
+                ratio = trace_ratio(e.residuals[:, t], trace, predicted.trace_error * trace, level)
+                rows.append(row(
+                    "limits.constant", f"ratio_{_size_class(evidence, e)}",
+                    cell(e.setting, s, e.sampling, *engine),
+                    Estimate(ratio.value, ratio.lower, ratio.upper),
+                    e.sources + predicted.sources, replicates=len(e.residuals),
+                    floor=predicted.trace_error))
     return rows
 
 
-def to_limit(evidence: Evidence) -> Rows:
+@measures()
+def engines(run: Run) -> Rows:
+    """The largest difference between residuals of networks that torch and the compiled engine have
+    trained from the same draws."""
+    evidence = evidence_of(run)
+    rows: Rows = []
+    for e in evidence.in_torch:
+        for other in evidence.ensembles:
+            if (other.setting, other.sampling, other.num_layers, other.num_units) != (
+                    e.setting, e.sampling, e.num_layers, e.num_units):
+                continue
+            count = min(len(e.residuals), len(other.residuals))
+            gap = np.abs(e.residuals[:count] - other.residuals[:count]).max((0, 2))
+            rows += [row("", "engines", cell(e.setting, s, e.sampling), exact(gap[t]),
+                         [*e.sources, *other.sources], replicates=count)
+                     for t, s in enumerate(e.flow_times)]
+    return rows
+
+
+@measures()
+def to_limit(run: Run) -> Rows:
     """The same measured trace over that of the continuous limit: numbers that no claim judges."""
+    evidence = evidence_of(run)
     rows: Rows = []
     for e in evidence.largest():
         for t, s in enumerate(e.flow_times):
@@ -77,8 +105,10 @@ def predicted_risks(evidence: Evidence, ensemble: Ensemble, time: int) -> Array:
     return evidence.prediction(ensemble, time).risks(ensemble.count, draws, rng)
 
 
-def law(evidence: Evidence) -> Rows:
+@measures("limits.law")
+def law(run: Run) -> Rows:
     """Distance of the measured from the predicted law of the risk, its quantiles, its decay."""
+    evidence = evidence_of(run)
     rows: Rows = []
     for e in evidence.largest():
         for t, s in enumerate(e.flow_times):
@@ -141,86 +171,13 @@ def _growing(evidence: Evidence, setting: str, sampling: str) -> list[Ensemble]:
     return [e for e in evidence.with_role("units", **match) if e.num_layers in known]
 
 
-def commute(evidence: Evidence) -> Rows:
-    """Three orders of the limits against the mean-field limit, sample by sample, held together."""
-    name, spec, table = evidence.one("commute")
-    setting, s = spec["setting"], spec["flow_times"][0]
-    t = evidence.flow_times(setting).index(s)
-    r, error, _ = evidence.reference(setting)
-    level = simultaneous_level(0.95, 3 * r.shape[1])
-    z = float(stats.norm.ppf(0.5 + level / 2))
-    routes = {"depth_first": _extrapolate(table, "depth-first", "num_units", (-1.0, 2.0)),
-              "jointly": _extrapolate(table, "jointly", "num_units", (1 / 3, -2.0, 8 / 3))}
-    rows: Rows = []
-    for quantity, (mean, deviation) in routes.items():
-        for i, value in enumerate(mean - r[t]):
-            half = z * deviation[i] + error[t, i]
-            rows.append(row("limits.commute", quantity, f"{cell(setting, s)}.x{i}",
-                            Estimate(float(value), float(value - half), float(value + half)),
-                            [name, evidence.one("reference", setting=setting)[0]],
-                            floor=float(error[t, i]),
-                            replicates=min(spec["replicates"], spec["joint_replicates"])))
-    return rows + _width_first(evidence, setting, t, s)
-
-
-def _extrapolate(table: Any, route: str, size: str, weights: tuple[float, ...]
-                 ) -> tuple[Array, Array]:
-    """Mean residuals extrapolated in 1/size on sizes that double, and their standard deviation."""
-    chosen = table.loc[table.route == route]
-    mean, variance = 0.0, 0.0
-    sizes = sorted(chosen[size].unique())[-len(weights):]
-    for weight, value in zip(weights, sizes, strict=True):
-        r, _ = untidy(chosen[chosen[size] == value], ["replicate", "sample"], "residual")
-        mean = mean + weight * r.mean(0)
-        variance = variance + weight**2 * r.var(0, ddof=1) / len(r)
-    return np.asarray(mean), np.sqrt(variance)
-
-
-def _width_first(evidence: Evidence, setting: str, t: int, s: float) -> Rows:
-    """M → ∞ first: the depth ladder extrapolated, on the same rules as its continuous limit.
-
-    The interval holds the change by the last extrapolation, an estimate of what is left out.
-    """
-    depths, r = evidence.ladder(setting)
-    name = evidence.one("ladder", setting=setting)[0]
-    exact = r[:, depths.index(0), t]
-    a, b, c = (r[:, i, t] - exact for i in (-3, -2, -1))
-    second, third = 2 * c - b, (8 * c - 6 * b + a) / 3
-    rows: Rows = []
-    for i in range(r.shape[-1]):
-        value = student(third[:, i])
-        left_out = float(np.abs(third - second)[:, i].max())
-        rows.append(row("limits.commute", "width_first", f"{cell(setting, s)}.x{i}",
-                        Estimate(value.value, value.lower - left_out, value.upper + left_out),
-                        [name], floor=left_out))
-    return rows
-
-
-def energy(evidence: Evidence) -> Rows:
-    """|E(s) − E(0) + ∫ dissipation| / E(0), along the limit and the worst of the networks."""
-    rows: Rows = []
-    name, spec, table = evidence.one("energy")
-    for one in spec["cases"]:
-        for model in ("limit", "network"):
-            part = table.loc[(table.model == model) & (table.setting == one["setting"])]
-            risk, _ = untidy(part.loc[part.quantity == "risk"], ["flow_time", "replicate"], "value")
-            lost, _ = untidy(part.loc[part.quantity == "dissipated"], ["flow_time", "replicate"],
-                             "value")
-            defect = (np.abs(risk - risk[0] + lost) / risk[0]).max(1)
-            for t, s in enumerate(one["flow_times"]):
-                if s > 0:
-                    value = float(defect[t])
-                    rows.append(row("limits.energy", f"defect_{model}", cell(one["setting"], s),
-                                    Estimate(value, value, value), [name],
-                                    replicates=risk.shape[1]))
-    return rows
-
-
-def loss_bias(evidence: Evidence) -> Rows:
+@measures("limits.loss-bias")
+def loss_bias(run: Run) -> Rows:
     """E[risk] − E = A'/L + C/L² + B/(LM) + D/(LM)²: fitted, and A' predicted as mean r·A.
 
     Networks for the decay of the law alone are too small for a fit of second order.
     """
+    evidence = evidence_of(run)
     rows: Rows = []
     for setting in evidence.settings:
         group = [e for e in evidence.ensembles
@@ -234,8 +191,8 @@ def loss_bias(evidence: Evidence) -> Rows:
         L = np.array([e.num_layers for e in group], dtype=float)
         n = np.array([e.count for e in group], dtype=float)
         design = np.stack([1 / L, 1 / n, 1 / L**2, 1 / n**2], axis=1)
-        ladder, reference = (evidence.one(kind, setting=setting)[0]
-                             for kind in ("ladder", "reference"))
+        ladder, reference = (run.one(kind, setting=setting)[0]
+                             for kind in (plan.Ladder, plan.Reference))
         sources = [reference, *(name for e in group for name in e.sources)]
         for t, s in enumerate(group[0].flow_times):
             y = np.array([e.risk[:, t].mean() for e in group]) - risk[t]
@@ -272,14 +229,39 @@ def _normal(value: float, deviation: float, level: float = 0.95) -> Estimate:
     return Estimate(float(value), float(value - half), float(value + half), level)
 
 
-def numbers(evidence: Evidence) -> Rows:
+@measures()
+def risk(run: Run) -> Rows:
     """The risk of the limit itself, with its error."""
+    evidence = evidence_of(run)
     rows: Rows = []
     for setting in evidence.settings:
-        name = evidence.one("reference", setting=setting)[0]
+        name = run.one(plan.Reference, setting=setting)[0]
         risk, error = evidence.risk(setting)
         for s, value, half in zip(evidence.flow_times(setting), risk, error, strict=True):
             rows.append(row("", "risk", cell(setting, s),
                             Estimate(float(value), float(value - half), float(value + half)),
                             [name], floor=float(half)))
     return rows
+
+
+@control("limits.constant", plan.Influence)
+def untrained_influence(table: pd.DataFrame, case: plan.Influence) -> pd.DataFrame:
+    """The influence function of initialisation, taken for that of the trained network."""
+    return table.assign(covariance=at(table, table.flow_time == min(case.flow_times), [
+        "sampling", "num_layers", "scramble", "row", "column"], "covariance"))
+
+
+@control("limits.law", plan.Influence)
+def layers_mistaken_for_independent(table: pd.DataFrame, case: plan.Influence) -> pd.DataFrame:
+    """Paths whose layers are counted as L independent draws: a covariance too small by 16."""
+    del case
+    table.loc[table["sampling"] == "path", "covariance"] /= 16.0
+    return table
+
+
+@control("limits.loss-bias", plan.Ladder)
+def bias_a_hundredfold(table: pd.DataFrame, case: plan.Ladder) -> pd.DataFrame:
+    """A depth bias A a hundred times too large."""
+    del case
+    limit = at(table, table.num_layers == 0, ["scramble", "flow_time", "sample"], "residual")
+    return table.assign(residual=limit + 100.0 * (table["residual"] - limit))
