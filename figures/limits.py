@@ -18,10 +18,11 @@ from figures.limits_data import (
 from figures.limits_flow import flow
 from figures.limits_rates import rates
 from ledger.paper.drawing import Frames
-from zeroloss.studies.limits.agreements import QUANTILES, predicted_risks
-from zeroloss.studies.limits.evidence import Ensemble, Evidence
-from zeroloss.studies.limits.rates import smooth_prediction
 from ledger.record.rows import cell
+from zeroloss.studies.limits import plan
+from zeroloss.studies.limits.evidence import Ensemble, Evidence
+from zeroloss.studies.limits.law import QUANTILES, predicted_risks
+from zeroloss.studies.limits.paths import smooth_prediction
 
 Array = np.ndarray
 CURVE_POINTS = 60
@@ -56,9 +57,9 @@ def covariance(frames: Frames) -> Figure:
 def _ratios(ax: Axes, frames: Frames) -> None:
     """One group per setting and law, flow times side by side, around the line 1."""
     cells: dict[str, dict[str, tuple[float, ...]]] = {}
-    for spec in frames.specs.values():
-        if spec["kind"] == "ensemble":
-            cells.setdefault(spec["setting"], {})[spec["sampling"]] = tuple(spec["flow_times"])
+    for case in frames.cases.values():
+        if isinstance(case, plan.Ensemble):
+            cells.setdefault(case.setting, {})[case.sampling] = case.flow_times
     ax.axhline(1.0, color="0.25", linewidth=0.8, zorder=2)
     for i, (setting, laws) in enumerate(cells.items()):
         if i:
@@ -171,12 +172,10 @@ def _quantiles(ax: Axes, frames: Frames, e: Ensemble, t: int, predicted: Array) 
 def smooth(frames: Frames) -> Figure:
     """trace Σ_{ℓ,L} against the correlation length ℓ, and its ends: ℓ → 0 are independent layers,
     ℓ → ∞ constant paths, of the same depth."""
-    setting = next(spec["setting"] for spec in frames.specs.values() if spec["kind"] == "pairs")
-    evidence = evidence_of(frames, setting)
-    _, spec, pairs = evidence.one("pairs")
-    lengths = sorted({x for _, one, _ in evidence.of_kind("smooth")
-                      for x in one["correlation_lengths"]})
-    L, times = spec["num_layers"], tuple(spec["flow_times"])
+    _, case, pairs = frames.run.one(plan.Pairs)
+    lengths = sorted({x for one in frames.cases.values() if isinstance(one, plan.Smooth)
+                      for x in one.correlation_lengths})
+    L, times = case.num_layers, case.flow_times
     figure, axes = style.canvas([["curve"]], 3.5, 5.0)
     ax = axes["curve"]
     curve = np.geomspace(min(lengths) / 2, max(lengths) * 2, CURVE_POINTS)
@@ -185,7 +184,7 @@ def smooth(frames: Frames) -> Figure:
         for height, line in zip(ends, ("--", ":"), strict=True):
             ax.axhline(height, color=colour, linestyle=line, linewidth=0.8)
         ax.plot(curve, smooth_prediction(pairs, s, curve.tolist()).mean(1), color=colour)
-        rows = {x: estimate(frames, "", "smooth_measured", cell(setting, s, f"l{x:g}"))
+        rows = {x: estimate(frames, "", "smooth_measured", cell(case.setting, s, f"l{x:g}"))
                 for x in lengths}
         found = {x: row for x, row in rows.items() if row is not None}
         style.intervals(ax, list(found), *(np.array([row[part] for row in found.values()])

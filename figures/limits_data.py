@@ -8,7 +8,9 @@ from matplotlib.lines import Line2D
 
 from figures import style
 from ledger.paper.drawing import Frames
+from ledger.study import Run
 from zeroloss.studies.limits.evidence import Evidence
+from zeroloss.studies.limits.plan import Ensemble, LimitCase, Reference
 
 __all__ = ["LAWS", "LAW_NAMES", "estimate", "evidence_of", "law_entries", "limit_traces",
            "main_setting", "time_entries"]
@@ -20,17 +22,18 @@ LAW_NAMES = {"independent": "independent layers", "path": "paths"}
 
 def evidence_of(frames: Frames, setting: str) -> Evidence:
     """The evidence on one setting alone: what other settings weigh is not read."""
-    return Evidence(frames.tables, {name: spec for name, spec in frames.specs.items()
-                                    if spec.get("setting") == setting})
+    return Evidence(Run({name: case for name, case in frames.cases.items()
+                         if isinstance(case, LimitCase) and case.setting == setting},
+                        frames.tables))
 
 
 def main_setting(frames: Frames) -> str:
     """The setting that was run at most sizes; the first one if no network was run."""
     sizes: dict[str, set[tuple[int, int]]] = {
-        spec["setting"]: set() for spec in frames.specs.values() if spec["kind"] == "reference"}
-    for spec in frames.specs.values():
-        if spec["kind"] == "ensemble":  # a size may be spread over many cases
-            sizes[spec["setting"]] |= {(z["num_layers"], z["num_units"]) for z in spec["sizes"]}
+        case.setting: set() for case in frames.cases.values() if isinstance(case, Reference)}
+    for case in frames.cases.values():
+        if isinstance(case, Ensemble):  # a size may be spread over many cases
+            sizes[case.setting] |= {(z.num_layers, z.num_units) for z in case.sizes}
     return max(sizes, key=lambda name: len(sizes[name]))
 
 

@@ -13,8 +13,9 @@ from scipy.interpolate import BarycentricInterpolator
 from figures import style
 from figures.limits_data import evidence_of
 from ledger.paper.drawing import Frames
-from zeroloss.studies.limits.evidence import Evidence
 from ledger.record.tidy import untidy
+from zeroloss.studies.limits.evidence import Evidence
+from zeroloss.studies.limits.plan import Portrait
 
 __all__ = ["flow"]
 
@@ -25,18 +26,15 @@ CURVE_POINTS = 80
 
 def flow(frames: Frames) -> Figure:
     """Features over depth, and particles at mid-depth, at several training times."""
-    setting = next(spec["setting"] for spec in frames.specs.values()
-                   if spec["kind"] == "portrait")
-    evidence = evidence_of(frames, setting)
-    _, spec, table = evidence.one("portrait")
-    times = list(spec["flow_times"])
+    _, case, table = frames.run.one(Portrait)
+    evidence, times = evidence_of(frames, case.setting), list(case.flow_times)
     parts = dict(tuple(table.groupby("what")))
     features, labels = untidy(parts["feature"], ["flow_time", "depth", "index", "coordinate"],
                               "value")
     particles, _ = untidy(parts["particle"], ["flow_time", "index", "coordinate"], "value")
     top, bottom = ([f"{row} {i}" for i in range(len(times))] for row in ("z", "rho"))
     figure, axes = style.canvas([top, bottom], 4.3)
-    targets = _targets(evidence, setting, times, features)
+    targets = _targets(evidence, case.setting, times, features)
     _feature_panels(figure, [axes[name] for name in top], features, labels["depth"], targets)
     _particle_panels(figure, [axes[name] for name in bottom], particles[:, :SHOWN_PARTICLES],
                      features.shape[-1])

@@ -21,9 +21,10 @@ from figures.limits_data import (
 )
 from ledger.paper.drawing import Frames
 from ledger.record.statistics import Estimate, bootstrap, student, trace_ratio
-from zeroloss.studies.limits.evidence import Ensemble, Evidence
-from zeroloss.studies.limits.rates import depth_gaps
 from ledger.record.tidy import untidy
+from zeroloss.studies.limits.evidence import Ensemble, Evidence
+from zeroloss.studies.limits.plan import FixedPaths
+from zeroloss.studies.limits.rates import depth_gaps
 
 __all__ = ["rates"]
 
@@ -38,7 +39,7 @@ class Gap:
     """
 
     depths: list[int]
-    found: list[Estimate]
+    estimates: list[Estimate]
     floor: float | None
 
 
@@ -126,16 +127,16 @@ def _wide_gap(ax: Axes, evidence: Evidence, setting: str) -> None:
 
 def _paths_gap(ax: Axes, evidence: Evidence, times: tuple[float, ...]) -> None:
     """Gap of networks on the same smooth paths, root of the mean square over replicates."""
-    runs = list(evidence.of_kind("fixed-paths"))
+    runs = list(evidence.run.of(FixedPaths))
     if not runs:
         style.missing(ax, "networks on fixed paths")
-    for _, spec, table in runs:
+    for _, case, table in runs:
         r, labels = untidy(table, ["num_layers", "replicate", "flow_time", "sample"], "residual")
         depths = labels["num_layers"][2:].tolist()  # as in the ladder
         series = {s: _gap(r[:, :, t], depths, _root_mean)
-                  for t, s in enumerate(spec["flow_times"])}
+                  for t, s in enumerate(case.flow_times)}
         _gaps(ax, times, series)
-        ax.set_xlabel(f"depth $L$, at $M$ = {spec['num_units']}")
+        ax.set_xlabel(f"depth $L$, at $M$ = {case.num_units}")
 
 
 def _root_mean(squares: Array) -> Estimate:
@@ -164,10 +165,10 @@ def _gaps(ax: Axes, times: tuple[float, ...], series: dict[float, Gap]) -> None:
     sizes = sorted({L for gap in series.values() for L in gap.depths})
     style.sizes_axis(ax, sizes)
     for s, gap in series.items():
-        value, lower, upper = np.array([(g.value, g.lower, g.upper) for g in gap.found]).T
+        value, lower, upper = np.array([(g.value, g.lower, g.upper) for g in gap.estimates]).T
         style.intervals(ax, gap.depths, value, lower.clip(min=value.min() / 100), upper, *look[s])
     _guide(ax, np.array(sizes, dtype=float),
-           min(gap.found[0].value for gap in series.values()) * 0.4, -1.0)
+           min(gap.estimates[0].value for gap in series.values()) * 0.4, -1.0)
     ax.set_ylabel(_which_gap(series))
     _floors(ax, series, {s: colour for s, (colour, _) in look.items()})
 
@@ -188,7 +189,7 @@ def _which_gap(series: dict[float, Gap]) -> str:
 
 def _floors(ax: Axes, series: dict[float, Gap], colour: dict[float, Any]) -> None:
     """Error of the reference at each flow time: shaded where it is near the gaps, else named."""
-    least = min(found.value for gap in series.values() for found in gap.found)
+    least = min(one.value for gap in series.values() for one in gap.estimates)
     floors = {s: gap.floor for s, gap in series.items() if gap.floor is not None}
     shown = {s: floor for s, floor in floors.items() if floor > least / 8}
     bottom = max(min(shown.values(), default=least) / 2.5, least / 20)
