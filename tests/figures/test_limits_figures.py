@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib
 import numpy as np
@@ -16,70 +16,83 @@ from figures.limits_data import main_setting
 from ledger.paper.drawing import Frames, render
 from ledger.record.estimates import COLUMNS, with_keys
 from ledger.record.tidy import tidy
+from ledger.study import Run
+from zeroloss.studies.limits import plan
 
 matplotlib.use("Agg")
-N, R, TIMES = 3, 24, [0.0, 2.0]
+N, R, TIMES = 3, 24, (0.0, 2.0)
 SAMPLES = range(N)
+Ran = tuple[plan.LimitCase, pd.DataFrame]
+K = TypeVar("K", bound=plan.LimitCase)
 
 
 def noise(*shape: int) -> np.ndarray:
     return np.random.default_rng(shape).standard_normal(shape)
 
 
-def ensemble(sampling: str, sizes: list[tuple[int, int, list[str]]]) -> tuple[Any, pd.DataFrame]:
-    spec = {"kind": "ensemble", "setting": "toy", "sampling": sampling, "flow_times": TIMES,
-            "sizes": [{"num_layers": L, "num_units": M, "roles": roles} for L, M, roles in sizes]}
+def case(kind: type[K], **fields: Any) -> K:
+    """A case of the setting `toy` that has these fields alone."""
+    return kind.model_construct(**{"setting": "toy", "flow_times": TIMES, **fields})
+
+
+def sizes(*each: tuple[Any, ...]) -> tuple[plan.Size, ...]:
+    """Sizes (L, M, roles)."""
+    return tuple(plan.Size.model_construct(num_layers=L, num_units=M, roles=roles)
+                 for L, M, roles in each)
+
+
+def ensemble(sampling: str, *each: tuple[int, int, tuple[str, ...]]) -> Ran:
     axes = {"replicate": range(R), "flow_time": TIMES, "sample": SAMPLES}
     tables = [tidy(1 + noise(R, 2, N) / M, axes, "residual", num_layers=L, num_units=M)
-              for L, M, _ in sizes]
-    return spec, pd.concat(tables)
+              for L, M, _ in each]
+    return case(plan.Ensemble, sampling=sampling, sizes=sizes(*each)), pd.concat(tables)
 
 
-def limits() -> dict[str, tuple[Any, pd.DataFrame]]:
+def limits() -> dict[str, Ran]:
     """The limit's side of a run: reference, ladder, influence, pairs, portrait."""
-    toy = {"setting": "toy", "flow_times": TIMES}
     gaps = np.array([1e-4, 0.0, 0.25, 0.125])[:, None, None] + np.zeros((2, 4, 2, N))
     near = {"flow_time": TIMES, "sample": SAMPLES}
-    made = {"reference": (toy | {"kind": "reference"}, pd.concat([
+    ran: dict[str, Ran] = {"reference": (case(plan.Reference), pd.concat([
         tidy(1 + 1e-3 * noise(scrambles, 2, N), {"scramble": range(scrambles)} | near, "residual",
              variant=variant)
         for variant, scrambles in (("reference", 2), ("fewer-nodes", 1), ("looser-step", 1))]))}
-    made["ladder"] = (toy | {"kind": "ladder"}, tidy(1 + gaps, {
+    ran["ladder"] = (case(plan.Ladder), tidy(1 + gaps, {
         "scramble": range(2), "num_layers": [-1, 0, 4, 8], "flow_time": TIMES,
         "sample": SAMPLES}, "residual"))
-    made["wide"] = (toy | {"kind": "wide", "depths": [4]}, tidy(
+    ran["wide"] = (case(plan.Wide, depths=(4,)), tidy(
         1.25 + 1e-3 * noise(2, 1, 2, N), {"scramble": range(2), "num_layers": [4],
                                           "flow_time": TIMES, "sample": SAMPLES}, "residual"))
     sigma = np.broadcast_to(np.eye(N), (2, 2, 2, N, N)) * (1 + 0.01 * noise(2, 2, 2, 1, 1))
-    made["influence"] = (toy | {"kind": "influence"}, pd.concat([
+    ran["influence"] = (case(plan.Influence), pd.concat([
         tidy(sigma, {"num_layers": [0, 4], "flow_time": TIMES, "scramble": range(2),
                      "row": SAMPLES, "column": SAMPLES}, "covariance", sampling=sampling)
         for sampling in ("independent", "path")]))
     nodes = [0.2113248654, 0.7886751346]
-    made["pairs"] = (toy | {"kind": "pairs", "num_layers": 4}, tidy(
+    ran["pairs"] = (case(plan.Pairs, num_layers=4), tidy(
         1 + 0.1 * np.abs(noise(2, 2, 2, 4, 4)), {
             "flow_time": TIMES, "scramble": range(2), "correlation": [0.5, 1.0],
             "depth": np.arange(4) / 4, "other_depth": np.arange(4) / 4}, "covariance"))
-    made["portrait"] = (toy | {"kind": "portrait"}, pd.concat([
+    ran["portrait"] = (case(plan.Portrait), pd.concat([
         tidy(noise(2, 4, N, 2), {"flow_time": TIMES, "depth": [0.0, *nodes, 1.0],
                                  "index": SAMPLES, "coordinate": range(2)}, "value",
              what="feature"),
         tidy(noise(2, 1, 16, 5), {"flow_time": TIMES, "depth": [0.5], "index": range(16),
                                   "coordinate": range(5)}, "value", what="particle")]))
-    return made
+    return ran
 
 
 def frames(with_networks: bool) -> Frames:
-    made = limits()
-    lengths = [0.1, 0.4]
-    made["smooth"] = ({"kind": "smooth", "setting": "toy", "flow_times": TIMES, "num_layers": 4,
-                       "num_units": 8, "correlation_lengths": lengths}, pd.DataFrame())
+    ran = limits()
+    lengths = (0.1, 0.4)
+    ran["smooth"] = case(plan.Smooth, num_layers=4, num_units=8,
+                         correlation_lengths=lengths), pd.DataFrame()
     if with_networks:
-        made["independent"] = ensemble("independent", [
-            (4, 8, ["units", "layers"]), (4, 16, ["units", "constant"]), (8, 8, ["layers"])])
-        made["path"] = ensemble("path", [(4, 8, ["units", "constant"])])
-        made["fixed-paths"] = (
-            {"kind": "fixed-paths", "setting": "toy", "flow_times": TIMES, "num_units": 8},
+        ran["independent"] = ensemble(
+            "independent", (4, 8, ("units", "layers")), (4, 16, ("units", "constant")),
+            (8, 8, ("layers",)))
+        ran["path"] = ensemble("path", (4, 8, ("units", "constant")))
+        ran["fixed-paths"] = (
+            case(plan.FixedPaths, num_units=8),
             tidy(noise(4, R, 2, N), {"num_layers": [-1, 0, 4, 8], "replicate": range(R),
                                      "flow_time": TIMES, "sample": SAMPLES}, "residual"))
     rows = [("", "smooth_measured", f"toy.s{s:g}.l{length:g}") for s in TIMES for length in lengths]
@@ -87,9 +100,9 @@ def frames(with_networks: bool) -> Frames:
     rows += [("", "quantile_50", f"toy.path.s{s:g}") for s in TIMES]
     estimates = pd.DataFrame(rows, columns=["claim", "quantity", "cell"]).assign(
         estimate=1.0, lower=0.9, upper=1.1, floor=np.nan).reindex(columns=list(COLUMNS))
-    return Frames({name: table for name, (_, table) in made.items()},
-                  with_keys(estimates, "limits"),
-                  {name: spec for name, (spec, _) in made.items()}, "full")
+    return Frames(Run({name: one for name, (one, _) in ran.items()},
+                      {name: table for name, (_, table) in ran.items()}),
+                  with_keys(estimates, "limits"), "full")
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -113,7 +126,8 @@ def on_paths(errors: dict[float, float]) -> tuple[Axes, np.ndarray]:
     given = frames(True)
     paths = tidy(table, {"num_layers": [-1, 0, *depths], "replicate": range(R),
                          "flow_time": TIMES, "sample": SAMPLES}, "residual")
-    figure = FIGURES["rates"](replace(given, tables={**given.tables, "fixed-paths": paths}))
+    tables = {**given.tables, "fixed-paths": paths}
+    figure = FIGURES["rates"](replace(given, run=Run(given.cases, tables)))
     return next(ax for ax in figure.axes if "paths" in ax.get_title(loc="left")), r
 
 
@@ -138,10 +152,9 @@ def test_gaps_are_drawn_as_their_slopes_are_measured() -> None:
 
 
 def test_the_main_setting_has_most_sizes_however_many_jobs_hold_them() -> None:
-    def spec(setting: str, *sizes: int) -> dict[str, Any]:
-        return {"kind": "ensemble", "setting": setting,
-                "sizes": [{"num_layers": 8, "num_units": M} for M in sizes]}
-
-    specs = {name: {"kind": "reference", "setting": name} for name in ("many", "blocks")}
-    specs |= {"a": spec("many", 4, 8, 16)} | {f"b{i}": spec("blocks", 32) for i in range(9)}
-    assert main_setting(Frames({}, pd.DataFrame(), specs, "full")) == "many"
+    cases = {name: case(plan.Reference, setting=name) for name in ("many", "blocks")}
+    cases |= {"a": case(plan.Ensemble, setting="many", sizes=sizes(
+        *((8, M, ()) for M in (4, 8, 16))))}
+    cases |= {f"b{i}": case(plan.Ensemble, setting="blocks", sizes=sizes((8, 32, ())))
+              for i in range(9)}
+    assert main_setting(Frames(Run(cases, {}), pd.DataFrame(), "full")) == "many"

@@ -3,104 +3,124 @@
 from __future__ import annotations
 
 import math
-from importlib import import_module
-from typing import Any
 
-import evidence
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from studies.conftest import ROOT, Run
+from judging import FULL, Run, block_of, cases_of, claims_of, estimates_of, run_case
+from pydantic import ValidationError
 
-from ledger.record import estimates
-from ledger.record.claims import Claim, load_claims
-from ledger.config.configuration import load
-from zeroloss.model.law import FractionalBrownian, PathLaw, SmoothPath, sobol_rule
-from zeroloss.limit.collocation import euler
-from zeroloss.limit.flow import MeanField
+from ledger import study
+from ledger.config.case import Case, kinds_of
+from ledger.record.claims import Claim
+from ledger.record.estimates import COLUMNS
 from ledger.record.statistics import ks_distance
 from ledger.record.streams import stream
-from zeroloss.studies import STUDIES
-from zeroloss.studies.limits import simulate
-from zeroloss.studies.limits.agreements import law, predicted_risks
-from zeroloss.studies.limits.cases import cases
-from zeroloss.studies.limits.evidence import Ensemble, Evidence, Prediction
-from zeroloss.studies.limits.measure import measure
-from zeroloss.studies.limits.planted import PLANTED
-from zeroloss.studies.limits.rates import smooth_prediction
-from zeroloss.studies.setup import build_law, build_problem, chunks, path_parameters
 from ledger.record.tidy import tidy
-from ledger.record.verdicts import REFUTED, SUPPORTED, judge_claim
+from ledger.record.verdicts import SUPPORTED, judge_claim
+from zeroloss.limit.collocation import euler
+from zeroloss.limit.flow import MeanField
+from zeroloss.model.law import FractionalBrownian, PathLaw, SmoothPath, sobol_rule
+from zeroloss.studies.limits import jobs, plan
+from zeroloss.studies.limits.block import EnsembleSettings, Settings
+from zeroloss.studies.limits.evidence import Ensemble, Evidence, Prediction, evidence_of
+from zeroloss.studies.limits.law import law, predicted_risks
+from zeroloss.studies.limits.paths import smooth_prediction
+from zeroloss.studies.limits.plan import InfluencePart, Size
+from zeroloss.studies.settings import Rule
+from zeroloss.studies.setup import build_law, build_problem, chunks, path_parameters
 
-Spec = dict[str, Any]
-CLAIMS = {claim.id: claim for claim in load_claims(ROOT / "paper" / "claims.yaml")
-          if claim.id.startswith("limits.")}
+CLAIMS = claims_of("limits")
 EACH_CLAIM = pytest.mark.parametrize("claim", CLAIMS.values(), ids=list(CLAIMS))
+KINDS = {kind.kind: kind for kind in study.jobs_of(jobs)}
 # of these alone sizes of seconds are enough for the predicate to be fair
 NOT_ASYMPTOTIC = ("limits.energy", "limits.loss-bias", "limits.smooth", "limits.commute")
+SIZE = ("setting", "sampling", "num_layers", "num_units")
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Run:
+    """The run of tests/workflow/tiny.yaml; its tables are to be left as they are."""
+    return Run.of("limits")
+
+
+@pytest.fixture(scope="module")
+def block() -> Settings:
+    """Its block of the configuration."""
+    return block_of("limits")[0]
+
+
+@pytest.fixture(scope="module")
+def evidence(tiny: Run) -> Evidence:
+    return evidence_of(tiny.run)
+
+
+def split(block: Settings, most: int) -> dict[str, Case]:
+    """The cases of jobs that are as large as this."""
+    return plan.cases(block.model_copy(update={"elements_per_job": most}), block_of("limits")[1])
 
 
 # ---- jobs
 
 
 def test_every_kind_of_job_is_run(tiny: Run) -> None:
-    assert {spec["kind"] for spec in tiny.specs.values()} == set(simulate.KINDS)
+    assert {case.kind for case in tiny.cases.values()} == set(KINDS)
+    assert set(kinds_of(plan)) == {*KINDS, plan.EnergyOn.kind}  # which is part of a case
     for name, table in tiny.tables.items():
         assert len(table) and not table.isna().any(axis=None), name
 
 
-@pytest.mark.parametrize("kind", simulate.KINDS)
-def test_a_job_is_a_function_of_its_specification(tiny: Run, kind: str) -> None:
-    name = min((n for n, spec in tiny.specs.items() if spec["kind"] == kind),
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_job_is_a_function_of_its_case(tiny: Run, kind: str) -> None:
+    name = min((n for n, case in tiny.cases.items() if case.kind == kind),
                key=lambda n: len(tiny.tables[n]))
     torch.manual_seed(1)  # nothing may draw from a shared generator
-    pd.testing.assert_frame_equal(simulate.run(tiny.specs[name]), tiny.tables[name],
+    pd.testing.assert_frame_equal(run_case("limits", tiny.cases[name]), tiny.tables[name],
                                   check_exact=True)
-
-
-def ensemble_spec(tiny: Run, sampling: str, *blocks: tuple[int, int]) -> Spec:
-    """12 replicates of one size in blocks (first, count)."""
-    return tiny.specs[f"{sampling}-sine-0"] | {"flow_times": [0.0, 1.0], "sizes": [
-        {"num_layers": 4, "num_units": 8, "first_replicate": first, "replicates": count,
-         "roles": ["units"]} for first, count in blocks]}
 
 
 @pytest.mark.parametrize("sampling", ["independent", "path"])
 def test_replicates_are_the_same_in_jobs_of_any_size(tiny: Run, sampling: str) -> None:
-    whole = simulate.run(ensemble_spec(tiny, sampling, (0, 12)))
-    parts = simulate.run(ensemble_spec(tiny, sampling, (0, 5), (5, 7)))
-    jobs = [simulate.run(ensemble_spec(tiny, sampling, block)) for block in ((0, 1), (1, 11))]
-    for other in (parts, pd.concat(jobs, ignore_index=True)):
+    def run(*blocks: tuple[int, int]) -> pd.DataFrame:
+        """12 replicates of one size in blocks (first, count)."""
+        return run_case("limits", tiny.cases[f"{sampling}-sine-0"].model_copy(update={
+            "flow_times": (0.0, 1.0), "sizes": tuple(
+                Size(num_layers=4, num_units=8, first_replicate=first, replicates=count,
+                     roles=("units",)) for first, count in blocks)}))
+
+    whole, parts = run((0, 12)), run((0, 5), (5, 7))
+    for other in (parts, pd.concat([run((0, 1)), run((1, 11))], ignore_index=True)):
         pd.testing.assert_frame_equal(other, whole, check_exact=True)
     assert whole[whole.flow_time > 0].groupby(["replicate", "sample"]).residual.size().eq(1).all()
     assert whole.residual.nunique() == len(whole), "replicates differ"
 
 
-def test_cases_cover_every_replicate_once_however_they_are_packed(tiny: Run) -> None:
+def test_cases_cover_every_replicate_once_however_they_are_packed(block: Settings) -> None:
     for most in (20_000, 1_000_000, 10**9):
-        config = tiny.config.model_copy(update={"limits": tiny.config.limits.model_copy(
-            update={"elements_per_job": most})})
-        blocks: dict[tuple[Any, ...], list[int]] = {}
-        for spec in cases(config).values():
-            for z in spec.get("sizes", []) if spec["kind"] == "ensemble" else []:
-                size = (spec["setting"], spec["sampling"], z["num_layers"], z["num_units"])
-                first = z["first_replicate"]
-                blocks.setdefault(size, []).extend(range(first, first + z["replicates"]))
-        asked = {(e.setting, e.sampling, e.num_layers, e.num_units): list(range(e.replicates))
-                 for e in config.limits.ensembles}
-        assert blocks == asked
+        planned: dict[tuple[str | int | bool, ...], list[int]] = {}
+        for case in split(block, most).values():
+            if not isinstance(case, plan.NetworksCase):
+                continue
+            for z in case.sizes:
+                size = (case.setting, case.sampling, z.num_layers, z.num_units,
+                        isinstance(case, plan.Ensemble))
+                first = z.first_replicate
+                planned.setdefault(size, []).extend(range(first, first + z.replicates))
+        assert planned == {(*(getattr(e, name) for name in SIZE), e.compiled):
+                           list(range(e.replicates)) for e in block.ensembles}
 
 
 @pytest.mark.parametrize("path", [PathLaw(), SmoothPath(0.3), FractionalBrownian(0.3, 16)],
                          ids=lambda path: type(path).__name__)
 def test_all_depths_share_their_paths(tiny: Run, path: PathLaw) -> None:
-    spec = tiny.specs["reference-sine"]
-    problem, coarse = build_problem(spec), np.arange(5) / 4
-    fine = path_parameters(spec, problem, path, range(3), np.arange(17) / 16, 6)
-    there = path_parameters(spec, problem, path, range(3), coarse, 6)
+    case = tiny.cases["reference-sine"]
+    assert isinstance(case, plan.Reference)
+    problem, coarse = build_problem(case), np.arange(5) / 4
+    fine = path_parameters(case, problem, path, range(3), np.arange(17) / 16, 6)
+    there = path_parameters(case, problem, path, range(3), coarse, 6)
     torch.testing.assert_close(fine[:, ::4], there, rtol=0, atol=1e-13)
-    alone = path_parameters(spec, problem, path, range(2, 3), coarse, 6)
+    alone = path_parameters(case, problem, path, range(2, 3), coarse, 6)
     assert torch.equal(alone[0], there[2]), "a replicate does not depend on its batch"
     assert not torch.equal(there[0], there[1])
 
@@ -112,77 +132,90 @@ def test_batches_cover_their_replicates() -> None:
         assert all(len(batch) <= 64 for batch in batches)
 
 
-def test_a_job_that_cannot_run_says_why(tiny: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = tiny.specs["reference-surface"]
-    with pytest.raises(ValueError, match="unknown kind 'guess'; choose one of reference, ladder"):
-        simulate.run(spec | {"kind": "guess"})
+def test_a_device_that_is_not_there_is_named(tiny: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="torch finds none; set device: cpu"):
-        simulate.run(spec | {"device": "cuda"})
-    broken = pd.DataFrame({"sample": [0, 1], "residual": [0.0, math.nan]})
-    monkeypatch.setitem(simulate.KINDS, "reference", lambda _: broken)
-    with pytest.raises(FloatingPointError, match="residual is not finite in a job of kind refer"):
-        simulate.run(spec)
+        tiny.cases["reference-surface"].model_copy(update={"device": "cuda"}).prepare()
 
 
 # ---- what the tables say, as arrays
 
 
-def test_references_and_ladders(tiny: Run) -> None:
-    for setting, block in tiny.config.limits.settings.items():
-        times, N = block.flow_times, block.problem.num_samples
-        r, error, scrambles = tiny.evidence.reference(setting)
-        assert tiny.evidence.flow_times(setting) == times
+def test_references_and_ladders(block: Settings, evidence: Evidence) -> None:
+    for setting, values in block.settings.items():
+        times, N = values.flow_times, values.problem.num_samples
+        r, error, scrambles = evidence.reference(setting)
+        assert evidence.flow_times(setting) == times
         assert r.shape == error.shape == (len(times), N)
-        assert scrambles.shape == (block.reference.scrambles, len(times), N)
+        assert scrambles.shape == (values.reference.scrambles, len(times), N)
         assert (error > 0).all() and np.abs(scrambles - r).max() < 1
-        risk, risk_error = tiny.evidence.risk(setting)
+        risk, risk_error = evidence.risk(setting)
         assert (np.diff(risk) < 0).all(), "training lowers the risk"
         assert risk == pytest.approx(0.5 * (scrambles**2).mean((0, 2))) and (risk_error > 0).all()
-        depths, ladder = tiny.evidence.ladder(setting)
-        assert depths == [-1, 0, *block.ladder]
-        assert ladder.shape == (block.ladder_rule.scrambles, len(depths), len(times), N)
+        depths, ladder = evidence.ladder(setting)
+        assert depths == [-1, 0, *values.ladder]
+        assert ladder.shape == (values.ladder_rule.scrambles, len(depths), len(times), N)
 
 
-def test_ensembles_put_their_blocks_together(tiny: Run) -> None:
-    split = tiny.config.model_copy(update={"limits": tiny.config.limits.model_copy(
-        update={"elements_per_job": 20_000})})
-    specs = cases(split)
+def test_ensembles_put_their_blocks_together(
+        tiny: Run, block: Settings, evidence: Evidence) -> None:
+    cases = split(block, 20_000)
     # the same residuals, cut into the tables of more jobs
     tables = dict(tiny.tables)
-    for name, spec in specs.items():
-        if spec["kind"] == "ensemble":
-            whole = pd.concat([t for n, t in tiny.tables.items() if tiny.specs[n]["kind"]
-                               == "ensemble" and all(tiny.specs[n][k] == spec[k]
-                                                     for k in ("sampling", "setting"))])
-            tables[name] = pd.concat([whole.query(
-                "num_layers == @z['num_layers'] and num_units == @z['num_units'] and "
-                "0 <= replicate - @z['first_replicate'] < @z['replicates']")
-                for z in spec["sizes"]])
-    made = {(e.setting, e.sampling, e.num_layers, e.num_units): e
-            for e in Evidence(tables, specs).ensembles}
-    assert len(specs) > len(tiny.specs)
-    asked = tiny.config.limits.ensembles
-    assert len(made) == len(asked) == len(tiny.evidence.ensembles)
-    known = {(e.setting, e.sampling, e.num_layers, e.num_units): e
-             for e in tiny.evidence.ensembles}
-    for e in asked:
-        size = e.setting, e.sampling, e.num_layers, e.num_units
-        part, whole = made[size], known[size]
-        times = tiny.config.limits.settings[e.setting].flow_times
-        assert part.residuals.shape[:2] == (e.replicates, len(times))
+    for name, case in cases.items():
+        if isinstance(case, plan.NetworksCase):
+            whole = pd.concat([table for _, _, table in tiny.run.of(
+                type(case), sampling=case.sampling, setting=case.setting)])
+            tables[name] = pd.concat([whole.loc[
+                (whole.num_layers == z.num_layers) & (whole.num_units == z.num_units)
+                & (whole.replicate - z.first_replicate).between(0, z.replicates - 1)]
+                for z in case.sizes])
+    assert len(cases) > len(tiny.cases)
+    cut = Evidence(study.Run(cases, tables))
+    for compiled, parts, wholes in ((True, cut.ensembles, evidence.ensembles),
+                                    (False, cut.in_torch, evidence.in_torch)):
+        check_ensembles([e for e in block.ensembles if e.compiled is compiled], block,
+                        parts, wholes)
+
+
+def check_ensembles(settings: list[EnsembleSettings], block: Settings, parts: list[Ensemble],
+                    wholes: list[Ensemble]) -> None:
+    """Both are the ensembles of the block, to the bit."""
+    of_parts, of_wholes = ({tuple(getattr(e, name) for name in SIZE): e for e in each}
+                           for each in (parts, wholes))
+    assert len(of_parts) == len(of_wholes) == len(parts) == len(wholes) == len(settings)
+    for e in settings:
+        size = tuple(getattr(e, name) for name in SIZE)
+        part, whole = of_parts[size], of_wholes[size]
+        assert part.residuals.shape[:2] == (e.replicates, len(block.settings[e.setting].flow_times))
         assert part.residuals.tobytes() == whole.residuals.tobytes()
         assert whole.roles == e.roles
         assert whole.count == e.num_units * (e.num_layers if e.sampling == "independent" else 1)
         assert whole.risk == pytest.approx(0.5 * (whole.residuals**2).mean(2))
 
 
-def test_predicted_covariances(tiny: Run) -> None:
-    for e in tiny.evidence.with_role("constant"):
+def test_torch_and_the_compiled_engine_train_the_same_networks(
+        tiny: Run, evidence: Evidence) -> None:
+    """From the same draws; and the cells of torch are of one claim, and no others'."""
+    (e,) = evidence.in_torch
+    (same,) = (other for other in evidence.ensembles
+               if all(getattr(other, name) == getattr(e, name) for name in SIZE))
+    np.testing.assert_allclose(e.residuals, same.residuals[:len(e.residuals)], rtol=0, atol=1e-11)
+    rows = tiny.estimates.loc[tiny.estimates.sources.str.contains("torch-")]
+    cells = [f"sine.independent.torch.s{s:g}" for s in e.flow_times]
+    assert list(rows.loc[rows.claim != ""].key) == [
+        f"limits.constant/ratio_small/{cell}" for cell in sorted(cells)]
+    gaps = rows.loc[rows.claim == ""]
+    assert set(gaps.quantity) == {"engines"} and len(gaps) == len(cells)
+    assert gaps.estimate.max() < 1e-11
+
+
+def test_predicted_covariances(tiny: Run, block: Settings, evidence: Evidence) -> None:
+    for e in evidence.with_role("constant"):
         for depth in (0, e.num_layers):
-            sigma, names = tiny.evidence.covariance(e.setting, e.sampling, depth)
-            assert names and {tiny.specs[name]["kind"] for name in names} == {"influence"}
-            rule = tiny.config.limits.settings[e.setting].influence
+            sigma, names = evidence.covariance(e.setting, e.sampling, depth)
+            assert names and {tiny.cases[name].kind for name in names} == {"influence"}
+            rule = block.settings[e.setting].influence
             assert rule is not None
             scrambles = rule.scrambles
             assert len(sigma) == (scrambles if depth else max(2, scrambles // 2))
@@ -190,21 +223,21 @@ def test_predicted_covariances(tiny: Run) -> None:
             assert np.abs(sigma - sigma.swapaxes(2, 3)).max() < 1e-12 * np.abs(sigma).max()
             assert np.linalg.eigvalsh(sigma).min() > -1e-12 * np.abs(sigma).max()
     with pytest.raises(ValueError, match="give an ensemble of that depth the role constant"):
-        tiny.evidence.covariance("sine", "path", 3)
+        evidence.covariance("sine", "path", 3)
 
 
-def test_the_largest_ensembles_are_judged(tiny: Run) -> None:
-    largest = tiny.evidence.largest()
+def test_the_largest_ensembles_are_judged(block: Settings, evidence: Evidence) -> None:
+    largest = evidence.largest()
     assert {(e.setting, e.sampling) for e in largest} == {
-        (e.setting, e.sampling) for e in tiny.config.limits.ensembles if "constant" in e.roles}
-    units = tiny.evidence.with_role("units", setting="sine", sampling="independent")
+        (e.setting, e.sampling) for e in block.ensembles if "constant" in e.roles}
+    units = evidence.with_role("units", setting="sine", sampling="independent")
     assert [e.num_units for e in units] == sorted(e.num_units for e in units)
 
 
 def test_what_is_not_there_is_named(tiny: Run) -> None:
-    for match in ({"setting": "cosine"}, {}):
-        with pytest.raises(ValueError, match=r"cases of kind reference match .* one is needed"):
-            tiny.evidence.one("reference", **match)
+    for fields in ({"setting": "cosine"}, {}):
+        with pytest.raises(LookupError, match=r"one case of kind reference .* must be there"):
+            tiny.run.one(plan.Reference, **fields)
 
 
 def made_ladder(A: np.ndarray, B: np.ndarray, times: list[float]) -> Evidence:
@@ -213,8 +246,8 @@ def made_ladder(A: np.ndarray, B: np.ndarray, times: list[float]) -> Evidence:
     r = np.stack([1.0 + (A / L + B / L**2 if L > 0 else 0.0 * A) for L in depths], 1)
     axes = {"scramble": range(len(A)), "num_layers": depths, "flow_time": times,
             "sample": range(A.shape[2])}
-    spec = {"kind": "ladder", "setting": "made"}
-    return Evidence({"ladder": tidy(r, axes, "residual")}, {"ladder": spec})
+    case = plan.Ladder.model_construct(setting="made")
+    return Evidence(study.Run({"ladder": case}, {"ladder": tidy(r, axes, "residual")}))
 
 
 def test_the_first_order_bias_is_extrapolated_exactly() -> None:
@@ -241,21 +274,22 @@ def test_draws_of_the_predicted_risk() -> None:
     assert risks.tobytes() == made.risks(n, draws, stream("draws")).tobytes()
 
 
-def test_a_prediction_is_that_of_the_wide_limit_at_its_depth(tiny: Run) -> None:
+def test_a_prediction_is_that_of_the_wide_limit_at_its_depth(
+        tiny: Run, evidence: Evidence) -> None:
     """The jobs solve it as one network with a unit per point, here it is a cloud."""
-    e = next(e for e in tiny.evidence.largest() if e.setting == "sine")
-    made = tiny.evidence.prediction(e, 1)
-    spec = tiny.specs["wide-sine"]
-    problem = build_problem(spec)
+    e = next(e for e in evidence.largest() if e.setting == "sine")
+    made = evidence.prediction(e, 1)
+    _, case, _ = tiny.run.one(plan.Wide, setting="sine")
+    problem = build_problem(case)
     clouds = []
-    for scramble in range(spec["rule"]["scrambles"]):
-        points = sobol_rule(build_law(spec), problem.dim, spec["rule"]["log2_points"],
-                            spec["seed"], "sine", "wide", scramble)
+    for scramble in range(case.rule.scrambles):
+        points = sobol_rule(build_law(case.initial_law), problem.dim, case.rule.log2_points,
+                            case.seed, "sine", "wide", scramble)
         field = MeanField(problem, euler(e.num_layers), points.shape[-1])
-        run = field.run(field.start(points[None]), e.flow_times, rtol=spec["limit_rtol"])
+        run = field.run(field.start(points[None]), e.flow_times, rtol=case.limit_rtol)
         clouds.append(run.residuals[1, 0].numpy())
     assert made.mean == pytest.approx(np.mean(clouds, axis=0), abs=1e-9)
-    sigma, names = tiny.evidence.covariance(e.setting, e.sampling, e.num_layers)
+    sigma, names = evidence.covariance(e.setting, e.sampling, e.num_layers)
     assert made.covariance == pytest.approx(sigma[:, 1].mean(0))
     assert set(names) < set(made.sources) and 0 < made.trace_error < 1
 
@@ -293,18 +327,19 @@ def test_the_curve_of_correlation_lengths_by_hand(L: int) -> None:
         np.testing.assert_allclose(curve, by_hand, rtol=1e-11)
 
 
-def test_the_curve_is_predicted_at_the_depth_of_its_networks(tiny: Run) -> None:
+def test_the_curve_is_predicted_at_the_depth_of_its_networks(tiny: Run, block: Settings) -> None:
     """Two layers are far from their limit: both ends of the curve are the covariances of two
     layers, by another rule in θ₀, and not those of the limit."""
-    smooth, pairs = tiny.specs["smooth-0"], tiny.specs["pairs"]
-    assert pairs["num_layers"] == smooth["num_layers"] == tiny.config.limits.smooth.num_layers
+    pairs, influence = tiny.cases["pairs"], tiny.cases["influence-sine-0"]
+    (_, smooth, _), (_, of_pairs, _) = tiny.run.one(plan.Smooth), tiny.run.one(plan.Pairs)
+    assert of_pairs.num_layers == smooth.num_layers == block.smooth.num_layers
     assert np.unique(tiny.tables["pairs"].depth) == pytest.approx(np.arange(8) / 8)
-    times = [0.0, 4.0]
-    table = simulate.run(pairs | {"num_layers": 2, "flow_times": times,
-                                  "rule": {"log2_points": 9, "scrambles": 4}})
-    predicted = simulate.run(tiny.specs["influence-sine-0"] | {
-        "flow_times": times, "rule": {"log2_points": 10, "scrambles": 4},
-        "parts": [{"num_layers": L, "scramble": i} for L in (0, 2) for i in range(4)]})
+    times = (0.0, 4.0)
+    table = run_case("limits", pairs.model_copy(update={
+        "num_layers": 2, "flow_times": times, "rule": Rule(log2_points=9, scrambles=4)}))
+    predicted = run_case("limits", influence.model_copy(update={
+        "flow_times": times, "rule": Rule(log2_points=10, scrambles=4),
+        "parts": tuple(InfluencePart(num_layers=L, scramble=i) for L in (0, 2) for i in range(4))}))
     on_diagonal = predicted[predicted.row == predicted.column]
     traces = on_diagonal.groupby(["flow_time", "num_layers", "sampling"]).covariance.sum() / 4
     for s in times:
@@ -315,31 +350,21 @@ def test_the_curve_is_predicted_at_the_depth_of_its_networks(tiny: Run) -> None:
             assert s == 0 or value < 0.85 * limit, (sampling, s)
 
 
-# ---- estimates, verdicts, planted failures
+# ---- estimates, verdicts, negative controls
 
 
-def test_measuring_yields_every_claim(tiny: Run) -> None:
-    table = estimates.check(tiny.estimates, "limits")
-    assert set(table.claim) - {""} == set(CLAIMS)
-    known = table[table.estimate.notna()]
-    assert len(known) == len(table)
-    assert (known.lower.fillna(-math.inf) <= known.estimate).all()
-    assert (known.estimate <= known.upper.fillna(math.inf)).all()
-    for sources in table.sources:
-        assert sources and set(sources.split(";")) <= set(tiny.specs)
+def test_every_claim_has_its_control_and_its_numbers(tiny: Run) -> None:
+    tiny.check_claims()
+    table = tiny.estimates
+    assert table.estimate.notna().all()
+    assert (table.lower.fillna(-math.inf) <= table.estimate).all()
+    assert (table.estimate <= table.upper.fillna(math.inf)).all()
+    assert all(table.sources)
 
 
 @EACH_CLAIM
 def test_the_sources_of_a_claim_are_all_that_it_rests_on(tiny: Run, claim: Claim) -> None:
-    evidence.check_sources(measure, tiny, "limits", claim.id)
-
-
-def test_who_measures_which_claim_is_known_for_every_claim() -> None:
-    for study in STUDIES:
-        part = import_module(f"zeroloss.studies.{study}.measure")
-        stated = {claim.id for claim in load_claims(ROOT / "paper" / "claims.yaml")
-                  if estimates.study_of(claim.id) == study}
-        assert set(part.MEASURED_BY) == stated
+    tiny.check_sources(claim)
 
 
 @EACH_CLAIM
@@ -353,26 +378,33 @@ def test_every_predicate_finds_its_rows(tiny: Run, claim: Claim) -> None:
     assert minimum is None or record["verdict"] != SUPPORTED, "tiny sizes support nothing"
 
 
+@EACH_CLAIM
+def test_a_negative_control_is_refuted(tiny: Run, claim: Claim) -> None:
+    tiny.check_control(claim)
+
+
+@pytest.mark.parametrize("name", NOT_ASYMPTOTIC)
+def test_the_honest_run_is_not_refuted(tiny: Run, name: str) -> None:
+    tiny.check_not_refuted(CLAIMS[name])
+
+
 def test_measuring_is_a_function_of_the_tables(tiny: Run) -> None:
-    again = measure({n: t.sample(frac=1.0, random_state=1) for n, t in tiny.tables.items()},
-                    tiny.specs)
+    shuffled = {n: t.sample(frac=1.0, random_state=1) for n, t in tiny.tables.items()}
+    again = estimates_of("limits", study.Run(tiny.cases, shuffled))
     pd.testing.assert_frame_equal(again, tiny.estimates, rtol=1e-9)
 
 
-def test_every_claim_has_its_planted_failure() -> None:
-    assert {claim.planted_failure.name for claim in CLAIMS.values()} == set(PLANTED)
-    assert len(CLAIMS) == 10
+def without_decay(tiny: Run) -> study.Run:
+    """The run without ensembles of role decay."""
+    return study.Run({name: case.model_copy(update={"sizes": tuple(
+        z for z in case.sizes if z.roles != ("decay",))})
+        if isinstance(case, plan.Ensemble) else case for name, case in tiny.cases.items()},
+        tiny.tables)
 
 
-def without_decay(tiny: Run) -> dict[str, Spec]:
-    """The specifications of a run that has no ensemble of role decay."""
-    return {name: spec | {"sizes": [z for z in spec["sizes"] if z["roles"] != ["decay"]]}
-            if spec["kind"] == "ensemble" else spec for name, spec in tiny.specs.items()}
-
-
-def changes(evidence: Evidence) -> dict[str, tuple[float, set[str]]]:
+def changes(run: study.Run) -> dict[str, tuple[float, set[str]]]:
     """ks_change by cell, with its sources."""
-    return {r["cell"]: (r["estimate"], set(r["sources"].split(";"))) for r in law(evidence)
+    return {r["cell"]: (r["estimate"], set(r["sources"].split(";"))) for r in law(run)
             if r["quantity"] == "ks_change"}
 
 
@@ -380,26 +412,26 @@ def distance(evidence: Evidence, e: Ensemble, t: int) -> float:
     return ks_distance(e.risk[:, t], predicted_risks(evidence, e, t)).value
 
 
-def test_the_law_decays_from_its_own_small_networks(tiny: Run) -> None:
+def test_the_law_decays_from_its_own_small_networks(tiny: Run, evidence: Evidence) -> None:
     """From role decay to role constant of the same depth, wherever the run has both."""
-    found = changes(tiny.evidence)
-    small = tiny.evidence.with_role("decay")
+    found = changes(tiny.run)
+    small = evidence.with_role("decay")
     assert len(small) == 6 and all(e.num_units == 4 for e in small)
     expected = {}
     for e in small:
-        large = tiny.evidence.with_role("constant", setting=e.setting, sampling=e.sampling,
+        large = evidence.with_role("constant", setting=e.setting, sampling=e.sampling,
                                         num_layers=e.num_layers)[-1]
         for t, s in enumerate(e.flow_times):
             expected[f"{e.setting}.{e.sampling}.s{s:g}"] = (
-                pytest.approx(distance(tiny.evidence, large, t) - distance(tiny.evidence, e, t)),
+                pytest.approx(distance(evidence, large, t) - distance(evidence, e, t)),
                 {*e.sources, *large.sources, f"wide-{e.setting}",
-                 *tiny.evidence.covariance(e.setting, e.sampling, e.num_layers)[1]})
+                 *evidence.covariance(e.setting, e.sampling, e.num_layers)[1]})
     assert found == expected
 
 
 def test_without_small_networks_the_law_decays_along_the_sweep(tiny: Run) -> None:
-    evidence = Evidence(tiny.tables, without_decay(tiny))
-    found = changes(evidence)
+    run = without_decay(tiny)
+    evidence, found = evidence_of(run), changes(run)
     assert {cell.rpartition(".")[0] for cell in found} == {"sine.independent", "sine.path"}
     for sampling in ("independent", "path"):
         sweep = evidence.with_role("units", setting="sine", sampling=sampling, num_layers=4)
@@ -409,47 +441,30 @@ def test_without_small_networks_the_law_decays_along_the_sweep(tiny: Run) -> Non
 
 def test_small_networks_for_the_law_serve_nothing_else(tiny: Run) -> None:
     """Every other estimate is what it is without them."""
-    without, with_them = (table.loc[table.quantity != "ks_change"].reset_index(drop=True)
-                          for table in (measure(tiny.tables, without_decay(tiny)), tiny.estimates))
+    without, with_them = (table.loc[table.quantity != "ks_change", list(COLUMNS)]
+                          .reset_index(drop=True)
+                          for table in (estimates_of("limits", without_decay(tiny)),
+                                        tiny.estimates))
     pd.testing.assert_frame_equal(without, with_them, check_exact=True)
 
 
-@EACH_CLAIM
-def test_a_planted_failure_is_refuted(tiny: Run, claim: Claim) -> None:
-    planted = PLANTED[claim.planted_failure.name](tiny.tables, tiny.specs)
-    failed = judge_claim(claim, measure(planted, tiny.specs))
-    assert failed["verdict"] == REFUTED, failed["reasons"]
-    # not for a row alone that small sizes refute anyway
-    honest = {r["key"]: r["verdict"] for r in judge_claim(claim, tiny.estimates)["rows"]}
-    assert any(r["verdict"] == REFUTED != honest[r["key"]] for r in failed["rows"])
+def test_the_published_settings_make_the_same_kinds_of_jobs() -> None:
+    cases = cases_of("limits", FULL)
+    assert {case.kind for case in cases.values()} == set(KINDS)
+    assert len(cases) < 200, "a job is worth its start-up"
 
 
-@pytest.mark.parametrize("name", NOT_ASYMPTOTIC)
-def test_the_honest_run_is_not_refuted(tiny: Run, name: str) -> None:
-    record = judge_claim(CLAIMS[name], tiny.estimates)
-    assert record["verdict"] != REFUTED, record["reasons"]
-
-
-def content(table: pd.DataFrame) -> str:
-    return table.to_csv()
-
-
-@pytest.mark.parametrize("name", PLANTED)
-def test_planting_leaves_the_honest_tables_alone(tiny: Run, name: str) -> None:
-    before = {n: content(t) for n, t in tiny.tables.items()}
-    planted = PLANTED[name](tiny.tables, tiny.specs)
-    assert {n: content(t) for n, t in tiny.tables.items()} == before
-    assert set(planted) == set(tiny.tables)
-    assert any(not planted[n].equals(t) for n, t in tiny.tables.items())
-
-
-def test_the_published_settings_make_the_same_kinds_of_jobs(tiny: Run) -> None:
-    config = load(ROOT / "config" / "full.yaml")
-    made = cases(config)
-    assert {spec["kind"] for spec in made.values()} == set(simulate.KINDS)
-    assert len(made) < 200, "a job is worth its start-up"
-    keys = {spec["kind"]: set(spec) for spec in made.values()}
-    assert all(set(spec) == keys[spec["kind"]] for spec in tiny.specs.values())
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"roles": ("constant", "units")}, r"roles of an ensemble with compiled: false must be \[const"),
+    ({"compiled": True}, "each size of ensembles must be given once"),
+])
+def test_networks_in_torch_serve_the_constant_alone(
+        block: Settings, changes: dict[str, object], message: str) -> None:
+    in_torch = next(e for e in block.ensembles if not e.compiled)
+    content = block.model_dump()
+    content["more_ensembles"] = [in_torch.model_dump() | changes]
+    with pytest.raises(ValidationError, match=message):
+        Settings.model_validate(content)
 
 
 def made_ensemble(sampling: str) -> Ensemble:
