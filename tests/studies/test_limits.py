@@ -455,7 +455,7 @@ def test_the_published_settings_make_the_same_kinds_of_jobs() -> None:
 
 
 @pytest.mark.parametrize(("changes", "message"), [
-    ({"roles": ("constant", "units")}, r"roles of an ensemble with compiled: false must be \[const"),
+    ({"roles": ("constant", "units")}, r"an ensemble with compiled: false must be \[constant\]"),
     ({"compiled": True}, "each size of ensembles must be given once"),
 ])
 def test_networks_in_torch_serve_the_constant_alone(

@@ -126,16 +126,16 @@ def second_order_layers(table: pd.DataFrame, case: Ladder | FixedPaths) -> pd.Da
 @control("limits.width-independent", Ensemble)
 def branches_by_root(table: pd.DataFrame, case: Ensemble) -> pd.DataFrame:
     """Branches scaled by 1/√M instead of 1/M: fluctuations that do not fall with M."""
-    return _pull(table, np.sqrt(table["num_units"].to_numpy())) if case.sampling == "independent" else table
+    return _pull(table, np.sqrt(table["num_units"])) if case.sampling == "independent" else table
 
 
 @control("limits.width-path", Ensemble)
 def redrawn_layers(table: pd.DataFrame, case: Ensemble) -> pd.DataFrame:
     """Layers drawn anew where one path was promised: fluctuations that fall with L."""
-    return _pull(table, 1.0 / np.sqrt(table["num_layers"].to_numpy())) if case.sampling == "path" else table
+    return _pull(table, 1.0 / np.sqrt(table["num_layers"])) if case.sampling == "path" else table
 
 
-def _pull(table: pd.DataFrame, factor: Array) -> pd.DataFrame:
+def _pull(table: pd.DataFrame, factor: pd.Series | Array) -> pd.DataFrame:
     """Multiply deviations from the mean of each size by a factor per row."""
     mean = table.groupby(SIZE)["residual"].transform("mean")
     return table.assign(residual=mean + (table["residual"] - mean) * factor)
