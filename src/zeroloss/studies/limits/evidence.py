@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ledger.record.statistics import draw_risks
 from ledger.record.tidy import untidy
 from ledger.study import Run
+from zeroloss.limit.prediction import draw_risks
 from zeroloss.studies.limits import plan
 
 __all__ = ["Ensemble", "Evidence", "Prediction", "at", "evidence_of"]

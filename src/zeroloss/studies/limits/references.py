@@ -11,13 +11,9 @@ import torch
 from ledger.record.tidy import tidy
 from ledger.study import job
 from zeroloss.limit.collocation import DepthRule, euler, gauss_legendre
-from zeroloss.limit.flow import LimitFlow, MeanField
-from zeroloss.limit.fluctuation import (
-    covariance_independent,
-    covariance_of_paths,
-    influence,
-    pair_covariances,
-)
+from zeroloss.limit.flow import MeanField
+from zeroloss.limit.fluctuation import pair_covariances
+from zeroloss.limit.prediction import Recorded, record
 from zeroloss.model.law import correlated_sobol, sobol_rule
 from zeroloss.model.problem import Problem
 from zeroloss.studies.limits.plan import (
@@ -104,11 +100,11 @@ def wide(case: Wide) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def _recorded(case: LimitCase, problem: Problem, rule: DepthRule, points: Array
-              ) -> tuple[MeanField, LimitFlow]:
-    field = MeanField(problem, rule, points.shape[-1], case.activation)
-    return field, field.run(field.start(points[None]), case.flow_times, record=True,
-                            rtol=case.limit_rtol)
+def _recorded(case: Influence | Pairs, problem: Problem, rule: DepthRule, points: Array
+              ) -> Recorded:
+    # float32 costates: errors near 1e-5, far below the spread over scrambles
+    return record(problem, points, rule, case.flow_times, activation=case.activation,
+                  rtol=case.limit_rtol, dtype=torch.float32)
 
 
 @job(Influence)
@@ -124,14 +120,10 @@ def influences(case: Influence) -> pd.DataFrame:
 
 def _influence_at(case: Influence, problem: Problem, depth: int, scramble: int) -> pd.DataFrame:
     rule = euler(depth) if depth else gauss_legendre(case.depth_nodes)
-    field, run = _recorded(case, problem, rule, _points(case, problem, scramble))
-    assert run.flow.trajectory is not None
+    recorded = _recorded(case, problem, rule, _points(case, problem, scramble))
     frames = []
     for s in case.flow_times:
-        # float32 costates: errors near 1e-5, far below the spread over scrambles
-        psi = influence(field, run.flow.trajectory, s, torch.float32)
-        for sampling, covariance in (("independent", covariance_independent(psi)),
-                                     ("path", covariance_of_paths(psi))):
+        for sampling, covariance in recorded.covariances(s).items():
             samples = range(len(covariance))
             frames.append(tidy(covariance, {"row": samples, "column": samples}, "covariance",
                                sampling=sampling, num_layers=depth, flow_time=s,
@@ -155,11 +147,9 @@ def pairs(case: Pairs) -> pd.DataFrame:
         points = correlated_sobol(build_law(case.initial_law), problem.dim,
                                   case.rule.log2_points, kappas, case.seed,
                                   case.setting, "pairs", scramble)
-        field, run = _recorded(case, problem, rule, points)
-        assert run.flow.trajectory is not None
+        recorded = _recorded(case, problem, rule, points)
         for s in case.flow_times:
-            g = pair_covariances(influence(field, run.flow.trajectory, s,
-                                           torch.float32), 1 + len(kappas))
+            g = pair_covariances(recorded.influence(s), 1 + len(kappas))
             frames.append(tidy(g, {"correlation": kappas, "depth": layers, "other_depth": layers},
                                "covariance", flow_time=s, scramble=scramble))
     return pd.concat(frames, ignore_index=True)
