@@ -18,6 +18,7 @@ from zeroloss.theory.bounds.chain import SUP_THIRD, Chain, Domination, cumulated
 from zeroloss.theory.bounds.moments import Norms, Table
 from zeroloss.theory.bounds.profile import Interpolation, Profile, follow
 from zeroloss.theory.bounds.size import certificate, from_profile, sizes
+from zeroloss.theory.chebyshev import chebyshev_size
 from zeroloss.model.law import InitialLaw, sample_independent, sobol_rule
 from zeroloss.limit.collocation import gauss_legendre
 from zeroloss.limit.flow import MeanField, theta_gradient
@@ -493,29 +494,29 @@ def test_chebyshev_is_the_least_over_splits() -> None:
     alpha = np.linspace(1e-3, 1 - 1e-3, 200_001)
     split_at = (m @ Sigma @ m / (3 * alpha * delta) ** 2
                 + np.trace(Sigma) / (6 * (1 - alpha) * delta)).min() / 0.05
-    n = bounds.chebyshev_size(r, Sigma, 0.1, 0.05, bias=A, num_layers=L)
+    n = chebyshev_size(r, Sigma, 0.1, 0.05, bias=A, num_layers=L)
     assert n == pytest.approx(split_at, rel=1e-6)
-    assert bounds.chebyshev_size(r, Sigma, 0.05, 0.05, bias=A, num_layers=L) > n
-    assert bounds.chebyshev_size(r, Sigma, 0.1, 0.01, bias=A, num_layers=L) == pytest.approx(5 * n)
+    assert chebyshev_size(r, Sigma, 0.05, 0.05, bias=A, num_layers=L) > n
+    assert chebyshev_size(r, Sigma, 0.1, 0.01, bias=A, num_layers=L) == pytest.approx(5 * n)
 
 
 def test_chebyshev_holds_and_markov_takes_over_at_zero_residuals() -> None:
     rng = np.random.default_rng(6)
     root = rng.standard_normal((3, 3))
     Sigma, eps, eta = root @ root.T, 0.02, 0.05
-    n = bounds.chebyshev_size(np.zeros(3), Sigma, eps, eta)
+    n = chebyshev_size(np.zeros(3), Sigma, eps, eta)
     assert n == pytest.approx(np.trace(Sigma) / (6 * eps * eta))
     for r in (np.zeros(3), np.array([0.5, -1.0, 0.2])):
-        n = bounds.chebyshev_size(r, Sigma, eps, eta)
+        n = chebyshev_size(r, Sigma, eps, eta)
         x = rng.standard_normal((20_000, 3)) @ root.T / math.sqrt(n)
         errors = 0.5 * ((r + x) ** 2).mean(1) - 0.5 * (r**2).mean()
         assert (np.abs(errors) > eps).mean() <= eta
 
 
 def test_chebyshev_refuses_what_depth_spoils() -> None:
-    far = bounds.chebyshev_size(np.ones(2), np.eye(2), 0.01, 0.1, bias=np.ones(2), num_layers=2)
+    far = chebyshev_size(np.ones(2), np.eye(2), 0.01, 0.1, bias=np.ones(2), num_layers=2)
     assert far == math.inf
     with pytest.raises(ValueError, match=r"got 0 and 0\.1; set accuracy"):
-        bounds.chebyshev_size(np.ones(2), np.eye(2), 0, 0.1)
+        chebyshev_size(np.ones(2), np.eye(2), 0, 0.1)
     with pytest.raises(ValueError, match=r"num_layers must be at least 1, got 0"):
-        bounds.chebyshev_size(np.ones(2), np.eye(2), 0.1, 0.1, num_layers=0)
+        chebyshev_size(np.ones(2), np.eye(2), 0.1, 0.1, num_layers=0)

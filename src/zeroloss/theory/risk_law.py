@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from zeroloss.theory.bounds import chebyshev_size
+from zeroloss.theory.chebyshev import chebyshev_size
 
 __all__ = ["MOST", "RiskLaw", "check_demand", "smallest_size"]
 
