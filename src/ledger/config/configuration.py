@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, create_model
 
-from ledger.config import plain_yaml
+from ledger.config import yaml
 from ledger.config.closed import Closed
 
 if TYPE_CHECKING:
@@ -82,10 +82,17 @@ def load(*paths: str | Path, overrides: Mapping[str, Any] | None = None) -> Conf
 
 
 def cases_of(config: Config, study: str) -> dict[str, Case]:
-    """Every case of a study by name, as its plan has them. ValueError for what no job is made of."""
+    """Every case of a study by name, as its plan has them.
+
+    Raises ConfigError for a study that is not in the configuration, ValueError for what no job is
+    made of.
+    """
     from ledger.config import studies
     from ledger.config.case import Common
 
+    if study not in config.studies:
+        raise ConfigError(f"study must be one of {', '.join(config.studies)}, got {study}; give the "
+                          "configuration a block of this name")
     plan = import_module(studies.study(study).module("plan"))
     return plan.cases(getattr(config, study), Common(config.seed, config.device))
 
@@ -108,8 +115,8 @@ def typed(content: Any, key: str = "") -> Any:
         return content
     _check_text(content, key)
     try:
-        return plain_yaml.scalar(content)
-    except plain_yaml.YamlError as error:
+        return yaml.scalar(content)
+    except yaml.YamlError as error:
         raise ConfigError(f"{COMMAND_LINE}: {key}: must be a plain YAML value, got "
                           f"{_shown(content)} ({error}); set {key}") from error
 
@@ -151,7 +158,7 @@ def names_of(content: Mapping[str, Any]) -> list[str]:
 def as_yaml(config: Config) -> str:
     """Return the whole of a configuration as YAML; loaded again, it is the same one."""
     return ("# All settings of this run. To run it again: snakemake --configfile THIS-FILE\n"
-            + plain_yaml.block(config.model_dump(mode="json")))
+            + yaml.block(config.model_dump(mode="json")))
 
 
 def _merged(paths: Iterable[str | Path]) -> dict[str, Any]:
@@ -220,7 +227,7 @@ def _check_plan(config: Config, source: str) -> None:
 def read(path: Path) -> dict[str, Any]:
     """Return the content of a file, unchecked but for being a mapping; raise ConfigError if not."""
     try:
-        content = plain_yaml.parse(path.read_text(encoding="utf-8"))
+        content = yaml.parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file; give an existing configuration") from error
     except OSError as error:
@@ -266,8 +273,6 @@ def _message(error: ValidationError, source: str) -> str:
             lines.append(f"{source}: {key}: missing; set it as config/full.yaml does")
         else:
             text = item["msg"].removeprefix("Value error, ")
-            if item["type"] == "float_type" and isinstance(item.get("input"), str):
-                text += " (YAML reads 1e-5 as text: write 1.0e-5)"
             if ", got " not in text:  # rules over several keys say their values themselves
                 text += f", got {shown}"
             lines.append(f"{source}: {key}: {text[:1].lower()}{text[1:]}; set {key}")

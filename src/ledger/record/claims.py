@@ -12,9 +12,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ledger.config import studies, yaml
 from ledger.record import results
 
 Number = Annotated[float, Field(strict=True)]
@@ -23,8 +23,11 @@ NonNegative = Annotated[float, Field(strict=True, ge=0)]
 Words = Annotated[str, Field(min_length=1)]
 
 
+FOLDER = Path("paper/claims")
+
+
 class ClaimError(ValueError):
-    """`claims.yaml` breaks a rule; the message names file, claim, key, value and remedy."""
+    """A file of claims breaks a rule; the message names file, claim, key, value and remedy."""
 
 
 class Closed(BaseModel):
@@ -146,6 +149,12 @@ class Claim(Closed):
         return self.tolerance.get(quantity) or self.tolerance.get("*") or DEFAULT_TOLERANCE
 
 
+def files_of_claims() -> list[Path]:
+    """The files that state claims: those of the paper, and of studies that bring their own."""
+    guests = (study.folder / "claims.yaml" for study in studies.guests().values())
+    return [*sorted(FOLDER.glob("*.yaml")), *guests]
+
+
 def load_claims(*paths: Path) -> tuple[Claim, ...]:
     """Return the claims of the files in their order; raise ClaimError for the first broken rule."""
     claims = [claim for path in paths for claim in _load(path)]
@@ -159,11 +168,9 @@ def load_claims(*paths: Path) -> tuple[Claim, ...]:
 
 def _load(path: Path) -> tuple[Claim, ...]:
     try:
-        content = yaml.safe_load(results.read_text(path))
-    except yaml.YAMLError as error:
-        raise ClaimError(
-            f"{path} is not YAML: {' '.join(str(error).split())}; correct it"
-        ) from error
+        content = yaml.parse(results.read_text(path))
+    except yaml.YamlError as error:
+        raise ClaimError(f"{path} is not YAML: {error}; correct it") from error
     if not isinstance(content, list):
         raise ClaimError(f"{path} must hold a list of claims, got {type(content).__name__}")
     return tuple(_claim(entry, position, path) for position, entry in enumerate(content))
@@ -193,7 +200,7 @@ def _explain(error: ValidationError) -> str:
         return f"{key} = {value!r}: unknown key; remove it or correct its spelling"
     rule = first["msg"].removeprefix("Value error, ")
     if isinstance(value, str) and not math.isnan(results.number(value)):
-        return f"{key} = {value!r}: {rule}; write numbers unquoted and with a point, such as 1.0e-9"
+        return f"{key} = {value!r}: {rule}; write numbers unquoted"
     shown = value if isinstance(value, int | float | str) else type(value).__name__
     return f"{key} = {shown!r}: {rule}; correct it"
 
