@@ -6,13 +6,11 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
-
-import zeroloss.studies
 
 if TYPE_CHECKING:
     from toy import Toy
@@ -38,16 +36,14 @@ settings.load_profile("deterministic")
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Toy]:
     """The study `toy`, known to the command line."""
-    from toy import Toy
+    import toy as toys
 
-    study = Toy()
-    monkeypatch.setattr(zeroloss.studies, "STUDIES", ("toy",), raising=False)
-    for part, name in (("cases", "cases"), ("simulate", "run"), ("measure", "measure")):
-        module = ModuleType(f"zeroloss.studies.toy.{part}")
-        setattr(module, name, getattr(study, name))
+    study = toys.Toy()
+    for module in study.modules:
         monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setitem(sys.modules, "zeroloss.studies.toy", ModuleType("zeroloss.studies.toy"))
-    config = SimpleNamespace(cases_per_job=study.per_job)
+    monkeypatch.setattr("ledger.config.studies.studies", lambda: {"toy": study.study})
+    config = SimpleNamespace(cases_per_job=study.per_job, studies=("toy",), toy=toys.Settings(),
+                             seed=0, device="cpu")
     monkeypatch.setattr("ledger.config.configuration.load", lambda *paths, overrides=None: config)
     monkeypatch.setattr("ledger.run.codegraph.digest", lambda *targets: "c0de" * 16)
     yield study

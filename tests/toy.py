@@ -2,47 +2,110 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import evidence
 import pandas as pd
 
+from ledger.config.studies import Study
 from ledger.record import results
+from ledger.study import Case, Closed, Run, control, job, measures
 from zeroloss import cli
+
+PACKAGE = "studies_of_tests.toy"
+
+
+class Settings(Closed):
+    """The block of the study in a configuration."""
+
+    num_layers: tuple[int, ...] = (8, 16)
+
+
+class Law(Closed):
+    """Settings in a case."""
+
+    seed_law: int
+
+
+class Wide(Case):
+    """A case with a seed, and settings below it."""
+
+    seed: int
+    law: Law
+
+
+class Narrow(Case):
+    """A case with a list."""
+
+    num_layers: list[int]
+
+
+class Divergent(Case):
+    """A case whose risk is not finite."""
+
+    seed: int = 0
+
+
+class Broken(Case):
+    """A case whose job has a mistake."""
+
+
+KINDS = (Wide, Narrow, Divergent, Broken)
+for kind in KINDS:
+    kind.__module__ = f"{PACKAGE}.plan"  # as if they stood there
+WIDE = Wide(seed=3, law=Law(seed_law=4))
+NARROW = Narrow(num_layers=[8, 16])
 
 
 class Toy:
-    """A study whose modules are written here: two cases, one slope."""
+    """A study whose modules are made here: two cases, one slope."""
 
     def __init__(self) -> None:
         self.rows = [evidence.row("slope_L", -1.0, 0.001), evidence.plain("risk", 0.25)]
-        self.measured_on: list[tuple[list[str], list[str]]] = []
-        self.specs: dict[str, dict[str, Any]] = {
-            "wide": {"kind": "wide", "seed": 3, "law": {"seed_law": 4}},
-            "narrow": {"kind": "narrow", "num_layers": [8, 16]},
-        }
+        self.planted = [evidence.row("slope_L", -0.5, 0.001)]
+        self.per_job = 1
+        self.measured_on: list[list[str]] = []
+        self.cases: dict[str, Case] = {"wide": WIDE, "narrow": NARROW}
+        plan, jobs, measure = (ModuleType(f"{PACKAGE}.{name}")
+                               for name in ("plan", "jobs", "measure"))
+        self.modules = [ModuleType("studies_of_tests"), ModuleType(PACKAGE), plan, jobs, measure]
+        vars(plan).update({kind.__name__: kind for kind in KINDS}, Settings=Settings,
+                          cases=lambda block, common: self.cases)
+        vars(jobs).update({kind.kind: job(kind)(self._job()) for kind in KINDS})
+        vars(measure).update(
+            rates=measures(evidence.DEPTH)(self._measure()),
+            half_order=control(evidence.DEPTH, Wide)(lambda table, case: table.iloc[:1]))
 
-    per_job = 1
+    @property
+    def specs(self) -> dict[str, dict[str, Any]]:
+        """The specifications of the cases."""
+        return {name: case.spec() for name, case in self.cases.items()}
 
-    def cases(self, config: Any) -> dict[str, dict[str, Any]]:
-        return self.specs
+    @property
+    def study(self) -> Study:
+        """The study as the machinery knows it."""
+        return Study("toy", PACKAGE, Path(__file__).parent / "toy")
 
-    def run(self, spec: dict[str, Any]) -> pd.DataFrame:
-        if spec["kind"] == "divergent":
-            raise FloatingPointError("risk is nan at step 7")
-        if spec["kind"] == "broken":
-            raise KeyError("rows")
-        return pd.DataFrame({"kind": [spec["kind"]] * 3, "risk": [1.0, 0.5, 0.25]})
+    def _job(self) -> Any:
+        def compute(case: Case) -> pd.DataFrame:
+            if case.kind == "divergent":
+                raise FloatingPointError("risk is nan at step 7")
+            if case.kind == "broken":
+                raise KeyError("rows")
+            return pd.DataFrame({"kind": [case.kind] * 3, "risk": [1.0, 0.5, 0.25]})
 
-    def measure(
-        self, tables: dict[str, pd.DataFrame], specs: dict[str, Any], claims: Sequence[str] = ()
-    ) -> pd.DataFrame:
-        assert set(tables) == set(specs)
-        self.measured_on.append((sorted(tables), list(claims)))
-        return pd.DataFrame(self.rows)
+        return compute
+
+    def _measure(self) -> Any:
+        def rows(run: Run) -> list[dict[str, Any]]:
+            assert set(run.tables) == set(run.cases)
+            self.measured_on.append(sorted(run.tables))
+            wide = run.tables.get("wide")
+            return self.rows if wide is None or len(wide) > 1 else self.planted
+
+        return rows
 
 
 FIGURES = """
@@ -54,7 +117,7 @@ from matplotlib import pyplot
 def rates(frames):
     assert style is not None and same.COLOUR == style.COLOUR
     figure, axes = pyplot.subplots()
-    axes.plot(frames.tables["wide"]["risk"], color=style.COLOUR)
+    axes.plot(frames.run.tables["wide"]["risk"], color=style.COLOUR)
     axes.set_title(f"{len(frames.estimates)} estimates")
     return figure
 
@@ -73,9 +136,7 @@ def walk(root: Path, mode: str = "quick", *claims_of_it: dict[str, Any]) -> None
         assert cli.main([str(word) for word in words]) == 0, words
 
     call("specs", "toy", "--config", root / "full.yaml", "--out", specs)
-    for case, spec in results.read_sealed(specs).items():
-        out = study / f"{case}.parquet"
-        call("run", "toy", "--case", case, "--spec", json.dumps(spec), "--out", out)
+    call("run", "toy", *results.read_sealed(specs), "--specs", specs, "--out", study)
     call("measure", "toy", "--specs", specs, "--tables", study, "--out", table)
     claims = evidence.write_claims(
         root / "claims.yaml", *(claims_of_it or [evidence.claim_entry()]))

@@ -188,9 +188,10 @@ def trace(
     as_json: Json = False,
 ) -> None:
     """Say where a claim, a key, a figure or a table comes from."""
+    from ledger.record.claims import files_of_claims
     from ledger.show import tracing_report
 
-    tracing_report.report(name, results / mode, mode, _stated(claims), every, as_json)
+    tracing_report.report(name, results / mode, mode, claims or files_of_claims(), every, as_json)
 
 
 def estimate(

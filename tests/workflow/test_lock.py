@@ -19,6 +19,7 @@ CONDA_NAMES = {
     "torch": "pytorch",
     "snakemake": "snakemake-minimal",
     "matplotlib": "matplotlib-base",
+    "ruamel-yaml": "ruamel.yaml",
 }
 FROM_PIP = ["ziglang", "rocrate"]  # not in the channels under that name
 

@@ -6,7 +6,6 @@ unchanged, in a frame that is filled when it is opened.
 
 from __future__ import annotations
 
-import argparse
 import base64
 import math
 import re
@@ -21,7 +20,7 @@ from ledger.config.paper import paper
 from ledger.record import results, verdicts
 from ledger.run import costs
 from ledger.show import claims_table as report
-from ledger.record.claims import Claim, Predicate, by_id, load_claims
+from ledger.record.claims import Claim, Predicate, by_id
 from ledger.record.formatting import format_interval, format_number, half_width
 from ledger.record.results import MissingResultError, ResultError
 from ledger.record.verify import VERDICTS, read_verdicts
@@ -46,20 +45,17 @@ class Figure:
     cases: frozenset[str]
 
 
-def answer(options: argparse.Namespace) -> None:
-    """Write the report of a run."""
-    folder = options.results / options.mode
+def write(folder: Path, mode: str, stated: Sequence[Claim], snakemake: Path,
+          configuration: Sequence[Path], captions: Path, preamble: Path, out: Path) -> None:
+    """Write the report of the run of `mode` in `folder` around the one of Snakemake."""
     record = read_verdicts(folder / VERDICTS)
-    if record["mode"] != options.mode:
-        raise ResultError(f"{folder / VERDICTS} must be of mode {options.mode}, got "
-                          f"{record['mode']}; judge that mode first")
-    snakemake = results.read_bytes(options.snakemake)
-    html = page(record, load_claims(*options.claims), figures(folder, options.captions),
-                statistics_of(folder), [(path.as_posix(), results.read_text(path))
-                                        for path in options.configuration],
-                snakemake, macros(results.read_text(options.preamble)))
-    results.write_text(options.out, html)
-    print(options.out.as_posix())
+    if record["mode"] != mode:
+        raise ResultError(f"{folder / VERDICTS} must be of mode {mode}, got {record['mode']}; "
+                          "judge that mode first")
+    settings = [(path.as_posix(), results.read_text(path)) for path in configuration]
+    html = page(record, stated, figures(folder, captions), statistics_of(folder), settings,
+                results.read_bytes(snakemake), macros(results.read_text(preamble)))
+    results.write_text(out, html)
 
 
 def page(record: Mapping[str, Any], stated: Sequence[Claim], drawn: Sequence[Figure],

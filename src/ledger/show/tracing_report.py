@@ -2,61 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from ledger.config import configuration as config
-from ledger.table import plain, show
-from ledger.run.packing import batches
-from ledger.show.tracing import Run, Step, Trace, trace
+from ledger.config.paper import paper
+from ledger.show.tracing import Results, Step, Trace, trace
+from ledger.table import plain
 
 WIDTH = 12
 TABLE_HEADINGS = ("table", "rows", "seconds", "sha256")
 
 
-def answer(options: argparse.Namespace) -> None:
-    """Print where NAME comes from."""
-    run = run_of(options.results / options.mode, options.claims, options.mode)
-    found = trace(run, options.name, options.mode)
-    if options.json:
-        content = found.record() if isinstance(found, Trace) else {"printed_by": found}
-        print(json.dumps(content, indent=1, sort_keys=True))
-    elif isinstance(found, Trace):
-        print_trace(found, options.all)
+def report(name: str, folder: Path, mode: str, claim_files: Sequence[Path], every: bool,
+           as_json: bool) -> None:
+    """Print where a claim, a key, a figure or a table of the run in `folder` comes from."""
+    found = trace(Results(folder, mode, claim_files), name)
+    if as_json:
+        print(json.dumps(found.record(), indent=1, sort_keys=True))
     else:
-        print_matches(options.name, found)
-
-
-def run_of(folder: Path, claims_file: Path, mode: str) -> Run:
-    """Return a finished run, with the rules that made its tables."""
-    made_with = folder / config.CONFIGURATION
-    per_job = config.read(made_with).get("cases_per_job") if made_with.exists() else None
-    if not isinstance(per_job, int):
-        per_job = config.load(*config.MODES[mode]).cases_per_job
-    numbers: dict[tuple[str, str], int] = {}
-
-    def rule_of(study: str, case: str) -> str:
-        """The rules of several cases are numbered, as in workflow/rules/studies.smk."""
-        if per_job == 1:
-            return f"simulate_{study}"
-        if (study, case) not in numbers:
-            for number, batch in enumerate(batches(made.specs[study], per_job)):
-                numbers.update({(study, name): number for name in batch})
-        return f"simulate_{study}_{numbers[study, case]}"
-
-    made = Run(folder, claims_file, rule_of)
-    return made
-
-
-def print_matches(text: str, found: Mapping[str, str], stream: TextIO | None = None) -> None:
-    """Print all keys whose printed value is the one asked for."""
-    lines = sorted(found.items())
-    caption = f"{len(lines)} print as {text}; zeroloss trace KEY says where one comes from"
-    show(("key", "where"), lines, caption, stream)
+        print_trace(found, every)
 
 
 def print_trace(found: Trace, everything: bool = False, stream: TextIO | None = None) -> None:
@@ -76,7 +43,7 @@ def print_trace(found: Trace, everything: bool = False, stream: TextIO | None = 
     for step in tables if everything else tables[:1]:
         _print_step(step, out, step.first_rows)
     if len(tables) > 1 and not everything:
-        print(f"zeroloss trace {tables[1].what} says the same of another table, --all of each",
+        print(f"{paper().name} trace {tables[1].what} says the same of another table, --all of each",
               file=out)
 
 
@@ -96,7 +63,7 @@ def _print_step(step: Step, out: TextIO, rows: Sequence[Mapping[str, Any]],
     if step.code:
         took = f"{step.wall_seconds} s on {step.machine.get('processor', 'unknown')}"
         facts += [("code", step.code), ("code sha256", step.code_sha256), ("commit", step.commit),
-                  ("version", f"zeroloss {step.version}"), ("took", took)]
+                  ("version", f"{paper().name} {step.version}"), ("took", took)]
     facts += [("seed", f"{path} = {seed}") for path, seed in step.seeds.items()]
     facts += [("setting", f"{path} = {value}") for path, value in step.configuration.items()]
     _facts(facts, out)

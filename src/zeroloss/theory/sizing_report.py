@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from ledger.record import results
 from ledger.table import show
@@ -14,7 +14,7 @@ from zeroloss.model.problem import DataError, Problem, built_in, from_csv
 from ledger.record.results import ResultError
 from zeroloss.theory.sizing import HEADINGS, Sizes, required_size
 
-__all__ = ["answer"]
+__all__ = ["Choice", "report"]
 
 MOST_SAMPLES = 32  # rows of a table that are taken unless --num-samples asks for more
 SAMPLES = {"sine": 8, "surface": 12, "diabetes": 32, "digits": 64}
@@ -23,38 +23,47 @@ SCALES = {"sine": (1.0, 1.0, 1.0), "surface": (1.0, 1.0, 1.0)}
 REAL_SCALES = (2.0, 0.5, 0.5)
 
 
-def answer(options: argparse.Namespace) -> None:
-    """Solve, and print; what cannot be asked or read raises ResultError with the remedy."""
+class Choice(NamedTuple):
+    """A problem that ships with zeroloss, or a table with the column to predict; and its rows."""
+
+    problem: str | None = None
+    csv: Path | None = None
+    target: str | None = None
+    num_samples: int | None = None
+    seed: int = 0
+
+    def load(self) -> tuple[Problem, str]:
+        """The problem, and what is to be said about its rows; DataError for none, or for two."""
+        if (self.problem is None) == (self.csv is None):
+            raise DataError("give one of --problem and --csv, and not both")
+        if self.problem is not None:
+            return built_in(self.problem, self.num_samples or SAMPLES[self.problem], self.seed), ""
+        if self.csv is None or self.target is None:
+            raise DataError("a CSV needs the name of the column to predict; add --target COLUMN")
+        whole = from_csv(self.csv, self.target)
+        count = self.num_samples or min(whole.num_samples, MOST_SAMPLES)
+        note = (f"{count} of {whole.num_samples} rows, chosen by seed {self.seed}; "
+                "set --num-samples for more" if count < whole.num_samples else "")
+        return from_csv(self.csv, self.target, None, count, self.seed), note
+
+
+def report(choice: Choice, accuracy: float, failure_probability: float, flow_time: float, *,
+           activation: str, sampling: str, num_layers: int | None,
+           scales: tuple[float, float, float] | None, as_json: bool) -> None:
+    """Solve, and print; what cannot be solved or read raises ResultError with the remedy."""
     try:
-        problem, note = _problem(options)
-        scales = options.scales or SCALES.get(options.problem, REAL_SCALES)
+        problem, note = choice.load()
+        law = InitialLaw("gaussian", *(scales or SCALES.get(choice.problem or "", REAL_SCALES)))
         found = required_size(
-            problem, InitialLaw("gaussian", *scales), options.accuracy,
-            options.failure_probability, options.flow_time, activation=options.activation,
-            sampling=options.sampling, num_layers=options.num_layers, seed=options.seed,
+            problem, law, accuracy, failure_probability, flow_time, activation=activation,
+            sampling=sampling, num_layers=num_layers, seed=choice.seed,
             progress=sys.stderr.isatty())
     except (ValueError, FloatingPointError, RuntimeError) as error:
         raise ResultError(" ".join(str(error).split())) from error
-    if options.json:
+    if as_json:
         print(json.dumps(results.jsonable(content(found, note)), indent=1, sort_keys=True))
     else:
         show(HEADINGS, found.lines(), caption(found, note))
-
-
-def _problem(options: argparse.Namespace) -> tuple[Problem, str]:
-    """The problem that the options name, and what is to be said about its rows."""
-    if (options.problem is None) == (options.csv is None):
-        raise DataError("give one of --problem and --csv, and not both")
-    if options.csv is None:
-        count = options.num_samples or SAMPLES[options.problem]
-        return built_in(options.problem, count, options.seed), ""
-    if options.target is None:
-        raise DataError("a CSV needs the name of the column to predict; add --target COLUMN")
-    whole = from_csv(options.csv, options.target)
-    count = options.num_samples or min(whole.num_samples, MOST_SAMPLES)
-    note = (f"{count} of {whole.num_samples} rows, chosen by seed {options.seed}; "
-            "set --num-samples for more" if count < whole.num_samples else "")
-    return from_csv(options.csv, options.target, None, count, options.seed), note
 
 
 def caption(found: Sizes, note: str) -> str:

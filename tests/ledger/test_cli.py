@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from typing import get_args
 
 import evidence
 import pytest
-from toy import Toy, walk
+from typer.main import get_command
+from toy import Broken, Divergent, Toy, Wide, WIDE, walk
 
+import ledger.cli
+import zeroloss
 from ledger.config import configuration as config
+from ledger.config import paper
 from ledger.record import estimates, results
+from ledger.record.results import ResultError
 from ledger.run import jobs
 from zeroloss import cli
-from ledger.record.results import ResultError
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_way_through_and_its_bytes(tmp_path, toy, capsys, figures_path) -> None:
@@ -75,22 +81,17 @@ def test_the_manifest_of_a_figure_says_what_it_was_drawn_from(tmp_path, toy, fig
 
 def test_a_case_that_fails_is_named_and_leaves_nothing(tmp_path: Path, toy: Toy) -> None:
     with pytest.raises(KeyError, match="rows") as caught:
-        jobs.run("toy", "late", {"kind": "broken"}, tmp_path / "late.parquet")
+        jobs.run("toy", "late", Broken(), tmp_path / "late.parquet")
     assert caught.value.__notes__ == ["in study toy, case late"]
     assert list(tmp_path.iterdir()) == []
 
 
 def run_with_failure(folder: Path, toy: Toy) -> tuple[Path, Path]:
     """Specs and estimates of a study in which one case of three was not finite."""
-    toy.specs["late"] = {"kind": "divergent"}
+    toy.cases["late"] = Divergent()
     specs, table = folder / "specs.json", folder / "estimates.parquet"
-    jobs.write_specs("toy", [], specs)
-    words: list[str] = ["run", "toy"]
-    for option, values in (("--case", list(toy.specs)),
-                           ("--spec", [json.dumps(spec) for spec in toy.specs.values()]),
-                           ("--out", [str(folder / f"{case}.parquet") for case in toy.specs])):
-        words += [option, *values]
-    assert cli.main(words) == 0
+    jobs.write_specs("toy", toy.cases, specs)
+    assert cli.main(["run", "toy", *toy.cases, "--specs", str(specs), "--out", str(folder)]) == 0
     places = ["--specs", str(specs), "--tables", str(folder), "--out", str(table)]
     assert cli.main(["measure", "toy", *places]) == 0
     return specs, table
@@ -115,7 +116,7 @@ def test_a_case_that_is_not_finite_makes_its_claims_inconclusive(
 
 def test_a_failure_of_another_spec_is_stale(tmp_path: Path, toy: Toy) -> None:
     specs, table = run_with_failure(tmp_path, toy)
-    results.write_sealed(specs, toy.specs | {"late": {"kind": "divergent", "seed": 5}})
+    results.write_sealed(specs, toy.specs | {"late": Divergent(seed=5).spec()})
     with pytest.raises(ResultError, match=r"late\.parquet was made under another spec"):
         jobs.measure("toy", specs, tmp_path, table)
 
@@ -130,7 +131,7 @@ def test_what_cannot_be_measured_without_a_case_is_left_out(tmp_path: Path, toy:
 def test_a_figure_of_a_failed_case_says_why_it_cannot_be(tmp_path: Path, toy: Toy) -> None:
     specs, _ = run_with_failure(tmp_path, toy)
     with pytest.raises(ResultError, match="case late has no rows, since it failed: risk is nan at"):
-        jobs.read_tables(jobs.read_specs(specs), tmp_path)
+        jobs.read_run(jobs.read_cases("toy", specs), tmp_path)
 
 
 def test_a_run_with_failed_cases_is_not_published(tmp_path: Path, toy: Toy, capsys) -> None:
@@ -146,25 +147,24 @@ def test_a_run_with_failed_cases_is_not_published(tmp_path: Path, toy: Toy, caps
 
 
 def test_a_table_of_another_spec_is_stale(tmp_path: Path, toy: Toy) -> None:
-    jobs.run("toy", "wide", {"kind": "wide", "seed": 1}, tmp_path / "wide.parquet")
-    frames, _ = jobs.read_tables({"wide": {"kind": "wide", "seed": 1}}, tmp_path)
-    assert list(frames) == ["wide"]
+    jobs.run("toy", "wide", WIDE, tmp_path / "wide.parquet")
+    run, _ = jobs.read_run({"wide": WIDE}, tmp_path)
+    assert list(run.tables) == ["wide"]
     with pytest.raises(ResultError, match=r"made under another spec of case wide .* delete"):
-        jobs.read_tables({"wide": {"kind": "wide", "seed": 2}}, tmp_path)
+        jobs.read_run({"wide": Wide(seed=2, law=WIDE.law)}, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["Wide", "a.b", "estimates", "specs", ""])
 def test_case_names_keep_to_their_rule(tmp_path: Path, toy: Toy, name: str) -> None:
-    toy.specs = {name: {}}
     with pytest.raises(ResultError, match="a name must be made of lower-case letters"):
-        jobs.write_specs("toy", [], tmp_path / "specs.json")
+        jobs.write_specs("toy", {name: WIDE}, tmp_path / "specs.json")
 
 
 def test_sources_are_cases(tmp_path: Path, toy: Toy, capsys) -> None:
     toy.rows = [evidence.row(sources="wide;broad")]
-    for case, spec in toy.specs.items():
-        jobs.run("toy", case, spec, tmp_path / f"{case}.parquet")
-    results.write_sealed(tmp_path / "specs.json", toy.specs)
+    for name, case in toy.cases.items():
+        jobs.run("toy", name, case, tmp_path / f"{name}.parquet")
+    jobs.write_specs("toy", toy.cases, tmp_path / "specs.json")
     places = ["--specs", str(tmp_path / "specs.json"), "--tables", str(tmp_path)]
     assert cli.main(["measure", "toy", *places, "--out", str(tmp_path / "e.parquet")]) == 2
     assert "sources must be cases of the study, got broad" in capsys.readouterr().err
@@ -172,19 +172,83 @@ def test_sources_are_cases(tmp_path: Path, toy: Toy, capsys) -> None:
 
 
 def test_errors_are_said_in_words(tmp_path: Path, toy: Toy, capsys) -> None:
-    run = ["run", "elsewhere", "--case", "a", "--spec", "{}", "--out", str(tmp_path / "a.parquet")]
-    assert cli.main(run) == 2
-    assert (
-        "zeroloss run: study must be one of toy, got elsewhere; add it" in capsys.readouterr().err
-    )
-    assert cli.main([*run, str(tmp_path / "b.parquet")]) == 2
-    assert "as many, got 1, 1 and 2; give each" in capsys.readouterr().err
-    run[5] = "{'a': 1}"
-    assert cli.main(run) == 2
-    assert "--spec must be JSON" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        cli.main(["claims", "--mode", "fast"])
-    assert "invalid choice: 'fast'" in capsys.readouterr().err
+    def said(*words: object) -> str:
+        assert cli.main(list(map(str, words))) == 2
+        err = capsys.readouterr().err
+        assert len(err.splitlines()) == 1, err
+        return err
+
+    specs = tmp_path / "specs.json"
+    jobs.write_specs("toy", toy.cases, specs)
+    run = ["run", "toy", "--specs", specs, "--out", tmp_path]
+    assert said("run", "elsewhere", "wide", *run[2:]).startswith(
+        "zeroloss run: study must be one of toy, got elsewhere; install it")
+    assert "zeroloss run: cases must be those of" in said("run", "toy", "broad", *run[2:])
+    assert "Missing argument 'CASE'; zeroloss run --help says more" in said(*run)
+    assert said("claims", "--mode", "fast") == (
+        "zeroloss claims: Invalid value for '--mode': 'fast' is not one of 'full', 'quick', "
+        "'large'; zeroloss claims --help says more\n")
+    assert "No such command 'claim'. Did you mean 'claims'?" in said("claim")
+    assert "zeroloss verify: Invalid value for '--cores': " in said("verify", "--cores", 0)
+    assert list(tmp_path.iterdir()) == [specs]
+
+
+def test_an_option_takes_several_words_and_may_be_repeated(tmp_path: Path, toy: Toy) -> None:
+    walk(tmp_path)
+    table = str(tmp_path / "results/quick/toy/estimates.parquet")
+    claims = [evidence.write_claims(tmp_path / f"{entry['id']}.yaml", entry)
+              for entry in (evidence.claim_entry(), evidence.width_entry())]
+    records = []
+    for words in (["--claims", *map(str, claims)],
+                  ["--claims", str(claims[0]), "--claims", str(claims[1])]):
+        out = tmp_path / "verdicts.json"
+        words += ["--estimates", table, "--mode", "quick", "--out", str(out)]
+        assert cli.main(["judge", *words]) == 0
+        records.append(results.read_sealed(out))
+    assert records[0] == records[1]
+    assert [claim["id"] for claim in records[0]["claims"]] == [evidence.DEPTH, evidence.WIDTH]
+
+
+def test_every_command_says_what_it_does_with_an_example(capsys) -> None:
+    app = get_command(cli.app)
+    names = list(getattr(app, "commands"))
+    rules = {"configuration", "specs", "run", "measure", "judge", "draw", "typeset", "artifact"}
+    assert set(names) == rules | {
+        "claims", "verify", "trace", "estimate", "size", "plant", "report", "new-study", "compare",
+        "publish", "crate"}  # fmt: skip
+    assert cli.main(["--help"]) == 0
+    page = capsys.readouterr().out
+    _, people, of_rules = re.split(r"─ Commands[^─]*─", page)
+    for name in names:
+        assert name in (of_rules if name in rules else people)
+        command = getattr(app, "commands")[name]
+        example = command.epilog.removeprefix("Example: ")
+        words = shlex.split(example)
+        assert words[:2] == ["zeroloss", name]
+        command.make_context(name, words[2:])  # it is one
+        assert cli.main([name, "--help"]) == 0
+        assert example in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_paper_has_these_commands_under_its_own_name(capsys, tmp_path, monkeypatch) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"zeroloss {zeroloss.__version__}\n"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").write_text(
+        "[project]\nname = 'mine'\nversion = '3'\ndescription = 'about mine'\n")
+    paper.paper.cache_clear()
+    assert ledger.cli.main(["--version"]) == 0
+    assert ledger.cli.main(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("ledger 3\n") and "mine: about mine" in out and " size " not in out
+    assert ledger.cli.main(["claims"]) == 2
+    assert capsys.readouterr().err.startswith("ledger claims: results/full/verdicts.json is miss")
+    paper.paper.cache_clear()
+
+
+def test_modes_and_problems_are_those_of_the_configuration() -> None:
+    (mode, *_) = get_args(ledger.cli.Mode)
+    assert get_args(mode) == tuple(config.MODES)
 
 
 def test_all_settings_of_a_run_are_written_down(tmp_path: Path, capsys) -> None:
@@ -200,8 +264,7 @@ def test_all_settings_of_a_run_are_written_down(tmp_path: Path, capsys) -> None:
     said = capsys.readouterr().err
     assert "command line: linear.unbalanced.replicates: " in said and "got 0; set linear" in said
     for wrong in ("{'a': 1}", "[1]", "3"):
-        with pytest.raises(SystemExit):
-            cli.main([*words, wrong])
+        assert cli.main([*words, wrong]) == 2
         assert f"must be a mapping in JSON, got {wrong}" in capsys.readouterr().err
     assert not out.exists()
 
@@ -213,7 +276,7 @@ def test_specs_are_those_of_the_overrides(tmp_path: Path) -> None:
         out = tmp_path / f"{name}.json"
         words = ["specs", "linear", "--config", *files, "--overrides", over, "--out", str(out)]
         assert cli.main(words) == 0
-        specs[name] = jobs.read_specs(out)
+        specs[name] = results.read_sealed(out)
     assert specs["mine"].pop("unbalanced")["replicates"] == 3
     assert specs["shipped"].pop("unbalanced")["replicates"] != 3
     assert specs["mine"] == specs["shipped"]
@@ -233,45 +296,64 @@ def test_a_mode_is_never_mixed_with_the_other(tmp_path: Path, toy, capsys, figur
     assert not (tmp_path / "tex").exists()
 
 
-def test_a_planted_failure_is_judged_in_the_tables_of_a_run(
-    tmp_path: Path, toy: Toy, capsys, monkeypatch: pytest.MonkeyPatch
+def test_a_negative_control_is_judged_in_the_tables_of_a_run(
+    tmp_path: Path, toy: Toy, capsys
 ) -> None:
     study = tmp_path / "results" / "quick" / "toy"
-    results.write_sealed(study / "specs.json", toy.specs)
-    for case, spec in toy.specs.items():
-        jobs.run("toy", case, spec, study / f"{case}.parquet")
+    jobs.write_specs("toy", toy.cases, study / "specs.json")
+    for name, case in toy.cases.items():
+        jobs.run("toy", name, case, study / f"{name}.parquet")
     before = {path: path.read_bytes() for path in study.iterdir()}
-    claims = evidence.write_claims(tmp_path / "claims.yaml", evidence.claim_entry())
+    claims = evidence.write_claims(tmp_path / "claims.yaml")
 
     def plant(claim: str = evidence.DEPTH, *more: str) -> int:
         return cli.main(["plant", claim, "--claims", str(claims), "--mode", "quick", "--results",
                          str(tmp_path / "results"), *more])
 
-    planted = ModuleType("zeroloss.studies.toy.planted")
-    monkeypatch.setitem(sys.modules, planted.__name__, planted)
-    planted.__dict__["PLANTED"] = {"half-order": lambda tables, specs: tables}
-    assert plant() == 1, "what changes nothing is not refuted"
-    capsys.readouterr()
-    toy.rows = [evidence.row("slope_L", -0.5, 0.001)]
     assert plant() == 0
     said = capsys.readouterr().out
     assert said.startswith(f"{evidence.DEPTH} with the gap of a scheme of order 1/2: refuted\n")
     assert plant(evidence.DEPTH, "--json") == 0
     assert json.loads(capsys.readouterr().out)["verdict"] == "refuted"
-    planted.__dict__["PLANTED"] = {"other": lambda tables, specs: tables}
-    assert plant() == 2 and plant("toy.none") == 2
+    toy.planted = toy.rows
+    assert plant() == 1, "what changes nothing is not refuted"
+    assert plant(evidence.WIDTH) == 2 and plant("toy.none") == 2
     said = capsys.readouterr().err
-    assert "must be one of other, got half-order; add it to PLANTED" in said
-    assert "claim must be one of toy.depth, got toy.none" in said
+    assert "a negative control of toy.width must be in the module measure of toy" in said
+    assert "claim must be one of toy.depth, toy.width, got toy.none" in said
     assert {path: path.read_bytes() for path in study.iterdir()} == before
+
+
+def test_verdicts_of_several_runs_stand_side_by_side(tmp_path: Path, capsys) -> None:
+    def write(name: str, *verdicts: tuple[str, str]) -> str:
+        claims = [{"id": claim, "verdict": verdict, "rows": []} for claim, verdict in verdicts]
+        results.write_sealed(tmp_path / name / "verdicts.json",
+                             {"mode": "quick", "claims": claims, "numbers": []})
+        return (tmp_path / name).as_posix()
+
+    runs = [write("a", ("toy.depth", "supported"), ("toy.width", "refuted")),
+            write("b", ("toy.depth", "supported"), ("toy.width", "supported")),
+            write("c", ("toy.depth", "supported"))]
+    assert cli.main(["compare", *runs]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["claim", *runs]
+    assert [line.split() for line in lines[-3:-1]] == [
+        ["toy.depth", *["supported"] * 3],
+        ["toy.width", "refuted", "supported", "none", "differs"]]  # fmt: skip
+    assert lines[-1] == "1 of 2 claims differ"
+    assert cli.main(["compare", *runs[:2], "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["differing"] == ["toy.width"] and found["runs"] == runs[:2]
+    assert found["claims"]["toy.width"] == ["refuted", "supported"]
+    assert cli.main(["compare", runs[0], str(tmp_path / "none")]) == 2
+    assert "none/verdicts.json is missing" in capsys.readouterr().err
 
 
 def test_asking_for_help_imports_nothing_heavy() -> None:
     script = (
         "import sys, zeroloss.cli as c\n"
-        "try: c.main(['--help'])\n"
-        "except SystemExit: pass\n"
-        "heavy = {'torch', 'pandas', 'scipy', 'matplotlib', 'pyarrow', 'rich'} & set(sys.modules)\n"
+        "c.main(['--help'])\n"
+        "heavy = {'torch', 'pandas', 'scipy', 'matplotlib', 'pyarrow', 'numpy'} & set(sys.modules)\n"
         "sys.exit(' '.join(sorted(heavy)) or 0)"
     )
     done = subprocess.run(
@@ -281,11 +363,14 @@ def test_asking_for_help_imports_nothing_heavy() -> None:
     assert "publish" in done.stdout
 
 
-def test_a_reader_who_has_seen_enough_is_no_error() -> None:
-    script = "from zeroloss.cli import main; raise SystemExit(main(['estimate', '--json']))"
-    process = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+def test_a_reader_who_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    results.write_sealed(tmp_path / "full" / "verdicts.json", {
+        "mode": "full", "numbers": [],
+        "claims": [{"id": f"toy.{i}", "verdict": "supported", "rows": []} for i in range(9999)]})
+    script = "import sys; from zeroloss.cli import main; raise SystemExit(main(['claims', '--json', *sys.argv[1:]]))"
+    process = subprocess.Popen([sys.executable, "-c", script, "--results", str(tmp_path)],
+                               cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout and process.stderr
     process.stdout.close()
     assert process.stderr.read() == ""
-    assert process.wait() == cli.UNREAD
+    assert process.wait() == ledger.cli.UNREAD
