@@ -34,10 +34,11 @@ __all__ = ["EVERYONE", "FAILED", "RULES", "UNREAD", "Json", "Mode", "add", "appl
 FAILED = 2
 UNREAD = 141  # as a shell says it of a program that SIGPIPE ended
 EVERYONE, RULES = "Commands", "Commands that the rules of the workflow call"
+SEVERAL = "FILE..."  # as the help shows an option that takes several words
 
 Study = Annotated[str, Argument(help="name of a study", show_default=False)]
 Mode = Annotated[Literal["full", "quick", "large"], Option(help="the mode of the run")]
-Files = Annotated[list[Path], Option(help="one file or several", show_default=False)]
+Files = Annotated[list[Path], Option(metavar=SEVERAL, show_default=False)]
 Out = Annotated[Path, Option(help="where to write", show_default=False)]
 Place = Annotated[Path, Option(show_default=False)]
 Results = Annotated[Path, Option(help="folder of the runs, one in it for each mode")]
@@ -45,7 +46,8 @@ Published = Annotated[Path, Option(help="folder of the published run")]
 Json = Annotated[bool, Option("--json", help="print JSON instead of a table")]
 Cores = Annotated[int | None, Option(min=1, help="processors; by default those of this machine")]
 ClaimFiles = Annotated[list[Path] | None, Option(
-    "--claims", help="files that state claims; by default those of every study")]
+    "--claims", metavar="FILE", help="states claims, once or repeated; by default the files of "
+                                     "every study")]
 ClaimIds = Annotated[list[str] | None, Argument(
     metavar="CLAIM", help="ids of claims; all of them by default")]
 Overrides = Annotated[str, Option(metavar="JSON", help="settings that lie over those of the files")]
@@ -58,8 +60,7 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read `--claims a.yaml b.yaml` as `--claims a.yaml --claims b.yaml`."""
-        several = {word for one in self.params if getattr(one, "multiple", False)
-                   for word in one.opts}
+        several = {word for one in self.params if one.metavar == SEVERAL for word in one.opts}
         words: list[str] = []
         option = ""
         for word in args:
@@ -240,7 +241,8 @@ def report(
     out: Out,
     mode: Mode = "full",
     results: Results = RUNS,
-    claims: ClaimFiles = None,
+    claims: Annotated[list[Path] | None, Option(
+        metavar=SEVERAL, help="state claims; by default the files of every study")] = None,
     captions: Annotated[Path, Option(help="folder of the captions")] = Path("workflow/report"),
     preamble: Annotated[Path, Option(help="file of the macros of the statements")] = Path(
         "paper/main.tex"),
@@ -369,7 +371,8 @@ def typeset(
     manifests_dir: Place,
     mode: Mode,
     out: Out,
-    sections: Annotated[list[Path] | None, Option(help="sections of studies from elsewhere")] = None,
+    sections: Annotated[list[Path] | None, Option(
+        metavar=SEVERAL, help="sections of studies from elsewhere")] = None,
 ) -> None:
     """Write numbers and tables as LaTeX."""
     from ledger.paper import typeset as typesetting

@@ -206,6 +206,8 @@ def trace(run: Results, name: str) -> Trace:
     names = [*run.claims, *run.figures, *tables, *run.estimates]
     near = difflib.get_close_matches(name, names, n=NEAREST, cutoff=0.3)
     remedy = f"nearest: {', '.join(near)}" if near else f"{paper().name} claims lists the claims"
+    if results.number(name) == results.number(name):  # not NaN
+        remedy = "a number of the PDF is a link to its key"
     raise MissingResultError(
         f"NAME must be a claim, key, figure or table of this run, got {name!r}; {remedy}")
 
