@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
+from ledger.config import yaml
 from ledger.record import estimates
 from ledger.record.claims import Claim
 
@@ -88,7 +88,5 @@ def frame(*entries: dict[str, Any]) -> pd.DataFrame:
 
 
 def write_claims(path: Path, *entries: dict[str, Any]) -> Path:
-    path.write_text(
-        yaml.safe_dump(list(entries or (claim_entry(), width_entry())), sort_keys=False)
-    )
+    path.write_text(yaml.block(list(entries or (claim_entry(), width_entry()))))
     return path

@@ -7,23 +7,20 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.faults import summary
-from ledger.config import configuration
-from ledger.config.configuration import ConfigError, load
-from zeroloss.studies import STUDIES
+from ledger.config import configuration, yaml
+from ledger.config.configuration import ConfigError, cases_of, load
 
 ROOT = Path(__file__).resolve().parents[2]
 FULL = ROOT / "config" / "full.yaml"
-PUBLISHED: dict[str, Any] = yaml.safe_load(FULL.read_text(encoding="utf-8"))
+PUBLISHED: dict[str, Any] = yaml.parse(FULL.read_text(encoding="utf-8"))
 CASES = 1000
 many = settings(max_examples=CASES, deadline=None,
                 suppress_health_check=[HealthCheck.function_scoped_fixture,
@@ -67,7 +64,7 @@ def overlays(draw: st.DrawFn) -> tuple[str, Place, Any]:
                  old + 1 if isinstance(old, int) else 0.9 * old)
     if what == "add" and isinstance(holder, dict):
         place = (*place[:-1], draw(st.text(min_size=1, max_size=8)))
-    return yaml.safe_dump(laid_over(PUBLISHED, place, value), allow_unicode=True), place, value
+    return yaml.block(laid_over(PUBLISHED, place, value)), place, value
 
 
 def laid_over(below: Any, place: Place, value: Any) -> Any:
@@ -111,8 +108,8 @@ def plan(path: Path) -> str:
             assert "; " in line, f"no remedy: {line[:300]}"
         assert len(str(error)) < 100_000
         return str(error)
-    for study in STUDIES:
-        made = import_module(f"zeroloss.studies.{study}.cases").cases(config)
+    for study in config.studies:
+        made = cases_of(config, study)
         assert made and all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
                             and len(name) < 200 for name in made)
     return ""
@@ -196,7 +193,7 @@ def test_a_broken_file_over_the_published_one(tmp_path: Path, seen: Counter[str]
 def test_a_name_that_is_no_plain_word(tmp_path: Path, seen: Counter[str], name: str) -> None:
     """Names of settings are part of the names of cases, of files and of words on command lines."""
     path, setting = tmp_path / "mine.yaml", PUBLISHED["size"]["settings"]["sine"]
-    path.write_text(yaml.safe_dump({"size": {"settings": {name: setting}}}))
+    path.write_text(yaml.block({"size": {"settings": {name: setting}}}))
     with pytest.raises(ConfigError, match=r"size\.settings\..*string should"):
         load(FULL, path)
     seen["refused"] += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -13,8 +14,12 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.error import YAMLError as RuamelError
 from ruamel.yaml.events import ScalarEvent
 from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import SafeRepresenter
 
 __all__ = ["YamlError", "block", "parse", "scalar"]
+
+WORDS = re.compile(r"\w[\w ./-]*", re.ASCII)
+MERGE = "<<"  # a key whose value would be laid below the others
 
 
 class YamlError(ValueError):
@@ -30,14 +35,29 @@ class _Composer(Composer):
             raise YamlError(f"anchor or alias {event.anchor} in line {line}: write the value out")
         if getattr(event, "tag", None):
             raise YamlError(f"tag {event.tag} in line {line}: write a plain value")
-        if parent is not None and index is None and not isinstance(event, ScalarEvent):
+        is_key = parent is not None and index is None
+        if is_key and (not isinstance(event, ScalarEvent) or event.value == MERGE):
             raise YamlError(f"a key in line {line} is none: write a plain word")
         return super().compose_node(parent, index)
 
 
+class _Representer(SafeRepresenter):
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write every value out: the reader refuses aliases."""
+        return True
+
+    def represent_str(self, data: str) -> Any:
+        """Quote what is more than words: the reader refuses some of it, such as `{a: :0}`."""
+        style = None if WORDS.fullmatch(data) else '"'
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_Representer.add_representer(str, _Representer.represent_str)
+
+
 def _yaml() -> YAML:
     yaml = YAML(typ="safe", pure=True)
-    yaml.Composer = _Composer
+    yaml.Composer, yaml.Representer = _Composer, _Representer
     return yaml
 
 
@@ -65,10 +85,9 @@ def scalar(text: str) -> Any:
 
 def block(content: Any) -> str:
     """Content as a page of YAML, its keys in their order, innermost lists in one line."""
-    yaml, page = YAML(typ="safe", pure=True), io.StringIO()
+    yaml, page = _yaml(), io.StringIO()
     yaml.default_flow_style, yaml.width = None, 100
     yaml.sort_base_mapping_type_on_output = False
-    yaml.representer.ignore_aliases = lambda data: True  # the reader refuses them
     yaml.dump(content, page)
     return page.getvalue()
 

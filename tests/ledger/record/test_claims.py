@@ -41,7 +41,7 @@ def test_claims_keep_their_order(tmp_path: Path) -> None:
             r"predicate\.0\.inside\.1 must be given",
         ),
         ({"predicate": [{"quantity": "slope_L", "covers": True}]}, r"predicate\.0\.covers = True"),
-        ({"predicate": [{"quantity": "slope_L", "covers": "1e-9"}]}, r"such as 1\.0e-9"),
+        ({"predicate": [{"quantity": "slope_L", "covers": "1e-9"}]}, r"write numbers unquoted"),
         (
             {"predicate": [{"quantity": "slope_L", "covers": 1, "relative": True}]},
             "relative must come with max_half_width",
@@ -51,7 +51,7 @@ def test_claims_keep_their_order(tmp_path: Path) -> None:
         ({"minimum": {"replicates": 0}}, r"minimum\.replicates = 0"),
         ({"minimum": {"replicas": 10}}, r"minimum\.replicas = 10: unknown key"),
         ({"source": {"paper": "x", "label": "y"}}, r"source\.role must be given; add it"),
-        ({"planted_failure": None}, r"planted_failure = 'NoneType'"),
+        ({"negative_control": None}, r"negative_control = 'NoneType'"),
     ],
 )
 def test_errors_name_file_claim_key_value_and_remedy(tmp_path: Path, change, message: str) -> None:
@@ -68,6 +68,8 @@ def test_errors_name_file_claim_key_value_and_remedy(tmp_path: Path, change, mes
         ("- 3", "claim 1 must be a mapping, got 3"),
         ("- id: [", "is not YAML: .*line 1"),
         ("- title: !!python/object/apply:os.getcwd []", "is not YAML"),
+        ("- id: toy.a\n  level: 0.95\n  level: 0.5", 'duplicate key "level", .* in line 3; correct'),
+        ("- tolerance: &a {rel: 0.1}\n- tolerance: *a", "anchor or alias a in line 1"),
         ("- title: no id", "claim number 1: id must be given"),
     ],
 )
