@@ -18,7 +18,8 @@ from benchmarks.limit_cases import LimitCase
 from benchmarks.reference import Refined
 from benchmarks.rows import OURS, Row, spread
 from benchmarks.timing import Effort, Method, alternate, lap, unavailable
-from zeroloss.limit.flow import LimitFlow, LimitNumbers, MeanField, solve, theta_gradient
+from zeroloss.limit.flow import LimitFlow, LimitNumbers, MeanField, solve
+from zeroloss.model.block import push, theta_gradient
 from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Evaluation, integrate
 
 __all__ = ["Search", "limits"]
@@ -121,7 +122,8 @@ def _exact(case: LimitCase, theta: Tensor, fine_nodes: int) -> tuple[Tensor, Ten
     lagrange = torch.from_numpy(powers @ basis(rule.nodes.numpy()).T)  # (fine, n)
     everywhere = torch.einsum("pq,qkj->pkj", lagrange, theta)
     state, r, p = field.solve_depth(everywhere[None])
-    slope = theta_gradient(state.features, p, everywhere[None], state.sigma, state.slope)[0]
+    pushed = push(p, everywhere[None], state.slope)
+    slope = theta_gradient(state.features, p, state.sigma, pushed)[0]
     weighted = field.rule.weights[:, None] * lagrange / rule.weights
     return r[0], -torch.einsum("pq,pkj->qkj", weighted, slope) / case.problem.num_samples
 

@@ -19,8 +19,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import stats
 
-from benchmarks.rows import Row
-from zeroloss.theory.coupling import (
+from benchmarks.coupling import (
     allocate,
     coupled_slope,
     differences,
@@ -29,6 +28,7 @@ from zeroloss.theory.coupling import (
     traces,
     tree,
 )
+from benchmarks.rows import Row
 from zeroloss.model.law import InitialLaw, sample_independent
 from zeroloss.network.resnet import Network
 from zeroloss.model.problem import built_in

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from benchmarks import report_verdicts, tables, verdicts
+from benchmarks.coupling import coupled_slope
 from benchmarks.rows import pick
 from benchmarks.verdicts import COUPLED, PLAIN, Part, Plan, Way
-from zeroloss.theory.coupling import coupled_slope
 from ledger.record.statistics import slope_of_stds
 from ledger.record.streams import stream
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from zeroloss.model.law import InitialLaw, SmoothPath, gauss_rule, sample_paths, sobol_rule
 from zeroloss.limit.collocation import DepthRule, euler, gauss_legendre
-from zeroloss.limit.flow import LimitNumbers, MeanField, solve, theta_gradient
+from zeroloss.limit.flow import LimitNumbers, MeanField, solve
+from zeroloss.model.block import push, theta_gradient
 from zeroloss.model.problem import Problem, built_in
 from ledger.record.streams import stream
 
@@ -27,7 +28,7 @@ def test_theta_gradient_is_autograd() -> None:
                          for n in range(4) for j in range(6)]).sum()
     (expected,) = torch.autograd.grad(total, leaf)
     sigma = torch.tanh(z @ theta[2:4] + theta[4])
-    torch.testing.assert_close(theta_gradient(z, p, theta, sigma, 1 - sigma**2), expected,
+    torch.testing.assert_close(theta_gradient(z, p, sigma, push(p, theta, 1 - sigma**2)), expected,
                                rtol=1e-12, atol=1e-13)
 
 

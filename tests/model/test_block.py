@@ -16,8 +16,12 @@ from zeroloss.model.block import (
     block_constants,
     dim_theta,
     field,
+    jacobian,
     preactivation,
+    push,
     split,
+    theta_gradient,
+    values,
 )
 
 GRID = torch.linspace(-6, 6, 1000, dtype=torch.float64)  # meets no kink
@@ -96,9 +100,26 @@ def test_field_is_the_weighted_sum_of_blocks(name: str) -> None:
     for r, n, m in np.ndindex(2, 4, 5):
         expected[r, n] += weights[m] * oracles.block(z[r, n], theta[r, :, m], name)
         u[r, n, m] = theta[r, 3:6, m] @ z[r, n] + theta[r, 6, m]
-    torch.testing.assert_close(field(z, theta, weights, ACTIVATIONS[name]), expected,
-                               rtol=1e-13, atol=1e-14)
+    sigma, _ = values(preactivation(z, theta), ACTIVATIONS[name])
+    torch.testing.assert_close(field(sigma, theta, weights), expected, rtol=1e-13, atol=1e-14)
     torch.testing.assert_close(preactivation(z, theta), u, rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", oracles.SMOOTH)
+def test_derivatives_are_those_of_autograd(name: str) -> None:
+    theta, p, weights = oracles.normals(2, 7, 5), oracles.normals(3, 4, 3), tensor_of_shares(5)
+    z = oracles.normals(1, 4, 3)
+
+    def of(z: torch.Tensor, theta: torch.Tensor) -> torch.Tensor:
+        return field(oracles.ACTIVATIONS[name](preactivation(z, theta)), theta, weights)
+
+    sigma, slope = values(preactivation(z, theta), ACTIVATIONS[name])
+    for n in range(4):
+        torch.testing.assert_close(jacobian(slope, theta, weights)[n],
+                                   torch.func.jacrev(of)(z[n:n + 1], theta)[0, :, 0])
+    expected = torch.func.grad(lambda theta: (p * of(z, theta)).sum())(theta)
+    gradient = weights * theta_gradient(z, p, sigma, push(p, theta, slope))
+    torch.testing.assert_close(gradient, expected)
 
 
 def tensor_of_shares(count: int) -> torch.Tensor:

@@ -21,7 +21,8 @@ from zeroloss.theory.bounds.size import certificate, from_profile, sizes
 from zeroloss.theory.chebyshev import chebyshev_size
 from zeroloss.model.law import InitialLaw, sample_independent, sobol_rule
 from zeroloss.limit.collocation import gauss_legendre
-from zeroloss.limit.flow import MeanField, theta_gradient
+from zeroloss.limit.flow import MeanField
+from zeroloss.model.block import push, theta_gradient
 from zeroloss.network.resnet import Network
 from zeroloss.model.problem import Problem, built_in, problem
 from ledger.record.streams import stream
@@ -93,7 +94,7 @@ class Limit:
         z, p = self.z[:-1], (self.r[:, None] * self.q)[:-1]
         u = z @ w + b
         h = torch.tanh(u)
-        return theta_gradient(z, p, theta, h, 1.0 - h * h) / len(self.r)
+        return theta_gradient(z, p, h, push(p, theta, 1.0 - h * h)) / len(self.r)
 
 
 class Realised:

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from zeroloss.integrate.steps import LEAST_ERROR, SAFETY, SHORTEST, SHRINKAGE, check
 from zeroloss.model.kernel import Linearised
-from zeroloss.integrate.runge_kutta import SHORTEST, check
 
 __all__ = ["Point", "follow"]
 
 STAGES = 4  # of the extrapolation, and its order
-LONGEST = 4.0  # growth of a step
+LONGEST = 4.0  # growth of a step, less than of the explicit pairs
 _ROUND_OFF = 1e-15
 
 
@@ -106,7 +106,7 @@ def follow(linearise: Callable[[Tensor], Linearised], theta: Tensor, outputs: Se
            each: Callable[[Point], None] | None = None) -> list[Point]:
     """Follow the flow from θ (n, k, particles) through the output times; the points there.
 
-    The local error is held below ``rtol``: of θ in root mean square relative to 1 + |θ|, and of the
+    The local error is held below ``rtol`` (`zeroloss.integrate.steps`): of θ in root mean square relative to 1 + |θ|, and of the
     residuals relative to themselves, so that the tail is followed to round-off. ``each`` is called
     with every accepted point. Ends early, with fewer points, where the risk is below ``floor``.
 
@@ -131,7 +131,8 @@ def follow(linearise: Callable[[Tensor], Linearised], theta: Tensor, outputs: Se
             step = left if h >= left else (left / 2 if 2 * h > left else h)
             s = pending[0] if step == left else now.s + step
             after, turned, error = stepper.judged(now, vectors, step, s, rtol)
-            factor = min(LONGEST, max(0.2, 0.9 * max(error, 1e-10) ** (-1.0 / STAGES)))
+            factor = SAFETY * max(error, LEAST_ERROR) ** (-1.0 / STAGES)
+            factor = min(LONGEST, max(SHRINKAGE, factor))
             if error <= 1.0:
                 h = max(h, step * factor) if step < h else step * factor
                 now, vectors = after, turned

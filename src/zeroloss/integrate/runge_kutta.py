@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from zeroloss.integrate.steps import GROWTH, LEAST_ERROR, SAFETY, SHORTEST, SHRINKAGE, check
+
 __all__ = ["BOGACKI_SHAMPINE", "DORMAND_PRINCE", "Evaluation", "Flow", "Pair", "Trajectory",
-           "check", "integrate"]
+           "integrate"]
 
-
-SHORTEST = 1e-12  # step that is given up, relative to 1 + s
 KEPT_STATES = 16  # of a trajectory: half of the most that is held
 
 
@@ -88,15 +88,6 @@ class Flow:
 
 # (state (active, n), s (active,), out (active, n)) -> Evaluation, with the slope written to out
 Field = Callable[[Tensor, Tensor, Tensor], Evaluation]
-
-
-def check(rtol: float, atol: float, outputs: Sequence[float]) -> None:
-    """Raise ValueError unless tolerances are above 0 and output times increase from 0 on."""
-    if not (rtol > 0 and atol > 0):
-        raise ValueError(f"rtol and atol must be above 0, got {rtol} and {atol}; set rtol")
-    if not outputs or min(outputs) < 0 or list(outputs) != sorted(set(outputs)):
-        raise ValueError(f"flow_times must be increasing and at least 0, got {list(outputs)}; "
-                         "set flow_times")
 
 
 class _Stages:
@@ -251,17 +242,15 @@ def integrate(vector_field: Field, y0: Tensor, outputs: Sequence[float], *, rtol
             y, s, h, integral, observed, rate, alive, cursor, stages.K = (
                 part[keep] for part in (y, s, h, integral, observed, rate, alive, cursor, stages.K))
         target = times[cursor]
-        # stretch or halve the last steps so that none is tiny before an output
         left = target - s
         step = torch.where(h >= left, left, torch.where(2 * h > left, left / 2, h))
         new, after, error, gained = stages.attempt(y, s, step, rate)
-        # where it is not finite, a shorter step may be
         error = torch.where(torch.isfinite(error), error, math.inf)
         _check_finite(torch.where(step < SHORTEST * (1.0 + s), error, 0.0), alive, s)
         accept = error <= 1.0
         book.count(alive, accept)
-        factor = (0.9 * _power(error.clamp_min(1e-10), -1.0 / pair.order)).clamp(0.2, 5.0)
-        # a step cut short by an output time says nothing against the longer one
+        factor = SAFETY * _power(error.clamp_min(LEAST_ERROR), -1.0 / pair.order)
+        factor = factor.clamp(SHRINKAGE, GROWTH)
         h = torch.where(accept & (step < h), torch.maximum(h, step * factor), step * factor)
         hit = accept & (step >= left)
         s = torch.where(hit, target, torch.where(accept, s + step, s))

@@ -20,7 +20,8 @@ from numpy.polynomial import polynomial
 from numpy.polynomial.legendre import leggauss
 from torch import Tensor
 
-from zeroloss.model.block import Activation, split
+from zeroloss.model import block
+from zeroloss.model.block import Activation
 
 __all__ = ["Cloud", "DepthRule", "DepthState", "euler", "gauss_legendre"]
 
@@ -101,16 +102,8 @@ class Cloud:
 
     def _field(self, z: Tensor, theta: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """F, J, σ, σ' at z (R, n, N, d) for theta (R, n, k, particles)."""
-        a, w, b = split(theta)
-        u = z @ w + b
-        sigma = self.activation.value(u)
-        of_value = self.activation.slope_of_value
-        slope = of_value(sigma) if of_value is not None else self.activation.slope(u)
-        weighted = self.weights * a
-        F = sigma @ weighted.mT
-        d = a.shape[-2]
-        outer = (weighted.unsqueeze(-2) * w.unsqueeze(-3)).flatten(-3, -2)  # (…, d d, particles)
-        J = (slope @ outer.mT).unflatten(-1, (d, d))
+        sigma, slope = block.values(block.preactivation(z, theta), self.activation)
+        F, J = block.field(sigma, theta, self.weights), block.jacobian(slope, theta, self.weights)
         return F, J, sigma, slope
 
     def forward(self, theta: Tensor, *, polish: bool = False) -> DepthState:

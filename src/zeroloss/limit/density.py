@@ -23,11 +23,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from zeroloss.model.block import ACTIVATIONS
+from zeroloss.model.block import ACTIVATIONS, values
 from zeroloss.limit.collocation import DepthRule
 from zeroloss.limit.finite_volumes import LIMITERS, Grid, divergence, positive_step
 from zeroloss.model.problem import Problem
-from zeroloss.integrate.runge_kutta import check
+from zeroloss.integrate.steps import check
 
 __all__ = ["Density", "DensityFlow", "DepthSolution"]
 
@@ -111,7 +111,8 @@ class Density:
 
     def _sigma(self, z: Array) -> tuple[Array, Array]:
         u = torch.from_numpy(z[..., None] + self.b)
-        return self.activation.value(u).numpy(), self.activation.slope(u).numpy()
+        sigma, slope = values(u, self.activation)
+        return sigma.numpy(), slope.numpy()
 
     def solve_depth(self, rho: Array, tolerance: float = 1e-13) -> DepthSolution:
         """Z_q = x + Σ_p A_qp F_p(Z_p) by Newton's method, then the adjoint of the same rule.

@@ -20,26 +20,17 @@ import torch
 from torch import Tensor
 
 from zeroloss.network import engine
-from zeroloss.model.block import ACTIVATIONS, split
+from zeroloss.model.block import ACTIVATIONS, push, theta_gradient
 from ledger.display import Shown, Summary, over_time, quantiles
 from zeroloss.model.kernel import Linearised
 from zeroloss.model.law import InitialLaw, sobol_rule
 from zeroloss.limit.collocation import Cloud, DepthRule, DepthState, gauss_legendre
 from zeroloss.model.problem import Problem
 from ledger.progress import Progress, Report, counted, reporting
-from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, check, integrate
+from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, integrate
+from zeroloss.integrate.steps import check
 
-__all__ = ["LimitFlow", "LimitNumbers", "MeanField", "solve", "theta_gradient"]
-
-
-def theta_gradient(z: Tensor, p: Tensor, theta: Tensor, sigma: Tensor, slope: Tensor) -> Tensor:
-    """Σ over samples of pᵀ ∂_θ f(z, θ), rows (a, w, b): like theta (…, k, particles).
-
-    z, p (…, N, d); sigma, slope (…, N, particles) are σ and σ' at z.
-    """
-    a, _, _ = split(theta)
-    q = (p @ a) * slope
-    return torch.cat([p.mT @ sigma, z.mT @ q, q.sum(-2, keepdim=True)], dim=-2)
+__all__ = ["LimitFlow", "LimitNumbers", "MeanField", "solve"]
 
 
 MOST_NODES = 16  # in depth, where `solve` chooses
@@ -128,7 +119,7 @@ class MeanField:
         del s
         theta = self.shape(flat)
         state, r, p = self.solve_depth(theta)
-        slope = theta_gradient(state.features, p, theta, state.sigma, state.slope)
+        slope = theta_gradient(state.features, p, state.sigma, push(p, theta, state.slope))
         slope.mul_(-1.0 / self.problem.num_samples)
         rate = torch.einsum("rqkj,q,j->r", slope.square(), self.rule.weights, self.cloud.weights)
         out.copy_(slope.flatten(1))
@@ -140,10 +131,9 @@ class MeanField:
         state = self.cloud.forward(theta.unsqueeze(0), polish=True)
         ones = self.problem.readout.expand(1, *self.problem.inputs.shape)
         q = self.cloud.adjoint(state, ones)[0]
-        a, _, _ = split(theta)
         mass = self.rule.weights[:, None] * self.cloud.weights
         return Linearised(self.problem.residuals(state.end)[0], state.features[0], q,
-                          state.sigma[0], (q @ a) * state.slope[0], mass)
+                          state.sigma[0], push(q, theta, state.slope[0]), mass)
 
     def run(self, start: Tensor, flow_times: Sequence[float], *, rtol: float = 1e-7,
             keep: bool = False, record: bool = False) -> LimitFlow:

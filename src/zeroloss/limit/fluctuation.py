@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zeroloss.model.block import split
+from zeroloss.model.block import preactivation, push, split, theta_gradient
 from ledger.display import Shown, Summary, span
-from zeroloss.limit.flow import MeanField, theta_gradient
+from zeroloss.limit.flow import MeanField
 from zeroloss.integrate.runge_kutta import Trajectory
 
 # about 1 MB of float64: what one core keeps close
@@ -64,16 +64,16 @@ class _Linearised:
         self.z, self.sigma, self.slope = (
             part[0].to(dtype) for part in (state.features, state.sigma, state.slope))
         self.jacobian = state.jacobian.to(dtype)
-        a, w, b = split(self.theta)
+        a, w, _ = split(self.theta)
         self.a, self.w = a, w
         rule = field.rule
         self.weights, self.readout, self.depth_weights, self.matrix, self.adjoint_matrix = (
             part.to(dtype) for part in (field.cloud.weights, field.problem.readout, rule.weights,
                                         rule.matrix, rule.adjoint_matrix))
         self.weighted_a, self.weighted_w = self.weights * a, self.weights * w
-        pa = self.p @ a  # (n, N, particles)
-        self.push = pa * self.slope  # (a·P) σ'
-        self.bend = pa * field.cloud.activation.curvature(self.z @ w + b)  # (a·P) σ''
+        curvature = field.cloud.activation.curvature(preactivation(self.z, self.theta))
+        self.push = push(self.p, self.theta, self.slope)  # (a·P) σ': (n, N, particles)
+        self.bend = push(self.p, self.theta, curvature)  # (a·P) σ''
 
     def outputs_at_once(self) -> int:
         """So many costates that what is computed on the way stays in cache."""
@@ -111,8 +111,8 @@ class _Linearised:
         """v_i = Q_iᵀ ∂_θ f and δr_i/δρ = Q_iᵀ f at the particles, output by output."""
         q = self.q
         v = torch.stack([
-            theta_gradient(self.z[:, i:i + 1], q[:, i:i + 1], self.theta,
-                           self.sigma[:, i:i + 1], self.slope[:, i:i + 1])
+            theta_gradient(self.z[:, i:i + 1], q[:, i:i + 1], self.sigma[:, i:i + 1],
+                           push(q[:, i:i + 1], self.theta, self.slope[:, i:i + 1]))
             for i in range(self.field.problem.num_samples)])
         direct = ((q @ self.a) * self.sigma).transpose(0, 1)
         return v, direct

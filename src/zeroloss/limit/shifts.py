@@ -17,7 +17,8 @@ from torch import Tensor
 from zeroloss.model.law import InitialLaw
 from zeroloss.limit.collocation import DepthRule
 from zeroloss.limit.finite_volumes import Grid
-from zeroloss.limit.flow import MeanField, theta_gradient
+from zeroloss.limit.flow import MeanField
+from zeroloss.model.block import push, theta_gradient
 from zeroloss.model.problem import Problem
 from zeroloss.integrate.runge_kutta import Evaluation
 
@@ -63,7 +64,7 @@ class Shifts(MeanField):
     def _gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """∇_θ δE/δρ with no part along w, like theta (R, n, 3, particles), and the residuals."""
         state, r, p = self.solve_depth(theta)
-        gradient = theta_gradient(state.features, p, theta, state.sigma, state.slope)
+        gradient = theta_gradient(state.features, p, state.sigma, push(p, theta, state.slope))
         gradient /= self.problem.num_samples
         gradient[..., 1, :] = 0.0
         return gradient, r

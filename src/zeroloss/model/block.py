@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 __all__ = ["ACTIVATIONS", "Activation", "BlockConstants", "block_constants", "dim_theta",
-           "field", "preactivation", "register", "split"]
+           "field", "jacobian", "preactivation", "push", "register", "split", "theta_gradient",
+           "values"]
 
 _SQRT_HALF = math.sqrt(0.5)
 _INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
@@ -141,10 +142,38 @@ def preactivation(z: Tensor, theta: Tensor) -> Tensor:
     return z @ w + b
 
 
-def field(z: Tensor, theta: Tensor, weights: Tensor, activation: Activation) -> Tensor:
-    """F(z) = Σ_m ω_m f(z, θ_m): like z, (…, samples, dim)."""
+def values(u: Tensor, activation: Activation) -> tuple[Tensor, Tensor]:
+    """σ(u) and σ'(u), each like u."""
+    sigma, of_value = activation.value(u), activation.slope_of_value
+    return sigma, of_value(sigma) if of_value is not None else activation.slope(u)
+
+
+def field(sigma: Tensor, theta: Tensor, weights: Tensor) -> Tensor:
+    """F = Σ_m ω_m f(z, θ_m): from σ (…, samples, units), with ω (units,), (…, samples, dim)."""
     a, _, _ = split(theta)
-    return activation.value(preactivation(z, theta)) @ (weights.unsqueeze(-2) * a).mT
+    return sigma @ (weights * a).mT
+
+
+def jacobian(slope: Tensor, theta: Tensor, weights: Tensor) -> Tensor:
+    """∂_z F = Σ_m ω_m σ'_m a_m w_mᵀ: from σ' (…, samples, units), (…, samples, dim, dim)."""
+    a, w, _ = split(theta)
+    d = a.shape[-2]
+    outer = ((weights * a).unsqueeze(-2) * w.unsqueeze(-3)).flatten(-3, -2)  # (…, d d, units)
+    return (slope @ outer.mT).unflatten(-1, (d, d))
+
+
+def push(p: Tensor, theta: Tensor, slope: Tensor) -> Tensor:
+    """∂_u pᵀf = (p·a) σ': adjoint p (…, samples, dim), σ' (…, samples, units) -> like σ'."""
+    a, _, _ = split(theta)
+    return (p @ a) * slope
+
+
+def theta_gradient(z: Tensor, p: Tensor, sigma: Tensor, pushed: Tensor) -> Tensor:
+    """Σ over samples of pᵀ ∂_θ f(z, θ), rows (a, w, b): (…, dim_theta, units).
+
+    z, p (…, samples, dim); sigma and pushed (…, samples, units) are σ and ``push`` at z.
+    """
+    return torch.cat([p.mT @ sigma, z.mT @ pushed, pushed.sum(-2, keepdim=True)], dim=-2)
 
 
 @dataclass(frozen=True)

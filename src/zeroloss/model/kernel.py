@@ -13,11 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zeroloss.model.block import Activation, split
+from zeroloss.model.block import Activation, preactivation, split, theta_gradient
 
 __all__ = ["Linearised", "log_certificate", "sample_gradients"]
 
@@ -25,8 +24,8 @@ __all__ = ["Linearised", "log_certificate", "sample_gradients"]
 def sample_gradients(z: Tensor, p: Tensor, theta: Tensor, activation: Activation) -> Tensor:
     """p_iᵀ f(z_i, θ) for each sample and probe: z, p (…, N, d), theta (…, k, probes) -> (…, N,
     probes). With p the adjoint, its mean over samples is the first variation δE/δρ(θ, t)."""
-    a, w, b = split(theta)
-    return (p @ a) * activation.value(z @ w + b)
+    a, _, _ = split(theta)
+    return (p @ a) * activation.value(preactivation(z, theta))
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,8 @@ class Linearised:
     def pull(self, c: Tensor) -> Tensor:
         """(1/N) Σ_i c_i q_iᵀ ∂_θ f(Z_i, θ): (n, k, particles); with c = r it is ∇_θ δE/δρ."""
         scaled = (self.gain / len(c)) * c
-        force = (self.push * scaled[:, None])
-        rows_a = (self.q * scaled[:, None]).mT @ self.sigma
-        return torch.cat([rows_a, self.z.mT @ force, force.sum(-2, keepdim=True)], dim=-2)
+        return theta_gradient(self.z, self.q * scaled[:, None], self.sigma,
+                              self.push * scaled[:, None])
 
     def first_variation(self, theta: Tensor, activation: Activation) -> Tensor:
         """δE/δρ(θ, t) = mean over samples of pᵀ f(Z(t), θ) at probes: theta (n, k, probes) or

@@ -15,11 +15,20 @@ import torch
 from torch import Tensor
 
 from zeroloss.network import engine
-from zeroloss.model.block import ACTIVATIONS, Activation, dim_theta, split
+from zeroloss.model.block import (
+    ACTIVATIONS,
+    Activation,
+    dim_theta,
+    preactivation,
+    push,
+    split,
+    values,
+)
 from ledger.display import Shown, Summary, over_time, quantiles, span
 from zeroloss.model.kernel import Linearised
 from zeroloss.model.problem import Problem
-from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, Pair, check, integrate
+from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, Pair, integrate
+from zeroloss.integrate.steps import check
 
 __all__ = ["Network", "Training", "recomputes"]
 
@@ -153,7 +162,7 @@ class Network:
             if sigma.slope_of_value is not None:
                 h, slope = stored[l], sigma.slope_of_value(stored[l])
             else:
-                h, slope = sigma.value(stored[l]), sigma.slope(stored[l])
+                h, slope = values(stored[l], sigma)
             out[:, l, :d] = torch.bmm(p.mT, h)
             q = torch.bmm(p, theta[:, l, :d], out=scratch).mul_(slope)  # (p·a) σ'
             out[:, l, d:] = torch.bmm(z[l].mT, q)
@@ -177,19 +186,18 @@ class Network:
         d, sigma = self.problem.dim, self.activation
         z, _ = self._forward(theta.unsqueeze(0))
         z = z[:, 0, :, :d]
-        a, w, b = split(theta)
-        u = z[:-1] @ w + b
-        h, slope = sigma.value(u), sigma.slope(u)
+        _, w, _ = split(theta)
+        h, slope = values(preactivation(z[:-1], theta), sigma)
         q = torch.empty_like(z[:-1])
-        push = torch.empty_like(h)
+        pushed = torch.empty_like(h)
         p = self.problem.readout.expand_as(z[0])
         for l in reversed(range(self.L)):
             q[l] = p
-            push[l] = (p @ a[l]) * slope[l]
-            p = p + self.scale * (push[l] @ w[l].mT)
+            pushed[l] = push(p, theta[l], slope[l])
+            p = p + self.scale * (pushed[l] @ w[l].mT)
         particles = self.L * self.M
         mass = theta.new_full((self.L, self.M), 1.0 / particles)
-        return Linearised(self.problem.residuals(z[-1]), z[:-1].clone(), q, h, push, mass,
+        return Linearised(self.problem.residuals(z[-1]), z[:-1].clone(), q, h, pushed, mass,
                           self.scale * particles)
 
     def vector_field(self, flat: Tensor, s: Tensor, out: Tensor) -> Evaluation:

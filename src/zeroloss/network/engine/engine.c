@@ -24,7 +24,12 @@ enum { DONE, NO_MEMORY, NOT_FINITE, TOO_MANY, NO_DEPTH };
 #define LANES 8
 #define MOST_STAGES 8
 #define KEPT_FROM 6    /* dimensions from which on factors of the depth equation are kept */
-#define SHORTEST 1e-12 /* step that is given up, relative to 1 + s: zeroloss.integrate.steps */
+/* the controller of zeroloss.integrate.steps */
+#define SAFETY 0.9
+#define SHRINKAGE 0.2
+#define GROWTH 5.0
+#define LEAST_ERROR 1e-10
+#define SHORTEST 1e-12
 
 /* ---- memory and linear algebra -------------------------------------------------------------- */
 
@@ -983,7 +988,6 @@ static int flow(const Shape *net, Work *work, const Tableau *pair, long outputs,
     if (times[0] == 0.0) note(net, work, &to, slot++, 0.0, size);
     for (long step = 0; slot < outputs; step++) {
         if (step == max_steps) return TOO_MANY;
-        /* stretch or halve the last steps so that none is tiny before an output */
         double left = times[slot] - *s, gained = rate * pair->b[0];
         double used = h >= left ? left : 2.0 * h > left ? 0.5 * left : h;
         for (long i = 1; i <= last; i++) {
@@ -999,18 +1003,18 @@ static int flow(const Shape *net, Work *work, const Tableau *pair, long outputs,
         if (!__builtin_isfinite(error)) { /* too far: a shorter step may stay finite */
             if (used < SHORTEST * (1.0 + *s)) return status ? status : NOT_FINITE;
             begin(net, work);
-            h = 0.2 * used;
+            h = SHRINKAGE * used;
             ++*to.rejected;
             continue;
         }
-        double factor = 0.9 * inverse_root(error < 1e-10 ? 1e-10 : error, pair->order);
-        factor = factor < 0.2 ? 0.2 : factor > 5.0 ? 5.0 : factor;
+        error = error < LEAST_ERROR ? LEAST_ERROR : error;
+        double factor = SAFETY * inverse_root(error, pair->order);
+        factor = factor < SHRINKAGE ? SHRINKAGE : factor > GROWTH ? GROWTH : factor;
         if (error > 1.0) {
             h = used * factor;
             ++*to.rejected;
             continue;
         }
-        /* a step cut short by an output time says nothing against the longer one */
         h = used < h && h > used * factor ? h : used * factor;
         ++*to.accepted;
         integral += gained * used;

@@ -15,7 +15,7 @@ from ledger.record.tidy import tidy
 from ledger.study import job
 from zeroloss.integrate.exponential import Point, follow
 from zeroloss.limit.collocation import euler, gauss_legendre
-from zeroloss.limit.joint import joint_covariances
+from zeroloss.limit.prediction import predict
 from zeroloss.model.law import PathLaw, sobol_rule
 from zeroloss.model.problem import Problem
 from zeroloss.network.resnet import Network
@@ -27,7 +27,7 @@ from zeroloss.studies.setup import (
     path_parameters,
 )
 from zeroloss.studies.size.plan import Corollary, Ensemble, Threshold
-from zeroloss.studies.size.predictions import field_of, residuals
+from zeroloss.studies.size.predictions import residuals
 from zeroloss.theory.risk_law import RiskLaw
 
 __all__ = ["corollary", "ensemble", "threshold"]
@@ -77,7 +77,8 @@ def corollary(case: Corollary) -> pd.DataFrame:
     the one taken), `predicted` (P(E > ε) by the law at each width), `risk` (of each network).
     """
     problem = build_problem(case)
-    points = _points(case, problem, 0)
+    points = sobol_rule(build_law(case.initial_law), problem.dim, case.rule.log2_points, case.seed,
+                        case.setting, "corollary", 0)
     s = _reached(case, problem, points)
     limit = residuals(case, problem, gauss_legendre(case.depth_nodes), points, [s])
     rows = [("limit", 0, 0, float(0.5 * np.mean(limit**2)))]
@@ -94,11 +95,6 @@ def corollary(case: Corollary) -> pd.DataFrame:
         frames.append(tidy(risks[:, 0], {"replicate": range(len(risks))}, "value", what="risk",
                            num_layers=L, num_units=M))
     return pd.concat(frames, ignore_index=True).assign(flow_time=s)
-
-
-def _points(case: Corollary, problem: Problem, scramble: int) -> Array:
-    return sobol_rule(build_law(case.initial_law), problem.dim, case.rule.log2_points, case.seed,
-                      case.setting, "corollary", scramble)
 
 
 def _reached(case: Corollary, problem: Problem, points: Array) -> float:
@@ -128,19 +124,14 @@ def _deep_enough(case: Corollary, problem: Problem, points: Array, s: float, ref
 
 def _law_at(case: Corollary, problem: Problem, L: int, s: float, limit: Array) -> RiskLaw:
     """The predicted law of the risk at depth L and flow time s, from all scrambles."""
-    means, sigmas = [], []
-    for scramble in range(case.rule.scrambles):
-        points = _points(case, problem, scramble)
-        field = field_of(case, problem, euler(L), points)
-        run = field.run(field.start(points[None]), [s], record=True, rtol=case.influence_rtol)
-        assert run.flow.trajectory is not None
-        means.append(run.residuals[:, 0].cpu().numpy())
-        sigmas.append(joint_covariances(field, run.flow.trajectory, [s], torch.float32)
-                      [case.sampling])
+    predicted = predict(problem, build_law(case.initial_law), L, s, activation=case.activation,
+                        log2_points=case.rule.log2_points, scrambles=case.rule.scrambles,
+                        rtol=case.influence_rtol, dtype=torch.float32, seed=case.seed,
+                        name=[case.setting, "corollary"])
     N = problem.num_samples
+    sigma = predicted.covariances[case.sampling].mean(0).reshape(1, N, 1, N)
     rng = stream("size-corollary", case.setting, case.sampling, case.accuracy)
-    return RiskLaw(np.mean(means, 0), limit, np.mean(sigmas, 0).reshape(1, N, 1, N),
-                   case.draws, rng)
+    return RiskLaw(predicted.residuals.mean(0), limit, sigma, case.draws, rng)
 
 
 @job(Threshold)

@@ -12,7 +12,7 @@ from ledger.record.tidy import tidy
 from ledger.study import job
 from zeroloss.limit.collocation import DepthRule, euler, gauss_legendre
 from zeroloss.limit.flow import MeanField
-from zeroloss.limit.joint import joint_covariances
+from zeroloss.limit.prediction import record
 from zeroloss.model.law import sobol_rule
 from zeroloss.model.problem import Problem
 from zeroloss.studies.settings import Rule
@@ -20,7 +20,7 @@ from zeroloss.studies.setup import build_law, build_problem
 from zeroloss.studies.size.plan import Law, SizeCase, Theorem
 from zeroloss.theory.bounds import certificate, sizes
 
-__all__ = ["field_of", "law", "residuals", "theorem"]
+__all__ = ["law", "residuals", "theorem"]
 
 Array = np.ndarray
 
@@ -30,15 +30,10 @@ def _points(case: SizeCase, problem: Problem, rule: Rule, what: str, scramble: i
                       case.setting, what, scramble)
 
 
-def field_of(case: SizeCase, problem: Problem, rule: DepthRule, points: Array) -> MeanField:
-    """The limit under a depth rule, for a cloud of so many points."""
-    return MeanField(problem, rule, points.shape[-1], case.activation)
-
-
 def residuals(case: SizeCase, problem: Problem, rule: DepthRule, points: Array,
               flow_times: Sequence[float]) -> Array:
     """r(s) (flow_times, samples) of the limit under a depth rule."""
-    field = field_of(case, problem, rule, points)
+    field = MeanField(problem, rule, points.shape[-1], case.activation)
     run = field.run(field.start(points[None]), flow_times, rtol=case.limit_rtol)
     return run.residuals[:, 0].cpu().numpy()
 
@@ -76,14 +71,9 @@ def _covariances(case: Law, problem: Problem) -> pd.DataFrame:
     for scramble in range(case.influence.scrambles):
         points = _points(case, problem, case.influence, "influence", scramble)
         for L in case.depths:
-            field = field_of(case, problem, euler(L), points)
-            run = field.run(field.start(points[None]), case.flow_times, record=True,
-                            rtol=case.influence_rtol)
-            assert run.flow.trajectory is not None
-            # float32 costates: errors near 1e-5, far below the spread over scrambles
-            joint = joint_covariances(field, run.flow.trajectory, case.flow_times,
-                                      torch.float32)
-            for sampling, covariance in joint.items():
+            recorded = record(problem, points, euler(L), case.flow_times, dtype=torch.float32,
+                              activation=case.activation, rtol=case.influence_rtol)
+            for sampling, covariance in recorded.joint_covariances().items():
                 index = range(len(covariance))
                 frames.append(tidy(covariance, {"row": index, "other": index}, "value",
                                    what=sampling, num_layers=L, scramble=scramble))

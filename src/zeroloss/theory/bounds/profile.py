@@ -19,7 +19,8 @@ from numpy.polynomial import polynomial
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zeroloss.model.block import Activation, split
+from zeroloss.model import block
+from zeroloss.model.block import Activation, preactivation, split, values
 from zeroloss.model.law import InitialLaw, sobol_rule
 from zeroloss.limit.collocation import DepthRule, gauss_legendre
 from zeroloss.limit.flow import MeanField
@@ -119,7 +120,7 @@ class _Sampler:
         self.a, self.w, _ = split(theta)
         self.da, self.dw, _ = split(motion)
         self.weights, self.speed = weights, speed
-        self.sigma, self.slope = activation.value(u), activation.slope(u)
+        self.sigma, self.slope = values(u, activation)
         self.curvature = activation.curvature(u)
 
     def mean(self, values: Tensor) -> Tensor:
@@ -170,12 +171,12 @@ def _moment(field: MeanField, theta: Tensor) -> dict[str, Tensor]:
     r = field.problem.residuals(state.end)
     motion = torch.empty_like(theta)
     field.vector_field(theta.flatten(1), torch.zeros(1), motion.view(1, -1))
-    a, w, b = split(theta)
+    a, w, _ = split(theta)
     da, dw, db = split(motion)
     J = state.jacobian[0]
-    u, weights = state.features @ w + b, field.cloud.weights
+    u, weights = preactivation(state.features, theta), field.cloud.weights
     shift = state.features @ dw + db
-    F = state.sigma @ (weights * a).mT
+    F = block.field(state.sigma, theta, weights)
     push = state.sigma @ (weights * da).mT + (state.slope * shift) @ (weights * a).mT
     dz = field.cloud.solve(rule.matrix, state.jacobian,
                            torch.einsum("qp,rpnd->rqnd", rule.matrix, push))

@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy import stats
 
-from zeroloss.theory.coupling import (
+from benchmarks.coupling import (
     allocate,
     coupled_slope,
     differences,
