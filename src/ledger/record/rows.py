@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from ledger.record.statistics import Estimate
 
-__all__ = ["Rows", "between", "cell", "exact", "over", "plain", "row"]
+__all__ = ["Row", "Rows", "between", "cell", "exact", "over", "plain", "row"]
 
-Rows = list[dict[str, Any]]
+Row = dict[str, Any]
+Rows = list[Row]
 Values = Sequence[float] | NDArray[np.float64]
 
 
@@ -44,7 +45,7 @@ def cell(setting: str, flow_time: float, *more: str) -> str:
 
 def row(claim: str, quantity: str, where: str, estimate: Estimate, sources: list[str], *,
         floor: float = math.nan, replicates: int | None = None, sizes: int | None = None,
-        note: str = "") -> dict[str, Any]:
+        note: str = "") -> Row:
     """One row of the table of estimates."""
     return {"claim": claim, "quantity": quantity, "cell": where, "estimate": estimate.value,
             "lower": estimate.lower, "upper": estimate.upper, "level": estimate.level,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ledger.record.rows import Rows, between, exact, plain, row
+from ledger.record.rows import Row, Rows, between, exact, plain, row
 from ledger.record.statistics import Estimate, clopper_pearson, log_slope, student
 from ledger.study import Run, control, measures
 from zeroloss.studies.linear.plan import Bridge, Ends, Follow, Momentum, Stages, Unbalanced
@@ -58,9 +58,9 @@ def ends(run: Run) -> Rows:
                      row("", "near_boundary", where, plain(len(right) - len(judged)),
                          [name])]
         for N, part in table.groupby("num_layers"):
-            size: dict[str, Any] = {"replicates": len(part), "sizes": part.predicted.nunique()}
             rows += [row("linear.invariant", quantity, f"n{N}",
-                         exact(part[quantity].to_numpy().max()), [name], **size)
+                         exact(part[quantity].to_numpy().max()), [name], replicates=len(part),
+                         sizes=part.predicted.nunique())
                      for quantity in ("fall_rayleigh", "fall_overlap", "low_sigma")]
             rows.append(row("", "rise_rayleigh", f"n{N}", plain(part.rise_rayleigh.max()),
                             [name]))
@@ -86,17 +86,18 @@ def stages(run: Run) -> Rows:
                 rows.append(row("", f"rate_{kind}", where, plain(predicted), [name]))
         for N, part in table.loc[table.num_layers > 2].groupby("num_layers"):
             where = f"n{N}"
-            size: dict[str, Any] = {"sizes": len(case.smallest)}
+            sizes = len(case.smallest)
             times, guesses = _value(part, "escape-measured"), _value(part, "escape-predicted")
             small = np.sort(case.smallest)
             exponent = float(log_slope(small[:2], times[:2]))
             way, power = (_value(part, f"approach-{w}")[0] for w in ("measured", "predicted"))
             rows += [
                 row("linear.escape", "exponent_error", where, exact(exponent + 1 - 2 / N), [name],
-                    **size),
+                    sizes=sizes),
                 row("linear.escape", "constant", where, exact(times[0] / guesses[0]), [name],
-                    **size),
-                row("linear.escape", "approach_error", where, exact(way - power), [name], **size),
+                    sizes=sizes),
+                row("linear.escape", "approach_error", where, exact(way - power), [name],
+                    sizes=sizes),
                 row("", "exponent", where, plain(exponent), [name]),
                 row("", "approach", where, plain(way), [name]),
             ]
@@ -149,22 +150,22 @@ def momentum(run: Run) -> Rows:
             cells = part.groupby("condition" if sweep == "conditions" else "width")
             ranges: dict[Any, Estimate] = {key: between(cell.distance.to_numpy())
                                            for key, cell in cells}
-            size: dict[str, Any] = {"replicates": case.replicates, "sizes": len(ranges)}
             letter = "k" if sweep == "conditions" else "w"
             for key, distances in ranges.items():
                 judged = sweep == "conditions" or key >= case.stated_width
                 rows.append(row("linear.contraction" if judged else "",
                                 f"distance_{network}" if judged else "distance_narrow",
-                                f"{where}.{letter}{key:g}", distances, [name], **size))
+                                f"{where}.{letter}{key:g}", distances, [name],
+                                replicates=case.replicates, sizes=len(ranges)))
             if sweep == "widths":
                 rows.append(_holds_from(where, name, ranges, 0.05 if network == "relu" else 0.02))
             else:
-                rows += _exponents(where, name, method, part, size)
+                rows += _exponents(where, name, method, part)
     return rows
 
 
 def _holds_from(where: str, name: str, ranges: dict[Any, Estimate], tolerance: float
-                ) -> dict[str, Any]:
+                ) -> Row:
     """The least width from which on every wider network contracts as predicted, to the tolerance;
     twice the largest if the largest does not."""
     least = 2 * max(ranges)
@@ -175,13 +176,13 @@ def _holds_from(where: str, name: str, ranges: dict[Any, Estimate], tolerance: f
     return row("", "holds_from", where, plain(least), [name])
 
 
-def _exponents(where: str, name: str, method: str, part: pd.DataFrame, size: dict[str, Any]
-               ) -> Rows:
+def _exponents(where: str, name: str, method: str, part: pd.DataFrame) -> Rows:
     """Slope of the log rate of contraction in log κ, over the replicates; and the iterations."""
     rates = part.pivot_table(index="replicate", columns="condition", values="rate")
     slopes = log_slope(rates.columns.to_numpy(float), rates.to_numpy())
     kind = "descent" if method == "descent" else "accelerated"
-    rows = [row("linear.momentum", f"exponent_{kind}", where, student(slopes), [name], **size)]
+    rows = [row("linear.momentum", f"exponent_{kind}", where, student(slopes), [name],
+                replicates=len(slopes), sizes=len(rates.columns))]
     for condition, cell in part.groupby("condition"):
         rows += [row("", "iterations", f"{where}.k{condition:g}",
                      between(cell.iterations.to_numpy()), [name]),
@@ -197,13 +198,13 @@ def bridge(run: Run) -> Rows:
     for name, case, table in run.of(Bridge):
         first = case.flow_times[1]
         parts = dict(tuple(table.groupby("quantity")))
-        size: dict[str, Any] = {"sizes": len(case.num_layers)}
+        sizes = len(case.num_layers)
         for quantity, part in (("gap", "limit"), ("gap_twin", "network-twin")):
             rows.append(row("linear.bridge", quantity, "matrix", exact(parts[part].value.max()),
-                            [name], **size))
+                            [name], sizes=sizes))
         for quantity, part in (("order_layers", "network"), ("order_factors", "deep")):
             rows.append(row("linear.bridge", quantity, "matrix", exact(
-                -_order(parts[part], first)), [name], **size))
+                -_order(parts[part], first)), [name], sizes=sizes))
         rows.append(row("", "gap_plain", "matrix", plain(parts["limit-plain"].value.max()),
                         [name]))
     return rows

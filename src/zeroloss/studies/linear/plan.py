@@ -6,7 +6,7 @@ A case holds the part of the block that it is named by, beside what all cases sh
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -213,7 +213,7 @@ class Bridge(SolvedCase, BridgeSettings):
 
 def cases(block: Settings, common: Common) -> dict[str, SolvedCase]:
     """Every case by name."""
-    shared: dict[str, Any] = {**common._asdict(), "rtol": block.rtol}
+    shared = common._asdict() | {"rtol": block.rtol}
     factors = shared | {"values": block.values}
     momentum = {f"momentum-{name}": Momentum(
         **shared, **dict(block.momentum.sizes(name)), architecture=name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from scipy import special
@@ -171,7 +170,7 @@ def corollary(run: Run) -> Rows:
                  parts["risk"].groupby("num_units")}
         predicted = parts["predicted"].set_index("num_units").value.to_dict()
         failed = {M: int((risk > case.accuracy).sum()) for M, risk in risks.items()}
-        size: dict[str, Any] = {"replicates": case.replicates, "sizes": len(risks)}
+        replicates, sizes = case.replicates, len(risks)
         excess = []
         for one in etas:
             least = _from_the_top(predicted, one)
@@ -180,7 +179,8 @@ def corollary(run: Run) -> Rows:
                 excess.append(Estimate(share.value - one, share.lower - one, share.upper - one))
         if excess:
             worst = max(excess, key=lambda e: e.lower)
-            rows.append(row("size.corollary", "excess", where, exact(worst.lower), [name], **size))
+            rows.append(row("size.corollary", "excess", where, exact(worst.lower), [name],
+                            replicates=replicates, sizes=sizes))
         upper = {M: clopper_pearson(failed[M], len(risks[M])).upper for M in risks}
         rows += [
             row("", "corollary_flow_time", where, plain(float(table.flow_time.iloc[0])), [name]),
@@ -188,7 +188,7 @@ def corollary(run: Run) -> Rows:
                 [name]),
             row("", "corollary_width_law", where, plain(_from_the_top(predicted, shown)), [name]),
             row("", "corollary_width_measured", where, plain(_from_the_top(upper, shown)),
-                [name], **size),
+                [name], replicates=replicates, sizes=sizes),
         ]
     return rows
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -110,15 +110,14 @@ def required(run: Run) -> Rows:
         for eps, eta, time in _shown_cells(evidence, ladder):
             least = demand(evidence, ladder, eps, eta, time)
             where = ladder.cell(time, f"e{eps:g}", f"p{eta:g}")
-            size: dict[str, Any] = {"replicates": min(map(len, ladder.risks.values())),
-                                    "sizes": len(ladder.risks)}
             rows += [
                 row("", "log10_depth_theorem", where, plain(least.log10_depth), [theorem]),
                 row("", "log10_width_theorem", where, plain(least.log10_theorem), [theorem]),
                 row("", "width_chebyshev", where, plain(least.chebyshev), [predicted]),
                 row("", "width_law", where, plain(least.law), [predicted]),
                 row("", "width_measured", where, plain(least.measured),
-                    [predicted, *ladder.sources], **size),
+                    [predicted, *ladder.sources],
+                    replicates=min(map(len, ladder.risks.values())), sizes=len(ladder.risks)),
             ]
         rows += _limit_rows(evidence, ladder)
     return rows

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -235,23 +235,26 @@ class Threshold(SizeCase, ThresholdSettings):
     """`networks.threshold`."""
 
 
+C = TypeVar("C", bound=SizeCase)
+
+
 def cases(block: Settings, common: Common) -> dict[str, SizeCase]:
     """Every case by name, in pieces worth their start-up."""
     jobs = _predictions(block, common) | _ensembles(block, common)
     for entry in block.corollaries:
         sizes = {name: getattr(entry, name) for name in CorollarySizes.model_fields}
         for i, accuracy in enumerate(entry.accuracies):
-            jobs[f"corollary-{entry.setting}-{entry.sampling}-{i}"] = Corollary(**_on(
-                block, common, accuracy=accuracy, **sizes))
-    jobs["threshold"] = Threshold(**_on(block, common, **dict(block.threshold)))
+            jobs[f"corollary-{entry.setting}-{entry.sampling}-{i}"] = _on(
+                Corollary, block, common, accuracy=accuracy, **sizes)
+    jobs["threshold"] = _on(Threshold, block, common, **dict(block.threshold))
     return jobs
 
 
-def _on(block: Settings, common: Common, setting: str, **parts: Any) -> dict[str, Any]:
-    """The fields of a case on a setting; ``parts`` override the setting's values."""
+def _on(kind: type[C], block: Settings, common: Common, setting: str, **parts: Any) -> C:
+    """A case of a kind on a setting; ``parts`` override the setting's values."""
     shared = {name: getattr(block, name) for name in Shared.model_fields}
-    return {"setting": setting, "weights": block.phases.weights, **common._asdict(), **shared,
-            **dict(block.settings[setting]), **parts}
+    fields = common._asdict() | shared | dict(block.settings[setting]) | parts
+    return kind(setting=setting, weights=block.phases.weights, **fields)
 
 
 def _predictions(block: Settings, common: Common) -> dict[str, SizeCase]:
@@ -262,14 +265,14 @@ def _predictions(block: Settings, common: Common) -> dict[str, SizeCase]:
         if ladders:
             depths = tuple(sorted({ladder.num_layers for ladder in ladders}))
             demands = {ladder.sampling: ladder.accuracies for ladder in ladders}
-            jobs[f"law-{name}"] = Law(**_on(block, common, name, role="ladder", depths=depths))
-            jobs[f"theorem-{name}"] = Theorem(**_on(
-                block, common, name, steps=block.theorem_steps, demands=demands))
+            jobs[f"law-{name}"] = _on(Law, block, common, name, role="ladder", depths=depths)
+            jobs[f"theorem-{name}"] = _on(
+                Theorem, block, common, name, steps=block.theorem_steps, demands=demands)
     phases = block.phases
-    jobs["law-phases"] = Law(**_on(
-        block, common, phases.setting, role="phases", depths=phases.predicted_depths,
+    jobs["law-phases"] = _on(
+        Law, block, common, phases.setting, role="phases", depths=phases.predicted_depths,
         flow_times=(phases.flow_time,), wide=phases.wide, influence=phases.influence,
-        gap=phases.influence))
+        gap=phases.influence)
     return jobs
 
 
@@ -279,15 +282,15 @@ def _ensembles(block: Settings, common: Common) -> dict[str, SizeCase]:
     for ladder in block.ladders:
         packs = _packs(block, ladder, [(ladder.num_layers, M) for M in ladder.num_units])
         for i, sizes in enumerate(packs):
-            jobs[f"widths-{ladder.setting}-{ladder.sampling}-{i}"] = Ensemble(**_on(
-                block, common, ladder.setting, role="ladder", sampling=ladder.sampling,
-                accuracies=ladder.accuracies, sizes=sizes))
+            jobs[f"widths-{ladder.setting}-{ladder.sampling}-{i}"] = _on(
+                Ensemble, block, common, ladder.setting, role="ladder", sampling=ladder.sampling,
+                accuracies=ladder.accuracies, sizes=sizes)
     phases = block.phases
     packs = _packs(block, phases, [(L, M) for L in phases.num_layers for M in phases.num_units])
     for i, sizes in enumerate(packs):
-        jobs[f"phases-{i}"] = Ensemble(**_on(
-            block, common, phases.setting, role="phases", sampling="independent",
-            accuracies=(phases.accuracy,), flow_times=(phases.flow_time,), sizes=sizes))
+        jobs[f"phases-{i}"] = _on(
+            Ensemble, block, common, phases.setting, role="phases", sampling="independent",
+            accuracies=(phases.accuracy,), flow_times=(phases.flow_time,), sizes=sizes)
     return jobs
 
 
