@@ -102,9 +102,9 @@ class Run:
     def check_control(self, claim: Claim, *, honest_too: bool = False) -> None:
         """A control changes a table, and none of the honest ones; it is refuted, in a cell where
         the honest run is not (``honest_too``: on tiny sizes that may be refuted there as well)."""
-        before = {name: table.to_csv() for name, table in self.tables.items()}
+        before = {name: table.copy() for name, table in self.tables.items()}
         run = controls_of(self.name)[claim.id].within(self.run)
-        assert {name: table.to_csv() for name, table in self.tables.items()} == before
+        assert all(table.equals(before[name]) for name, table in self.tables.items())
         assert set(run.tables) == set(self.tables)
         assert any(not run.tables[name].equals(table) for name, table in self.tables.items())
         failed = verdicts.judge_claim(claim, estimates_of(self.name, run, claim.id))

@@ -16,5 +16,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def new_checkout(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Checkout]:
-    """Copy the work tree into a folder of its own."""
+    """Copy the work tree into a folder of its own, with the engine compiled."""
+    from zeroloss.network.engine.library import why_not
+
+    why_not()
     return lambda: copy_to(tmp_path_factory.mktemp("checkout") / "repo")

@@ -217,5 +217,5 @@ def controlled(claim: Claim, folder: Path) -> dict[str, Any]:
         raise ResultError(f"a negative control of {claim.id} must be in the module measure of "
                           f"{study}, found those of {', '.join(sorted(controls))}; add it")
     run_, _ = read_run(read_cases(study, Path(folder) / SPECS), folder)
-    frame = estimates_of(study, controls[claim.id].within(run_))
+    frame = estimates_of(study, controls[claim.id].within(run_), [claim.id])
     return verdicts.judge_claim(claim, estimates.with_keys(frame, study))
