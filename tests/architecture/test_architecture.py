@@ -70,10 +70,12 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def links() -> Iterator[tuple[Path, Path]]:
-    """Each module with each that it imports; that its own packages come first is no import."""
+    """Each module with each that it imports. A package on the way counts if it imports something
+    itself, and is not the module's own."""
     for path in MODULES:
         for imported in codegraph.imports(path):
-            if not (imported.name == "__init__.py" and path.is_relative_to(imported.parent)):
+            own = path.is_relative_to(imported.parent) or not codegraph.imports(imported)
+            if not (imported.name == "__init__.py" and own):
                 yield path, imported
 
 
