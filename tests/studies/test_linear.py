@@ -50,7 +50,7 @@ def test_the_published_settings_make_few_jobs_of_the_same_kinds(ran: Run) -> Non
     assert {case.kind for case in published.values()} == set(kinds_of(plan))
 
 
-@pytest.mark.parametrize("name", ["ends", "momentum-relu"])
+@pytest.mark.parametrize("name", ["unbalanced", "momentum-relu"])
 def test_a_job_gives_the_same_rows_twice(ran: Run, name: str) -> None:
     assert run_case("linear", ran.cases[name]).equals(ran.tables[name])
 
