@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from figures import style
-from figures.zero_loss_controls import controls
 from figures.zero_loss_density import density
 from ledger.paper.drawing import Frames
 from zeroloss.model.kernel import log_certificate
 from zeroloss.studies.zero_loss.measure import MODELS, run_of
+from zeroloss.studies.zero_loss.plan import Flow
 
 Array = np.ndarray
 LINES = {"limit": "-", "network": "--"}
@@ -23,21 +21,17 @@ CERTIFIED = "tanh"  # the activation whose certificate and kernel are drawn
 EARLIEST = 0.1  # training time at which the logarithmic axes begin
 
 
-def _cases(frames: Frames) -> list[tuple[Any, pd.DataFrame]]:
-    return [(spec, frames.tables[name]) for name, spec in frames.specs.items()
-            if spec["kind"] == "flow"]
-
-
-def _panels(frames: Frames, height: float) -> tuple[Figure, list[Axes], list[Any]]:
+def _panels(frames: Frames, height: float
+            ) -> tuple[Figure, list[Axes], list[tuple[Flow, pd.DataFrame]]]:
     """One panel per setting, two in a row."""
-    cases = _cases(frames)
-    names = [spec["setting"] for spec, _ in cases]
+    cases = [(case, table) for _, case, table in frames.run.of(Flow)]
+    names = [case.setting for case, _ in cases]
     rows = [names[i:i + 2] for i in range(0, len(names), 2)]
     if len(rows[-1]) < len(rows[0]):
         rows[-1] = [*rows[-1], "."]
     figure, axes = style.canvas(rows, height)
-    style.names(axes, {name: f"{name}, $N={spec['problem']['num_samples']}$"
-                       for name, (spec, _) in zip(names, cases, strict=True)})
+    style.names(axes, {name: f"{name}, $N={case.problem.num_samples}$"
+                       for name, (case, _) in zip(names, cases, strict=True)})
     for row in rows:
         axes[row[0]].set_ylabel("risk $E$")
     for name in names[-2:]:
@@ -53,24 +47,24 @@ def _shown(run: dict[str, Array], floor: float) -> Array:
 def risk(frames: Frames) -> Figure:
     """The risk of limit and networks down to the floor, and the certificate of one activation."""
     figure, panels, cases = _panels(frames, 5.0)
-    activations = [part["activation"] for part in cases[0][0]["flows"]]
+    activations = [training.activation for training in cases[0][0].flows]
     colours = dict(zip(activations, style.colours(len(activations)), strict=True))
-    for ax, (spec, table) in zip(panels, cases, strict=True):
-        for part in spec["flows"]:
-            of_it = table.loc[table.activation == part["activation"]]
+    for ax, (case, table) in zip(panels, cases, strict=True):
+        for training in case.flows:
+            of_it = table.loc[table.activation == training.activation]
             for model in MODELS:
                 run = run_of(of_it, model, 0)
-                seen = _shown(run, spec["floor"])
+                seen = _shown(run, case.floor)
                 ax.plot(run["flow_time"][seen], run["risk"][seen], LINES[model],
-                        color=colours[part["activation"]], zorder=3)
-                if part["activation"] == CERTIFIED and model == "limit":
+                        color=colours[training.activation], zorder=3)
+                if training.activation == CERTIFIED and model == "limit":
                     bound = run["risk"][0] * np.exp(log_certificate(
                         run["flow_time"], run["eigenvalue"][:, 0], run["eigenvalue"].shape[1]))
                     ax.plot(run["flow_time"][seen], bound[seen], ":", color="0.25", linewidth=1.3,
                             zorder=4)
         ax.set_xscale("log")
         ax.set_yscale("log")
-        ax.set_ylim(0.1 * spec["floor"], 1.0)
+        ax.set_ylim(0.1 * case.floor, 1.0)
         ax.yaxis.set_major_locator(LogLocator(numticks=8))
     style.legend(figure, [style.entry(name, color=colour, linestyle="-")
                           for name, colour in colours.items()],
@@ -84,14 +78,14 @@ def spectrum(frames: Frames) -> Figure:
     """Eigenvalues of the kernel K(s) of the limit through training."""
     figure, panels, cases = _panels(frames, 4.4)
     colour = style.colours(2)
-    for ax, (spec, table) in zip(panels, cases, strict=True):
+    for ax, (case, table) in zip(panels, cases, strict=True):
         shown = table.loc[table.activation == CERTIFIED]
         if shown.empty:
             style.missing(ax, CERTIFIED)
             continue
         for model, of_model in zip(MODELS, colour, strict=True):
             run = run_of(shown, model, 0)
-            seen = _shown(run, spec["floor"])
+            seen = _shown(run, case.floor)
             for i, values in enumerate(run["eigenvalue"][seen].T):
                 ax.plot(run["flow_time"][seen], values, LINES[model], color=of_model,
                         linewidth=1.2 if i == 0 else 0.5, alpha=1.0 if i == 0 else 0.6)
@@ -103,4 +97,4 @@ def spectrum(frames: Frames) -> Figure:
     return figure
 
 
-FIGURES = {"risk": risk, "spectrum": spectrum, "density": density, "controls": controls}
+FIGURES = {"risk": risk, "spectrum": spectrum, "density": density}

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from figures import style
 from ledger.paper.drawing import Frames
 from zeroloss.studies.zero_loss.agreements import distances, select
+from zeroloss.studies.zero_loss.plan import Density
 
 __all__ = ["density"]
 
@@ -21,27 +22,27 @@ CONTOURS = np.geomspace(0.01, 0.8, 5)  # shares of the largest density
 SCHEMES = {"density": ("limited slopes", "-", True), "upwind": ("no slopes", "--", False)}
 
 
-def _nodes(spec: Any) -> tuple[Array, Array]:
+def _nodes(case: Density) -> tuple[Array, Array]:
     """Where the support lies: one more ring than cells."""
     axes = []
-    for low, high in (spec["box_a"], spec["box_b"]):
-        width = (high - low) / spec["support"]
-        axes.append(low + width * (np.arange(spec["support"] + 2) - 0.5))
+    for low, high in (case.box_a, case.box_b):
+        width = (high - low) / case.support
+        axes.append(low + width * (np.arange(case.support + 2) - 0.5))
     return axes[0], axes[1]
 
 
-def _map(ax: Axes, spec: Any, table: pd.DataFrame, time: int) -> None:
+def _map(ax: Axes, case: Density, table: pd.DataFrame, time: int) -> None:
     """The density in colour, the particles' as lines, at the last depth node."""
-    a, b = _nodes(spec)
-    made = {solver: next(iter(select(table, solver, "deposit").values()))[time].reshape(
+    a, b = _nodes(case)
+    shown = {solver: next(iter(select(table, solver, "deposit").values()))[time].reshape(
         len(a), len(b)) for solver in ("density", "particles")}
-    most = made["particles"].max()
-    ax.contourf(a, b, made["density"].T / most, levels=np.linspace(0.01, 1.0, 20),
+    most = shown["particles"].max()
+    ax.contourf(a, b, shown["density"].T / most, levels=np.linspace(0.01, 1.0, 20),
                 cmap=sns.color_palette("Blues", as_cmap=True), extend="max", zorder=1)
-    ax.contour(a, b, made["particles"].T / most, levels=CONTOURS, colors="0.15", linewidths=0.6,
+    ax.contour(a, b, shown["particles"].T / most, levels=CONTOURS, colors="0.15", linewidths=0.6,
                zorder=2)
-    ax.set_xlim(*spec["box_a"])
-    ax.set_ylim(*spec["box_b"])
+    ax.set_xlim(*case.box_a)
+    ax.set_ylim(*case.box_b)
     ax.set_xlabel("$a$")
     ax.grid(False)
 
@@ -56,28 +57,27 @@ def _errors(ax: Axes, sizes: Array, errors: Array, solver: str, colours: list[An
 
 def density(frames: Frames) -> Figure:
     """Density and particles at the first and last time; their distance against the grid."""
-    spec, table = next((spec, frames.tables[name]) for name, spec in frames.specs.items()
-                       if spec["kind"] == "density")
-    times = spec["flow_times"]
+    _, case, table = frames.run.one(Density)
+    times = case.flow_times
     figure, axes = style.canvas([["first", "last"], ["w1", "residuals"]], 4.8)
-    _map(axes["first"], spec, table, 0)
-    _map(axes["last"], spec, table, -1)
+    _map(axes["first"], case, table, 0)
+    _map(axes["last"], case, table, -1)
     axes["first"].set_ylabel("$b$")
     colours = style.colours(len(times) - 1)
-    exact = select(table, "particles", "residual")[spec["lattice"]]
+    exact = select(table, "particles", "residual")[case.lattice]
     for solver in SCHEMES:
-        w1 = distances(table, spec, solver)
+        w1 = distances(table, case, solver)
         sizes = np.array(list(w1))
         _errors(axes["w1"], sizes, np.array(list(w1.values()))[:, 1:], solver, colours)
-        gaps = np.array([np.sqrt(np.mean((found - exact) ** 2, axis=1))
-                         for found in select(table, solver, "residual").values()])
+        gaps = np.array([np.sqrt(np.mean((residuals - exact) ** 2, axis=1))
+                         for residuals in select(table, solver, "residual").values()])
         _errors(axes["residuals"], sizes, gaps[:, 1:], solver, colours)
     for name in ("w1", "residuals"):
         ax = axes[name]
         ax.set_yscale("log")
-        style.sizes_axis(ax, spec["cells"])
+        style.sizes_axis(ax, case.cells)
         ax.set_xlabel("cells per axis")
-        ends = (float(spec["cells"][0]), float(spec["cells"][-1]))
+        ends = (float(case.cells[0]), float(case.cells[-1]))
         heights = np.concatenate([np.ravel(line.get_ydata()) for line in ax.get_lines()])
         style.slope_guide(ax, ends, 1.9 * heights.max(), -1, "1")
         style.slope_guide(ax, ends, 0.5 * heights.min() * (ends[1] / ends[0]) ** 2, -2, "2")

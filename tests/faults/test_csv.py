@@ -127,9 +127,9 @@ def test_a_configuration_that_names_a_bad_table_is_refused(tmp_path: Path) -> No
         load(FULL, mine)
     table.write_text("x,y\n1,2\n3,3\n4,5\n")
     assert load(FULL, mine).limits.settings["sine"].problem.path == str(table)
-    for settings_, message in (({"identity": {"num_samples": {"digits": 5000}}}, "at most 348"),
+    for settings_, message in (({"identity": {"num_samples": {"diabetes": 5000}}}, "at most 442"),
                                ({"labels": {"num_samples": {"diabetes": 443}}}, "at most 442")):
-        mine.write_text(json.dumps({"zero_loss": {"controls": settings_}}))
+        mine.write_text(json.dumps({"controls": settings_}))
         with pytest.raises(ConfigError, match=message):
             load(FULL, mine)
 

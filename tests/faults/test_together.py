@@ -28,7 +28,7 @@ def owned(*folders: Path) -> list[Path]:
 def test_the_second_run_refuses_and_nothing_else_matters(whole: Whole, tmp_path: Path) -> None:
     """On one core, in a folder and under a configuration whose names a shell would run."""
     run, mine = reduced(tmp_path / SHELL), f"{SHELL}.yaml"
-    (run.root / mine).write_text("cases_per_job: 9\n")
+    (run.root / mine).write_text("cases_per_job: 4\n")
     overlays = (*OVERLAYS, mine)
     first = run.start(cores=1, overlays=overlays)
     locks = run.root / ".snakemake" / "locks"
@@ -62,7 +62,7 @@ def test_a_csv_of_a_strange_name(whole: Whole, new_run: Callable[[], Run]) -> No
     setting = {"problem": {"kind": "csv", "path": table, "target": column, "num_samples": 3}}
     (run.root / "mine.yaml").write_text(
         json.dumps({"cases_per_job": 1, "zero_loss": {"settings": {"sine": setting}}}))
-    target = str(run.checkout.folder(*OVERLAYS, "mine.yaml") / STUDY / "origin.parquet")
+    target = str(run.checkout.folder(*OVERLAYS, "mine.yaml") / STUDY / "steps.parquet")
     words = run.checkout.command(target, "--config", "mode=quick", "--configfile", *OVERLAYS,
                                  "mine.yaml", "--cores", "1")
     done = subprocess.run(words, cwd=run.root, env=run.checkout.environment(), text=True,
@@ -116,13 +116,13 @@ def command(run: Run, words: list[str], **environment: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-SOME = ("conditions-sizes", "flow-sine", "labels", "root-scaling", "steps")
+SOME = ("flow-digits", "flow-sine", "regularised", "steps", "weak-form")
 
 
 @pytest.mark.parametrize(("together", "settings"), [
     (SOME, {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "2"}),
     (("flow-sine",), {"PYTHONHASHSEED": "2", "OMP_NUM_THREADS": "1"}),
-    (("labels",), {"PYTHONHASHSEED": "random", "OMP_NUM_THREADS": "2"}),
+    (("weak-form",), {"PYTHONHASHSEED": "random", "OMP_NUM_THREADS": "2"}),
 ], ids=["five in one process", "one alone", "another alone"])
 def test_a_case_has_the_same_bytes(whole: Whole, tmp_path: Path, together: Sequence[str],
                                    settings: dict[str, str]) -> None:

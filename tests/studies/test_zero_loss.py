@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 import pytest
-from judging import FILES, FULL, Run, claims_of, keyed
+from judging import FULL, Run, cases_of, claims_of, estimates_of, run_case
 
+from ledger import study
+from ledger.config.case import kinds_of
 from ledger.record.claims import Claim
-from ledger.config.configuration import load
-from zeroloss.studies.zero_loss import simulate
-from zeroloss.studies.zero_loss.cases import cases
-from zeroloss.studies.zero_loss.measure import certificate_of, late_rate, measure, run_of
-from zeroloss.studies.zero_loss.planted import PLANTED
+from zeroloss.studies.zero_loss import plan
+from zeroloss.studies.zero_loss.measure import certificate_of, late_rate, run_of
+from zeroloss.studies.zero_loss.plan import Flow
 
 CLAIMS = claims_of("zero_loss")
 # on tiny grids the honest run is refuted too: their own tests take finer ones
@@ -27,15 +27,15 @@ def ran() -> Run:
 
 def test_a_flow_that_begins_below_its_floor_is_measured() -> None:
     """It has one point, which is its first and its last."""
-    spec = cases(load(*FILES))["flow-sine"] | {"floor": 1e3}
-    estimates = keyed("zero_loss", measure({"flow-sine": simulate.run(spec)},
-                                           {"flow-sine": spec}))
+    case = cases_of("zero_loss")["flow-sine"].model_copy(update={"floor": 1e3})
+    estimates = estimates_of("zero_loss", study.Run(
+        {"flow-sine": case}, {"flow-sine": run_case("zero_loss", case)}))
     times = estimates[estimates.quantity == "flow_time"].set_index("cell").estimate
     assert times["sine.tanh.limit"] == times["sine.tanh.network"] == 0.0
 
 
-def test_every_claim_has_its_planted_failure_and_its_numbers(ran: Run) -> None:
-    ran.check_claims(CLAIMS, PLANTED)
+def test_every_claim_has_its_control_and_its_numbers(ran: Run) -> None:
+    ran.check_claims()
 
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
@@ -44,33 +44,27 @@ def test_the_sources_of_a_claim_are_all_that_it_rests_on(ran: Run, claim: Claim)
 
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
-def test_a_planted_failure_is_refuted(ran: Run, claim: Claim) -> None:
-    ran.check_refuted(claim, PLANTED, honest_too=claim.id in COARSE)
-
-
-@pytest.mark.parametrize("name", PLANTED)
-def test_planting_leaves_the_honest_tables_alone(ran: Run, name: str) -> None:
-    ran.check_left_alone(PLANTED[name])
+def test_a_negative_control_is_refuted(ran: Run, claim: Claim) -> None:
+    ran.check_control(claim, honest_too=claim.id in COARSE)
 
 
 def test_the_published_settings_make_few_jobs_of_the_same_kinds(ran: Run) -> None:
-    made = cases(load(FULL))
-    assert {spec["kind"] for spec in made.values()} == set(simulate.KINDS)
-    assert {name: spec["kind"] for name, spec in made.items()} == {
-        name: spec["kind"] for name, spec in ran.specs.items()}
-    assert len(made) < 30, "a job is worth its start-up"
+    published = cases_of("zero_loss", FULL)
+    assert {case.kind for case in published.values()} == set(kinds_of(plan))
+    assert {name: case.kind for name, case in published.items()} == {
+        name: case.kind for name, case in ran.cases.items()}
+    assert len(published) < 20, "a job is worth its start-up"
 
 
 def test_a_job_gives_the_same_rows_twice(ran: Run) -> None:
-    spec = ran.specs["flow-sine"]
-    assert simulate.run(spec).equals(ran.tables["flow-sine"])
+    assert run_case("zero_loss", ran.cases["flow-sine"]).equals(ran.tables["flow-sine"])
 
 
 def test_flows_reach_the_floor_and_say_how(ran: Run) -> None:
-    spec, table = ran.specs["flow-digits"], ran.tables["flow-digits"]
+    _, case, table = ran.run.one(Flow, setting="digits")
     run = run_of(table.loc[table.activation == "tanh"], "limit", 0)
-    assert run["risk"][-1] < spec["floor"] < run["risk"][-2] < run["risk"][0]
-    assert run["eigenvalue"].shape == (len(run["flow_time"]), spec["problem"]["num_samples"])
+    assert run["risk"][-1] < case.floor < run["risk"][-2] < run["risk"][0]
+    assert run["eigenvalue"].shape == (len(run["flow_time"]), case.problem.num_samples)
     assert bool((np.diff(run["eigenvalue"], axis=1) >= 0).all())
     assert run["ball"].shape == (2,) and run["lead"].shape == (2, 2)
     assert run["depth-spread"][0] < 1e-12 < run["depth-spread"][1]  # constant paths at the start

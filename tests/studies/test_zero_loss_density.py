@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,57 +9,53 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from judging import FILES, block_of, cases_of, claims_of, controls_of, run_case
+from pydantic import ValidationError
 
 from figures.zero_loss import FIGURES
-from ledger.record import estimates
-from ledger.record.claims import Claim, load_claims
-from ledger.config.configuration import ConfigError, load
 from ledger.paper.drawing import Frames, render
-from zeroloss.studies.zero_loss import agreements, simulate
-from zeroloss.studies.zero_loss.cases import cases
-from zeroloss.studies.zero_loss.density import COLUMNS
-from zeroloss.studies.zero_loss.planted import PLANTED
+from ledger.record import estimates
+from ledger.record.claims import Claim
 from ledger.record.verdicts import INCONCLUSIVE, REFUTED, SUPPORTED, judge_claim
+from ledger.study import Run
+from zeroloss.studies.zero_loss import agreements
+from zeroloss.studies.zero_loss.density import COLUMNS
+from zeroloss.studies.zero_loss.plan import Density
 
-ROOT = Path(__file__).resolve().parents[2]
-FILES = [ROOT / "config/full.yaml", ROOT / "config/quick.yaml", ROOT / "tests/workflow/tiny.yaml"]
 KINDS = ("density", "weak-form")
-CLAIMS = {claim.id: claim for claim in load_claims(ROOT / "paper/claims.yaml")
+CLAIMS = {claim.id: claim for claim in claims_of("zero_loss").values()
           if claim.id in ("zero_loss.density", "zero_loss.weak-form")}
 EACH_KIND = pytest.mark.parametrize("kind", KINDS)
 EACH_CLAIM = pytest.mark.parametrize("claim", CLAIMS.values(), ids=list(CLAIMS))
 
 
-@dataclass(frozen=True)
-class Run:
-    """Specifications and tables of the two kinds."""
-
-    specs: dict[str, dict[str, Any]]
-    tables: dict[str, pd.DataFrame]
-
-
-def simulated(files: list[Path], **changes: dict[str, Any]) -> Run:
-    specs = {name: spec | changes.get(name, {}) for name, spec in cases(load(*files)).items()
-             if spec["kind"] in KINDS}
-    return Run(specs, {name: simulate.run(spec) for name, spec in specs.items()})
+def simulated(*files: Path, **changes: dict[str, Any]) -> Run:
+    """Cases and tables of the two kinds."""
+    cases = {name: case.model_copy(update=changes.get(name))
+             for name, case in cases_of("zero_loss", *files).items() if name in KINDS}
+    return Run(cases, {name: run_case("zero_loss", case) for name, case in cases.items()})
 
 
 @pytest.fixture(scope="module")
 def tiny() -> Run:
     """Sizes of a tenth of a second, too few to judge an order by."""
-    return simulated(FILES)
+    return simulated()
 
 
 @pytest.fixture(scope="module")
 def fair() -> Run:
     """The smallest sizes on which the orders are seen."""
-    return simulated(FILES[:2], density={"cells": [32, 64, 128], "support": 16})
+    return simulated(*FILES[:2], density={"cells": (32, 64, 128), "support": 16})
 
 
-def measured(run: Run, tables: dict[str, pd.DataFrame] | None = None) -> pd.DataFrame:
-    tables = run.tables if tables is None else tables
-    return pd.DataFrame(agreements.density(tables, run.specs)
-                        + agreements.weak_form(tables, run.specs))
+@pytest.fixture(scope="module")
+def wrong(fair: Run) -> dict[str, Run]:
+    """The run with the negative control of each claim in its tables."""
+    return {claim: controls_of("zero_loss")[claim].within(fair) for claim in CLAIMS}
+
+
+def measured(run: Run) -> pd.DataFrame:
+    return pd.DataFrame(agreements.density(run) + agreements.weak_form(run))
 
 
 def value(frame: pd.DataFrame, quantity: str, cell: str) -> float:
@@ -75,31 +70,31 @@ def value(frame: pd.DataFrame, quantity: str, cell: str) -> float:
 @EACH_KIND
 def test_a_job_is_a_function_of_its_specification(tiny: Run, kind: str) -> None:
     torch.manual_seed(1)
-    table = simulate.run(tiny.specs[kind])
+    table = run_case("zero_loss", tiny.cases[kind])
     pd.testing.assert_frame_equal(table, tiny.tables[kind], check_exact=True)
     assert list(table.columns) == COLUMNS and not table.isna().any(axis=None)
 
 
 def test_each_solver_stands_in_the_table_at_its_sizes(tiny: Run) -> None:
-    spec, table = tiny.specs["density"], tiny.tables["density"]
+    _, case, table = tiny.one(Density)
     for solver in ("density", "upwind"):
         for quantity in ("residual", "risk", "w1"):
-            assert list(agreements.select(table, solver, quantity)) == spec["cells"]
-    assert list(agreements.select(table, "particles", "w1")) == [spec["lattice"] // 2]
+            assert tuple(agreements.select(table, solver, quantity)) == case.cells
+    assert list(agreements.select(table, "particles", "w1")) == [case.lattice // 2]
     deposits = [next(iter(agreements.select(table, solver, "deposit").values()))
                 for solver in ("density", "particles")]
     for found in deposits:
-        assert found.shape == (len(spec["flow_times"]), (spec["support"] + 2) ** 2)
+        assert found.shape == (len(case.flow_times), (case.support + 2) ** 2)
         np.testing.assert_allclose(found.sum(1), 1, rtol=0, atol=1e-12)
     moved = np.abs(deposits[0][-1] - deposits[0][0]).sum()
     assert moved > 5 * np.abs(deposits[0][-1] - deposits[1][-1]).sum()
 
 
 def test_all_solvers_start_from_one_law(tiny: Run) -> None:
-    table = tiny.tables["density"]
+    _, case, table = tiny.one(Density)
     start = table[(table.flow_time == 0) & (table.quantity == "residual")]
     spread = start.groupby("index").value.agg(lambda x: x.max() - x.min())
-    assert len(spread) == tiny.specs["density"]["num_samples"] and spread.max() < 1e-6
+    assert len(spread) == case.num_samples and spread.max() < 1e-6
     assert start.value.abs().max() > 0.1
 
 
@@ -107,30 +102,30 @@ def test_all_solvers_start_from_one_law(tiny: Run) -> None:
     ("density: {box_a: [1.0, -1.0]}", "box_a"),
     ("density: {cells: [32, 48]}", "each must be twice the one before"),
     ("density: {cubic: -1.0}", "cubic"),
-    ("density: {flow_times: [1.0, 2.0]}", "flow_times must begin at 0, got 1"),
+    ("density: {flow_times: [1.0, 2.0]}", r"density.flow_times\n.* must begin at 0, got 1"),
     ("density: {support: 64}", "support"),
-    ("density: {weak_form: {cells: [2, 4]}}", "weak_form.cells must be at least 4, got 2"),
+    ("density: {weak_form: {cells: [2, 4]}}", r"weak_form.cells\n.* must be at least 4, got 2"),
 ])
 def test_settings_that_cannot_be_run(tmp_path: Path, overlay: str, message: str) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(f"zero_loss:\n  {overlay}\n")
-    with pytest.raises(ConfigError, match=message):
-        load(*FILES, path)
+    with pytest.raises(ValidationError, match=message):
+        block_of("zero_loss", *FILES, path)
 
 
 # ---- figure
 
 
 def test_the_figure_draws_every_grid_and_time(tiny: Run) -> None:
-    frames = Frames(tiny.tables, measured(tiny), tiny.specs, "quick")
+    frames = Frames(tiny, measured(tiny), "quick")
     figure = FIGURES["density"](frames)
     assert render(figure, "pdf") == render(FIGURES["density"](frames), "pdf")
-    spec = tiny.specs["density"]
+    _, case, _ = tiny.one(Density)
     for ax in figure.axes[2:]:
         drawn = [line for line in ax.get_lines() if line.get_marker() != "None"]
-        assert len(drawn) == 2 * (len(spec["flow_times"]) - 1)
+        assert len(drawn) == 2 * (len(case.flow_times) - 1)
         for line in drawn:
-            assert list(np.asarray(line.get_xdata())) == spec["cells"]
+            assert tuple(np.asarray(line.get_xdata())) == case.cells
             height = np.asarray(line.get_ydata(), dtype=float)
             assert bool((height > ax.get_ylim()[0]).all() and (height < ax.get_ylim()[1]).all())
 
@@ -151,16 +146,16 @@ def test_estimates_are_rows_of_the_table(fair: Run) -> None:
     found = measured(fair)
     assert not found.duplicated(["claim", "quantity", "cell"]).any()
     assert bool((found.lower <= found.estimate).all() and (found.estimate <= found.upper).all())
-    spec, table = fair.specs["density"], fair.tables["density"]
-    cells = spec["cells"][-1]
+    _, case, table = fair.one(Density)
+    cells = case.cells[-1]
     by_hand = [agreements.select(table, "density", "w1")[c][-1] for c in (cells // 2, cells)]
-    where = f"monotone.s{spec['flow_times'][-1]:g}"
+    where = f"monotone.s{case.flow_times[-1]:g}"
     # the nodes see nearly the same distance, so that their weights hardly matter
     assert value(found, "w1_finest", where) == pytest.approx(by_hand[1].mean(), rel=0.02)
     assert value(found, "order_w1", where) == pytest.approx(
         np.log2(by_hand[0].mean() / by_hand[1].mean()), abs=0.02)
     ran = [agreements.select(table, solver, "residual") for solver in ("density", "particles")]
-    gap = np.sqrt(np.mean((ran[0][cells][-1] - ran[1][spec["lattice"]][-1]) ** 2))
+    gap = np.sqrt(np.mean((ran[0][cells][-1] - ran[1][case.lattice][-1]) ** 2))
     assert value(found, "residual_gap", where) == pytest.approx(gap)
     assert value(found, "edge_mass", "monotone") < 1e-6
 
@@ -184,22 +179,21 @@ def test_too_few_grids_support_nothing(tiny: Run, claim: Claim) -> None:
 
 
 @EACH_CLAIM
-def test_planted_failures_are_refuted(fair: Run, claim: Claim) -> None:
-    made = PLANTED[claim.planted_failure.name](fair.tables, fair.specs)
+def test_negative_controls_are_refuted(fair: Run, wrong: dict[str, Run], claim: Claim) -> None:
+    control = wrong[claim.id]
     other = next(name for name in KINDS if not claim.id.endswith(name))
-    pd.testing.assert_frame_equal(made[other], fair.tables[other])
-    failed = judge_claim(claim, measured(fair, made))
+    pd.testing.assert_frame_equal(control.tables[other], fair.tables[other])
+    failed = judge_claim(claim, measured(control))
     assert failed["verdict"] == REFUTED
     # not for a row alone that coarse grids refute anyway
     honest = {r["key"]: r["verdict"] for r in judge_claim(claim, measured(fair))["rows"]}
     assert any(r["verdict"] == REFUTED != honest[r["key"]] for r in failed["rows"])
 
 
-def test_planted_failures_are_what_they_say(fair: Run) -> None:
-    tables = PLANTED["first-order-upwind"](fair.tables, fair.specs)
-    found = measured(fair, tables)
-    for s in fair.specs["density"]["flow_times"][1:]:
+def test_negative_controls_are_what_they_say(fair: Run, wrong: dict[str, Run]) -> None:
+    found = measured(wrong["zero_loss.density"])
+    for s in fair.one(Density)[1].flow_times[1:]:
         assert value(found, "order_w1", f"monotone.s{s:g}") == pytest.approx(1, abs=0.1)
-    wrong = measured(fair, PLANTED["flipped-flux"](fair.tables, fair.specs))
-    assert value(wrong, "defect", "monotone.density") > 0.1
-    assert value(wrong, "defect", "monotone.particles") < 1e-6
+    flipped = measured(wrong["zero_loss.weak-form"])
+    assert value(flipped, "defect", "monotone.density") > 0.1
+    assert value(flipped, "defect", "monotone.particles") < 1e-6

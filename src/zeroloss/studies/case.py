@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from ledger import study
+from ledger.config.closed import Closed
 from zeroloss.studies.settings import LawSettings, ProblemSettings
 
-__all__ = ["Case", "NetworkCase", "ProblemCase"]
+__all__ = ["Case", "NetworkCase", "OnLaw", "OnProblem", "ProblemCase"]
 
 
 class Case(study.Case):
@@ -26,9 +27,12 @@ class Case(study.Case):
         torch.set_num_threads(1)
 
 
-class ProblemCase(Case):
-    """A case on a setting: ``setting`` names its streams of random numbers."""
+class OnProblem(Closed):
+    """What a case on a setting has, or one of several in a case; ``setting`` names its streams of
+    random numbers."""
 
+    seed: int
+    device: Literal["cpu", "cuda"]
     setting: str
     problem: ProblemSettings
 
@@ -37,8 +41,17 @@ class ProblemCase(Case):
         self.problem.check()
 
 
-class NetworkCase(ProblemCase):
+class OnLaw(OnProblem):
+    """The same with an initial law, of which networks and limits are drawn."""
+
+    initial_law: LawSettings
+
+
+class ProblemCase(OnProblem, Case):
+    """A case on a setting."""
+
+
+class NetworkCase(OnLaw, ProblemCase):
     """A case that trains networks or limits of one block from one law."""
 
     activation: str
-    initial_law: LawSettings

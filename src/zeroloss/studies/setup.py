@@ -11,7 +11,7 @@ from zeroloss.model import law as laws
 from zeroloss.model import problem as problems
 from zeroloss.model.law import InitialLaw, PathLaw
 from zeroloss.model.problem import Problem
-from zeroloss.studies.case import NetworkCase, ProblemCase
+from zeroloss.studies.case import OnLaw, OnProblem
 from zeroloss.studies.settings import LawSettings
 from ledger.record.streams import stream
 
@@ -21,7 +21,7 @@ __all__ = ["build_law", "build_problem", "chunks", "independent_parameters", "pa
 _BATCH_NUMBERS = 2_600_000
 
 
-def build_problem(case: ProblemCase) -> Problem:
+def build_problem(case: OnProblem) -> Problem:
     """The problem of a case, on its device."""
     p = case.problem
     if p.kind == "csv":
@@ -50,7 +50,7 @@ def _tensor(arrays: list[NDArray[np.float64]], problem: Problem) -> Tensor:
     return torch.from_numpy(np.stack(arrays)).to(problem.inputs.device)
 
 
-def independent_parameters(case: NetworkCase, problem: Problem, replicates: range,
+def independent_parameters(case: OnLaw, problem: Problem, replicates: range,
                            num_layers: int, num_units: int) -> Tensor:
     """Independent layers of each replicate, from its own stream: (replicates, L, k, M)."""
     law = build_law(case.initial_law)
@@ -61,7 +61,7 @@ def independent_parameters(case: NetworkCase, problem: Problem, replicates: rang
         for i in replicates], problem)
 
 
-def path_parameters(case: NetworkCase, problem: Problem, path: PathLaw, replicates: range,
+def path_parameters(case: OnLaw, problem: Problem, path: PathLaw, replicates: range,
                     times: NDArray[np.float64], num_units: int) -> Tensor:
     """Paths at ``times``: (replicates, len(times), k, M).
 

@@ -111,7 +111,7 @@ def test_quick_says_only_what_differs() -> None:
 def test_large_adds_to_what_is_published_and_changes_nothing_of_it() -> None:
     below, above = load(FULL), load(FULL, LARGE)
     assert specs(below).items() <= specs(above).items()
-    for study in ("linear", "size", "zero_loss"):
+    for study in ("linear", "size", "zero_loss", "controls"):
         assert getattr(below, study) == getattr(above, study)
     assert above.limits.ensembles == below.limits.ensembles
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,15 @@ import pandas as pd
 
 from zeroloss.limit.collocation import gauss_legendre
 from ledger.record.statistics import Estimate
-from ledger.record.rows import Rows, Specs, Tables, cell, of_kind, over, row
+from ledger.record.rows import Rows, cell, over, row
 from ledger.record.tidy import untidy
+from ledger.study import Run, control, measures
+from zeroloss.limit.density import Density as Scheme
+from zeroloss.limit.density import DepthSolution
+from zeroloss.studies.zero_loss.density import weak_form_of
+from zeroloss.studies.zero_loss.plan import Density, WeakForm
 
-__all__ = ["density", "distances", "order", "select", "weak_form"]
+__all__ = ["density", "distances", "flipped", "order", "select", "upwind", "weak_form"]
 
 Array = np.ndarray
 
@@ -26,10 +30,10 @@ def select(table: pd.DataFrame, solver: str, quantity: str) -> dict[int, Array]:
             for cells, rows in part.groupby("cells", sort=True)}
 
 
-def distances(table: pd.DataFrame, spec: Mapping[str, Any], solver: str) -> dict[int, Array]:
+def distances(table: pd.DataFrame, case: Density, solver: str) -> dict[int, Array]:
     """∫ W₁ dt to the finest particles at the flow times, by cells."""
-    weights = gauss_legendre(spec["depth_nodes"]).weights.numpy()
-    return {cells: found @ weights for cells, found in select(table, solver, "w1").items()}
+    weights = gauss_legendre(case.depth_nodes).weights.numpy()
+    return {cells: w1 @ weights for cells, w1 in select(table, solver, "w1").items()}
 
 
 def order(coarse: float, fine: float, uncertain: float = 0.0) -> Estimate:
@@ -40,7 +44,8 @@ def order(coarse: float, fine: float, uncertain: float = 0.0) -> Estimate:
                     math.log2((coarse + uncertain) / least))
 
 
-def density(tables: Tables, specs: Specs) -> Rows:
+@measures("zero_loss.density")
+def density(run: Run) -> Rows:
     """Order and size of the distance to the particles; mass, positivity, energy of the density.
 
     Residuals are compared in root mean square over samples and, for the order that is judged, by
@@ -49,17 +54,17 @@ def density(tables: Tables, specs: Specs) -> Rows:
     second order.
     """
     rows: Rows = []
-    for name, spec, table in of_kind(tables, specs, "density"):
-        size: dict[str, Any] = {"sizes": len(spec["cells"])}
-        w1 = distances(table, spec, "density")
-        own = next(iter(distances(table, spec, "particles").values())) / 3
-        exact = select(table, "particles", "residual")[spec["lattice"]]
-        gaps = [np.sqrt(np.mean((found - exact) ** 2, axis=1))
-                for found in select(table, "density", "residual").values()]
+    for name, case, table in run.of(Density):
+        size: dict[str, Any] = {"sizes": len(case.cells)}
+        w1 = distances(table, case, "density")
+        own = next(iter(distances(table, case, "particles").values())) / 3
+        exact = select(table, "particles", "residual")[case.lattice]
+        gaps = [np.sqrt(np.mean((residuals - exact) ** 2, axis=1))
+                for residuals in select(table, "density", "residual").values()]
         coarse, fine = list(w1.values())[-2:]
-        for i, s in enumerate(spec["flow_times"]):
+        for i, s in enumerate(case.flow_times):
             if s > 0:
-                where = cell(spec["setting"], s)
+                where = cell(case.setting, s)
                 rows += [
                     row("zero_loss.density", "order_w1", where, order(coarse[i], fine[i], own[i]),
                         [name], floor=own[i], **size),
@@ -70,15 +75,15 @@ def density(tables: Tables, specs: Specs) -> Rows:
                         floor=own[i], **size),
                     row("", "residual_gap", where, over([gaps[-1][i]]), [name], **size),
                 ]
-        rows.append(row("zero_loss.density", "order_residuals", spec["setting"],
+        rows.append(row("zero_loss.density", "order_residuals", case.setting,
                         order(gaps[-2].max(), gaps[-1].max()), [name], **size))
-        last = {quantity: select(table, "density", quantity)[spec["cells"][-1]][:, 0]
+        last = {quantity: select(table, "density", quantity)[case.cells[-1]][:, 0]
                 for quantity in ("risk", "dissipated", "mass-defect", "minimum", "edge-mass")}
         lost = last["risk"][0] - last["risk"]
         moved = lost != 0
         energy = np.abs((last["dissipated"] - last["dissipated"][0])[moved] / lost[moved] - 1)
         rows += [row("zero_loss.density" if quantity != "edge_mass" else "", quantity,
-                     spec["setting"], over(values), [name], **size)
+                     case.setting, over(values), [name], **size)
                  for quantity, values in (("mass_defect", last["mass-defect"]),
                                           ("negativity", np.maximum(0.0, -last["minimum"])),
                                           ("energy_defect", energy),
@@ -86,18 +91,42 @@ def density(tables: Tables, specs: Specs) -> Rows:
     return rows
 
 
-def weak_form(tables: Tables, specs: Specs) -> Rows:
+@measures("zero_loss.weak-form")
+def weak_form(run: Run) -> Rows:
     """Largest defect of the weak form over times, nodes and waves, relative to what moved most."""
     rows: Rows = []
-    for name, spec, table in of_kind(tables, specs, "weak-form"):
+    for name, case, table in run.of(WeakForm):
         for solver in ("particles", "density"):
             moved = select(table, solver, "moved")
-            found = [float(defect.max() / moved[cells].max())
-                     for cells, defect in select(table, solver, "defect").items()]
-            where = f"{spec['setting']}.{solver}"
-            rows.append(row("zero_loss.weak-form", "defect", where, over(found[-1:]), [name],
-                            sizes=len(spec["cells"])))
-            if len(found) > 1:
-                rows.append(row("zero_loss.weak-form", "order", where, order(*found[-2:]), [name],
-                                sizes=len(found)))
+            defects = [float(defect.max() / moved[cells].max())
+                       for cells, defect in select(table, solver, "defect").items()]
+            where = f"{case.setting}.{solver}"
+            rows.append(row("zero_loss.weak-form", "defect", where, over(defects[-1:]), [name],
+                            sizes=len(case.cells)))
+            if len(defects) > 1:
+                rows.append(row("zero_loss.weak-form", "order", where, order(*defects[-2:]), [name],
+                                sizes=len(defects)))
     return rows
+
+
+@control("zero_loss.density", Density)
+def upwind(table: pd.DataFrame, case: Density) -> pd.DataFrame:
+    """A scheme of first order passed off as the second."""
+    del case
+    kept = table.loc[(table.solver != "density") | (table.quantity == "deposit")]
+    return kept.assign(solver=kept.solver.replace("upwind", "density"))
+
+
+class _Flipped(Scheme):
+    """One component of the flux has the wrong sign."""
+
+    def velocity(self, depth: DepthSolution) -> tuple[Array, Array]:
+        along_a, along_b = super().velocity(depth)
+        return along_a, -along_b
+
+
+@control("zero_loss.weak-form", WeakForm)
+def flipped(table: pd.DataFrame, case: WeakForm) -> pd.DataFrame:
+    """A density moved by a flux of the wrong sign along b, and the weak form of the right one."""
+    del table
+    return weak_form_of(case, _Flipped)

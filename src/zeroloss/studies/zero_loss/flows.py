@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,11 +18,12 @@ from zeroloss.limit.flow import MeanField
 from zeroloss.network.resnet import Network
 from zeroloss.model.problem import Problem
 from ledger.record.streams import stream
+from ledger.study import job
 from zeroloss.studies.setup import build_law, build_problem, independent_parameters
+from zeroloss.studies.zero_loss.plan import Flow, Training
 
 __all__ = ["Recorder", "flow", "reached"]
 
-Spec = dict[str, Any]
 WIDER = 2.0  # probes of the first variation reach so far beyond the law
 BALL = 1.0  # radius of the balls whose mass is followed, in units of the law's scales
 PER_DECADE = 8  # outputs of gradient descent per factor 10 in s
@@ -32,13 +32,14 @@ PER_DECADE = 8  # outputs of gradient descent per factor 10 in s
 class Recorder:
     """Collects rows (flow_time, quantity, index, value) at the points of one run."""
 
-    def __init__(self, spec: Spec, problem: Problem, model: str, replicate: int) -> None:
-        self.activation = ACTIVATIONS[spec["activation"]]
-        self.labels = {"activation": spec["activation"], "model": model, "replicate": replicate}
+    def __init__(self, case: Flow, activation: str, problem: Problem, model: str, replicate: int
+                 ) -> None:
+        self.activation = ACTIVATIONS[activation]
+        self.labels = {"activation": activation, "model": model, "replicate": replicate}
         self.rows: list[tuple[float, str, int, float]] = []
-        law, d = build_law(spec), problem.dim
-        rng = stream(spec["seed"], spec["setting"], "probes")
-        xi = torch.from_numpy(rng.standard_normal((2 * d + 1, spec["probes"])))
+        law, d = build_law(case.initial_law), problem.dim
+        rng = stream(case.seed, case.setting, "probes")
+        xi = torch.from_numpy(rng.standard_normal((2 * d + 1, case.probes)))
         scales = torch.from_numpy(law.scales(d))[:, None]
         self.probes = (WIDER * scales * xi).to(problem.inputs.device)
         self.centres, self.scales = (scales * xi)[:, :32].to(self.probes.device), scales
@@ -80,20 +81,20 @@ class Recorder:
         return frame.assign(**self.labels)
 
 
-def flow(spec: Spec) -> pd.DataFrame:
+@job(Flow)
+def flow(case: Flow) -> pd.DataFrame:
     """Limit and networks to the floor: each activation, scramble of the rule, replicate.
 
     Columns: activation, model, replicate, flow_time, quantity, index, value.
     """
-    problem = build_problem(spec)
+    problem = build_problem(case)
     frames = []
-    for part in spec["flows"]:
-        one = spec | part
-        for i in range(spec["replicates"]):
+    for training in case.flows:
+        for i in range(case.replicates):
             for model, start in (("limit", _limit), ("network", _network)):
-                system, theta = start(one, problem, i)
-                recorder = Recorder(one, problem, model, i)
-                reached(one, system, theta, recorder)
+                system, theta = start(case, training, problem, i)
+                recorder = Recorder(case, training.activation, problem, model, i)
+                reached(case, training, system, theta, recorder)
                 frames.append(recorder.frame())
     return pd.concat(frames, ignore_index=True)
 
@@ -101,27 +102,29 @@ def flow(spec: Spec) -> pd.DataFrame:
 System = MeanField | Network
 
 
-def _limit(spec: Spec, problem: Problem, i: int) -> tuple[System, Tensor]:
+def _limit(case: Flow, training: Training, problem: Problem, i: int) -> tuple[System, Tensor]:
     """The mean-field limit on one scramble of the rule; under gradient descent the wide network
     of the same particles in each layer stands for it."""
-    points = sobol_rule(build_law(spec), problem.dim, spec["log2_points"], spec["seed"],
-                        spec["setting"], "zero-loss", i)
-    if spec["method"] == "descent":
+    points = sobol_rule(build_law(case.initial_law), problem.dim,
+                        training.log2_points or case.log2_points, case.seed, case.setting,
+                        "zero-loss", i)
+    if training.method == "descent":
         theta = torch.from_numpy(points).to(problem.inputs.device)
-        layers = theta.expand(spec["num_layers"], -1, -1).contiguous()
-        return Network(problem, spec["num_layers"], points.shape[-1], spec["activation"]), layers
-    field = MeanField(problem, gauss_legendre(spec["depth_nodes"]), points.shape[-1],
-                      spec["activation"])
+        layers = theta.expand(case.num_layers, -1, -1).contiguous()
+        return Network(problem, case.num_layers, points.shape[-1], training.activation), layers
+    field = MeanField(problem, gauss_legendre(case.depth_nodes), points.shape[-1],
+                      training.activation)
     return field, field.shape(field.start(points[None]))[0]
 
 
-def _network(spec: Spec, problem: Problem, i: int) -> tuple[System, Tensor]:
-    L, M = spec["num_layers"], spec["num_units"]
-    theta = independent_parameters(spec, problem, range(i, i + 1), L, M)[0]
-    return Network(problem, L, M, spec["activation"]), theta
+def _network(case: Flow, training: Training, problem: Problem, i: int) -> tuple[System, Tensor]:
+    L, M = case.num_layers, case.num_units
+    theta = independent_parameters(case, problem, range(i, i + 1), L, M)[0]
+    return Network(problem, L, M, training.activation), theta
 
 
-def reached(spec: Spec, system: System, theta: Tensor, recorder: Recorder) -> Point:
+def reached(case: Flow, training: Training, system: System, theta: Tensor, recorder: Recorder
+            ) -> Point:
     """The last point of a flow that is left at the floor of the risk; all points are recorded, the
     conditions of the theorems at the first and the last."""
     last: list[Point] = []
@@ -132,25 +135,25 @@ def reached(spec: Spec, system: System, theta: Tensor, recorder: Recorder) -> Po
         recorder(point)
         last[:] = [point]
 
-    if spec["method"] == "descent":
+    if training.step is not None:
         assert isinstance(system, Network)
-        _descend(spec, system, theta, each)
+        _descend(training.step, training.flow_time, case.floor, system, theta, each)
     else:
-        follow(system.linearise, theta, [spec["flow_time"]], rtol=spec["rtol"],
-               floor=spec["floor"], each=each)
+        follow(system.linearise, theta, [training.flow_time], rtol=case.rtol, floor=case.floor,
+               each=each)
     if last[0].s > 0:  # a flow may begin below its floor: its only point is seen already
         recorder.conditions(last[0])
     recorder.slowest(last[0])
     return last[0]
 
 
-def _descend(spec: Spec, network: Network, theta: Tensor, each: Callable[[Point], None]) -> None:
-    """Gradient descent of a fixed step, seen at times that grow by a constant factor."""
-    h = spec["step"]
+def _descend(h: float, flow_time: float, floor: float, network: Network, theta: Tensor,
+             each: Callable[[Point], None]) -> None:
+    """Gradient descent of a fixed step h, seen at times that grow by a constant factor."""
     point = _seen(network.linearise, theta, 0.0)
     each(point)
     counts = np.unique(np.rint(np.geomspace(
-        1, spec["flow_time"] / h, PER_DECADE * round(np.log10(spec["flow_time"] / h)))))
+        1, flow_time / h, PER_DECADE * round(np.log10(flow_time / h)))))
     done = 0
     for count in counts.astype(int).tolist():
         try:
@@ -160,7 +163,7 @@ def _descend(spec: Spec, network: Network, theta: Tensor, each: Callable[[Point]
         done = count
         point = _seen(network.linearise, run.parameters[0], count * h)
         each(point)
-        if point.risk < spec["floor"]:
+        if point.risk < floor:
             return
 
 

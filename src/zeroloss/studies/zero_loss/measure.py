@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,24 +10,16 @@ import pandas as pd
 
 from zeroloss.model.kernel import log_certificate
 from ledger.record.statistics import Estimate, log_slope, student
-from ledger.record.rows import (
-    Part,
-    Rows,
-    Specs,
-    Tables,
-    between,
-    of_kind,
-    over,
-    parts_of,
-    row,
-)
-from zeroloss.studies.zero_loss import agreements
-from zeroloss.studies.zero_loss.judged_controls import CONTROLS
+from ledger.record.rows import Rows, between, over, row
 from ledger.record.tidy import untidy
+from ledger.study import Run, control, measures
+from zeroloss.studies.zero_loss.agreements import density, flipped, upwind, weak_form
+from zeroloss.studies.zero_loss.plan import Flow, Regularised, Steps
 
-__all__ = ["MEASURED_BY", "certificate_of", "late_rate", "measure", "run_of"]
+__all__ = ["certificate_of", "density", "flipped", "late_rate", "run_of", "upwind", "weak_form"]
 
 Array = np.ndarray
+RUN = ["activation", "model", "replicate"]
 MODELS = ("limit", "network")
 KINKED = ("relu",)
 LATE = 1e3  # the risk falls by this factor where the late rate is taken, and once more after it
@@ -43,33 +34,35 @@ def run_of(table: pd.DataFrame, model: str, replicate: int) -> dict[str, Array]:
                 "flow_time": np.unique(part.flow_time.to_numpy())}
 
 
-def _flows(tables: Tables, specs: Specs) -> Rows:
+@measures("zero_loss.limit", "zero_loss.rate-certificate", "zero_loss.late-rate",
+          "zero_loss.first-variation")
+def flows(run: Run) -> Rows:
+    """Every flow of every setting, limit and networks apart."""
     rows: Rows = []
-    for name, spec, table in of_kind(tables, specs, "flow"):
-        for part in spec["flows"]:
-            of_it = table.loc[table.activation == part["activation"]]
+    for name, case, table in run.of(Flow):
+        for training in case.flows:
+            of_it = table.loc[table.activation == training.activation]
             for model in MODELS:
-                runs = [run_of(of_it, model, i) for i in range(spec["replicates"])]
-                where = f"{spec['setting']}.{part['activation']}.{model}"
-                rows += _of_runs(where, runs, spec | part, [name])
+                runs = [run_of(of_it, model, i) for i in range(case.replicates)]
+                where = f"{case.setting}.{training.activation}.{model}"
+                rows += _of_runs(where, runs, case.floor, training.activation in KINKED, [name])
     return rows
 
 
-def _of_runs(where: str, runs: list[dict[str, Array]], spec: Any, sources: list[str]) -> Rows:
+def _of_runs(where: str, runs: list[dict[str, Array]], floor: float, kinked: bool,
+             sources: list[str]) -> Rows:
     """End, certificate, late rate, first variation and conditions of the runs of one model.
 
     A block with kinks is outside the theorems: its end is judged by a measure of its own, its
     certificate and late rate are numbers without a claim.
     """
-    kinked = spec["activation"] in KINKED
-
     def one(claim: str, quantity: str, estimate: Estimate) -> dict[str, Any]:
         return row(claim, quantity, where, estimate, sources, replicates=len(runs))
 
     def smooth(claim: str, quantity: str, estimate: Estimate) -> dict[str, Any]:
         return one("", f"{quantity}_kinked", estimate) if kinked else one(claim, quantity, estimate)
 
-    certified = [certificate_of(run, spec["floor"]) for run in runs]
+    certified = [certificate_of(run, floor) for run in runs]
     late = [late_rate(run) for run in runs]
     fallen = [math.log10(run["variation"][-1] / run["variation"][0]) for run in runs]
     root = [float((run["signed"] / np.sqrt(2 * run["risk"])).min()) for run in runs]
@@ -128,10 +121,12 @@ def late_rate(run: dict[str, Array]) -> float:
     return float((part[0] - part[1]) / (s[j] - s[i]) / (eigenvalues[j, 0] / eigenvalues.shape[1]))
 
 
-def _regularised(tables: Tables, specs: Specs) -> Rows:
+@measures("zero_loss.regularised")
+def regularised(run: Run) -> Rows:
+    """Objective and risk under the decaying penalty, and how long it delays the floor."""
     rows: Rows = []
-    for name, spec, table in of_kind(tables, specs, "regularised"):
-        where, times = f"{spec['setting']}.{spec['activation']}", spec["flow_times"]
+    for name, case, table in run.of(Regularised):
+        where, times = f"{case.setting}.{case.activation}", case.flow_times
         parts = dict(tuple(table.groupby("quantity")))
         E, lost = (untidy(parts[q], ["flow_time", "replicate"], "value")[0]
                    for q in ("objective", "dissipated"))
@@ -140,7 +135,7 @@ def _regularised(tables: Tables, specs: Specs) -> Rows:
         ends = [float(rows_.value.min()) for _, rows_ in parts["risk"].groupby("replicate")]
         until = {q: parts[f"until-{q}"].sort_values("replicate").value.to_numpy()
                  for q in ("risk", "plain")}
-        size: dict[str, Any] = {"replicates": spec["replicates"], "sizes": len(times)}
+        size: dict[str, Any] = {"replicates": case.replicates, "sizes": len(times)}
         rows += [
             row("zero_loss.regularised", "rise", where, over([rise]), [name], **size),
             row("zero_loss.regularised", "defect", where, over([defect]), [name], **size),
@@ -151,10 +146,12 @@ def _regularised(tables: Tables, specs: Specs) -> Rows:
     return rows
 
 
-def _steps(tables: Tables, specs: Specs) -> Rows:
+@measures("zero_loss.step")
+def steps(run: Run) -> Rows:
+    """Order of the gap between descent and flow, and the longest step that follows."""
     rows: Rows = []
-    for name, spec, table in of_kind(tables, specs, "steps"):
-        where = f"{spec['setting']}.{spec['activation']}"
+    for name, case, table in run.of(Steps):
+        where = f"{case.setting}.{case.activation}"
         r, labels = untidy(table.loc[table.quantity == "residual"],
                            ["per_unit", "replicate", "sample"], "value")
         gap = np.linalg.norm(r[1:] - r[0], axis=2)  # (steps, replicates)
@@ -162,7 +159,7 @@ def _steps(tables: Tables, specs: Specs) -> Rows:
                             for i in range(gap.shape[1])])
         ends = {q: table.loc[table.quantity == q].sort_values("replicate").value.to_numpy()
                 for q in ("longest", "limit")}
-        size: dict[str, Any] = {"replicates": spec["replicates"], "sizes": len(gap)}
+        size: dict[str, Any] = {"replicates": case.replicates, "sizes": len(gap)}
         rows += [
             row("zero_loss.step", "order", where, student(orders), [name], **size),
             row("", "longest_step", where, student(ends["longest"]), [name], **size),
@@ -171,23 +168,67 @@ def _steps(tables: Tables, specs: Specs) -> Rows:
     return rows
 
 
-MEASURED_BY: dict[str, Part] = {
-    "zero_loss.limit": _flows,
-    "zero_loss.rate-certificate": _flows,
-    "zero_loss.late-rate": _flows,
-    "zero_loss.first-variation": _flows,
-    "zero_loss.regularised": _regularised,
-    "zero_loss.step": _steps,
-    "zero_loss.density": agreements.density,
-    "zero_loss.weak-form": agreements.weak_form,
-    **CONTROLS,
-}
+# ---- negative controls: deliberately wrong models or data
 
 
-def measure(tables: Tables, specs: Specs, claims: Sequence[str] = ()) -> pd.DataFrame:
-    """One row per (claim, quantity, cell): estimate, interval, floor, replicates, sources.
+@control("zero_loss.limit", Flow)
+def stopped_early(table: pd.DataFrame, case: Flow) -> pd.DataFrame:
+    """Training that stops at a hundredth of its time."""
+    del case
+    last = table.groupby(RUN).flow_time.transform("max")
+    return table.loc[table.flow_time <= 1e-2 * last]
 
-    With ``claims`` only the parts that measure one of them run, on the cases that are there.
-    """
-    return pd.DataFrame([made for part in parts_of(MEASURED_BY, (), claims)
-                         for made in part(tables, specs)])
+
+@control("zero_loss.rate-certificate", Flow)
+def mean_eigenvalue(table: pd.DataFrame, case: Flow) -> pd.DataFrame:
+    """A certificate with the mean of the eigenvalues in the place of the smallest."""
+    del case
+    keys = [*RUN, "flow_time", "quantity"]
+    mean = table.groupby(keys).value.transform("mean")
+    table["value"] = np.where(table.quantity == "eigenvalue", mean, table.value)
+    return table
+
+
+@control("zero_loss.late-rate", Flow)
+def next_mode(table: pd.DataFrame, case: Flow) -> pd.DataFrame:
+    """The second smallest eigenvalue taken for the slowest mode's."""
+    del case
+    eigenvalues = table.quantity == "eigenvalue"
+    second = table.loc[eigenvalues & (table["index"] == 1)].set_index(
+        [*RUN, "flow_time"]).value
+    first = eigenvalues & (table["index"] == 0)
+    where = pd.MultiIndex.from_frame(table.loc[first, [*RUN, "flow_time"]])
+    table.loc[first, "value"] = second.loc[where].to_numpy()
+    return table
+
+
+@control("zero_loss.first-variation", Flow)
+def frozen_adjoint(table: pd.DataFrame, case: Flow) -> pd.DataFrame:
+    """A first variation from the adjoint of the start, whatever the residuals became."""
+    del case
+    for name in ("variation", "signed"):
+        rows = table.quantity == name
+        first = table.loc[rows].sort_values("flow_time").groupby(
+            RUN).value.transform("first")
+        table.loc[first.index, "value"] = first
+    return table
+
+
+@control("zero_loss.regularised", Regularised)
+def lasting_penalty(table: pd.DataFrame, case: Regularised) -> pd.DataFrame:
+    """A penalty that does not decay: the risk is left where the penalised flow was dropped."""
+    late = (table.quantity == "risk") & (table.flow_time > max(case.flow_times))
+    return table.loc[~late]
+
+
+@control("zero_loss.step", Steps)
+def second_order_steps(table: pd.DataFrame, case: Steps) -> pd.DataFrame:
+    """Steps whose gap falls like h², as a midpoint rule's would."""
+    del case
+    rows = table.quantity == "residual"
+    exact = table.loc[rows & (table.per_unit == 0)].set_index(["replicate", "sample"]).value
+    where = pd.MultiIndex.from_frame(table.loc[rows, ["replicate", "sample"]])
+    base = exact.loc[where].to_numpy()
+    shrink = 1.0 / table.loc[rows, "per_unit"].clip(lower=1)
+    table.loc[rows, "value"] = base + (table.loc[rows, "value"] - base) * shrink
+    return table

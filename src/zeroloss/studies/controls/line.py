@@ -18,13 +18,14 @@ from torch import Tensor
 from zeroloss.integrate.exponential import Point, follow
 from zeroloss.network.resnet import Network
 from zeroloss.model.problem import Problem
+from ledger.study import job
+from zeroloss.studies.controls.floored import limit_of
+from zeroloss.studies.controls.floors import monotone_floor
+from zeroloss.studies.controls.plan import Line
 from zeroloss.studies.setup import build_law, build_problem, independent_parameters
-from zeroloss.studies.zero_loss.controls import limit_of
-from zeroloss.studies.zero_loss.floors import monotone_floor
 
 __all__ = ["layer_slope", "line", "without_lift"]
 
-Spec = dict[str, Any]
 LEFT_BELOW = 0.98  # of the floor: a network is left once it has crossed clearly
 
 
@@ -45,45 +46,46 @@ def layer_slope(features: Tensor) -> Tensor:
     return (steps[1:] / steps[:-1]).amin((0, 2))
 
 
-def line(spec: Spec) -> pd.DataFrame:
+@job(Line)
+def line(case: Line) -> pd.DataFrame:
     """Limit on each depth rule, and networks of each depth, with the floor of isotonic regression.
 
     Rows: model, num_layers (of the limit 0), depth_nodes (of networks 0), replicate, flow_time;
     quantity risk or, of networks, slope (`layer_slope`), value, predicted.
     """
-    problem = without_lift(build_problem(spec))
+    problem = without_lift(build_problem(case))
     floor = monotone_floor(problem.inputs[:, 0].cpu().numpy(), problem.targets.cpu().numpy())
-    rows = _limits(spec, problem) + _networks(spec, problem, floor)
+    rows = _limits(case, problem) + _networks(case, problem, floor)
     return pd.DataFrame(rows).assign(predicted=floor)
 
 
-def _limits(spec: Spec, problem: Problem) -> list[dict[str, Any]]:
+def _limits(case: Line, problem: Problem) -> list[dict[str, Any]]:
     """The risk of the limit on one rule in θ, with each number of nodes in depth."""
     rows = []
-    for nodes in spec["depth_nodes"]:
-        field, theta = limit_of(spec, problem, build_law(spec), nodes, 0)
+    for nodes in case.depth_nodes:
+        field, theta = limit_of(case, problem, build_law(case.initial_law), nodes, 0)
         points: list[Point] = []
-        follow(field.linearise, theta, [spec["flow_time"]], rtol=spec["rtol"], each=points.append)
+        follow(field.linearise, theta, [case.flow_time], rtol=case.rtol, each=points.append)
         labels = {"model": "limit", "num_layers": 0, "depth_nodes": nodes, "replicate": 0}
         rows += [labels | {"flow_time": point.s, "quantity": "risk", "value": point.risk}
                  for point in points]
     return rows
 
 
-def _networks(spec: Spec, problem: Problem, floor: float) -> list[dict[str, Any]]:
+def _networks(case: Line, problem: Problem, floor: float) -> list[dict[str, Any]]:
     """Risk and least layer slope of each network until it has crossed the floor.
 
     Past the crossing a folded network is stiffer than any explicit step: it is left there.
     """
-    rows, M = [], spec["num_units"]
-    times = [0.0, *np.geomspace(spec["first_time"], spec["network_time"], spec["num_times"])]
-    for L in spec["num_layers"]:
+    rows, M = [], case.num_units
+    times = [0.0, *np.geomspace(case.first_time, case.network_time, case.num_times)]
+    for L in case.num_layers:
         network = Network(problem, L, M)
-        start = independent_parameters(spec, problem, range(spec["replicates"]), L, M)
-        for i in range(spec["replicates"]):
+        start = independent_parameters(case, problem, range(case.replicates), L, M)
+        for i in range(case.replicates):
             theta, before = start[i:i + 1], 0.0
             for s in times:
-                run = network.train(theta, [s - before], rtol=spec["network_rtol"])
+                run = network.train(theta, [s - before], rtol=case.network_rtol)
                 theta, before, risk = run.parameters, s, float(run.risk[0, 0])
                 slope = float(layer_slope(network.features(theta))[0])
                 rows += [{"model": "network", "num_layers": L, "depth_nodes": 0, "replicate": i,

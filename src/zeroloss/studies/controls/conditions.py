@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import torch
@@ -14,23 +12,23 @@ from zeroloss.integrate.exponential import Point, follow
 from zeroloss.network.resnet import Network
 from zeroloss.model.problem import Problem
 from ledger.record.streams import stream
+from ledger.study import job
+from zeroloss.studies.controls.floored import seen
+from zeroloss.studies.controls.plan import Conditions, Row, ShiftedLaw
 from zeroloss.studies.setup import build_problem
-from zeroloss.studies.zero_loss.controls import seen
 
 __all__ = ["conditions", "profile_spread", "shifted"]
 
-Spec = dict[str, Any]
 
-
-def shifted(law: Spec, rng: np.random.Generator, num_layers: int, num_units: int, dim: int
+def shifted(law: ShiftedLaw, rng: np.random.Generator, num_layers: int, num_units: int, dim: int
             ) -> np.ndarray:
     """θ = centre + scale ξ, drawn for each unit, or once for all where ``shared``: (L, k, M)."""
     def spread(name: str) -> np.ndarray:
-        return np.repeat([law[f"{name}_a"], law[f"{name}_w"], law[f"{name}_b"]], [dim, dim, 1])
+        return np.repeat([getattr(law, f"{name}_{part}") for part in "awb"], [dim, dim, 1])
 
     shape = (num_layers, dim_theta(dim), num_units)
-    drawn = (1, shape[1], 1) if law["shared"] else shape
-    xi = rng.standard_normal(drawn) if law["kind"] == "gaussian" else rng.uniform(-1, 1, drawn)
+    drawn = (1, shape[1], 1) if law.shared else shape
+    xi = rng.standard_normal(drawn) if law.kind == "gaussian" else rng.uniform(-1, 1, drawn)
     theta = spread("centre")[:, None] + spread("scale")[:, None] * xi
     return np.array(np.broadcast_to(theta, shape))
 
@@ -41,33 +39,33 @@ def profile_spread(theta: Tensor) -> float:
     return float((profile - profile.mean(0)).square().sum(1).mean().sqrt())
 
 
-def conditions(spec: Spec) -> pd.DataFrame:
+@job(Conditions)
+def conditions(case: Conditions) -> pd.DataFrame:
     """Networks of each law or size of ``rows``, followed to the floor of the risk.
 
     Rows: row (its name), num_samples, replicate, flow_time; quantity risk, eigenvalue (by index),
     or depth-spread at the start and at the end; value. Laws without chance are run once.
     """
     frames = []
-    for N in spec["num_samples"]:
-        problem = build_problem(spec | {"problem": spec["problem"] | {"num_samples": N}})
-        for case in spec["rows"]:
-            law = case["law"]
-            random = max(law["scale_a"], law["scale_w"], law["scale_b"]) > 0
-            frames += [_one(spec, problem, case, i).assign(row=case["row"], num_samples=N,
-                                                           replicate=i)
-                       for i in range(spec["replicates"] if random else 1)]
+    for N in case.num_samples:
+        problem = build_problem(case.model_copy(update={
+            "problem": case.problem.model_copy(update={"num_samples": N})}))
+        for row in case.rows:
+            random = max(row.law.scale_a, row.law.scale_w, row.law.scale_b) > 0
+            frames += [_one(case, problem, row, i).assign(row=row.row, num_samples=N, replicate=i)
+                       for i in range(case.replicates if random else 1)]
     return pd.concat(frames, ignore_index=True)
 
 
-def _one(spec: Spec, problem: Problem, case: Spec, replicate: int) -> pd.DataFrame:
+def _one(case: Conditions, problem: Problem, row: Row, replicate: int) -> pd.DataFrame:
     """One network to the floor: risk and eigenvalues on the way, the depth profile at both ends."""
-    L, M = case["num_layers"], case["num_units"]
+    L, M = row.num_layers, row.num_units
     network = Network(problem, L, M)
-    rng = stream(spec["seed"], spec["setting"], "conditions", case["row"], L, M, replicate)
-    theta = torch.from_numpy(shifted(case["law"], rng, L, M, problem.dim))
+    rng = stream(case.seed, case.setting, "conditions", row.row, L, M, replicate)
+    theta = torch.from_numpy(shifted(row.law, rng, L, M, problem.dim))
     points: list[Point] = []
-    follow(network.linearise, theta.to(problem.inputs.device), [spec["flow_time"]],
-           rtol=spec["rtol"], floor=spec["floor"], each=points.append)
+    follow(network.linearise, theta.to(problem.inputs.device), [case.flow_time],
+           rtol=case.rtol, floor=case.floor, each=points.append)
     spreads = pd.DataFrame([
         {"flow_time": point.s, "quantity": "depth-spread", "index": 0,
          "value": profile_spread(point.theta)} for point in (points[0], points[-1])])

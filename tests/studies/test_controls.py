@@ -1,4 +1,4 @@
-"""Negative controls and the table of conditions of `zero_loss`: floors, folds, verdicts."""
+"""The study `controls` on the tiny configuration: floors, folds, laws of the table, verdicts."""
 
 from __future__ import annotations
 
@@ -11,40 +11,34 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from judging import FILES, Run, Specs, Tables, claims_of
+from judging import FILES, FULL, Run, block_of, cases_of, claims_of, run_case
+from pydantic import ValidationError
 from scipy.optimize import minimize
 
+from ledger.config.case import kinds_of
 from ledger.record.claims import Claim
-from ledger.config.configuration import ConfigError, load
-from zeroloss.network.resnet import Network
 from zeroloss.model.problem import problem
-from zeroloss.studies.setup import build_problem
-from zeroloss.studies.zero_loss import simulate
-from zeroloss.studies.zero_loss.conditions import profile_spread, shifted
-from zeroloss.studies.zero_loss.controls import doubled
-from zeroloss.studies.zero_loss.floors import (
+from zeroloss.network.resnet import Network
+from zeroloss.studies.controls import plan
+from zeroloss.studies.controls.conditions import profile_spread, shifted
+from zeroloss.studies.controls.floored import doubled
+from zeroloss.studies.controls.floors import (
     affine_floor,
     constant_floor,
     grouped_floor,
     monotone_floor,
 )
-from zeroloss.studies.zero_loss.judged_controls import CONTROLS, bounded_below, crossings
-from zeroloss.studies.zero_loss.line import layer_slope, without_lift
-from zeroloss.studies.zero_loss.planted_controls import PLANTED_CONTROLS
+from zeroloss.studies.controls.line import layer_slope, without_lift
+from zeroloss.studies.controls.measure import bounded_below, crossings
+from zeroloss.studies.controls.plan import Line, ShiftedLaw, Size
+from zeroloss.studies.setup import build_problem
 
-KINDS = ("identity", "labels", "line", "parameters", "origin", "root-scaling", "conditions")
-CLAIMS = {name: claim for name, claim in claims_of("zero_loss").items()
-          if claim.planted_failure.name in PLANTED_CONTROLS}
-
-
-def controls(tables: Tables, specs: Specs) -> pd.DataFrame:
-    return pd.DataFrame([made for part in dict.fromkeys(CONTROLS.values())
-                         for made in part(tables, specs)])
+CLAIMS = claims_of("controls")
 
 
 @pytest.fixture(scope="module")
 def ran() -> Run:
-    return Run.of("zero_loss", KINDS, controls)
+    return Run.of("controls")
 
 
 # ---- floors
@@ -87,8 +81,8 @@ def test_the_grouped_floor_is_half_the_variance_within_groups() -> None:
     assert grouped_floor(x, y) == pytest.approx(0.5 * within)
     assert grouped_floor(x[1:3], y[1:3]) == 0
     assert grouped_floor(np.zeros((5, 1)), y) == pytest.approx(constant_floor(y))
-    made = doubled(problem("p", [0.0, 1.0, 2.0], [0.0, 0.0, 4.0]), 1, 0.6)
-    assert grouped_floor(made.inputs.numpy(), made.targets.numpy()) == pytest.approx(0.09 / 4 / 1)
+    pair = doubled(problem("p", [0.0, 1.0, 2.0], [0.0, 0.0, 4.0]), 1, 0.6)
+    assert grouped_floor(pair.inputs.numpy(), pair.targets.numpy()) == pytest.approx(0.09 / 4 / 1)
 
 
 # ---- folds
@@ -122,10 +116,11 @@ def test_first_crossings_and_folds() -> None:
 
 
 def test_on_the_line_the_lift_is_gone_and_inputs_rise(ran: Run) -> None:
-    lifted = build_problem(ran.specs["line"])
-    made = without_lift(lifted)
-    assert made.dim == 1 and bool((made.inputs.diff(dim=0) > 0).all())
-    assert torch.equal(made.targets, lifted.targets)
+    _, case, _ = ran.run.one(Line)
+    lifted = build_problem(case)
+    on_the_line = without_lift(lifted)
+    assert on_the_line.dim == 1 and bool((on_the_line.inputs.diff(dim=0) > 0).all())
+    assert torch.equal(on_the_line.targets, lifted.targets)
 
 
 def test_networks_are_left_where_they_have_crossed(ran: Run) -> None:
@@ -143,9 +138,11 @@ def test_networks_are_left_where_they_have_crossed(ran: Run) -> None:
 
 
 def test_every_kind_is_run_and_predicted_beforehand(ran: Run) -> None:
-    assert {spec["kind"] for spec in ran.specs.values()} == set(KINDS)
+    kinds = set(kinds_of(plan))
+    assert {case.kind for case in ran.cases.values()} == kinds
+    assert {case.kind for case in cases_of("controls", FULL).values()} == kinds
     for name, table in ran.tables.items():
-        if ran.specs[name]["kind"] != "conditions":
+        if ran.cases[name].kind != "conditions":
             assert "predicted" in table
     identity = ran.tables["identity"]
     starts = identity[(identity.quantity == "risk") & (identity.flow_time == 0)]
@@ -155,21 +152,21 @@ def test_every_kind_is_run_and_predicted_beforehand(ran: Run) -> None:
 
 def test_networks_of_few_parameters_are_refused_where_they_have_enough(ran: Run) -> None:
     with pytest.raises(ValueError, match="fewer than 8 parameters, got 14 in 2 layers of 1 units"):
-        simulate.run(ran.specs["parameters"] | {"sizes": [
-            {"num_layers": 2, "num_units": 1}]})
+        run_case("controls", ran.cases["parameters"].model_copy(
+            update={"sizes": (Size(num_layers=2, num_units=1),)}))
 
 
 def test_laws_of_the_table() -> None:
-    law = {"kind": "gaussian", "centre_a": 0.5, "centre_w": -1.0, "centre_b": 2.0, "scale_a": 0.0,
-           "scale_w": 0.0, "scale_b": 3.0, "shared": False}
+    law = ShiftedLaw(centre_a=0.5, centre_w=-1.0, centre_b=2.0, scale_b=3.0)
     theta = shifted(law, np.random.default_rng(0), 50, 40, 2)
     assert theta.shape == (50, 5, 40) and theta.flags.writeable
     assert (theta[:, :2] == 0.5).all() and (theta[:, 2:4] == -1).all()
     assert theta[:, 4].mean() == pytest.approx(2, abs=0.3)
     assert theta[:, 4].std() == pytest.approx(3, rel=0.1)
-    flat = shifted(law | {"kind": "uniform"}, np.random.default_rng(0), 50, 40, 2)[:, 4]
+    flat = shifted(law.model_copy(update={"kind": "uniform"}), np.random.default_rng(0), 50, 40, 2)[:, 4]
     assert abs(flat - 2).max() <= 3 and flat.std() == pytest.approx(3**0.5, rel=0.1)
-    point = shifted(law | {"shared": True, "scale_a": 1.0}, np.random.default_rng(0), 3, 4, 2)
+    shared = law.model_copy(update={"shared": True, "scale_a": 1.0})
+    point = shifted(shared, np.random.default_rng(0), 3, 4, 2)
     assert (point == point[:1, :, :1]).all() and len(np.unique(point[0, :, 0])) == 4
     assert profile_spread(torch.from_numpy(point)) < 1e-15
     steps = torch.tensor([[[1.0, 3.0]], [[-1.0, -3.0]]])
@@ -186,29 +183,39 @@ def test_bounded_below_is_judged_over_the_late_half() -> None:
 # ---- verdicts
 
 
-def test_every_planted_failure_has_its_claim(ran: Run) -> None:
-    ran.check_claims(CLAIMS, PLANTED_CONTROLS)
+def test_every_claim_has_its_control_and_its_numbers(ran: Run) -> None:
+    ran.check_claims()
 
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
-def test_a_planted_failure_is_refuted(ran: Run, claim: Claim) -> None:
-    ran.check_refuted(claim, PLANTED_CONTROLS)
+def test_the_sources_of_a_claim_are_all_that_it_rests_on(ran: Run, claim: Claim) -> None:
+    ran.check_sources(claim)
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
+def test_a_negative_control_is_refuted(ran: Run, claim: Claim) -> None:
+    ran.check_control(claim)
+
+
+# ---- settings
 
 
 @pytest.mark.parametrize(("change", "words"), [
     ("labels: {sample: 4}", "sample must be below the least of num_samples, 4, got 4"),
     ("parameters: {sizes: [[3, 1]]}", "fewer parameters than num_samples 8, got 3 layers of 1"),
-    ("origin: {setting: sinus}", "setting 'sinus' is not defined in zero_loss.settings"),
+    ("conditions: {base: cauchy}", "base must be one of the laws"),
 ])
 def test_settings_that_cannot_be_are_refused(tmp_path: Path, change: str, words: str) -> None:
-    overlay = tmp_path / "wrong.yaml"
-    overlay.write_text(f"zero_loss:\n  controls:\n    {change}\n")
-    with pytest.raises(ConfigError, match=words):
-        load(*FILES, overlay)
+    with pytest.raises(ValidationError, match=words):
+        block_of("controls", *FILES, overlay(tmp_path, change))
 
 
-def test_the_base_law_must_exist(tmp_path: Path) -> None:
-    overlay = tmp_path / "wrong.yaml"
-    overlay.write_text("zero_loss:\n  conditions: {base: cauchy}\n")
-    with pytest.raises(ConfigError, match="base must be one of the laws"):
-        load(*FILES, overlay)
+def test_a_setting_must_be_defined(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="one of settings, sine, surface, diabetes, got 'sinus'"):
+        cases_of("controls", *FILES, overlay(tmp_path, "origin: {setting: sinus}"))
+
+
+def overlay(folder: Path, change: str) -> Path:
+    path = folder / "wrong.yaml"
+    path.write_text(f"controls:\n  {change}\n")
+    return path

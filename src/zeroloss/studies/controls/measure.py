@@ -1,8 +1,9 @@
-"""Estimates of the negative controls and of the table of conditions."""
+"""Estimates of `controls`: what is left against what was predicted, and the table of conditions."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -10,14 +11,29 @@ import numpy as np
 import pandas as pd
 
 from ledger.record.statistics import Estimate, log_slope, slope_of_stds, student
-from ledger.record.rows import Part, Rows, Specs, Tables, between, of_kind, over, row
+from ledger.record.rows import Rows, between, over, row
 from ledger.record.tidy import untidy
+from ledger.study import Run, control, measures
+from zeroloss.studies.controls.floored import doubled
+from zeroloss.studies.controls.floors import constant_floor
+from zeroloss.studies.controls.plan import (
+    Conditions,
+    Doubled,
+    Identity,
+    Labels,
+    Line,
+    Origin,
+    Parameters,
+    RootScaling,
+)
+from zeroloss.studies.setup import build_problem
 
-__all__ = ["CONTROLS", "NEGLIGIBLE", "bounded_below", "crossings"]
+__all__ = ["bounded_below", "crossings"]
 
 Array = np.ndarray
 NEGLIGIBLE = 1e-12  # an eigenvalue of K so small beside the largest is zero
 BOUNDED = 1e-9  # smallest eigenvalue, beside the largest along the flow, that counts as positive
+FAINT = 1e-6  # of the largest eigenvalue: what a kernel of full rank has left at its end
 NOT_MEASURED = Estimate(math.nan, math.nan, math.nan)
 
 
@@ -27,17 +43,18 @@ def _ends(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     return risk.groupby(keys, sort=True).last().reset_index()
 
 
-def _floors(tables: Tables, specs: Specs) -> Rows:
+@measures("controls.identity", "controls.labels")
+def floors(run: Run) -> Rows:
     """End risk over the floor that the data predict: identity activation, contradictory labels."""
     rows: Rows = []
-    for kind in ("identity", "labels"):
-        for name, _, table in of_kind(tables, specs, kind):
+    for kind in (Identity, Labels):
+        for name, _, table in run.of(kind):
             for setting, of_it in table.groupby("setting"):
-                rows.append(row("", f"{kind}_floor", str(setting),
+                rows.append(row("", f"{kind.kind}_floor", str(setting),
                                 between(of_it.predicted.to_numpy()[:1]), [name]))
                 for model, runs in of_it.groupby("model"):
                     ends = _ends(runs, ["replicate"])
-                    rows.append(row(f"zero_loss.{kind}", "ratio", f"{setting}.{model}",
+                    rows.append(row(f"controls.{kind.kind}", "ratio", f"{setting}.{model}",
                                     between((ends.value / ends.predicted).to_numpy()), [name],
                                     replicates=len(ends)))
     return rows
@@ -57,10 +74,12 @@ def crossings(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found).fillna(math.inf)
 
 
-def _line(tables: Tables, specs: Specs) -> Rows:
+@measures("controls.monotone")
+def line(run: Run) -> Rows:
+    """The limit over the isotonic floor; folds and crossings of networks against depth."""
     rows: Rows = []
-    for name, spec, table in of_kind(tables, specs, "line"):
-        where, source = spec["setting"], [name]
+    for name, case, table in run.of(Line):
+        where, source = case.setting, [name]
         limit = table.loc[table.model == "limit"]
         ratio = limit.assign(value=limit.value / limit.predicted)
         least = ratio.groupby("depth_nodes").value.min()
@@ -68,17 +87,17 @@ def _line(tables: Tables, specs: Specs) -> Rows:
         first = crossings(table)
         crossed = first.loc[np.isfinite(first.crossed)]
         before = (crossed.folded <= crossed.crossed).to_numpy(float)
-        size: dict[str, Any] = {"replicates": spec["replicates"], "sizes": len(spec["num_layers"])}
+        size: dict[str, Any] = {"replicates": case.replicates, "sizes": len(case.num_layers)}
         rows += [
-            row("zero_loss.monotone", "limit_over_floor", where,
-                between(least.to_numpy()), source, sizes=len(spec["num_layers"])),
-            row("zero_loss.monotone", "limit_end", where, between(last.to_numpy()), source,
-                sizes=len(spec["num_layers"])),
-            row("zero_loss.monotone", "folded_before_crossing", where,
+            row("controls.monotone", "limit_over_floor", where,
+                between(least.to_numpy()), source, sizes=len(case.num_layers)),
+            row("controls.monotone", "limit_end", where, between(last.to_numpy()), source,
+                sizes=len(case.num_layers)),
+            row("controls.monotone", "folded_before_crossing", where,
                 Estimate(float(before.mean()), float(before.min()), float(before.max()))
                 if len(before) else NOT_MEASURED, source, **size),
-            row("zero_loss.monotone", "crossing_slope", where,
-                _slope_of_crossings(first, spec["num_layers"]), source, **size),
+            row("controls.monotone", "crossing_slope", where,
+                _slope_of_crossings(first, case.num_layers), source, **size),
             row("", "crossed_share", where, between([len(crossed) / len(first)]), source, **size),
             row("", "monotone_floor", where, between(limit.predicted.to_numpy()[:1]), source),
         ]
@@ -92,20 +111,22 @@ def _line(tables: Tables, specs: Specs) -> Rows:
     return rows
 
 
-def _slope_of_crossings(first: pd.DataFrame, layers: list[int]) -> Estimate:
+def _slope_of_crossings(first: pd.DataFrame, layers: Sequence[int]) -> Estimate:
     """Slope of log crossing time in log L, over replicates that crossed at every depth."""
     times, _ = untidy(first, ["replicate", "num_layers"], "crossed")
     whole = times[np.isfinite(times).all(1)]
     return student(log_slope(layers, whole)) if len(whole) > 1 else NOT_MEASURED
 
 
-def _parameters(tables: Tables, specs: Specs) -> Rows:
+@measures("controls.parameters")
+def parameters(run: Run) -> Rows:
+    """Smallest eigenvalue and rank of K at any time, and the risk that is left."""
     rows: Rows = []
-    for name, spec, table in of_kind(tables, specs, "parameters"):
-        for size in spec["sizes"]:
-            L, M = size["num_layers"], size["num_units"]
+    for name, case, table in run.of(Parameters):
+        for size in case.sizes:
+            L, M = size.num_layers, size.num_units
             part = table.loc[(table.num_layers == L) & (table.num_units == M)]
-            where = f"{spec['setting']}.l{L}.m{M}"
+            where = f"{case.setting}.l{L}.m{M}"
             spectra, _ = untidy(part.loc[part.quantity == "eigenvalue"].assign(
                 run=lambda rows: rows.replicate.astype(str) + "/" + rows.flow_time.astype(str)),
                 ["run", "index"], "value")
@@ -113,38 +134,42 @@ def _parameters(tables: Tables, specs: Specs) -> Rows:
             risk = part.loc[part.quantity == "risk"].sort_values("flow_time").groupby("replicate")
             ends = np.log10((risk.value.last() / risk.value.first()).to_numpy())
             ranks = (share > NEGLIGIBLE).sum(1) / part.predicted.to_numpy()[0]
-            count: dict[str, Any] = {"replicates": spec["replicates"]}
+            count: dict[str, Any] = {"replicates": case.replicates}
             rows += [
-                row("zero_loss.parameters", "eigenvalue_ratio", where,
+                row("controls.parameters", "eigenvalue_ratio", where,
                     over(share[:, 0]), [name], **count),
-                row("zero_loss.parameters", "rank_over_parameters", where, over(ranks), [name],
+                row("controls.parameters", "rank_over_parameters", where, over(ranks), [name],
                     **count),
-                row("zero_loss.parameters", "log10_end", where,
+                row("controls.parameters", "log10_end", where,
                     between(ends), [name], **count),
             ]
     return rows
 
 
-def _origin(tables: Tables, specs: Specs) -> Rows:
+@measures("controls.origin")
+def origin(run: Run) -> Rows:
+    """Largest displacement of a parameter, largest change of the risk."""
     rows: Rows = []
-    for name, spec, table in of_kind(tables, specs, "origin"):
+    for name, case, table in run.of(Origin):
         for model, part in table.groupby("model"):
-            where = f"{spec['setting']}.{model}"
+            where = f"{case.setting}.{model}"
             gap = {quantity: (rows_.value - rows_.predicted).abs().max()
                    for quantity, rows_ in part.groupby("quantity")}
-            rows += [row("zero_loss.origin", "displacement", where, over([gap["displacement"]]),
+            rows += [row("controls.origin", "displacement", where, over([gap["displacement"]]),
                          [name]),
-                     row("zero_loss.origin", "risk_change", where, over([gap["risk"]]), [name])]
+                     row("controls.origin", "risk_change", where, over([gap["risk"]]), [name])]
     return rows
 
 
-def _root_scaling(tables: Tables, specs: Specs) -> Rows:
+@measures("controls.root-scaling")
+def root_scaling(run: Run) -> Rows:
+    """Slope of the spread of the residuals in the width, at each time of the kernel."""
     rows: Rows = []
-    for name, spec, table in of_kind(tables, specs, "root-scaling"):
+    for name, case, table in run.of(RootScaling):
         for tau, part in table.groupby("kernel_time"):
             r, _ = untidy(part, ["num_units", "replicate", "sample"], "value")
-            rows.append(row("zero_loss.root-scaling", "slope", f"{spec['setting']}.k{tau:g}",
-                            slope_of_stds(spec["num_units"], list(r)), [name],
+            rows.append(row("controls.root-scaling", "slope", f"{case.setting}.k{tau:g}",
+                            slope_of_stds(case.num_units, list(r)), [name],
                             replicates=r.shape[1], sizes=len(r)))
     return rows
 
@@ -170,20 +195,21 @@ def _run_of_conditions(run: pd.DataFrame, floor: float) -> dict[str, float]:
         "agrees": float(reached == bounded_below(s, spectra))}
 
 
-def _conditions(tables: Tables, specs: Specs) -> Rows:
+@measures("controls.sufficient-not-necessary")
+def conditions(run: Run) -> Rows:
+    """Outcome of each law and size, and whether it agrees with the kernel."""
     rows: Rows = []
     every: list[float] = []
     sources = []
-    for name, spec, table in of_kind(tables, specs, "conditions"):
+    for name, case, table in run.of(Conditions):
         sources.append(name)
-        for N, case in product(spec["num_samples"], spec["rows"]):
-            label = case["row"]
+        for N, label in product(case.num_samples, [each.row for each in case.rows]):
             part = table.loc[(table.num_samples == N) & (table.row == label)]
-            runs = pd.DataFrame([_run_of_conditions(run, spec["floor"])
+            runs = pd.DataFrame([_run_of_conditions(run, case.floor)
                                  for _, run in part.groupby("replicate")])
             where = f"{label}.n{N}"
             if label == "point":
-                rows.append(row("zero_loss.sufficient-not-necessary", "log10_risk", where,
+                rows.append(row("controls.sufficient-not-necessary", "log10_risk", where,
                                 over(runs.log10_risk.to_numpy()), [name], replicates=len(runs)))
             for quantity in ("log10_risk", "flow_time", "rate", "least", "gained", "reached"):
                 worst = over if quantity == "log10_risk" else between
@@ -191,18 +217,69 @@ def _conditions(tables: Tables, specs: Specs) -> Rows:
                                 worst(runs[quantity].to_numpy()), [name], replicates=len(runs)))
             every += runs.agrees.to_list()
     if every:
-        rows.append(row("zero_loss.sufficient-not-necessary", "agreement", "all",
+        rows.append(row("controls.sufficient-not-necessary", "agreement", "all",
                         Estimate(float(np.mean(every)), min(every), max(every)), sources,
                         sizes=len(every)))
     return rows
 
 
-CONTROLS: dict[str, Part] = {
-    "zero_loss.identity": _floors,
-    "zero_loss.monotone": _line,
-    "zero_loss.labels": _floors,
-    "zero_loss.parameters": _parameters,
-    "zero_loss.origin": _origin,
-    "zero_loss.root-scaling": _root_scaling,
-    "zero_loss.sufficient-not-necessary": _conditions,
-}
+# ---- negative controls of the controls: deliberately wrong models or data
+
+
+@control("controls.identity", Identity)
+@control("controls.labels", Labels)
+def constant(table: pd.DataFrame, case: Identity | Labels) -> pd.DataFrame:
+    """The floor of the best constant: the variance of all targets, whatever their inputs."""
+    for part in case.cases:
+        problem = build_problem(part)
+        if isinstance(part, Doubled):
+            problem = doubled(problem, part.sample, part.gap)
+        floor = constant_floor(problem.targets.cpu().numpy())
+        table.loc[table.setting == part.setting, "predicted"] = floor
+    return table
+
+
+@control("controls.monotone", Line)
+def unfolded(table: pd.DataFrame, case: Line) -> pd.DataFrame:
+    """Networks that cross the floor although every layer keeps the order of the samples."""
+    del case
+    table.loc[table.quantity == "slope", "value"] = 1.0
+    return table
+
+
+@control("controls.parameters", Parameters)
+def wider(table: pd.DataFrame, case: Parameters) -> pd.DataFrame:
+    """The kernel of a wider network: no eigenvalue vanishes."""
+    del case
+    eigenvalues = table.quantity == "eigenvalue"
+    largest = table.loc[eigenvalues].groupby(
+        ["num_layers", "num_units", "replicate", "flow_time"]).value.transform("max")
+    table.loc[eigenvalues, "value"] = np.maximum(table.loc[eigenvalues, "value"], FAINT * largest)
+    return table
+
+
+@control("controls.origin", Origin)
+def elsewhere(table: pd.DataFrame, case: Origin) -> pd.DataFrame:
+    """A point mass beside the origin: it moves, and lowers the risk."""
+    del case
+    moved = table.flow_time > 0
+    table.loc[moved & (table.quantity == "displacement"), "value"] += 1.0
+    table.loc[moved & (table.quantity == "risk"), "value"] *= 0.5
+    return table
+
+
+@control("controls.root-scaling", RootScaling)
+def by_width(table: pd.DataFrame, case: RootScaling) -> pd.DataFrame:
+    """Branches scaled by 1/M: fluctuations that fall like M^{-1/2}."""
+    del case
+    mean = table.groupby(["num_units", "kernel_time", "sample"]).value.transform("mean")
+    table["value"] = mean + (table["value"] - mean) / np.sqrt(table["num_units"])
+    return table
+
+
+@control("controls.sufficient-not-necessary", Conditions)
+def half_way(table: pd.DataFrame, case: Conditions) -> pd.DataFrame:
+    """The table read at half of each training."""
+    del case
+    end = table.groupby(["num_samples", "row", "replicate"]).flow_time.transform("max")
+    return table.loc[(table.flow_time <= 0.5 * end) | (table.quantity == "depth-spread")]

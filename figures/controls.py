@@ -1,4 +1,4 @@
-"""Figure of the study `zero_loss`: negative controls, each beside what was predicted for it."""
+"""Figure of the study `controls`: each negative control beside what was predicted for it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,17 @@ from matplotlib.figure import Figure
 
 from figures import style
 from ledger.paper.drawing import Frames
-from zeroloss.studies.zero_loss.judged_controls import crossings
 from ledger.record.tidy import untidy
-
-__all__ = ["controls"]
+from ledger.study import Case
+from zeroloss.studies.controls.measure import crossings
+from zeroloss.studies.controls.plan import Identity, Labels, Line, Parameters, RootScaling
 
 LOWEST = 1e-4  # excess over the floor at which the axis ends
 EARLIEST = 0.1  # training time at which the logarithmic axes begin
-FLOORED = {"identity": "identity activation", "labels": "contradictory labels"}
+FLOORED: dict[type[Identity | Labels], str] = {
+    Identity: "identity activation", Labels: "contradictory labels"}
 LINES = {"limit": "-", "network": "--"}
 FLOOR = {"color": "0.25", "linestyle": ":", "linewidth": 1.1, "zorder": 4}
-
-
-def _case(frames: Frames, kind: str) -> tuple[Any, pd.DataFrame]:
-    return next((spec, frames.tables[name]) for name, spec in frames.specs.items()
-                if spec["kind"] == kind)
 
 
 def _curve(ax: Axes, run: pd.DataFrame, **options: Any) -> None:
@@ -34,29 +30,28 @@ def _curve(ax: Axes, run: pd.DataFrame, **options: Any) -> None:
     ax.plot(shown.flow_time, shown.value, **options)
 
 
-def _floors(ax: Axes, frames: Frames, colours: dict[str, Any]) -> None:
+def _floors(ax: Axes, frames: Frames, colours: dict[type[Case], Any]) -> None:
     """Risk of the controls that end at a floor, and of networks with too few parameters."""
     for kind in FLOORED:
-        spec, table = _case(frames, kind)
-        setting = spec["cases"][0]["setting"]
-        runs = table.loc[(table.setting == setting) & (table.replicate == 0)]
+        _, case, table = frames.run.one(kind)
+        runs = table.loc[(table.setting == case.cases[0].setting) & (table.replicate == 0)]
         for model, line in LINES.items():
             _curve(ax, runs.loc[runs.model == model], color=colours[kind], linestyle=line)
         ax.axhline(float(runs.predicted.iloc[0]), **FLOOR)
-    _, table = _case(frames, "parameters")
+    _, _, table = frames.run.one(Parameters)
     largest = table.loc[(table.predicted == table.predicted.max()) & (table.replicate == 0)]
-    _curve(ax, largest, color=colours["parameters"], linestyle="--")
+    _curve(ax, largest, color=colours[Parameters], linestyle="--")
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlabel("training time $s$")
     ax.set_ylabel("risk $E$")
 
 
-def _line(ax: Axes, spec: Any, table: pd.DataFrame, colours: dict[int, Any]) -> None:
+def _line(ax: Axes, case: Line, table: pd.DataFrame, colours: dict[int, Any]) -> None:
     """Risk on the line above isotonic regression, the limit and one network of each depth, with
     the first fold of each."""
     over = table.assign(value=table.value / table.predicted - 1.0)
-    limit = over.loc[(over.model == "limit") & (over.depth_nodes == max(spec["depth_nodes"]))]
+    limit = over.loc[(over.model == "limit") & (over.depth_nodes == max(case.depth_nodes))]
     _curve(ax, limit, color="0.15", linewidth=1.5, zorder=5)
     for L, run in over.loc[(over.model == "network") & (over.replicate == 0)].groupby("num_layers"):
         colour = colours[int(str(L))]
@@ -71,7 +66,7 @@ def _line(ax: Axes, spec: Any, table: pd.DataFrame, colours: dict[int, Any]) -> 
     ax.set_ylabel("risk / isotonic floor $-\\,1$")
 
 
-def _crossings(ax: Axes, spec: Any, table: pd.DataFrame, colours: list[Any]) -> None:
+def _crossings(ax: Axes, case: Line, table: pd.DataFrame, colours: list[Any]) -> None:
     """Times at which each network folds and crosses, and their medians, against depth."""
     first = crossings(table).replace(np.inf, np.nan)
     for quantity, colour, marker, side in (("folded", colours[1], "s", 0.93),
@@ -81,60 +76,63 @@ def _crossings(ax: Axes, spec: Any, table: pd.DataFrame, colours: list[Any]) -> 
         middle = first.groupby("num_layers")[quantity].median()
         ax.plot(middle.index, middle, color=colour, zorder=3)
     ax.set_yscale("log")
-    style.sizes_axis(ax, spec["num_layers"])
+    style.sizes_axis(ax, case.num_layers)
     ax.set_xlabel("layers $L$")
     ax.set_ylabel("training time $s$")
 
 
-def _widths(ax: Axes, spec: Any, table: pd.DataFrame, colours: list[Any]) -> None:
+def _widths(ax: Axes, case: RootScaling, table: pd.DataFrame, colours: list[Any]) -> None:
     """Spread of the residuals against width under branches of 1/(L√M)."""
     for (tau, part), colour, marker in zip(table.groupby("kernel_time"), colours, style.MARKERS,
                                            strict=False):
         r, _ = untidy(part, ["num_units", "replicate", "sample"], "value")
         spread = np.sqrt(r.var(axis=1, ddof=1).sum(1))
         ax.axhline(float(spread[0]), **FLOOR)
-        ax.plot(spec["num_units"], spread, marker, color=colour, linestyle="none", zorder=5)
-        ax.annotate(rf"$sM = {tau:g}$", (spec["num_units"][-1], float(spread[-1])),
+        ax.plot(case.num_units, spread, marker, color=colour, linestyle="none", zorder=5)
+        ax.annotate(rf"$sM = {tau:g}$", (case.num_units[-1], float(spread[-1])),
                     xytext=(0, 5), textcoords="offset points", va="bottom", ha="right",
                     color=colour)
     start = float(np.sqrt(table.loc[table.kernel_time == 0].groupby(
         ["num_units", "sample"]).value.var().groupby("num_units").sum().iloc[0]))
-    widths = np.geomspace(spec["num_units"][0], spec["num_units"][-1])
+    widths = np.geomspace(case.num_units[0], case.num_units[-1])
     ax.plot(widths, start * (widths / widths[0]) ** -0.5, color=style.GUIDE, linewidth=0.8,
             zorder=1)
     ax.set_ylim(0, 1.2 * start)
-    style.sizes_axis(ax, spec["num_units"])
+    style.sizes_axis(ax, case.num_units)
     ax.set_xlabel("units $M$")
     ax.set_ylabel("std of the residuals")
 
 
-def controls(frames: Frames) -> Figure:
+def predicted(frames: Frames) -> Figure:
     """Risk at its floors; the line and its folds; the fluctuation under the wrong scaling."""
     figure, axes = style.canvas([["floors", "line"], ["folds", "widths"]], 5.2)
     palette = style.colours(6)
-    colours = dict(zip([*FLOORED, "parameters"], palette, strict=False))
+    colours: dict[type[Case], Any] = dict(zip([*FLOORED, Parameters], palette, strict=False))
     _floors(axes["floors"], frames, colours)
-    spec, table = _case(frames, "line")
-    shades = {L: (*palette[0], 0.3 + 0.7 * (i + 1) / len(spec["num_layers"]))
-              for i, L in enumerate(spec["num_layers"])}
-    _line(axes["line"], spec, table, shades)
-    _crossings(axes["folds"], spec, table, palette)
-    _widths(axes["widths"], *_case(frames, "root-scaling"), palette[2:])
+    _, case, table = frames.run.one(Line)
+    shades = {L: (*palette[0], 0.3 + 0.7 * (i + 1) / len(case.num_layers))
+              for i, L in enumerate(case.num_layers)}
+    _line(axes["line"], case, table, shades)
+    _crossings(axes["folds"], case, table, palette)
+    _widths(axes["widths"], *frames.run.one(RootScaling)[1:], palette[2:])
     style.names(axes, {
-        "floors": "risk that stays", "line": rf"on a line, $M={spec['num_units']}$",
+        "floors": "risk that stays", "line": rf"on a line, $M={case.num_units}$",
         "folds": "first fold, and crossing", "widths": r"branches of scale $1/(L\sqrt{M})$"})
     style.legend(
         figure,
         [*(style.entry(text, color=colours[kind], linestyle="-") for kind, text in FLOORED.items()),
-         style.entry("fewer parameters than samples", color=colours["parameters"],
+         style.entry("fewer parameters than samples", color=colours[Parameters],
                      linestyle="--")],
         [style.entry("limit", linestyle="-"), style.entry("network", linestyle="--"),
          style.entry("predicted beforehand", color=FLOOR["color"], linestyle=":")],
         [style.entry("(b) limit", color="0.15", linestyle="-"),
          *(style.entry(f"(b) $L={L}$", color=shades[L], linestyle="-")
-           for L in (spec["num_layers"][0], spec["num_layers"][-1]))],
+           for L in (case.num_layers[0], case.num_layers[-1]))],
         [style.entry("(c) crossing", color=palette[0], marker="o", markerfacecolor="white"),
          style.entry("(c) first fold, in (b) filled", color=palette[1], marker="s",
                      markerfacecolor="white"),
          style.entry(r"(d) $\propto M^{-1/2}$", color=style.GUIDE, linestyle="-")])
     return figure
+
+
+FIGURES = {"predicted": predicted}
