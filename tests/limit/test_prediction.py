@@ -7,7 +7,8 @@ import pytest
 
 from zeroloss.model import problem
 from zeroloss.limit.collocation import DepthRule, euler, gauss_legendre
-from zeroloss.limit.prediction import draw_risks, predict, record
+from zeroloss.limit.prediction import predict, record
+from zeroloss.model.risk import draw_risks
 from zeroloss.model.law import InitialLaw, sobol_rule
 from zeroloss.network import ensembles
 from ledger.record.streams import stream

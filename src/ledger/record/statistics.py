@@ -16,7 +16,7 @@ from scipy import stats
 
 from ledger.record.streams import stream
 
-__all__ = ["Estimate", "bootstrap", "bootstrap_weights", "clopper_pearson", "draw_risks",
+__all__ = ["Estimate", "bootstrap", "bootstrap_weights", "clopper_pearson",
            "ks_distance", "log_slope", "observed_orders", "simultaneous_level", "slope_of_stds",
            "student", "trace_ratio"]
 
@@ -146,14 +146,3 @@ def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> Estimat
     """Exact interval of a probability (Clopper and Pearson 1934)."""
     interval = stats.binomtest(successes, trials).proportion_ci(level, method="exact")
     return Estimate(successes / trials, float(interval.low), float(interval.high), level)
-
-
-def draw_risks(mean: Array, covariance: Array, draws: int, rng: np.random.Generator) -> Array:
-    """Independent draws of ½ mean |r|² for r ~ N(mean, covariance): (draws,).
-
-    mean (N,), covariance (N, N).
-    """
-    values, vectors = np.linalg.eigh(covariance)
-    root = vectors * np.sqrt(values.clip(min=0.0))
-    xi = rng.standard_normal((draws, len(values))) @ root.T
-    return 0.5 * np.mean((mean + xi) ** 2, axis=1)

@@ -30,8 +30,9 @@ from zeroloss.limit.fluctuation import (
 )
 from zeroloss.model.law import InitialLaw, check_sampling, sobol_rule
 from zeroloss.model.problem import Problem
+from zeroloss.model.risk import draw_risks
 
-__all__ = ["Prediction", "Recorded", "ResidualLaw", "draw_risks", "predict", "record"]
+__all__ = ["Prediction", "Recorded", "ResidualLaw", "predict", "record"]
 
 Array = NDArray[np.float64]
 
@@ -102,17 +103,6 @@ class ResidualLaw(Shown):
     def risks(self, draws: int = 100_000, seed: int = 0) -> Array:
         """Draws of the trained risk ½ mean |r|² from this law."""
         return draw_risks(self.mean, self.covariance, draws, stream(seed, "residual-law"))
-
-
-def draw_risks(mean: Array, covariance: Array, draws: int, rng: np.random.Generator) -> Array:
-    """Independent draws of ½ mean |r|² for r ~ N(mean, covariance): (draws,).
-
-    mean (N,), covariance (N, N).
-    """
-    values, vectors = np.linalg.eigh(covariance)
-    root = vectors * np.sqrt(values.clip(min=0.0))
-    xi = rng.standard_normal((draws, len(values))) @ root.T
-    return 0.5 * np.mean((mean + xi) ** 2, axis=1)
 
 
 @dataclass(frozen=True, repr=False)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from zeroloss.model.catalogue import dim_theta
+
 __all__ = ["ACTIVATIONS", "Activation", "BlockConstants", "block_constants", "dim_theta",
            "field", "jacobian", "preactivation", "push", "register", "split", "theta_gradient",
            "values"]
@@ -123,11 +125,6 @@ def register(activation: Activation) -> None:
         raise ValueError(f"activation must have a name of its own, got {activation.name}; choose "
                          f"another than {', '.join(ACTIVATIONS)}")
     ACTIVATIONS[activation.name] = activation
-
-
-def dim_theta(dim: int) -> int:
-    """k = 2 d + 1, the number of parameters θ = (a, w, b) of one unit."""
-    return 2 * dim + 1
 
 
 def split(theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import special
 from scipy.stats import qmc
 
-from zeroloss.model.block import dim_theta
+from zeroloss.model.catalogue import dim_theta
 from ledger.record.streams import stream
 
 __all__ = ["FractionalBrownian", "InitialLaw", "PathLaw", "SmoothPath", "correlated_sobol",

@@ -13,7 +13,7 @@ from scipy import stats
 
 from ledger.record.tidy import untidy
 from ledger.study import Run
-from zeroloss.limit.prediction import draw_risks
+from zeroloss.model.risk import draw_risks
 from zeroloss.studies.limits import plan
 
 __all__ = ["Ensemble", "Evidence", "Prediction", "at", "evidence_of"]
