@@ -402,13 +402,12 @@ def artifact(
     page: Annotated[Path | None, Option(help="by default that of the mode")] = None,
     published: Published = PUBLISHED,
     claims: ClaimFiles = None,
-    faults: Annotated[Path, Option(help="the page of what was broken")] = Path("docs/faults.md"),
     check: Annotated[bool, Option("--check", help="write nothing, say what would change")] = False,
 ) -> int:
     """Rewrite the tables of docs/artifact.md, or of docs/large.md, from what was published."""
     from ledger.show import artifact as pages
 
-    return pages.write(mode, page, _stated(claims), published, faults, check)
+    return pages.write(mode, page, _stated(claims), published, check)
 
 
 # --- the program ---------------------------------------------------------------------------------
