@@ -149,13 +149,13 @@ def network(name: str, width: int = 6) -> tuple[architectures.Architecture, list
 
 @pytest.mark.parametrize("name", ["deep", "resnet", "resnet-root", "relu"])
 def test_the_pull_is_the_derivative_of_the_outputs(name: str) -> None:
-    made, weights = network(name)
-    f, way = made.forward(weights)
+    model, weights = network(name)
+    f, way = model.forward(weights)
     r = np.random.default_rng(4).standard_normal(f.shape)
-    pulled = made.pull(weights, way, r)
+    pulled = model.pull(weights, way, r)
     for k, W in enumerate(weights):
         direction = np.random.default_rng(5).standard_normal(W.shape)
-        ends = [made.forward([V + sign * 1e-6 * direction if j == k else V
+        ends = [model.forward([V + sign * 1e-6 * direction if j == k else V
                               for j, V in enumerate(weights)])[0] for sign in (1, -1)]
         slope = ((ends[0] - ends[1]) / 2e-6 * r).sum(1)
         assert (pulled[k] * direction).reshape(2, -1).sum(1) == pytest.approx(slope, rel=1e-6)
@@ -175,13 +175,13 @@ def test_tuned_methods_contract_as_their_textbooks_say() -> None:
 @pytest.mark.parametrize("method", accelerated.METHODS)
 def test_a_linear_model_obeys_the_recursion(method: str) -> None:
     """One layer of fixed signs and units that stay active is linear: nothing is approximated."""
-    made, weights = network("relu")
+    model, weights = network("relu")
     weights = [np.abs(weights[0]) + 50.0]
-    made.X = np.abs(made.X)
-    values, vectors = np.linalg.eigh(made.kernel(weights))
-    targets = made.forward(weights)[0] - 1e-3 * vectors.sum(2)
+    model.X = np.abs(model.X)
+    values, vectors = np.linalg.eigh(model.kernel(weights))
+    targets = model.forward(weights)[0] - 1e-3 * vectors.sum(2)
     step, beta = accelerated.tuned(method, values[:, 0], values[:, -1])
-    seen, _ = accelerated.run(method, made, weights, targets, step, beta, 6)
+    seen, _ = accelerated.run(method, model, weights, targets, step, beta, 6)
     x = np.einsum("trn,rnk->trk", seen, vectors)
     p, q = accelerated.recursion(method, step, beta, values)
     assert x[2:] == pytest.approx(p * x[1:-1] - q * x[:-2], abs=1e-10)

@@ -67,12 +67,12 @@ class Deep(Architecture):
         return way[-1][:, 0], way
 
     def pull(self, weights: Weights, way: list[Array], r: Array) -> Weights:
-        back, made = r[:, None, :], []
+        back, slopes = r[:, None, :], []
         for W, scale, h in zip(reversed(weights), reversed(self.scales), reversed(way[:-1]),
                                strict=True):
-            made.append(scale * (back @ h.swapaxes(1, 2)))
+            slopes.append(scale * (back @ h.swapaxes(1, 2)))
             back = scale * (W.swapaxes(1, 2) @ back)
-        return made[::-1]
+        return slopes[::-1]
 
 
 class ResNet(Architecture):
@@ -96,11 +96,11 @@ class ResNet(Architecture):
         return (self.last @ way[-1])[:, 0], way
 
     def pull(self, weights: Weights, way: list[Array], r: Array) -> Weights:
-        back, made = self.last.swapaxes(1, 2) @ r[:, None, :], []
+        back, slopes = self.last.swapaxes(1, 2) @ r[:, None, :], []
         for W, h in zip(reversed(weights), reversed(way[:-1]), strict=True):
-            made.append(self.scale * (back @ h.swapaxes(1, 2)))
+            slopes.append(self.scale * (back @ h.swapaxes(1, 2)))
             back = back + self.scale * (W.swapaxes(1, 2) @ back)
-        return made[::-1]
+        return slopes[::-1]
 
 
 class Relu(Architecture):
@@ -127,15 +127,15 @@ class Relu(Architecture):
 def build(name: str, inputs: Array, width: int, num_layers: int, rngs: list[np.random.Generator]
           ) -> tuple[Architecture, Weights]:
     """An architecture by its name, and its weights for one replicate per generator."""
-    made: Deep | ResNet | Relu
+    network: Deep | ResNet | Relu
     if name == "deep":
-        made = Deep(inputs, width, num_layers)
+        network = Deep(inputs, width, num_layers)
     elif name == "relu":
-        made = Relu(inputs, width, [rng.choice([-1.0, 1.0], size=(1, width)) for rng in rngs])
+        network = Relu(inputs, width, [rng.choice([-1.0, 1.0], size=(1, width)) for rng in rngs])
     else:
         branch = 1 / num_layers if name == "resnet" else num_layers**-0.5
-        made = ResNet(inputs, width, num_layers, branch,
+        network = ResNet(inputs, width, num_layers, branch,
                       [(rng.standard_normal((width, len(inputs))), rng.standard_normal((1, width)))
                        for rng in rngs])
-    starts = [made.start(rng) for rng in rngs]
-    return made, [np.stack(parts) for parts in zip(*starts, strict=True)]
+    starts = [network.start(rng) for rng in rngs]
+    return network, [np.stack(parts) for parts in zip(*starts, strict=True)]

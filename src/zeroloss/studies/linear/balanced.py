@@ -64,8 +64,8 @@ class Start:
 def end_of(start: Start, target: Target) -> int:
     """The mode at which the flow ends, from the start alone: the first k with p_k ≠ 0, 1 being the
     best rank-one approximation and others saddles; `ORIGIN` if all p_k vanish."""
-    found = np.flatnonzero(start.overlaps(target)[0])
-    return int(found[0]) + 1 if len(found) else ORIGIN
+    escaping = np.flatnonzero(start.overlaps(target)[0])
+    return int(escaping[0]) + 1 if len(escaping) else ORIGIN
 
 
 @dataclass(frozen=True)
@@ -120,11 +120,11 @@ def trajectory(starts: Sequence[Start], target: Target, num_layers: int,
 
 def _products(starts: Sequence[Start], target: Target, tau: Array, log: Array) -> Array:
     """σ u vᵀ (starts, d_N, d_0) at τ and log σ of each start."""
-    made = []
+    products = []
     for start, at, size in zip(starts, tau, np.exp(log), strict=True):
         u, v = _directions(start, target, float(at))
-        made.append(size * np.outer(u, v))
-    return np.stack(made)
+        products.append(size * np.outer(u, v))
+    return np.stack(products)
 
 
 def _directions(start: Start, target: Target, tau: float) -> tuple[Array, Array]:
@@ -135,12 +135,13 @@ def _directions(start: Start, target: Target, tau: float) -> tuple[Array, Array]
     top = max(rise[p != 0].max(initial=-np.inf), -rise[m != 0].min(initial=np.inf),
               0.0 if (p == 0).all() else -np.inf)
     up, down = np.exp(rise - top) * p, np.exp(-rise - top) * m
-    made = []
+    directions = []
     for modes, whole, part in ((target.left, start.u, (up + down) / 2),
                                (target.right, start.v, (up - down) / 2)):
         outside = (whole - modes @ (modes.T @ whole)) * np.exp(-top)
-        made.append(modes @ part + outside)
-    return made[0] / np.linalg.norm(made[0]), made[1] / np.linalg.norm(made[1])
+        directions.append(modes @ part + outside)
+    u, v = directions
+    return u / np.linalg.norm(u), v / np.linalg.norm(v)
 
 
 def final_rates(values: Array, num_layers: int) -> tuple[float, float]:

@@ -42,10 +42,10 @@ class Chain:
 
     def product(self, flat: Array) -> Array:
         """W = W_N ⋯ W_1: (starts, d_N, d_0)."""
-        made, *rest = self.factors(flat)
+        product, *rest = self.factors(flat)
         for W in rest:
-            made = W @ made
-        return made
+            product = W @ product
+        return product
 
     def velocity(self, flat: Array) -> Array:
         """−(W_N ⋯ W_{j+1})ᵀ (W − Z) (W_{j−1} ⋯ W_1)ᵀ for each j, like ``flat``."""

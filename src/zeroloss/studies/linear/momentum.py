@@ -54,8 +54,8 @@ def inputs_of(case: Momentum, condition: float) -> Array:
     if excess(0.0) > 0:
         raise ValueError(f"a condition number of {condition:g} is below that of the directions, "
                          f"{np.linalg.cond(directions) ** 2:.3g}; raise momentum.conditions")
-    made = with_range(float(brentq(excess, 0.0, math.log(condition) + 1.0)))  # pyright: ignore
-    return made / np.linalg.norm(made, 2)
+    inputs = with_range(float(brentq(excess, 0.0, math.log(condition) + 1.0)))  # pyright: ignore
+    return inputs / np.linalg.norm(inputs, 2)
 
 
 @job(Momentum)
@@ -95,9 +95,9 @@ def _group(sweep: str, case: Momentum, condition: float, width: int, residual: f
         modes = np.linalg.eigh(network.kernel(last))[1]
         for i in range(case.replicates):
             x = seen[num_steps // 3:, i] @ modes[i, :, 0]
-            found = measured_contraction(x, method != "descent")
+            measured = measured_contraction(x, method != "descent")
             norms = np.linalg.norm(seen[:, i], axis=1)[:, None]
-            for name, value in (("predicted", slowest[i]), ("measured", found),
+            for name, value in (("predicted", slowest[i]), ("measured", measured),
                                 ("iterations-predicted", expected[i]),
                                 ("iterations", _iterations(norms, case)[0])):
                 rows.append((sweep, method, condition, width, i, name, float(value)))

@@ -55,11 +55,11 @@ def _unit(rng: np.random.Generator, dim: int) -> Array:
 def generic_starts(target: Target, case: FactorCase, count: int, sigma: float) -> list[Start]:
     """Independent uniform directions with uᵀZv > 0."""
     rng = stream(case.seed, "linear", "generic", count)
-    made = []
+    starts = []
     for _ in range(count):
         u, v = _unit(rng, len(target.left)), _unit(rng, len(target.right))
-        made.append(Start(u * np.sign(u @ target.matrix @ v), v, sigma))
-    return made
+        starts.append(Start(u * np.sign(u @ target.matrix @ v), v, sigma))
+    return starts
 
 
 def torus(target: Target, cells: int, sigma: float) -> Iterator[tuple[float, float, Start]]:
@@ -82,14 +82,14 @@ def patterns(target: Target, case: FactorCase, count: int, sigma: float
     k = rank + 1 (all, which ends at the origin)."""
     rank = len(target.values)
     rng = stream(case.seed, "linear", "patterns", count)
-    made: list[tuple[int, Start]] = []
-    while len(made) < count * (rank + 1):
-        k = len(made) // count + 1
+    starts: list[tuple[int, Start]] = []
+    while len(starts) < count * (rank + 1):
+        k = len(starts) // count + 1
         a, b = _unit(rng, rank), _unit(rng, rank)
         b[: k - 1] = -a[: k - 1]
         left = max(1.0 - b[: k - 1] @ b[: k - 1], 0.0)
         b[k - 1:] *= np.sqrt(left) / max(np.linalg.norm(b[k - 1:]), 1e-300)
         # a second start near a boundary would say nothing about either side
         if k > rank or abs(a[k - 1] + b[k - 1]) > 0.2:
-            made.append((k, Start(target.left @ a, target.right @ b, sigma)))
-    return made
+            starts.append((k, Start(target.left @ a, target.right @ b, sigma)))
+    return starts

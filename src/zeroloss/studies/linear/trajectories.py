@@ -79,24 +79,24 @@ def ends(case: Ends) -> pd.DataFrame:
     must not fall on the way.
 
     A start is read at the first output after the balanced flow is within ARRIVED of its end;
-    The end is −1 where that is not within ``horizon``. Ends: 0 origin, else the mode.
+    the end is −1 where that is not within ``horizon``. Ends: 0 origin, else the mode.
     """
     target, frames = target_of(case), []
     grid = list(torus(target, case.cells, case.sigma))
-    made = [("torus", phi, psi, start) for phi, psi, start in grid] + [
+    labelled = [("torus", phi, psi, start) for phi, psi, start in grid] + [
         ("pattern", float(k), 0.0, start)
         for k, start in patterns(target, case, case.replicates, case.sigma)]
-    starts = [start for *_, start in made]
+    starts = [start for *_, start in labelled]
     times = np.concatenate([[0.0], np.geomspace(0.05, case.horizon, OUTPUTS)])
     for N in case.num_layers:
         chain = chain_of(target, N)
         W = chain.flow(state_of(chain, starts, case), times, case.rtol)
         exact, invariants = trajectory(starts, target, N, times), _invariants(W, target)
-        for i, (family, first, second, start) in enumerate(made):
+        for i, (family, first, second, start) in enumerate(labelled):
             predicted = end_of(start, target)
-            horizon, found, distance = _read(W[:, i], exact[:, i], target, times, predicted)
+            horizon, end, distance = _read(W[:, i], exact[:, i], target, times, predicted)
             overlaps = start.overlaps(target)[0]
-            frames.append((family, N, i, first, second, predicted, found, distance, horizon,
+            frames.append((family, N, i, first, second, predicted, end, distance, horizon,
                            _nearest_boundary(overlaps), *(part[i] for part in invariants)))
     return pd.DataFrame(frames, columns=["family", "num_layers", "start", "first", "second",
                                          "predicted", "measured", "distance", "horizon",
@@ -107,8 +107,8 @@ def ends(case: Ends) -> pd.DataFrame:
 def _nearest_boundary(overlaps: Array) -> float:
     """|p_k| of the first overlap that is not zero, how far the start is from another end; 2, which
     is as large as it can be, if all are."""
-    found = np.abs(overlaps[overlaps != 0])
-    return float(found[0]) if len(found) else 2.0
+    sizes = np.abs(overlaps[overlaps != 0])
+    return float(sizes[0]) if len(sizes) else 2.0
 
 
 def _read(W: Array, exact: Array, target: Target, times: Array, predicted: int
@@ -121,8 +121,8 @@ def _read(W: Array, exact: Array, target: Target, times: Array, predicted: int
     gaps = [_norm(W[at] - target.mode(k)) / target.values[0]
             for k in range(len(target.values) + 1)]
     nearest = int(np.argmin(gaps))
-    found = nearest if gaps[nearest] <= SEEN else -1
-    return float(times[at]), found, float(gaps[predicted])
+    end = nearest if gaps[nearest] <= SEEN else -1
+    return float(times[at]), end, float(gaps[predicted])
 
 
 def _invariants(W: Array, target: Target) -> tuple[Array, Array, Array, Array]:
@@ -146,16 +146,16 @@ def _invariants(W: Array, target: Target) -> tuple[Array, Array, Array, Array]:
 def portrait(case: Portrait) -> pd.DataFrame:
     """u_k·u along trajectories of the factors, with the pattern and the predicted end of each."""
     target, N = target_of(case), case.num_layers
-    made = patterns(target, case, case.replicates, case.sigma)
+    starts = patterns(target, case, case.replicates, case.sigma)
     chain = chain_of(target, N)
     times = np.linspace(0.0, case.flow_time, case.outputs)
-    W = chain.flow(state_of(chain, [start for _, start in made], case), times, case.rtol)
+    W = chain.flow(state_of(chain, [start for _, start in starts], case), times, case.rtol)
     rows = []
-    for i, (_, start) in enumerate(made):
+    for i, (_, start) in enumerate(starts):
         u = start.u
         for s, product in zip(times, W[:, i], strict=True):
-            found = np.linalg.svd(product)[0][:, 0]
-            u = found * np.sign(found @ u)  # the product leaves the sign open
+            left = np.linalg.svd(product)[0][:, 0]
+            u = left * np.sign(left @ u)  # the product leaves the sign open
             rows += [(i, end_of(start, target), s, k + 1, value)
                      for k, value in enumerate(target.left.T @ u)]
     return pd.DataFrame(rows, columns=["start", "predicted", "flow_time", "mode", "value"])
