@@ -191,7 +191,7 @@ def estimates_of(study: str, run_: Run, claims: Collection[str] = (), *, incompl
             raise
         frame = estimates.check(pd.DataFrame(columns=list(estimates.COLUMNS)), study)
     if claims:  # a function may measure others too, from cases that are not there
-        frame = frame.loc[frame["claim"].isin(claims)].reset_index(drop=True)
+        frame = frame.loc[frame["claim"].isin(list(claims))].reset_index(drop=True)
     sources = {case for text in frame["sources"] for case in text.split(";") if case}
     strangers = sources - set(run_.cases)
     if strangers:
