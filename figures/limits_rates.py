@@ -20,11 +20,12 @@ from figures.limits_data import (
     time_entries,
 )
 from ledger.paper.drawing import Frames
-from ledger.record.statistics import Estimate, bootstrap, student, trace_ratio
+from ledger.record.statistics import Estimate, bootstrap, student
 from ledger.record.tidy import untidy
 from zeroloss.studies.limits.evidence import Ensemble, Evidence
 from zeroloss.studies.limits.plan import FixedPaths
 from zeroloss.studies.limits.rates import depth_gaps
+from zeroloss.theory.covariance import trace_ratio
 
 __all__ = ["rates"]
 

@@ -1,4 +1,4 @@
-"""Slopes, orders, ratios of covariances and distances of laws, each with an interval.
+"""Slopes, orders, probabilities and distances of laws, each with an interval.
 
 Bootstrap intervals are percentile intervals over replicates (Efron 1979) from a named stream: the
 same numbers for the same data. Every function works on numpy arrays in float64.
@@ -16,9 +16,8 @@ from scipy import stats
 
 from ledger.record.streams import stream
 
-__all__ = ["Estimate", "bootstrap", "bootstrap_weights", "clopper_pearson",
-           "ks_distance", "log_slope", "observed_orders", "simultaneous_level", "slope_of_stds",
-           "student", "trace_ratio"]
+__all__ = ["Estimate", "bootstrap", "bootstrap_weights", "clopper_pearson", "ks_distance",
+           "log_slope", "observed_orders", "simultaneous_level", "slope_of_stds", "student"]
 
 Array = NDArray[np.float64]
 BOOTSTRAPS = 1000
@@ -110,23 +109,6 @@ def bootstrap(statistic: Callable[[Array], Array], replicates: int, level: float
     """Percentile interval of ``statistic``: weights (B, replicates) -> values (B,)."""
     value = float(statistic(np.ones((1, replicates)))[0])
     return _percentile(value, statistic(bootstrap_weights(replicates, "statistic")), level)
-
-
-def trace_ratio(residuals: Array, predicted: float, predicted_error: float = 0.0,
-                level: float = 0.95) -> Estimate:
-    """trace of the covariance of residuals (R, N) over its prediction, with an interval.
-
-    Var(trace S) = Var(|r − r̄|²)/R is estimated from the sample itself (no normality assumed); the
-    relative standard error of the prediction is added in quadrature. Normal quantiles.
-    """
-    R = len(residuals)
-    squares = ((residuals - residuals.mean(0)) ** 2).sum(1)
-    trace = float(squares.sum() / (R - 1))
-    ratio = trace / predicted
-    relative = math.hypot(float(squares.std(ddof=1)) / math.sqrt(R) / trace,
-                          predicted_error / predicted)
-    half = float(stats.norm.ppf(0.5 + level / 2)) * relative * ratio
-    return Estimate(ratio, ratio - half, ratio + half, level)
 
 
 def ks_distance(sample: Array, reference: Array, level: float = 0.95) -> Estimate:

@@ -30,7 +30,7 @@ from ledger.progress import Progress, Report, counted, reporting
 from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, integrate
 from zeroloss.integrate.steps import check
 
-__all__ = ["LimitFlow", "LimitNumbers", "MeanField", "solve"]
+__all__ = ["LimitFlow", "LimitNumbers", "MeanField", "limit_residuals", "solve"]
 
 
 MOST_NODES = 16  # in depth, where `solve` chooses
@@ -171,6 +171,13 @@ class LimitNumbers(Shown):
         return over_time(facts, self.flow_times, {"risk": self.risk, "error": self.risk_error})
 
 
+def limit_residuals(problem: Problem, rule: DepthRule, points: np.ndarray,
+                    flow_times: Sequence[float], *, activation: str, rtol: float) -> np.ndarray:
+    """r(s) (flow_times, samples) of the limit of a cloud, (k, particles) or node by node."""
+    field = MeanField(problem, rule, points.shape[-1], activation)
+    return field.run(field.start(points[None]), flow_times, rtol=rtol).residuals[:, 0].cpu().numpy()
+
+
 def solve(problem: Problem, law: InitialLaw, flow_times: Sequence[float], *,
           activation: str = "tanh", accuracy: float = 1e-3, depth_nodes: int | None = None,
           log2_points: int = 10, max_log2_points: int = 15, scrambles: int = 8,
@@ -213,10 +220,12 @@ def _enough_nodes(problem: Problem, law: InitialLaw, flow_times: tuple[float, ..
                   activation: str, accuracy: float, rtol: float, seed: int) -> int:
     """The least number of nodes, from 3 on, whose risk moves by a quarter of the accuracy at most
     against one node less."""
-    points = sobol_rule(law, problem.dim, 8, seed, 0)[None]
+    points = sobol_rule(law, problem.dim, 8, seed, 0)
 
     def risk(nodes: int) -> np.ndarray:
-        return 0.5 * np.mean(_one(problem, activation, nodes, points, flow_times, rtol)**2, axis=-1)
+        r = limit_residuals(problem, gauss_legendre(nodes), points, flow_times,
+                            activation=activation, rtol=rtol)
+        return 0.5 * np.mean(r**2, axis=-1)
 
     before = risk(2)
     for nodes in range(3, MOST_NODES):
@@ -227,19 +236,13 @@ def _enough_nodes(problem: Problem, law: InitialLaw, flow_times: tuple[float, ..
     return MOST_NODES
 
 
-def _one(problem: Problem, activation: str, nodes: int, points: np.ndarray,
-         flow_times: Sequence[float], rtol: float) -> np.ndarray:
-    field = MeanField(problem, gauss_legendre(nodes), points.shape[-1], activation)
-    return field.run(field.start(points), flow_times, rtol=rtol).residuals[:, 0].cpu().numpy()
-
-
 def _net(law: InitialLaw, dim: int, log2_points: int, nodes: int, seed: int, scramble: int
          ) -> np.ndarray:
-    """Points of each node, (1, nodes, k, 2^log2_points): successive parts of one Sobol sequence."""
+    """Points of each node, (nodes, k, 2^log2_points): successive parts of one Sobol sequence."""
     more = math.ceil(math.log2(nodes))
     points = sobol_rule(law, dim, log2_points + more, seed, scramble)
     parts = points.reshape(len(points), 2**more, 2**log2_points)[:, :nodes]
-    return parts.transpose(1, 0, 2)[None]
+    return parts.transpose(1, 0, 2)
 
 
 def _solve_once(problem: Problem, law: InitialLaw, flow_times: tuple[float, ...], activation: str,
@@ -248,13 +251,18 @@ def _solve_once(problem: Problem, law: InitialLaw, flow_times: tuple[float, ...]
     from scipy import stats
 
     rules = [_net(law, problem.dim, log2_points, nodes, seed, i) for i in range(scrambles)]
-    r = np.stack([_one(problem, activation, nodes, rule, flow_times, rtol)
+
+    def one(points: np.ndarray, nodes: int, rtol: float) -> np.ndarray:
+        return limit_residuals(problem, gauss_legendre(nodes), points, flow_times,
+                               activation=activation, rtol=rtol)
+
+    r = np.stack([one(rule, nodes, rtol)
                   for rule in counted(report, f"limit, 2^{log2_points} points", rules)])
-    coarse = sobol_rule(law, problem.dim, min(log2_points, 9), seed, 0)[None]
-    base = _one(problem, activation, nodes, coarse, flow_times, rtol)
+    coarse = sobol_rule(law, problem.dim, min(log2_points, 9), seed, 0)
+    base = one(coarse, nodes, rtol)
     # one node less (three against one), and a looser step: the difference bounds the finer error
-    fewer = _one(problem, activation, nodes - 1 if nodes > 1 else 3, coarse, flow_times, rtol)
-    looser = _one(problem, activation, nodes, coarse, flow_times, 100 * rtol)
+    fewer = one(coarse, nodes - 1 if nodes > 1 else 3, rtol)
+    looser = one(coarse, nodes, 100 * rtol)
     student = float(stats.t.ppf(0.975, scrambles - 1)) / math.sqrt(scrambles)
 
     def risk(residuals: np.ndarray) -> np.ndarray:

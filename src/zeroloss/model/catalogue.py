@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-__all__ = ["ACTIVATIONS", "MOST_ROWS", "PROBLEMS", "ActivationName", "ProblemName",
+__all__ = ["ACTIVATIONS", "MOST_ROWS", "PROBLEMS", "REAL_DATA", "ActivationName", "ProblemName",
            "dim_theta"]
 
 ProblemName = Literal["sine", "surface", "diabetes", "digits"]
@@ -18,6 +18,8 @@ PROBLEMS: tuple[ProblemName, ...] = get_args(ProblemName)
 ACTIVATIONS: tuple[ActivationName, ...] = get_args(ActivationName)
 MOST_ROWS = {"diabetes": 442, "digits": 348}
 """Rows of the tables that ship with the libraries; of digits twice the rarer of its two classes."""
+REAL_DATA = tuple(MOST_ROWS)
+"""Problems whose rows were measured, not computed."""
 
 
 def dim_theta(dim: int) -> int:

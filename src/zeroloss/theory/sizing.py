@@ -21,7 +21,7 @@ from zeroloss.theory.bounds import certificate, sizes
 from ledger.display import Shown, Summary
 from zeroloss.model.law import InitialLaw, check_sampling, sobol_rule
 from zeroloss.limit.collocation import euler
-from zeroloss.limit.flow import MeanField
+from zeroloss.limit.flow import limit_residuals
 from zeroloss.limit.prediction import predict
 from zeroloss.model.problem import Problem
 from zeroloss.network.ensembles import train
@@ -130,9 +130,8 @@ class _Task:
 
     def wide(self, num_layers: int, points: Array) -> Array:
         """r_L(s) (N,) at M = ∞."""
-        field = MeanField(self.problem, euler(num_layers), points.shape[-1], self.activation)
-        run = field.run(field.start(points[None]), [self.flow_time], rtol=1e-5)
-        return run.residuals[0, 0].cpu().numpy()
+        return limit_residuals(self.problem, euler(num_layers), points, [self.flow_time],
+                               activation=self.activation, rtol=1e-5)[0]
 
     def predicted(self, num_layers: int) -> tuple[RiskLaw, list[RiskLaw], float]:
         """The law of the risk at this depth, those of each scramble, and the error of E(ρ(s))."""

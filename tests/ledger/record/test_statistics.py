@@ -23,7 +23,6 @@ from ledger.record.statistics import (
     simultaneous_level,
     slope_of_stds,
     student,
-    trace_ratio,
 )
 from ledger.record.streams import stream
 
@@ -149,38 +148,6 @@ def test_students_interval() -> None:
     assert (made.lower, made.upper) == pytest.approx((low, high))
     with pytest.raises(ValueError, match="at least 2 values, got 1; add replicates"):
         student(values[:1])
-
-
-# ---- covariance against its prediction
-
-
-def laplace(trial: int, replicates: int = 500) -> np.ndarray:
-    """Residuals of heavier tails than normal: trace of the covariance 2 + 3 + 1 = 6."""
-    draws = stream("laplace", trial).laplace(scale=math.sqrt(0.5), size=(replicates, 3))
-    return 10.0 + draws @ np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0], [1.0, 1.0, 0.0]])
-
-
-def test_the_ratio_of_traces_is_covered() -> None:
-    held = coverage(600, 1.0, lambda i: trace_ratio(laplace(i), 6.0))
-    assert held.lower <= 0.95 <= held.upper, held
-    assert trace_ratio(laplace(0, 200_000), 6.0).value == pytest.approx(1.0, abs=0.01)
-
-
-def test_the_ratio_of_traces_is_the_ratio_of_traces() -> None:
-    r = laplace(1)
-    made = trace_ratio(r, 3.0)
-    assert made.value == pytest.approx(np.trace(np.cov(r.T)) / 3.0)
-    doubled = trace_ratio(2 * r - 5, 12.0)
-    assert (doubled.lower, doubled.upper) == pytest.approx((made.lower, made.upper))
-
-
-def test_the_error_of_the_prediction_widens_in_quadrature() -> None:
-    r = laplace(2)
-    exact, rough = trace_ratio(r, 6.0), trace_ratio(r, 6.0, 0.6)
-    z = stats.norm.ppf(0.975)
-    assert rough.value == exact.value
-    assert rough.half_width == pytest.approx(math.hypot(exact.half_width, z * 0.1 * exact.value))
-    assert trace_ratio(r, 6.0, 0.6, 0.999).half_width > rough.half_width
 
 
 @given(level=st.floats(0.5, 0.999), cells=st.integers(1, 200))

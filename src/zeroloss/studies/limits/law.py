@@ -9,24 +9,19 @@ import pandas as pd
 from scipy import stats
 
 from ledger.record.rows import Rows, cell, exact, row
-from ledger.record.statistics import (
-    Estimate,
-    ks_distance,
-    simultaneous_level,
-    student,
-    trace_ratio,
-)
+from ledger.record.statistics import Estimate, ks_distance, simultaneous_level, student
 from ledger.record.streams import stream
 from ledger.study import Run, control, measures
+from zeroloss.model.catalogue import REAL_DATA
 from zeroloss.studies.limits import plan
 from zeroloss.studies.limits.evidence import Ensemble, Evidence, at, evidence_of
+from zeroloss.theory.covariance import trace_ratio
 
 __all__ = ["QUANTILES", "bias_a_hundredfold", "constant", "engines", "law",
            "layers_mistaken_for_independent", "loss_bias", "predicted_risks", "risk", "to_limit",
            "untrained_influence"]
 
 Array = np.ndarray
-REAL_DATA = ("diabetes", "digits")
 MOST_DRAWS = 400_000
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 

@@ -14,13 +14,13 @@ from ledger.record.statistics import (
     log_slope,
     simultaneous_level,
     student,
-    trace_ratio,
 )
 from ledger.record.tidy import untidy
 from ledger.study import Run, control, measures
 from zeroloss.model.law import SmoothPath
 from zeroloss.studies.limits.evidence import at
 from zeroloss.studies.limits.plan import Pairs, Rough, Smooth
+from zeroloss.theory.covariance import trace_ratio
 
 __all__ = ["admissible", "brownian_as_lipschitz", "correlation_ignored", "smooth",
            "smooth_prediction"]

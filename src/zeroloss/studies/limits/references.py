@@ -11,7 +11,7 @@ import torch
 from ledger.record.tidy import tidy
 from ledger.study import job
 from zeroloss.limit.collocation import DepthRule, euler, gauss_legendre
-from zeroloss.limit.flow import MeanField
+from zeroloss.limit.flow import MeanField, limit_residuals
 from zeroloss.limit.fluctuation import pair_covariances
 from zeroloss.limit.prediction import Recorded, record
 from zeroloss.model.law import correlated_sobol, sobol_rule
@@ -40,9 +40,8 @@ def _points(case: Reference | Ladder | Wide | Influence, problem: Problem, scram
 def _residuals(case: LimitCase, problem: Problem, rule: DepthRule, points: Array, rtol: float
                ) -> Array:
     """r(s) (flow_times, samples) of the limit with this depth rule and cloud."""
-    field = MeanField(problem, rule, points.shape[-1], case.activation)
-    run = field.run(field.start(points[None]), case.flow_times, rtol=rtol)
-    return run.residuals[:, 0].cpu().numpy()
+    return limit_residuals(problem, rule, points, case.flow_times, activation=case.activation,
+                           rtol=rtol)
 
 
 def _axes(case: LimitCase, samples: int) -> Mapping[str, Sequence[float]]:

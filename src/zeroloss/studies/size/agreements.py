@@ -12,6 +12,7 @@ from ledger.record.rows import Rows, exact, plain, row
 from ledger.record.statistics import Estimate, clopper_pearson, simultaneous_level
 from ledger.record.streams import stream
 from ledger.study import Run, measures
+from zeroloss.model.catalogue import REAL_DATA
 from zeroloss.studies.size.demands import middle
 from zeroloss.studies.size.evidence import Evidence, Ladder, Predicted
 from zeroloss.studies.size.plan import Corollary, Law, Threshold
@@ -19,14 +20,13 @@ from zeroloss.studies.size.plan import Corollary, Law, Threshold
 __all__ = ["corollary", "eta", "law", "threshold"]
 
 Array = np.ndarray
-REAL_DATA = ("diabetes", "digits", "csv")
 RESAMPLES = 200
 TINY = 1e-12
 
 
 def _class(evidence: Evidence, setting: str) -> str:
     _, case, _ = next(evidence.run.of(Law, setting=setting))
-    return "real" if case.problem.kind in REAL_DATA else "small"
+    return "real" if case.problem.kind in (*REAL_DATA, "csv") else "small"
 
 
 def _agreement(predicted: Predicted, ladder: Ladder, M: int, accuracy: float, time: int | None,

@@ -11,7 +11,7 @@ import torch
 from ledger.record.tidy import tidy
 from ledger.study import job
 from zeroloss.limit.collocation import DepthRule, euler, gauss_legendre
-from zeroloss.limit.flow import MeanField
+from zeroloss.limit.flow import limit_residuals
 from zeroloss.limit.prediction import record
 from zeroloss.model.law import sobol_rule
 from zeroloss.model.problem import Problem
@@ -33,9 +33,8 @@ def _points(case: SizeCase, problem: Problem, rule: Rule, what: str, scramble: i
 def residuals(case: SizeCase, problem: Problem, rule: DepthRule, points: Array,
               flow_times: Sequence[float]) -> Array:
     """r(s) (flow_times, samples) of the limit under a depth rule."""
-    field = MeanField(problem, rule, points.shape[-1], case.activation)
-    run = field.run(field.start(points[None]), flow_times, rtol=case.limit_rtol)
-    return run.residuals[:, 0].cpu().numpy()
+    return limit_residuals(problem, rule, points, flow_times, activation=case.activation,
+                           rtol=case.limit_rtol)
 
 
 @job(Law)
