@@ -21,9 +21,9 @@ from benchmarks.limit_cases import LimitCase
 from benchmarks.reference import Refined
 from benchmarks.rows import Row
 from benchmarks.timing import Method, lap
+from ledger.record.streams import stream
 from zeroloss.model.law import sample_independent
 from zeroloss.network.resnet import Network
-from ledger.record.streams import stream
 
 __all__ = ["NAME", "Ladder", "brute_force"]
 

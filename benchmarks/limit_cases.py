@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from zeroloss.model.law import InitialLaw, sobol_rule
 from zeroloss.limit.collocation import gauss_legendre
 from zeroloss.limit.flow import MeanField
+from zeroloss.model.law import InitialLaw, sobol_rule
 from zeroloss.model.problem import Problem, built_in
 
 __all__ = ["LimitCase", "cloud_risks", "student_error"]

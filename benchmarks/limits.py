@@ -18,9 +18,9 @@ from benchmarks.limit_cases import LimitCase
 from benchmarks.reference import Refined
 from benchmarks.rows import OURS, Row, spread
 from benchmarks.timing import Effort, Method, alternate, lap, unavailable
+from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Evaluation, integrate
 from zeroloss.limit.flow import LimitFlow, LimitNumbers, MeanField, solve
 from zeroloss.model.block import push, theta_gradient
-from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Evaluation, integrate
 
 __all__ = ["Search", "limits"]
 

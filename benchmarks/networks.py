@@ -17,8 +17,8 @@ from benchmarks import peers_torch
 from benchmarks.rows import OURS, Row
 from benchmarks.timing import Effort, Method, compare, unavailable
 from benchmarks.workload import Shape, Workload, workload
-from zeroloss.network.resnet import Network, Training
 from zeroloss.model.problem import Problem
+from zeroloss.network.resnet import Network, Training
 
 __all__ = ["gradient", "methods", "our_descent", "our_gradient", "training"]
 

@@ -10,7 +10,14 @@ from rich.table import Table as RichTable
 
 from benchmarks.rows import Row
 from ledger.paper import latex
-from ledger.record.formatting import NOT_MEASURED, Shown, format_number, half_width, show, tex_number
+from ledger.record.formatting import (
+    NOT_MEASURED,
+    Shown,
+    format_number,
+    half_width,
+    show,
+    tex_number,
+)
 
 __all__ = ["Cell", "Number", "Table", "first", "markdown", "rich_table", "rough",
            "tex"]

@@ -29,11 +29,11 @@ from benchmarks.coupling import (
     tree,
 )
 from benchmarks.rows import Row
-from zeroloss.model.law import InitialLaw, sample_independent
-from zeroloss.network.resnet import Network
-from zeroloss.model.problem import built_in
 from ledger.record.statistics import Estimate, bootstrap_weights, log_slope
 from ledger.record.streams import stream
+from zeroloss.model.law import InitialLaw, sample_independent
+from zeroloss.model.problem import built_in
+from zeroloss.network.resnet import Network
 
 __all__ = ["Part", "Plan", "Way", "constant", "slopes", "verdicts"]
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ledger.record.streams import stream
 from zeroloss.model.law import InitialLaw, sample_independent
 from zeroloss.model.problem import Problem, built_in
-from ledger.record.streams import stream
 
 __all__ = ["Shape", "Workload", "bytes_held", "bytes_moved", "cast", "flops", "tanh_evaluations",
            "workload"]

@@ -20,11 +20,11 @@ from benchmarks.coupling import (
     traces,
     tree,
 )
-from zeroloss.model.law import InitialLaw, sample_independent
-from zeroloss.network.resnet import Network
-from zeroloss.model.problem import built_in
 from ledger.record.statistics import Estimate, log_slope, slope_of_stds, student
 from ledger.record.streams import stream
+from zeroloss.model.law import InitialLaw, sample_independent
+from zeroloss.model.problem import built_in
+from zeroloss.network.resnet import Network
 
 PROBLEM = built_in("sine", 4, 0)
 BEND = 1.0

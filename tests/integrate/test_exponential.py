@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from zeroloss.integrate.exponential import Point, _Stepper, follow
-from zeroloss.model.kernel import Linearised
-from zeroloss.model.law import InitialLaw, sobol_rule
 from zeroloss.limit.collocation import gauss_legendre
 from zeroloss.limit.flow import MeanField
-from zeroloss.network.resnet import Network
+from zeroloss.model.kernel import Linearised
+from zeroloss.model.law import InitialLaw, sobol_rule
 from zeroloss.model.problem import built_in
+from zeroloss.network.resnet import Network
 
 
 def small_field() -> tuple[MeanField, torch.Tensor]:

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from zeroloss.model.block import ACTIVATIONS
 from zeroloss.limit.collocation import Cloud, DepthRule, euler, gauss_legendre
 from zeroloss.limit.flow import MeanField
-from zeroloss.network.resnet import Network
+from zeroloss.model.block import ACTIVATIONS
 from zeroloss.model.problem import Problem, problem
+from zeroloss.network.resnet import Network
 
 RULES = pytest.mark.parametrize("rule", [gauss_legendre(1), gauss_legendre(3), euler(1), euler(4)],
                                 ids=lambda rule: rule.name)

@@ -12,13 +12,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zeroloss.model.law import InitialLaw
 from zeroloss.limit.collocation import Cloud, euler, gauss_legendre
 from zeroloss.limit.density import Density, DensityFlow, DepthSolution
 from zeroloss.limit.distance import deposit, wasserstein
 from zeroloss.limit.finite_volumes import LIMITERS, Grid, divergence, positive_step
 from zeroloss.limit.flow import LimitFlow, MeanField
 from zeroloss.limit.shifts import Shifts, lattice
+from zeroloss.model.law import InitialLaw
 from zeroloss.model.problem import Problem, problem
 
 Array = oracles.Array

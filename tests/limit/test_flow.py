@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from zeroloss.model.law import InitialLaw, SmoothPath, gauss_rule, sample_paths, sobol_rule
+from ledger.record.streams import stream
 from zeroloss.limit.collocation import DepthRule, euler, gauss_legendre
 from zeroloss.limit.flow import LimitNumbers, MeanField, solve
 from zeroloss.model.block import push, theta_gradient
+from zeroloss.model.law import InitialLaw, SmoothPath, gauss_rule, sample_paths, sobol_rule
 from zeroloss.model.problem import Problem, built_in
-from ledger.record.streams import stream
 
 LAW = InitialLaw()
 RULES = pytest.mark.parametrize("rule", [gauss_legendre(3), euler(4)], ids=lambda rule: rule.name)

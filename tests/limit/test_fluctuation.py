@@ -11,6 +11,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from ledger.record.streams import stream
+from zeroloss.limit.collocation import DepthRule, euler, gauss_legendre
+from zeroloss.limit.flow import MeanField
+from zeroloss.limit.fluctuation import (
+    Influence,
+    covariance_independent,
+    covariance_of_paths,
+    influence,
+    pair_covariances,
+)
 from zeroloss.model.law import (
     InitialLaw,
     PathLaw,
@@ -21,18 +31,8 @@ from zeroloss.model.law import (
     sample_paths,
     sobol_rule,
 )
-from zeroloss.limit.collocation import DepthRule, euler, gauss_legendre
-from zeroloss.limit.flow import MeanField
-from zeroloss.limit.fluctuation import (
-    Influence,
-    covariance_independent,
-    covariance_of_paths,
-    influence,
-    pair_covariances,
-)
-from zeroloss.network.resnet import Network
 from zeroloss.model.problem import Problem
-from ledger.record.streams import stream
+from zeroloss.network.resnet import Network
 
 SCALES = (0.8, 1.1, 0.6)
 LAW = InitialLaw("gaussian", *SCALES)

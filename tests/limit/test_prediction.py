@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zeroloss.model import problem
+from ledger.record.streams import stream
 from zeroloss.limit.collocation import DepthRule, euler, gauss_legendre
 from zeroloss.limit.prediction import predict, record
-from zeroloss.model.risk import draw_risks
+from zeroloss.model import problem
 from zeroloss.model.law import InitialLaw, sobol_rule
+from zeroloss.model.risk import draw_risks
 from zeroloss.network import ensembles
-from ledger.record.streams import stream
 
 LAW = InitialLaw()
 

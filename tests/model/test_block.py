@@ -68,9 +68,9 @@ def test_activations_leave_their_argument_alone() -> None:
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_suprema_bound_and_are_reached(name: str) -> None:
     a = ACTIVATIONS[name]
-    for bound, values in ((a.sup_value, a.value(FINE)), (a.sup_slope, a.slope(FINE)),
-                          (a.sup_curvature, a.curvature(FINE))):
-        largest = float(values.abs().max())
+    for bound, reached in ((a.sup_value, a.value(FINE)), (a.sup_slope, a.slope(FINE)),
+                           (a.sup_curvature, a.curvature(FINE))):
+        largest = float(reached.abs().max())
         if name == "relu" and bound == a.sup_curvature == math.inf:
             jump = a.slope(FINE).diff().abs().max() / FINE.diff().abs().max()
             assert jump > 1e4  # no Lipschitz constant: it grows with the number of points

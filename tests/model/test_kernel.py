@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from zeroloss.limit.collocation import gauss_legendre
+from zeroloss.limit.flow import MeanField
 from zeroloss.model.block import ACTIVATIONS
 from zeroloss.model.kernel import Linearised, log_certificate, sample_gradients
 from zeroloss.model.law import InitialLaw, sobol_rule
-from zeroloss.limit.collocation import gauss_legendre
-from zeroloss.limit.flow import MeanField
-from zeroloss.network.resnet import Network
 from zeroloss.model.problem import Problem
+from zeroloss.network.resnet import Network
 
 SMOOTH = pytest.mark.parametrize("name", ["tanh", "gelu", "regularised-relu"])
 

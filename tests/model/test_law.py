@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from ledger.record.streams import stream
 from zeroloss.model.law import (
     FractionalBrownian,
     InitialLaw,
@@ -21,7 +22,6 @@ from zeroloss.model.law import (
     sample_paths,
     sobol_rule,
 )
-from ledger.record.streams import stream
 
 GAUSSIAN = InitialLaw("gaussian", 0.7, 1.3, 0.4)
 UNIFORM = InitialLaw("uniform", 0.7, 1.3, 0.4)

@@ -12,13 +12,13 @@ import pytest
 import torch
 from scipy import special
 
-from zeroloss.network import engine
-from zeroloss.model.catalogue import ACTIVATIONS
+from zeroloss.integrate.runge_kutta import BOGACKI_SHAMPINE, DORMAND_PRINCE, Pair
 from zeroloss.limit.collocation import euler, gauss_legendre
 from zeroloss.limit.flow import MeanField
-from zeroloss.network.resnet import Network
+from zeroloss.model.catalogue import ACTIVATIONS
 from zeroloss.model.problem import Problem, problem
-from zeroloss.integrate.runge_kutta import BOGACKI_SHAMPINE, DORMAND_PRINCE, Pair
+from zeroloss.network import engine
+from zeroloss.network.resnet import Network
 
 # lanes are 8 units and tiles 4 samples: sizes below, at and beside their multiples
 SHAPES = [(1, 1, 2, 1), (3, 5, 7, 2), (4, 8, 8, 3), (2, 17, 9, 5), (5, 24, 12, 10), (2, 40, 5, 17)]

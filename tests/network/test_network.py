@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from zeroloss.model.block import ACTIVATIONS
-from zeroloss.network.resnet import Network
-from zeroloss.model.problem import Problem, problem
 from zeroloss.integrate.runge_kutta import BOGACKI_SHAMPINE, Evaluation
+from zeroloss.model.block import ACTIVATIONS
+from zeroloss.model.problem import Problem, problem
+from zeroloss.network.resnet import Network
 
 
 def some_theta(network: Network, replicates: int = 1, seed: int = 0, size: float = 1.0) -> Tensor:

@@ -9,14 +9,13 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from zeroloss.model import problem
-from zeroloss.notebook import plots
-from zeroloss.network import ensembles
-from zeroloss.limit import predict
-from zeroloss.model.law import InitialLaw, sobol_rule
-from zeroloss.limit import flow
+from zeroloss.limit import flow, predict
 from zeroloss.limit.collocation import gauss_legendre
+from zeroloss.model import problem
+from zeroloss.model.law import InitialLaw, sobol_rule
+from zeroloss.network import ensembles
 from zeroloss.network.resnet import Training
+from zeroloss.notebook import plots
 from zeroloss.theory.sizing import Answer, Sizes
 
 matplotlib.use("Agg")

@@ -12,20 +12,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ledger.record.streams import stream
+from zeroloss.limit.collocation import gauss_legendre
+from zeroloss.limit.flow import MeanField
+from zeroloss.model.block import ACTIVATIONS, push, split, theta_gradient
+from zeroloss.model.law import InitialLaw, sample_independent, sobol_rule
+from zeroloss.model.problem import Problem, built_in, problem
+from zeroloss.network.resnet import Network
 from zeroloss.theory import bounds
-from zeroloss.model.block import ACTIVATIONS, split
 from zeroloss.theory.bounds.chain import SUP_THIRD, Chain, Domination, cumulated
 from zeroloss.theory.bounds.moments import Norms, Table
 from zeroloss.theory.bounds.profile import Interpolation, Profile, follow
 from zeroloss.theory.bounds.size import certificate, from_profile, sizes
 from zeroloss.theory.chebyshev import chebyshev_size
-from zeroloss.model.law import InitialLaw, sample_independent, sobol_rule
-from zeroloss.limit.collocation import gauss_legendre
-from zeroloss.limit.flow import MeanField
-from zeroloss.model.block import push, theta_gradient
-from zeroloss.network.resnet import Network
-from zeroloss.model.problem import Problem, built_in, problem
-from ledger.record.streams import stream
 
 Array = NDArray[np.float64]
 SINE = built_in("sine", 4, 0)

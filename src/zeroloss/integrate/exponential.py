@@ -106,9 +106,10 @@ def follow(linearise: Callable[[Tensor], Linearised], theta: Tensor, outputs: Se
            each: Callable[[Point], None] | None = None) -> list[Point]:
     """Follow the flow from θ (n, k, particles) through the output times; the points there.
 
-    The local error is held below ``rtol`` (`zeroloss.integrate.steps`): of θ in root mean square relative to 1 + |θ|, and of the
-    residuals relative to themselves, so that the tail is followed to round-off. ``each`` is called
-    with every accepted point. Ends early, with fewer points, where the risk is below ``floor``.
+    The local error is held below ``rtol`` by the controller of `zeroloss.integrate.steps`: of θ in
+    root mean square relative to 1 + |θ|, and of the residuals relative to themselves, so that the
+    tail is followed to round-off. ``each`` is called with every accepted point. Ends early, with
+    fewer points, where the risk is below ``floor``.
 
     Raises FloatingPointError where no step is short enough, RuntimeError after ``max_steps``.
     """

@@ -1,4 +1,4 @@
-"""The mean-field limit: collocation in depth, quadrature in θ, flow, fluctuations, predicted laws."""
+"""The mean-field limit: collocation in depth, quadrature in θ, flow, fluctuations, prediction."""
 
 from zeroloss.limit.prediction import predict
 

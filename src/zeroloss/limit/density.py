@@ -23,11 +23,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from zeroloss.model.block import ACTIVATIONS, values
+from zeroloss.integrate.steps import check
 from zeroloss.limit.collocation import DepthRule
 from zeroloss.limit.finite_volumes import LIMITERS, Grid, divergence, positive_step
+from zeroloss.model.block import ACTIVATIONS, values
 from zeroloss.model.problem import Problem
-from zeroloss.integrate.steps import check
 
 __all__ = ["Density", "DensityFlow", "DepthSolution"]
 

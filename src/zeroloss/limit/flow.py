@@ -19,16 +19,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zeroloss.network import engine
-from zeroloss.model.block import ACTIVATIONS, push, theta_gradient
 from ledger.display import Shown, Summary, over_time, quantiles
-from zeroloss.model.kernel import Linearised
-from zeroloss.model.law import InitialLaw, sobol_rule
-from zeroloss.limit.collocation import Cloud, DepthRule, DepthState, gauss_legendre
-from zeroloss.model.problem import Problem
 from ledger.progress import Progress, Report, counted, reporting
 from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, integrate
 from zeroloss.integrate.steps import check
+from zeroloss.limit.collocation import Cloud, DepthRule, DepthState, gauss_legendre
+from zeroloss.model.block import ACTIVATIONS, push, theta_gradient
+from zeroloss.model.kernel import Linearised
+from zeroloss.model.law import InitialLaw, sobol_rule
+from zeroloss.model.problem import Problem
+from zeroloss.network import engine
 
 __all__ = ["LimitFlow", "LimitNumbers", "MeanField", "limit_residuals", "solve"]
 

@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zeroloss.model.block import preactivation, push, split, theta_gradient
 from ledger.display import Shown, Summary, span
-from zeroloss.limit.flow import MeanField
 from zeroloss.integrate.runge_kutta import Trajectory
+from zeroloss.limit.flow import MeanField
+from zeroloss.model.block import preactivation, push, split, theta_gradient
 
 # about 1 MB of float64: what one core keeps close
 _CACHED_ELEMENTS = 1 << 17

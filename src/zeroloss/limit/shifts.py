@@ -14,13 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zeroloss.model.law import InitialLaw
+from zeroloss.integrate.runge_kutta import Evaluation
 from zeroloss.limit.collocation import DepthRule
 from zeroloss.limit.finite_volumes import Grid
 from zeroloss.limit.flow import MeanField
 from zeroloss.model.block import push, theta_gradient
+from zeroloss.model.law import InitialLaw
 from zeroloss.model.problem import Problem
-from zeroloss.integrate.runge_kutta import Evaluation
 
 __all__ = ["Shifts", "Weak", "lattice"]
 

@@ -1,0 +1,1 @@
+"""What networks and limits share: problem, block, initial law, kernel, and the names of them."""

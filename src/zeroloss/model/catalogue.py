@@ -1,5 +1,6 @@
-"""The names of problems and activations, and the size of a unit, once, and light to import: everyone
-else reads them here.
+"""The names of problems and activations, and the size of a unit, once, and light to import.
+
+Everyone else reads them here.
 
 `problem.BUILT_IN` and `block.ACTIVATIONS` hold what the names mean; tests hold them to these.
 """

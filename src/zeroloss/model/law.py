@@ -14,11 +14,21 @@ from numpy.typing import NDArray
 from scipy import special
 from scipy.stats import qmc
 
-from zeroloss.model.catalogue import dim_theta
 from ledger.record.streams import stream
+from zeroloss.model.catalogue import dim_theta
 
-__all__ = ["FractionalBrownian", "InitialLaw", "PathLaw", "SmoothPath", "correlated_sobol",
-           "check_sampling", "gauss_rule", "sample_independent", "sample_paths", "sobol_rule"]
+__all__ = [
+    "FractionalBrownian",
+    "InitialLaw",
+    "PathLaw",
+    "SmoothPath",
+    "check_sampling",
+    "correlated_sobol",
+    "gauss_rule",
+    "sample_independent",
+    "sample_paths",
+    "sobol_rule",
+]
 
 Array = NDArray[np.float64]
 

@@ -178,8 +178,8 @@ def built_in(name: str, num_samples: int, seed: int) -> Problem:
         raise DataError(f"{name}: num_samples must be at least 2, got {num_samples}; "
                         "set problem.num_samples")
     if num_samples > MOST_ROWS.get(name, num_samples):
-        raise DataError(f"{name}: num_samples must be at most {MOST_ROWS[name]}, got {num_samples}; "
-                        "set problem.num_samples")
+        raise DataError(f"{name}: num_samples must be at most {MOST_ROWS[name]}, got "
+                        f"{num_samples}; set problem.num_samples")
     return BUILT_IN[name](num_samples, seed)
 
 

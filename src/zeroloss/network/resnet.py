@@ -14,7 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from zeroloss.network import engine
+from ledger.display import Shown, Summary, over_time, quantiles, span
+from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, Pair, integrate
+from zeroloss.integrate.steps import check
 from zeroloss.model.block import (
     ACTIVATIONS,
     Activation,
@@ -24,11 +26,9 @@ from zeroloss.model.block import (
     split,
     values,
 )
-from ledger.display import Shown, Summary, over_time, quantiles, span
 from zeroloss.model.kernel import Linearised
 from zeroloss.model.problem import Problem
-from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, Pair, integrate
-from zeroloss.integrate.steps import check
+from zeroloss.network import engine
 
 __all__ = ["Network", "Training", "recomputes"]
 

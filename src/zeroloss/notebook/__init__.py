@@ -1,0 +1,1 @@
+"""What a notebook adds: plots into one's own axes."""

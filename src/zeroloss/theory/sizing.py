@@ -16,19 +16,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from zeroloss.model.block import ACTIVATIONS, dim_theta
-from zeroloss.theory.bounds import certificate, sizes
 from ledger.display import Shown, Summary
-from zeroloss.model.law import InitialLaw, check_sampling, sobol_rule
+from ledger.progress import Progress, Report, counted, reporting
+from ledger.record.statistics import Estimate, clopper_pearson
+from ledger.record.streams import stream
 from zeroloss.limit.collocation import euler
 from zeroloss.limit.flow import limit_residuals
 from zeroloss.limit.prediction import predict
+from zeroloss.model.block import ACTIVATIONS, dim_theta
+from zeroloss.model.law import InitialLaw, check_sampling, sobol_rule
 from zeroloss.model.problem import Problem
 from zeroloss.network.ensembles import train
-from ledger.progress import Progress, Report, counted, reporting
+from zeroloss.theory.bounds import certificate, sizes
 from zeroloss.theory.risk_law import RiskLaw, check_demand
-from ledger.record.statistics import Estimate, clopper_pearson
-from ledger.record.streams import stream
 
 __all__ = ["HEADINGS", "Answer", "Sizes", "required_size"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ledger.record import results
+from ledger.record.results import ResultError
 from ledger.table import show
 from zeroloss.model.law import InitialLaw
 from zeroloss.model.problem import DataError, Problem, built_in, from_csv
-from ledger.record.results import ResultError
 from zeroloss.theory.sizing import HEADINGS, Sizes, required_size
 
 __all__ = ["Choice", "report"]

@@ -19,11 +19,11 @@ from numpy.polynomial import polynomial
 from numpy.typing import NDArray
 from torch import Tensor
 
+from zeroloss.limit.collocation import DepthRule, gauss_legendre
+from zeroloss.limit.flow import MeanField
 from zeroloss.model import block
 from zeroloss.model.block import Activation, preactivation, split, values
 from zeroloss.model.law import InitialLaw, sobol_rule
-from zeroloss.limit.collocation import DepthRule, gauss_legendre
-from zeroloss.limit.flow import MeanField
 from zeroloss.model.problem import Problem
 
 __all__ = ["Interpolation", "Profile", "follow"]

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zeroloss.model.block import ACTIVATIONS, Activation
+from zeroloss.model.law import InitialLaw, check_sampling
+from zeroloss.model.problem import Problem
 from zeroloss.theory.bounds.chain import Chain, Domination, cumulated
 from zeroloss.theory.bounds.moments import Norms
 from zeroloss.theory.bounds.profile import Profile, follow
-from zeroloss.model.law import InitialLaw, check_sampling
-from zeroloss.model.problem import Problem
 
 __all__ = ["Certificate", "certificate", "from_profile", "sizes"]
 
