@@ -1,5 +1,5 @@
-"""The example of a study from outside, as a run is planned with it. That of CONTRIBUTING, which starts
-from it, is added to the run of test_rerun; tests/studies/test_example.py judges its claim."""
+"""The example of a study from outside, as a run is planned with it. That of CONTRIBUTING, which
+starts from it, is added to the run of test_rerun; studies/test_example.py judges its claim."""
 
 from __future__ import annotations
 
