@@ -525,12 +525,12 @@ typedef struct {
     long nv, layer, numbers; /* vectors of a row, of a layer, of the network */
     double *z, *p, *r;
     V *h, *s, *q, *state;
-    V *rows;      /* of a cloud: masses, masses times a, masses times a wᵀ */
-    double *F, *J;  /* of a cloud: field and its derivative at the nodes */
+    V *rows;         /* of a cloud: masses, masses times a, masses times a wᵀ */
+    double *F, *J;   /* of a cloud: field and its derivative at the nodes */
     double *factors; /* of a cloud with d ≥ KEPT_FROM: L U of I − A J for each sample, pivots */
     long *pivots;
-    int factored; /* whether these are of an earlier solution */
-    VI inside; /* which lanes of the last vector of a row are units */
+    int factored;    /* whether these are of an earlier solution */
+    VI inside;       /* which lanes of the last vector of a row are units */
 } Work;
 
 /* Room for one network and ``states`` arrays like its parameters. */
@@ -997,9 +997,9 @@ static int flow(const Shape *net, Work *work, const Tableau *pair, long outputs,
             if (status) break;
             gained += after * pair->b[i];
         }
-        double error = status ? __builtin_inf() : __builtin_sqrt(scaled_error(pair, used, rtol,
-                                                                              atol, n, y, new,
-                                                                              K) / count);
+        double squares = status ? __builtin_inf()
+                                : scaled_error(pair, used, rtol, atol, n, y, new, K);
+        double error = __builtin_sqrt(squares / count);
         if (!__builtin_isfinite(error)) { /* too far: a shorter step may stay finite */
             if (used < SHORTEST * (1.0 + *s)) return status ? status : NOT_FINITE;
             begin(net, work);
