@@ -17,18 +17,8 @@ from scipy.stats import qmc
 from ledger.record.streams import stream
 from zeroloss.model.catalogue import dim_theta
 
-__all__ = [
-    "FractionalBrownian",
-    "InitialLaw",
-    "PathLaw",
-    "SmoothPath",
-    "check_sampling",
-    "correlated_sobol",
-    "gauss_rule",
-    "sample_independent",
-    "sample_paths",
-    "sobol_rule",
-]
+__all__ = ["FractionalBrownian", "InitialLaw", "PathLaw", "SmoothPath", "check_sampling",
+           "correlated_sobol", "gauss_rule", "sample_independent", "sample_paths", "sobol_rule"]
 
 Array = NDArray[np.float64]
 
