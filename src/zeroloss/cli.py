@@ -11,6 +11,7 @@ from typer import Option
 
 import zeroloss
 from ledger import cli
+from ledger.cli.options import Json
 from zeroloss.model.catalogue import ActivationName, ProblemName
 
 
@@ -29,7 +30,7 @@ def size(
     scales: Annotated[tuple[float, float, float] | None, Option(
         metavar="A W B", help="standard deviations of the initial law")] = None,
     seed: int = 0,
-    as_json: cli.Json = False,
+    as_json: Json = False,
 ) -> None:
     """Say how deep and how wide a network must be on a problem of one's own."""
     from zeroloss.theory import sizing_report

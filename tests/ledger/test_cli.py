@@ -17,6 +17,7 @@ from toy import Broken, Divergent, Toy, Wide, WIDE, walk
 
 import ledger.cli
 import zeroloss
+from ledger.cli import options
 from ledger.config import configuration as config
 from ledger.config import paper
 from ledger.record import estimates, results
@@ -247,7 +248,7 @@ def test_a_paper_has_these_commands_under_its_own_name(capsys, tmp_path, monkeyp
 
 
 def test_modes_and_problems_are_those_of_the_configuration() -> None:
-    (mode, *_) = get_args(ledger.cli.Mode)
+    (mode, *_) = get_args(options.Mode)
     assert get_args(mode) == tuple(config.MODES)
 
 

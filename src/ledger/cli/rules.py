@@ -1,0 +1,144 @@
+"""Commands that the rules of the workflow call: files in, files out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from ledger.cli.options import (
+    PUBLISHED,
+    SEVERAL,
+    ClaimFiles,
+    Files,
+    Mode,
+    Out,
+    Overrides,
+    Place,
+    Published,
+    Study,
+    mapping,
+    stated_in,
+)
+
+
+
+def configuration(config: Files, out: Out, overrides: Overrides = "{}") -> None:
+    """Write all settings of a run."""
+    from ledger.config import configuration as settings
+    from ledger.record import results
+
+    loaded = settings.load(*config, overrides=mapping(overrides))
+    results.write_text(out, settings.as_yaml(loaded))
+
+
+def specs(study: Study, config: Files, out: Out, overrides: Overrides = "{}") -> None:
+    """Write the specifications of all cases of a study."""
+    from ledger.config import configuration as settings
+    from ledger.run import jobs
+
+    loaded = settings.load(*config, overrides=mapping(overrides))
+    jobs.write_specs(study, settings.cases_of(loaded, study), out)
+
+
+def run_cases(
+    study: Study,
+    case: Annotated[list[str], Argument(metavar="CASE", help="names of cases",
+                                        show_default=False)],
+    specs: Place,
+    out: Out,
+) -> None:
+    """Run one case of a study, or several one after the other, to a table each."""
+    from ledger.record.results import ResultError
+    from ledger.run import jobs
+
+    cases = jobs.read_cases(study, specs)
+    strangers = sorted(set(case) - set(cases))
+    if strangers:
+        raise ResultError(f"cases must be those of {specs}, got {', '.join(strangers)}; write the "
+                          "specifications again")
+    for name in case:
+        failed = jobs.run(study, name, cases[name], out / f"{name}.parquet")
+        if failed:  # a result, not an error: the claims of the study are inconclusive
+            print(f"study {study}, case {name}: {failed}", file=sys.stderr)
+
+
+def measure(study: Study, specs: Place, tables: Place, out: Out) -> None:
+    """Measure the estimates of a study."""
+    from ledger.run import jobs
+
+    jobs.measure(study, specs, tables, out)
+
+
+def judge(claims: Files, estimates: Files, mode: Mode, out: Out) -> None:
+    """Write the verdicts of all claims."""
+    from ledger.record import estimates as tables
+    from ledger.record import results, verdicts
+
+    record = verdicts.judge(stated_in(claims), tables.read(estimates), mode,
+                            tables.failed(estimates))
+    results.write_sealed(out, record)
+
+
+def draw(study: Study, module: Place, specs: Place, tables: Place, estimates: Place, mode: Mode,
+         out: Out) -> None:
+    """Draw the figures of a study."""
+    from ledger.paper import drawing
+    from ledger.record import estimates as measured
+    from ledger.record import results
+    from ledger.run import jobs
+
+    run, digests = jobs.read_run(jobs.read_cases(study, specs), tables)
+    digests["estimates"] = results.read_manifest(estimates)["sha256"]
+    frames = drawing.Frames(run, measured.read([estimates]), mode)
+    drawing.draw(study, module, frames, out, digests)
+
+
+def typeset(
+    verdicts: Place,
+    claims: Files,
+    estimates: Files,
+    specs: Files,
+    figures: Files,
+    manifests_dir: Place,
+    mode: Mode,
+    out: Out,
+    sections: Annotated[list[Path] | None, Option(
+        metavar=SEVERAL, help="sections of studies from elsewhere")] = None,
+) -> None:
+    """Write numbers and tables as LaTeX."""
+    from ledger.paper import typeset as typesetting
+    from ledger.record import estimates as measured
+    from ledger.record import results
+    from ledger.record.verify import read_verdicts
+    from ledger.run import jobs
+
+    record = read_verdicts(verdicts)
+    if record["mode"] != mode:
+        raise results.ResultError(f"{verdicts} must be of mode {mode}, got {record['mode']}; judge "
+                                  "that mode first")
+    frame = measured.read(estimates)
+    drawn = {path.name.removesuffix(".manifest.json"): results.read_sealed(path)
+             for path in figures}
+    manifests = typesetting.read_manifests(measured.records(frame), drawn, manifests_dir)
+    studies = {path.resolve().parent.name: path for path in specs}
+    settings = {study: {name: case.spec() for name, case in jobs.read_cases(study, path).items()}
+                for study, path in studies.items()}
+    files = typesetting.typeset(record, stated_in(claims), frame, settings, manifests, drawn)
+    extensions = "\n".join(results.read_text(path) for path in sections or [])
+    typesetting.write(out, {**files, "extensions.tex": extensions})
+
+
+def artifact(
+    mode: Mode = "full",
+    page: Annotated[Path | None, Option(help="by default that of the mode")] = None,
+    published: Published = PUBLISHED,
+    claims: ClaimFiles = None,
+    check: Annotated[bool, Option("--check", help="write nothing, say what would change")] = False,
+) -> int:
+    """Rewrite the tables of docs/artifact.md, or of docs/large.md, from what was published."""
+    from ledger.show import artifact as pages
+
+    return pages.write(mode, page, stated_in(claims), published, check)
