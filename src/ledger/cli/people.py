@@ -187,7 +187,7 @@ def new_study(
     name: Annotated[str, Argument(help="lower-case letters, digits and _", show_default=False)],
 ) -> None:
     """Write the skeleton of a study, whose one claim is judged in the next run as it stands."""
-    from ledger import skeleton
+    from ledger.run import new_study as skeleton
 
     for path in skeleton.write(name, Path()):
         print(path.as_posix())
