@@ -20,7 +20,8 @@ def size(
     failure_probability: Annotated[float, Option(help="of missing it", show_default=False)],
     flow_time: Annotated[float, Option(help="training time: step times number of steps",
                                        show_default=False)],
-    problem: Annotated[ProblemName | None, Option(help="a problem that ships with zeroloss")] = None,
+    problem: Annotated[ProblemName | None, Option(
+        help="a problem that ships with zeroloss")] = None,
     csv: Annotated[Path | None, Option(help="or a table with a header line")] = None,
     target: Annotated[str | None, Option(help="the column of the table to predict")] = None,
     num_samples: Annotated[int | None, Option(help="rows to take")] = None,

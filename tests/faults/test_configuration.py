@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.faults import summary
 from ledger.config import configuration, yaml
 from ledger.config.configuration import ConfigError, cases_of, load
+from tests.faults import summary
 
 ROOT = Path(__file__).resolve().parents[2]
 FULL = ROOT / "config" / "full.yaml"

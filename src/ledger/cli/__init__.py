@@ -88,8 +88,10 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str], ...] = (
      " --configuration results/quick/configuration.yaml --out results/quick/report.html"),
     (EVERYONE, people.publish, "publish", "--costs"),
     (EVERYONE, people.crate, "crate", "--mode quick --out results/quick/crate.zip"),
-    (RULES, rules.configuration, "configuration", "--config config/full.yaml --out configuration.yaml"),
-    (RULES, rules.specs, "specs", "linear --config config/full.yaml config/quick.yaml --out specs.json"),
+    (RULES, rules.configuration, "configuration",
+     "--config config/full.yaml --out configuration.yaml"),
+    (RULES, rules.specs, "specs",
+     "linear --config config/full.yaml config/quick.yaml --out specs.json"),
     (RULES, rules.run_cases, "run", "linear ends-n2 ends-n4 --specs results/quick/linear/specs.json"
      " --out results/quick/linear"),
     (RULES, rules.measure, "measure", "linear --specs results/quick/linear/specs.json"
@@ -99,7 +101,8 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str], ...] = (
     (RULES, rules.draw, "draw", "linear --module figures/linear.py --mode quick --out figures"
      " --specs results/quick/linear/specs.json --tables results/quick/linear"
      " --estimates results/quick/linear/estimates.parquet"),
-    (RULES, rules.typeset, "typeset", "--verdicts results/quick/verdicts.json --mode quick --out tex"
+    (RULES, rules.typeset, "typeset",
+     "--verdicts results/quick/verdicts.json --mode quick --out tex"
      " --claims paper/claims/linear.yaml --estimates results/quick/linear/estimates.parquet"
      " --specs results/quick/linear/specs.json --manifests-dir results/quick"
      " --figures results/quick/figures/linear-ends.manifest.json"),

@@ -52,6 +52,7 @@ def mapping(text: str) -> dict[str, Any]:
 
 
 def print_json(content: Any) -> None:
+    """Print content as JSON, its keys in their order."""
     from ledger.record import results
 
     print(json.dumps(results.jsonable(content), indent=1, sort_keys=True))

@@ -24,7 +24,6 @@ from ledger.cli.options import (
 )
 
 
-
 def configuration(config: Files, out: Out, overrides: Overrides = "{}") -> None:
     """Write all settings of a run."""
     from ledger.config import configuration as settings

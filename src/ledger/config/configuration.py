@@ -21,8 +21,8 @@ from ledger.config.closed import Closed
 if TYPE_CHECKING:
     from ledger.config.case import Case
 
-__all__ = ["CONFIGURATION", "MODES", "Config", "ConfigError", "as_yaml", "beyond_shipped", "cases_of",
-           "load", "names_of", "overlay", "read", "results_folder", "typed"]
+__all__ = ["CONFIGURATION", "MODES", "Config", "ConfigError", "as_yaml", "beyond_shipped",
+           "cases_of", "load", "names_of", "overlay", "read", "results_folder", "typed"]
 
 MODES = {
     "full": ("config/full.yaml",),
@@ -59,6 +59,10 @@ class Config(Closed):
     cases_per_job: int = Field(ge=1, le=50)  # their specifications stand in one command line
     extensions: Extensions = ()  # folders of other studies
 
+    if TYPE_CHECKING:
+        def __getattr__(self, name: str) -> Any:
+            """The block of a study."""
+
     @property
     def studies(self) -> tuple[str, ...]:
         """The studies of the run, in the order of their blocks."""
@@ -91,8 +95,8 @@ def cases_of(config: Config, study: str) -> dict[str, Case]:
     from ledger.config.case import Common
 
     if study not in config.studies:
-        raise ConfigError(f"study must be one of {', '.join(config.studies)}, got {study}; give the "
-                          "configuration a block of this name")
+        raise ConfigError(f"study must be one of {', '.join(config.studies)}, got {study}; "
+                          "give the configuration a block of this name")
     plan = import_module(studies.study(study).module("plan"))
     return plan.cases(getattr(config, study), Common(config.seed, config.device))
 

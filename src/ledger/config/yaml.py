@@ -1,4 +1,4 @@
-"""YAML 1.2 as data alone: no tags, no aliases, no key twice. What a reader sees is what is there."""
+"""YAML 1.2 as data alone: no tags, no aliases, no key twice. What one sees is what is there."""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ from ledger.record.results import ResultError
 __all__ = ["write"]
 
 NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
-RESERVED = {"figures", "tex", "logs", *Config.model_fields}  # in a run's folder; in its configuration
+# names in the folder of a run, and in its configuration
+RESERVED = {"figures", "tex", "logs", *Config.model_fields}
 MAIN, LAST_INPUT = Path("paper/main.tex"), "\\input{extensions.tex}"
 BLOCKS = {Path("config/full.yaml"): "full.yaml", Path("config/quick.yaml"): "quick.yaml"}
 

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 
 from ledger.config.paper import paper
 from ledger.record import results, verdicts
-from ledger.run import costs
-from ledger.show import claims_table as report
 from ledger.record.claims import Claim, Predicate, by_id
 from ledger.record.formatting import format_interval, format_number, half_width
 from ledger.record.results import MissingResultError, ResultError
 from ledger.record.verify import VERDICTS, read_verdicts
+from ledger.run import costs
+from ledger.show import claims_table as report
 
 TEMPLATE = "report.html.jinja"
 MANIFEST = ".manifest.json"

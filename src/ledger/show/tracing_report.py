@@ -43,8 +43,8 @@ def print_trace(found: Trace, everything: bool = False, stream: TextIO | None = 
     for step in tables if everything else tables[:1]:
         _print_step(step, out, step.first_rows)
     if len(tables) > 1 and not everything:
-        print(f"{paper().name} trace {tables[1].what} says the same of another table, --all of each",
-              file=out)
+        print(f"{paper().name} trace {tables[1].what} says the same of another table, --all of "
+              "each", file=out)
 
 
 def _rows_of(found: Trace, step: Step) -> Sequence[Mapping[str, Any]]:

@@ -504,8 +504,8 @@ def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path: Path) -> Non
     path = tmp_path / "mine.yaml"
     path.write_text("seed: 1\ndevice: cpu\nseed: 2\n", encoding="utf-8")
     assert refusal(FULL, path) == (
-        f'{path}: not readable as YAML (found duplicate key "seed", which occurs twice, in line 3); '
-        "mend the syntax")
+        f'{path}: not readable as YAML (found duplicate key "seed", which occurs twice, in line '
+        "3); mend the syntax")
 
 
 def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ COMMON = "mode: {}\nseed: 3\ncases_per_job: 1\n"
 
 
 @pytest.fixture
-def paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A paper without studies, installed."""
     texts = {
         "pyproject.toml": PROJECT, "src/mine/__init__.py": "", "src/mine/studies/__init__.py": "",

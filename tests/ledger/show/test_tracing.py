@@ -8,7 +8,6 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import evidence
 import pytest
 from toy import Toy, walk
 
