@@ -35,7 +35,7 @@ FULL, QUICK, LARGE = (ROOT / "config" / f"{name}.yaml" for name in ("full", "qui
 TINY = ROOT / "tests" / "workflow" / "tiny.yaml"
 SMALL = ROOT / "tests" / "faults" / "small.yaml"
 Place = tuple[str | int, ...]
-few = settings(max_examples=40)  # each reads the whole of a file
+few = settings(max_examples=40)  # each reads a file
 
 
 PUBLISHED: dict[str, Any] = yaml.parse(FULL.read_text(encoding="utf-8"))
@@ -373,12 +373,19 @@ def test_the_spelling_of_a_folder_does_not_count() -> None:
 # ---- what is refused: file, key, value, remedy
 
 
+def only(content: dict[str, Any], place: Place) -> dict[str, Any]:
+    """Of a configuration, the overlay that holds this place alone, and the list that it is in."""
+    name, rest = place[0], place[1:]
+    inner = content[name]
+    return {name: only(inner, rest) if rest and isinstance(inner, dict) else inner}
+
+
 def check_refused(folder: Path, content: dict[str, Any], place: Place, value: Any) -> None:
-    path = write(folder, content)
-    lines = [line for line in refusal(path).splitlines() if f": {dotted(place)}" in line]
+    path = write(folder, only(content, place))
+    lines = [line for line in refusal(FULL, path).splitlines() if f": {dotted(place)}" in line]
     assert lines, f"no line names {dotted(place)}"
     for line in lines:
-        assert line.startswith(f"{path}: ")
+        assert line.startswith(f"{FULL} + {path}: ")
         assert repr(value) in line, line
         assert "; " in line, f"no remedy: {line}"
 
