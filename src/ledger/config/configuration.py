@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -207,11 +208,15 @@ def _model(content: Mapping[str, Any]) -> type[Config]:
     from ledger.config import studies
 
     known = studies.studies()
-    blocks: dict[str, Any] = {
-        name: (import_module(known[name].module("plan")).Settings, ...)
-        for name in content if name in known
-    }
-    return create_model("Config", __base__=Config, **blocks)
+    return _with_blocks(tuple((name, import_module(known[name].module("plan")).Settings)
+                              for name in content if name in known))
+
+
+@cache
+def _with_blocks(blocks: tuple[tuple[str, type[Closed]], ...]) -> type[Config]:
+    """One class for the same studies, since configurations of two classes are never equal."""
+    fields: dict[str, Any] = {name: (settings, ...) for name, settings in blocks}
+    return create_model("Config", __base__=Config, **fields)
 
 
 def _check_plan(config: Config, source: str) -> None:
