@@ -45,8 +45,7 @@ def tiny() -> Run:
 @pytest.fixture(scope="module")
 def fair() -> Run:
     """The smallest sizes on which the orders are seen."""
-    return simulated(*FILES[:2], density={
-        "cells": (32, 64, 128), "support": 16, "flow_times": (0.0, 0.5, 1.0)})
+    return simulated(*FILES[:2], density={"cells": (32, 64, 128), "support": 16})
 
 
 @pytest.fixture(scope="module")
