@@ -207,7 +207,7 @@ def judge(claims: Sequence[Claim], estimates: pd.DataFrame, mode: str,
     strangers = sorted({row["claim"] for row in rows if row["claim"]} - known)
     if strangers:
         raise results.ResultError(
-            f"estimates of {', '.join(strangers)} belong to no claim; state it in claims.yaml "
+            f"estimates of {', '.join(strangers)} belong to no claim; state it in paper/claims "
             "or leave the column claim empty"
         )
     plain = [_numbers(row, row["study"]) for row in rows if not row["claim"]]

@@ -1,6 +1,6 @@
 """Compare what was rebuilt with what was published, and `published/` with itself.
 
-Three checks. `published/verdicts.json` must be what `paper/claims.yaml` makes of
+Three checks. `published/verdicts.json` must be what the claims make of
 `published/estimates.csv`, exactly. Rebuilt verdicts must be the published words. Rebuilt numbers
 must lie within each claim's tolerance of the published ones.
 """
@@ -187,7 +187,7 @@ def _compare_exactly(
     expected = {claim["id"]: claim for claim in judged["claims"]}
     for claim in published["claims"]:
         if claim["id"] not in expected:
-            text = f"published/{VERDICTS} has it, paper/claims.yaml does not; {RESTORE}"
+            text = f"published/{VERDICTS} has it, no file of claims does; {RESTORE}"
             found.differences.append(Difference(claim["id"], "", text))
             continue
         for name, left, right in _apart(claim, expected[claim["id"]], ignore="rows"):

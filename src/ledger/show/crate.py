@@ -26,12 +26,10 @@ from ledger.record.verify import Comparison, Difference
 
 METADATA = "ro-crate-metadata.json"
 WORKFLOW = "Snakefile"
-CLAIMS = "paper/claims.yaml"
 # Beside the results: what they were made by and from, relative to the repository.
 MADE_FROM = {
     "config/full.yaml": "The published configuration",
     "config/quick.yaml": "What the mode quick lays over it",
-    CLAIMS: "The claims: predicate, level and tolerance of each",
     "requirements.in": "Direct dependencies",
     "constraints.txt": "The lock: the version of every package",
     "environment.yml": "The same versions for conda",
@@ -52,6 +50,13 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date of a zip: no file carries the ti
 REMAKE = "make it again with make crate"
 
 
+def made_from(root: Path) -> dict[str, str]:
+    """What a run was made from, and what each file is: those of MADE_FROM, and all claims."""
+    claims = sorted(Path(root).glob("paper/claims/*.yaml"))
+    return MADE_FROM | {path.relative_to(root).as_posix(): f"The claims of {path.stem}: predicate, "
+                        "level and tolerance of each" for path in claims}
+
+
 def write(root: Path, folder: Path, mode: str, out: Path, date: str | None = None) -> list[str]:
     """Pack the run of `mode` in `folder` with what it was made from; return the names in the crate.
 
@@ -64,8 +69,9 @@ def write(root: Path, folder: Path, mode: str, out: Path, date: str | None = Non
                           f"{record['mode']}; judge that mode first")
     places = {f"results/{mode}/{path.relative_to(folder).as_posix()}": path
               for path in _results(folder)}
-    places |= {name: Path(root) / name for name in (WORKFLOW, *MADE_FROM)}
-    described = _describe(places, mode, date or datetime.now(UTC).date().isoformat())
+    sources = made_from(root)
+    places |= {name: Path(root) / name for name in (WORKFLOW, *sources)}
+    described = _describe(places, sources, mode, date or datetime.now(UTC).date().isoformat())
     text = json.dumps(described.metadata.generate(), indent=1, sort_keys=True, ensure_ascii=False)
     with results.atomic(out) as stream, zipfile.ZipFile(stream, "w") as archive:
         archive.writestr(_entry(METADATA), text)
@@ -90,7 +96,8 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-def _describe(places: Mapping[str, Path], mode: str, date: str) -> Any:
+def _describe(places: Mapping[str, Path], sources: Mapping[str, str], mode: str, date: str
+              ) -> Any:
     """Return an ROCrate that describes each file with digest and size, the workflow and its run."""
     from rocrate.model.contextentity import ContextEntity
     from rocrate.rocrate import ROCrate
@@ -99,7 +106,8 @@ def _describe(places: Mapping[str, Path], mode: str, date: str) -> Any:
     crate.name = f"{paper().name} {paper().version}: the {mode} run"
     crate.description = paper().description
     crate.root_dataset["datePublished"] = date
-    files = {name: _add(crate, name, path) for name, path in sorted(places.items())}
+    files = {name: _add(crate, name, path, sources.get(name) or _about(name))
+             for name, path in sorted(places.items())}
     crate.root_dataset["license"] = files["LICENSE"]
     software = crate.add(ContextEntity(crate, f"#{paper().name}", {
         "@type": "SoftwareApplication", "name": paper().name,
@@ -111,20 +119,20 @@ def _describe(places: Mapping[str, Path], mode: str, date: str) -> Any:
         "@type": "CreateAction", "name": f"snakemake {given}"}))
     run["instrument"] = files[WORKFLOW]
     run["agent"] = software
-    run["object"] = [files[name] for name in MADE_FROM]
+    run["object"] = [files[name] for name in sources]
     run["result"] = made
     crate.root_dataset["mentions"] = run
     return crate
 
 
-def _add(crate: Any, name: str, path: Path) -> Any:
+def _add(crate: Any, name: str, path: Path, description: str) -> Any:
     """Describe one file in the crate; return its entity."""
     content = results.read_bytes(path)
     properties = {
         "sha256": results.sha256_of(content),
         "contentSize": str(len(content)),
         "encodingFormat": KINDS.get(Path(name).suffix, "text/plain"),
-        "description": MADE_FROM.get(name) or _about(name),
+        "description": description,
     }
     if name == WORKFLOW:
         return crate.add_workflow(path, name, main=True, lang="snakemake", properties=properties)

@@ -207,7 +207,7 @@ def test_what_is_missing_gives_two(tree: Tree, capsys, spoil: Callable[[Tree], N
 
 
 def test_a_claim_that_was_restated_after_publication_disagrees(tree: Tree, capsys) -> None:
-    tree.edit(tree.claims, "- -1.02", "- -1.0021")
+    tree.edit(tree.claims, "[-1.02, ", "[-1.0021, ")
     assert tree.call("verify") == 1
     assert "toy.depth: published/verdicts.json says verdict supported" in capsys.readouterr().out
 

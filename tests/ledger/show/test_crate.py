@@ -17,7 +17,7 @@ from ledger.show import crate
 from zeroloss import cli
 from ledger.record.claims import load_claims
 
-MADE = "results/full/"
+MADE, CLAIMS = "results/full/", "paper/claims/toy.yaml"
 
 
 MANIFEST = {"study": "toy", "wall_seconds": 1.0, "peak_memory_mb": 200.0}  # a manifest
@@ -28,9 +28,9 @@ class Run:
 
     def __init__(self, root: Path) -> None:
         self.root, self.file = root, root / "crate.zip"
-        for name in (crate.WORKFLOW, *crate.MADE_FROM):
+        for name in (crate.WORKFLOW, *crate.MADE_FROM, CLAIMS):
             results.write_text(root / name, f"# {name}")
-        self.claims = evidence.write_claims(root / "paper" / "claims.yaml")
+        self.claims = evidence.write_claims(root / CLAIMS)
         self.folder = root / "results" / "full"
         record = verdicts.judge(
             load_claims(self.claims), evidence.frame(*evidence.rows()), "full"
@@ -79,7 +79,7 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 def test_it_holds_results_paper_configuration_environment_and_manifests(run: Run) -> None:
     names = set(run.contents())
     assert names == {
-        crate.METADATA, crate.WORKFLOW, *crate.MADE_FROM,
+        crate.METADATA, crate.WORKFLOW, *crate.MADE_FROM, CLAIMS,
         MADE + "verdicts.json", MADE + "paper.pdf", MADE + "figures/toy-gaps.pdf",
         MADE + "toy/estimates.parquet", MADE + "toy/estimates.manifest.json",
         MADE + "toy/one.parquet", MADE + "toy/one.manifest.json", MADE + "toy/specs.json",
@@ -109,7 +109,7 @@ def test_it_says_what_ran_on_what_and_made_what(run: Run) -> None:
     assert entity is not None and entity.type == "CreateAction"
     assert entity["name"] == f"snakemake --configfile {MADE}configuration.yaml"
     assert entity["instrument"].id == crate.WORKFLOW
-    assert {one.id for one in entity["object"]} == set(crate.MADE_FROM)
+    assert {one.id for one in entity["object"]} == {*crate.MADE_FROM, CLAIMS}
     made = {one.id for one in entity["result"]}
     assert made == {name for name in run.contents() if name.startswith(MADE)}
 
@@ -121,8 +121,10 @@ def test_the_same_run_makes_the_same_bytes(run: Run) -> None:
 
 
 def test_the_files_of_the_repository_are_there() -> None:
-    root = Path(__file__).resolve().parents[1]
-    assert all((root / name).is_file() for name in (crate.WORKFLOW, *crate.MADE_FROM))
+    root = Path(__file__).resolve().parents[3]
+    sources = crate.made_from(root)
+    assert all((root / name).is_file() for name in (crate.WORKFLOW, *sources))
+    assert {"paper/claims/limits.yaml", "paper/claims/linear.yaml"} <= set(sources)
 
 
 def test_an_untouched_crate_agrees(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
