@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-import numpy as np
-
 __all__ = ["MOST_LINES", "Shown", "Summary", "columns", "over_time", "quantiles", "span"]
 
 MOST_LINES = 5  # of a table that may be long
@@ -100,6 +98,8 @@ def span(values: Any) -> str:
     >>> span([3.0, 0.25, 1.0])
     '[0.25, 3]'
     """
+    import numpy as np
+
     found = np.asarray(values, dtype=np.float64)
     return f"[{found.min():.4g}, {found.max():.4g}]" if found.size else "[]"
 
@@ -107,6 +107,8 @@ def span(values: Any) -> str:
 def quantiles(name: str, values: Any) -> dict[str, Any]:
     """Columns of a table over flow times, from values (outputs, replicates): quantiles over the
     replicates, or the values of a single one."""
+    import numpy as np
+
     found = np.asarray(values, dtype=np.float64)
     if found.shape[1] == 1:
         return {name: found[:, 0]}
@@ -116,6 +118,8 @@ def quantiles(name: str, values: Any) -> dict[str, Any]:
 def over_time(facts: Mapping[str, object], flow_times: Sequence[float], values: Mapping[str, Any]
               ) -> Summary:
     """Facts, and a table of columns (outputs,): the first flow time, the last, some between."""
+    import numpy as np
+
     count = len(flow_times)
     chosen = np.unique(np.linspace(0, count - 1, min(count, MOST_LINES)).round().astype(int))
     table = {"flow_time": np.asarray(flow_times, dtype=np.float64), **values}
