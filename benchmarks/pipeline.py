@@ -1,4 +1,4 @@
-"""W6: seconds of `make quick` in a fresh clone: all of it, nothing to do, one figure changed.
+"""Seconds of `make quick` in a fresh clone: all of it, nothing to do, one figure changed.
 
 The environment is made before the clock starts. What is measured is the commit, not the tree.
 """

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.report_limits import influence_costs, limit_costs, limit_gradients
-from benchmarks.report_verdicts import verdict_costs
 from benchmarks.rows import OURS, Row, pick
 from benchmarks.tables import Number, Table, first, markdown, rough, tex
 from benchmarks.targets import target_table
@@ -135,7 +134,7 @@ def tables(rows: list[Row], records: Records) -> list[Table]:
         _networks(rows, "training", "w2", "Gradient descent with the risk at each step", records),
         _bounds(rows, records), _machine(rows, records), _scaling(rows, records),
         _memory(rows, records),
-        limit_costs(rows), limit_gradients(rows), influence_costs(rows), verdict_costs(rows),
+        limit_costs(rows), limit_gradients(rows), influence_costs(rows),
         _pipeline(rows),
     ]
     return [table for table in made if table.rows]

@@ -25,8 +25,8 @@ __all__ = ["main", "read", "write"]
 
 HOME = Path(__file__).resolve().parent / "results"
 SMOKE = Path(__file__).resolve().parents[1] / "results" / "bench-smoke"
-NAMES = ("w1", "w2", "scaling", "memory", "w3", "w4", "w5")
-ON_DEMAND = ("w6",)  # minutes: by --pipeline or --only
+NAMES = ("w1", "w2", "scaling", "memory", "w3", "w4")
+ON_DEMAND = ("pipeline",)  # minutes: by --only
 TEXT = ("work", "case", "method", "quantity", "unit", "note")
 
 
@@ -99,11 +99,9 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="zeroloss beside its peers")
     parser.add_argument("--only", default="", help=f"some of {','.join(NAMES)}")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, in a minute")
-    parser.add_argument("--pipeline", action="store_true", help="also make quick, in a clone")
     parser.add_argument("--out", type=Path, help="folder to write into")
     asked = parser.parse_args(given)
     asked.works = [name for name in asked.only.split(",") if name] or list(NAMES)
-    asked.works += ["w6"] if asked.pipeline and "w6" not in asked.works else []
     for name in asked.works:
         if name not in (*NAMES, *ON_DEMAND):
             parser.error(f"unknown work {name!r}; choose of {', '.join((*NAMES, *ON_DEMAND))}")

@@ -15,7 +15,6 @@ from benchmarks.roofline import Probe
 from benchmarks.rows import OURS
 from benchmarks.scaling import Sweep
 from benchmarks.timing import Effort
-from benchmarks.verdicts import Plan
 from benchmarks.workload import Shape
 
 __all__ = ["FULL", "SMOKE", "Settings"]
@@ -39,7 +38,6 @@ class Settings:
     ladder: Ladder
     refined: Resolution | None  # None: the stored one
     target: Target
-    plan: Plan
 
 
 _SMALL = Shape(networks=2, L=3, M=16, N=4, steps=3)
@@ -65,7 +63,6 @@ FULL = Settings(
     refined=None,
     target=Target(error=0.01, log2_points=(8, 9, 10, 11, 12, 13), truth_points=14,
                   scrambles=8, rtol=1e-5, rtols=(1e-3, 1e-5, 1e-7, 1e-9)),
-    plan=Plan(),
 )
 SMOKE = Settings(
     shape=_SMALL,
@@ -85,8 +82,4 @@ SMOKE = Settings(
     ladder=Ladder(((2, 8, 4), (4, 16, 3)), rtol=1e-3, budget=5.0),
     refined=Resolution(6, 2, 3, 1e-4),
     target=Target(0.5, (4, 5), truth_points=5, scrambles=2, rtol=1e-2, rtols=(1e-2,)),
-    plan=Plan(num_samples=4, flow_times=(0.5,), rtol=1e-2,
-              sweeps=(("slope_M", "units", 2, 16), ("slope_L", "layers", 16, 2)), levels=3,
-              slope_half_width=0.5, top=(2, 16), most_levels=3, relative_half_width=1.0,
-              pilot_trees=12, pilot_networks=12, batch=16, least=4),
 )

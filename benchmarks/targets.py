@@ -87,9 +87,6 @@ def _limits(rows: list[Row]) -> Iterator[Judged]:
             yield Judged("W3 limit", f"10 × less than {peer} on the same particles", worst, low=10)
     for row in pick(rows, work="influence", quantity="cpu_ratio"):
         yield Judged("W4 influence", "at most 20 × the limit's cost", _number(row), high=20)
-    for claim in ("limits.width-independent", "limits.constant"):
-        for row in pick(rows, work="verdict", case=claim, method="halves", quantity="cpu_ratio"):
-            yield Judged(f"W5 {claim}", "10 × fewer CPU seconds by coupling", _number(row), low=10)
 
 
 def judged(rows: list[Row]) -> list[Judged]:

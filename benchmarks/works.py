@@ -21,7 +21,6 @@ from benchmarks import (
     reference,
     roofline,
     scaling,
-    verdicts,
 )
 from benchmarks.rows import Row
 from benchmarks.settings import FULL, SMOKE, Settings
@@ -67,12 +66,8 @@ def _influence(settings: Settings) -> list[Row]:
                                      settings.limit_effort)
 
 
-def _verdicts(settings: Settings) -> list[Row]:
-    return verdicts.verdicts(settings.plan)
-
-
 def _pipeline(settings: Settings) -> list[Row]:
-    """W6: the same whatever the sizes of the others."""
+    """The same whatever the sizes of the others."""
     del settings
     return pipeline.pipeline()
 
@@ -80,7 +75,7 @@ def _pipeline(settings: Settings) -> list[Row]:
 WORKS: dict[str, Callable[[Settings], list[Row]]] = {
     "w1": _gradient, "w2": _training, "scaling": _scaling, "memory": _memory,
     "w3": _limit,
-    "w4": _influence, "w5": _verdicts, "w6": _pipeline,
+    "w4": _influence, "pipeline": _pipeline,
 }
 
 
