@@ -1,6 +1,7 @@
 # Each target works from a fresh clone: it makes .venv from the lock first.
 #   make reproduce   the published run: results/full/, ending with claims and paper.pdf
 #   make quick       the same rules on small sizes: results/quick/, PDF marked quick
+#   make quick STUDY=linear   one study, to its verdicts and figures; also with reproduce
 #   make verify      reproduce, then compare with published/ (CLAIMS=limits.depth: that alone)
 #   make estimate    what a run costs: jobs, minutes, memory (MODE=quick or large, CLAIMS=limits.depth)
 #   make report      results/<MODE>/report.html: verdicts, figures, Snakemake's report (MODE=quick)
@@ -33,7 +34,7 @@ SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) 
 	audit bench docs clean tex run-full run-quick
 
 help:
-	@sed -n '2,17s/^# *//p' Makefile
+	@sed -n '2,18s/^# *//p' Makefile
 
 # The mode is given with --config, of which Snakemake takes the last only.
 ifneq (,$(filter --config -C --config=%,$(SNAKEMAKE_FLAGS)))
@@ -42,16 +43,15 @@ endif
 # Nothing was run that could be shown, or it lies where the run has said.
 IDLE := $(filter -n --dry-run --unlock --configfile --configfiles,$(SNAKEMAKE_FLAGS))
 
+reproduce quick: MODE = $(patsubst reproduce,full,$@)
 reproduce: run-full
-	@$(if $(IDLE),,$(BIN)/zeroloss claims --mode full)
-	@$(if $(IDLE),,bash workflow/scripts/say-paper.sh results/full/paper.pdf)
-
 quick: run-quick
-	@$(if $(IDLE),,$(BIN)/zeroloss claims --mode quick)
-	@$(if $(IDLE),,bash workflow/scripts/say-paper.sh results/quick/paper.pdf)
+reproduce quick:
+	@$(if $(IDLE),,$(BIN)/zeroloss claims --mode $(MODE) $(STUDY:%=--study %))
+	@$(if $(IDLE)$(STUDY),,bash workflow/scripts/say-paper.sh results/$(MODE)/paper.pdf)
 
-run-full run-quick: run-%: $(READY) tex
-	@$(SNAKEMAKE) --config mode=$*
+run-full run-quick: run-%: $(READY) $(if $(STUDY),,tex)
+	@$(SNAKEMAKE) --config mode=$* $(STUDY:%=study=%)
 
 # All claims, or only CLAIMS with no more than the jobs that they rest on.
 ifdef CLAIMS

@@ -2,6 +2,7 @@
 
     snakemake -c2                            the published run: results/full/
     snakemake -c2 --config mode=quick        the same rules on small sizes: results/quick/
+    snakemake -c2 --config study=linear      one study: its tables, verdicts and figures
     snakemake -c2 --configfile mine.yaml     the published run, overlaid with mine.yaml
     snakemake -c2 --config seed=3 'limits={commute: {replicates: 2400}}'    or with these settings
     snakemake -c2 figures | tables | verdicts | paper
@@ -22,7 +23,7 @@ include: "workflow/rules/paper.smk"
 
 
 rule all:
-    """Everything; without TeX, everything but the PDF."""
+    """Everything; without TeX, or for one study, everything but the PDF."""
     default_target: True
     input:
         rules.figures.input,

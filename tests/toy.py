@@ -136,7 +136,7 @@ def walk(root: Path, mode: str = "quick", *claims_of_it: dict[str, Any]) -> None
         assert cli.main([str(word) for word in words]) == 0, words
 
     call("specs", "toy", "--config", root / "full.yaml", "--out", specs)
-    call("run", "toy", *results.read_sealed(specs), "--specs", specs, "--out", study)
+    call("run", "toy", *results.read_sealed(specs), "--config", root / "full.yaml", "--out", study)
     call("measure", "toy", "--specs", specs, "--tables", study, "--out", table)
     claims = evidence.write_claims(
         root / "claims.yaml", *(claims_of_it or [evidence.claim_entry()]))

@@ -10,16 +10,17 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import psutil
 
-from tests.workflow.checkout import Checkout, copy_to, folder_of
+from ledger.config.configuration import MODES, load
 from ledger.record import results
+from tests.workflow.checkout import Checkout, copy_to
 
 STUDY = "zero_loss"  # one study is enough to interrupt: the rules of all are the same
 OVERLAYS = ("tests/workflow/tiny.yaml", "tests/faults/small.yaml")
-RESULTS = folder_of(*OVERLAYS)
 WRITTEN = {".parquet", ".json", ".tex", ".yaml"}
 TARGETS = ("tables", "verdicts")  # no figure and no PDF: nothing reads those
 FLAGS = ("--rerun-incomplete", "--keep-going", "--scheduler", "greedy")
@@ -36,10 +37,10 @@ class Run:
         """The copy."""
         return self.checkout.root
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """Where its results lie."""
-        return self.root / RESULTS
+        return self.root / self.checkout.folder(*OVERLAYS)
 
     def words(self, *more: str, cores: int = 2, overlays: tuple[str, ...] = OVERLAYS,
               targets: tuple[str, ...] = TARGETS) -> list[str]:
@@ -102,14 +103,14 @@ class Run:
         shutil.rmtree(self.root / ".snakemake", ignore_errors=True)
 
 
-def reduced(folder: Path, study: str = STUDY) -> Run:
-    """A copy of the work tree that knows one study only."""
+def reduced(folder: Path) -> Run:
+    """A copy of the work tree whose configuration has the block of one study only."""
     checkout = copy_to(folder)
-    path = folder / "src" / "zeroloss" / "studies" / "__init__.py"
-    text, count = re.subn(r"^BUILT_IN.*$", f'BUILT_IN: tuple[str, ...] = ("{study}",)',
-                          path.read_text(), flags=re.MULTILINE)
-    assert count == 1
-    path.write_text(text)
+    others = "|".join(name for name in load(*MODES["quick"]).studies if name != STUDY)
+    for name in (*MODES["quick"], *OVERLAYS):
+        path = folder / name
+        path.write_text(re.sub(rf"^({others}):.*\n([ #].*\n|\n)*", "", path.read_text(),
+                               flags=re.MULTILINE))
     return Run(checkout)
 
 

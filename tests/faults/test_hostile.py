@@ -88,7 +88,7 @@ def test_rules_quote_what_a_user_names(path: Path) -> None:
     """What comes from a configuration is quoted; the rest has names of our own."""
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"\b(?:eval|exec)\(|\bpickle\b|shell=True|yaml\.load\(", text)
-    for placeholder in re.findall(r"\{(?:params\.specs?|input\.config)[^}]*\}", text):
+    for placeholder in re.findall(r"\{(?:params\.overrides|input\.config)[^}]*\}", text):
         assert placeholder.endswith(":q}"), placeholder
 
 

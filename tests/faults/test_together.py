@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from ledger.config.configuration import MODES
+from ledger.record import results
 from tests.faults import summary
 from tests.faults.runs import OVERLAYS, STUDY, Run, hashes, reduced
-from ledger.record import results
-from ledger.run import jobs
 
 Whole = tuple[Run, dict[str, str], float]
 SHELL = "a b;touch owned $(touch owned) `touch owned` 'q' & ü"
@@ -101,11 +101,8 @@ def test_a_case_that_is_not_finite(whole: Whole, new_run: Callable[[], Run]) -> 
 
 def simulate(run: Run, cases: Sequence[str], out: Path, **environment: str) -> dict[str, str]:
     """The hashes of some cases, run in one process with these settings."""
-    specs = jobs.read_specs(run.folder / STUDY / "specs.json")
-    words = ["zeroloss", "run", STUDY, "--case", *cases]
-    words += ["--spec", *(json.dumps(specs[case]) for case in cases)]
-    words += ["--out", *(str(out / f"{case}.parquet") for case in cases)]
-    command(run, words, **environment)
+    words = ["zeroloss", "run", STUDY, *cases, "--config", *MODES["quick"], *OVERLAYS]
+    command(run, [*words, "--out", str(out)], **environment)
     return hashes(out)
 
 

@@ -92,7 +92,7 @@ def run_with_failure(folder: Path, toy: Toy) -> tuple[Path, Path]:
     toy.cases["late"] = Divergent()
     specs, table = folder / "specs.json", folder / "estimates.parquet"
     jobs.write_specs("toy", toy.cases, specs)
-    assert cli.main(["run", "toy", *toy.cases, "--specs", str(specs), "--out", str(folder)]) == 0
+    assert cli.main(["run", "toy", *toy.cases, "--config", "any", "--out", str(folder)]) == 0
     places = ["--specs", str(specs), "--tables", str(folder), "--out", str(table)]
     assert cli.main(["measure", "toy", *places]) == 0
     return specs, table
@@ -181,9 +181,9 @@ def test_errors_are_said_in_words(tmp_path: Path, toy: Toy, capsys) -> None:
 
     specs = tmp_path / "specs.json"
     jobs.write_specs("toy", toy.cases, specs)
-    run = ["run", "toy", "--specs", specs, "--out", tmp_path]
+    run = ["run", "toy", "--config", "any", "--out", tmp_path]
     assert said("run", "elsewhere", "wide", *run[2:]).startswith(
-        "zeroloss run: study must be one of toy, got elsewhere; install it")
+        "zeroloss run: study must be one of toy, got elsewhere; give the")
     assert "zeroloss run: cases must be those of" in said("run", "toy", "broad", *run[2:])
     assert "Missing argument 'CASE'; zeroloss run --help says more" in said(*run)
     assert said("claims", "--mode", "fast") == (

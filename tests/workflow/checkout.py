@@ -33,9 +33,10 @@ LEFT_OUT = shutil.ignore_patterns(
 
 @dataclass(frozen=True)
 class Checkout:
-    """A copy of the repository and the commands that run in it."""
+    """A copy of the repository, or of a folder in it, and the commands that run there."""
 
     root: Path
+    packages: Path | None = None  # its own `src` by default
 
     def environment(self, **more: str) -> dict[str, str]:
         """This copy's package goes before the installed one; no colours, no display."""
@@ -43,7 +44,8 @@ class Checkout:
             k: v for k, v in os.environ.items() if not k.startswith(("SNAKEMAKE", "PYTEST"))
         }
         path = os.pathsep.join([str(BIN), inherited["PATH"]])
-        return {**inherited, "PATH": path, "PYTHONPATH": str(self.root / "src"), **more}
+        return {**inherited, "PATH": path, "PYTHONPATH": str(self.packages or self.root / "src"),
+                **more}
 
     def command(self, *arguments: str) -> list[str]:
         return [str(BIN / "snakemake"), *arguments]

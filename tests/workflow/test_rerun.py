@@ -14,18 +14,18 @@ from pathlib import Path
 import pytest
 from programs import HAVE_PDFTOTEXT, HAVE_TEX
 
+from ledger.config.configuration import CONFIGURATION, MODES, load
+from ledger.config.studies import ENVIRONMENT
+from ledger.record.claims import by_id, load_claims
 from tests.workflow.checkout import OVERLAY, RESULTS, TINY, Checkout, hashes, jobs_in
 from tests.workflow.walk import blocks, files, pasted, verdicts
-from ledger.record.claims import by_id, load_claims
-from ledger.config.configuration import CONFIGURATION
-from ledger.config.studies import ENVIRONMENT
 
 # They share the checkout and what was run in it: `make test` gives a file to one worker.
 pytestmark = pytest.mark.slow
 
 # what a run says of all of its studies
 OF_ALL = (CONFIGURATION, "verdicts*", "tex", "paper.pdf", "logs")
-AFTER_TABLES = {"measure_limits", "draw_limits", "judge_claims", "typeset_numbers"}
+AFTER_TABLES = {"measure", "draw", "judge_claims", "typeset_numbers"}
 PAPER = {"build_paper"} if HAVE_TEX else set[str]()
 
 
@@ -60,10 +60,12 @@ def test_the_quick_paper_says_that_it_is_quick(ran: Checkout) -> None:
 
 
 def test_quick_supports_nothing_below_a_claims_own_minimum(ran: Checkout) -> None:
-    claims = by_id(load_claims(ran.root / "paper" / "claims.yaml"))
+    claims = by_id(load_claims(*(ran.root / "paper" / "claims").glob("*.yaml")))
     verdicts = json.loads((ran.root / RESULTS / "verdicts.json").read_text())
     assert verdicts["mode"] == "quick"
-    assert [verdict["id"] for verdict in verdicts["claims"]] == list(claims)
+    assert [verdict["id"] for verdict in verdicts["claims"]] == [
+        claim for study in load(*MODES["quick"]).studies for claim in claims
+        if claim.startswith(f"{study}.")]
     for verdict in verdicts["claims"]:
         minimum = claims[verdict["id"]].minimum
         for row in verdict["rows"] if verdict["verdict"] == "supported" else []:
@@ -124,7 +126,7 @@ def test_a_study_from_outside_adds_a_verdict_and_changes_nothing_else(
 def test_editing_a_figure_module_redraws_and_rebuilds_the_paper(ran: Checkout) -> None:
     before = hashes(ran)
     ran.edit("figures/size.py")
-    assert again(ran) == {"draw_size", "typeset_numbers"} | PAPER
+    assert again(ran) == {"draw", "typeset_numbers"} | PAPER
     ran.tiny()
     assert not again(ran)
     assert hashes(ran) == before, "a comment changes no byte"
@@ -136,7 +138,7 @@ def test_editing_a_section_rebuilds_the_paper_alone(ran: Checkout) -> None:
 
 
 def test_editing_the_claims_reruns_no_simulation(ran: Checkout) -> None:
-    ran.edit("paper/claims.yaml")
+    ran.edit("paper/claims/limits.yaml")
     assert again(ran) == {"judge_claims", "typeset_numbers"} | PAPER
 
 
@@ -144,7 +146,7 @@ def test_editing_the_block_reruns_all_that_computes_with_it(ran: Checkout) -> No
     everything = jobs_in(ran.tiny("-n", "--forceall"))
     ran.edit("src/zeroloss/model/block.py")
     jobs = jobs_in(ran.tiny("-n"))
-    assert {name for name in everything if name.startswith("simulate_")} <= set(jobs)
+    assert {name for name in everything if name.startswith("simulate")} <= set(jobs)
     assert set(jobs) >= AFTER_TABLES | PAPER
 
 

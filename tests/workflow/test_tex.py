@@ -95,7 +95,7 @@ def test_without_tex_everything_but_the_pdf_is_planned(
 ) -> None:
     add(tools, "id", "echo 1000")
     jobs = new_checkout().plan("--config", "mode=quick", PATH=str(tools))
-    assert "typeset_numbers" in jobs and "draw_limits" in jobs and "build_paper" not in jobs
+    assert "typeset_numbers" in jobs and "draw" in jobs and "build_paper" not in jobs
 
 
 @pytest.mark.skipif(not HAVE_LATEXMK, reason="needs TeX")

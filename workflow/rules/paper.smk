@@ -3,23 +3,28 @@
 All of it takes seconds, and TeX is seldom on the nodes of a cluster: these run where Snakemake does.
 """
 
-ESTIMATES = expand(result("{study}", "estimates.parquet"), study=STUDIES)
-MANIFESTS = expand(result("{study}", "estimates.manifest.json"), study=STUDIES)
-SPEC_FILES = expand(result("{study}", "specs.json"), study=STUDIES)
-CLAIMS = ["paper/claims.yaml", *[os.path.relpath(at / "claims.yaml") for at in FOLDERS.values()]]
-SECTIONS = [os.path.relpath(folder / "section.tex") for folder in FOLDERS.values()]
-BENCH = Path("benchmarks/results")
-FIGURE_MANIFESTS = [path for study in STUDIES for path in figures_of(study, "manifest.json")]
+import subprocess
+
+CLAIMS = [RUN.claims(study) for study in RUN.config.studies]
+ESTIMATES = expand(result("{study}", "estimates.parquet"), study=RUN.config.studies)
+MANIFESTS = expand(result("{study}", "estimates.manifest.json"), study=RUN.config.studies)
+FIGURES = {
+    kind: [path for study in RUN.config.studies for path in RUN.figures(study, kind)]
+    for kind in ["pdf", "manifest.json"]
+}
 GENERATED = expand(
     result("tex", "{name}.tex"),
     name=["mode", "numbers", "claims", "sizes", "provenance", "extensions"],
 )
+BENCH = Path("benchmarks/results")
+FIND_TEX = ["bash", f"{SCRIPTS}/find-tex.sh", "check"]
+HAVE_TEX = not STUDY and subprocess.run(FIND_TEX, stderr=subprocess.DEVNULL).returncode == 0
 
 
 rule judge_claims:
     """Compare every claim with what was measured."""
     input:
-        code=code_of("ledger.record.verdicts"),
+        code=RUN.code("ledger.record.verdicts"),
         claims=CLAIMS,
         estimates=ESTIMATES,
         manifests=MANIFESTS,
@@ -31,21 +36,35 @@ rule judge_claims:
     params:
         mode=MODE,
     shell:
-        "zeroloss judge --claims {input.claims} --estimates {input.estimates}"
-        " --mode {params.mode} --out {output.verdicts} 2> {log}"
+        command(
+            "judge --claims {input.claims} --estimates {input.estimates}"
+            " --mode {params.mode} --out {output.verdicts} 2> {log}"
+        )
+
+
+use rule judge_claims as judge_study with:
+    input:
+        code=RUN.code("ledger.record.verdicts"),
+        claims=by_study(RUN.claims),
+        estimates=result("{study}", "estimates.parquet"),
+        manifests=result("{study}", "estimates.manifest.json"),
+    output:
+        verdicts=result("{study}", "verdicts.json"),
+    log:
+        result("logs", "{study}-judge.log"),
 
 
 rule typeset_numbers:
     """Write every number and table of the paper as LaTeX, with its provenance."""
     input:
-        code=code_of("ledger.paper.typeset"),
+        code=RUN.code("ledger.paper.typeset"),
         claims=CLAIMS,
         verdicts=rules.judge_claims.output.verdicts,
         estimates=ESTIMATES,
         manifests=MANIFESTS,
-        specs=SPEC_FILES,
-        figures=FIGURE_MANIFESTS,
-        sections=SECTIONS,
+        specs=expand(result("{study}", "specs.json"), study=RUN.config.studies),
+        figures=FIGURES["manifest.json"],
+        sections=RUN.sections,
     output:
         GENERATED,
     log:
@@ -54,23 +73,25 @@ rule typeset_numbers:
     params:
         mode=MODE,
         manifests=subpath(input.verdicts, parent=True),
-        out=lambda wildcards, output: os.path.dirname(output[0]),
+        out=subpath(output[0], parent=True),
     shell:
-        "zeroloss typeset --verdicts {input.verdicts} --estimates {input.estimates}"
-        " --claims {input.claims} --specs {input.specs} --manifests-dir {params.manifests}"
-        " --figures {input.figures} --sections {input.sections}"
-        " --mode {params.mode} --out {params.out} 2> {log}"
+        command(
+            "typeset --verdicts {input.verdicts} --estimates {input.estimates}"
+            " --claims {input.claims} --specs {input.specs} --manifests-dir {params.manifests}"
+            " --figures {input.figures} --sections {input.sections}"
+            " --mode {params.mode} --out {params.out} 2> {log}"
+        )
 
 
 rule build_paper:
     """Typeset the paper."""
     input:
-        scripts=expand("workflow/scripts/{name}.sh", name=["build-paper", "find-tex"]),
+        scripts=expand(f"{SCRIPTS}/{{name}}.sh", name=["build-paper", "find-tex"]),
         main="paper/main.tex",
         parts=sorted(map(str, [*Path("paper").glob("*.sty"), *Path("paper").glob("*/*.tex")])),
-        references="paper/references.bib",
+        references=sorted(map(str, Path("paper").glob("*.bib"))),
         generated=GENERATED,
-        figures=[path for study in STUDIES for path in figures_of(study, "pdf")],
+        figures=FIGURES["pdf"],
         bench=sorted(map(str, [*BENCH.glob("bench*.tex"), *BENCH.glob("bench*.pdf")])),
     output:
         pdf=report(result("paper.pdf"), caption="../report/paper.rst", category="paper"),
@@ -80,30 +101,33 @@ rule build_paper:
     params:
         results=subpath(output.pdf, parent=True),
     shell:
-        "bash workflow/scripts/build-paper.sh {params.results} {output.pdf} > {log} 2>&1"
+        "bash {input.scripts[0]} {params.results} {output.pdf} > {log} 2>&1"
 
 
 rule figures:
     """Target: all figures."""
     input:
-        [path for study in STUDIES for kind in ["pdf", "png"] for path in figures_of(study, kind)],
+        [RUN.figures(study, "pdf", "png", "manifest.json") for study in STUDIES],
 
 
 rule tables:
     """Target: all tables: the results themselves and what the paper prints of them."""
     input:
         rules.write_configuration.output,
-        [path for study in STUDIES for path in tables_of(study) + manifests_of(study)],
-        ESTIMATES,
-        MANIFESTS,
-        GENERATED,
+        [RUN.tables(study) + RUN.manifests(study) for study in STUDIES],
+        expand(
+            result("{study}", "{file}"),
+            study=STUDIES,
+            file=["specs.json", "estimates.parquet", "estimates.manifest.json"],
+        ),
+        [] if STUDY else GENERATED,
 
 
 rule verdicts:
     """Target: the verdict of every claim."""
     input:
         rules.write_configuration.output,
-        rules.judge_claims.output.verdicts,
+        result(STUDY, "verdicts.json"),
 
 
 rule paper:

@@ -1,130 +1,130 @@
-"""The rules of every study: simulate its cases, measure them, draw its figures.
+"""The way of every study: run its cases, measure them, judge its claims, draw its figures.
 
-A study needs no rule of its own: its name in `zeroloss.studies.STUDIES` and its rooms make these.
+A study needs no rule of its own: its block in the configuration and its rooms make these jobs.
 """
 
-for study in STUDIES:
+RUN_CASES = command(
+    "run {params.study} {params.cases} --config {input.config:q}"
+    " --overrides {params.overrides:q} --out {params.folder} 2> {log}"
+)
 
-    if CONFIG.cases_per_job == 1:
 
-        rule:
-            name:
-                f"simulate_{study}"
-            input:
-                code=code_of(f"zeroloss.studies.{study}.simulate"),
-            output:
-                table=result(study, "{case}.parquet"),
-                manifest=result(study, "{case}.manifest.json"),
-            log:
-                result("logs", study, "{case}.log"),
-            threads: 1
-            resources:
-                mem_mb=memory_for(study),
-                runtime=minutes_for(study),
-            params:
-                study=study,
-                spec=spec_of(study),
-            shell:
-                "zeroloss run {params.study} --case {wildcards.case} --spec {params.spec:q}"
-                " --out {output.table} 2> {log}"
+rule simulate:
+    """Make the table of one case.
 
-    else:
-        for number, batch in enumerate(batches_of(study)):
+    The parameter `spec` runs it again when it changes, whatever else does in the configuration. The
+    job does not wait for specs.json: an input that a rule makes and that is `ancient` hides all other
+    reasons to run (Snakemake's issue 4166).
+    """
+    input:
+        code=by_study(RUN.code_of, "jobs"),
+        config=ancient(MODES[MODE]),
+    output:
+        table=result("{study}", "{case}.parquet"),
+        manifest=result("{study}", "{case}.manifest.json"),
+    log:
+        result("logs", "{study}", "{case}.log"),
+    threads: 1
+    resources:
+        mem_mb=asks("mem_mb"),
+        runtime=asks("runtime"),
+    params:
+        study="{study}",
+        cases="{case}",
+        folder=result("{study}"),
+        overrides=always(RUN.overrides),
+        spec=lambda wildcards: RUN.spec(wildcards.study, wildcards.case),
+    shell:
+        RUN_CASES
 
-            rule:
-                name:
-                    f"simulate_{study}_{number}"
-                input:
-                    code=code_of(f"zeroloss.studies.{study}.simulate"),
-                output:
-                    tables=[result(study, f"{case}.parquet") for case in batch],
-                    manifests=[result(study, f"{case}.manifest.json") for case in batch],
-                log:
-                    result("logs", study, f"batch-{number}.log"),
-                threads: 1
-                resources:
-                    mem_mb=memory_for(study, *batch),
-                    runtime=minutes_for(study, *batch),
-                params:
-                    study=study,
-                    cases=batch,
-                    specs=specs_of(study, batch),
-                shell:
-                    "zeroloss run {params.study} --case {params.cases} --spec {params.specs:q}"
-                    " --out {output.tables} 2> {log}"
+
+# Where cases are shorter than the start of a process (cases_per_job), one process runs a batch of
+# them. Its tables are named one by one, which no pattern with wildcards does, and the name that
+# `use rule ... as` gives cannot be computed: so each batch is a rule, simulate with other outputs. It
+# has no wildcards, and Snakemake prefers it for that.
+for batch in RUN.batches:
 
     rule:
         name:
-            f"write_specs_{study}"
+            f"simulate_{batch.study}_{batch.number}"
         input:
-            code=code_of(f"zeroloss.studies.{study}.cases", "ledger.config.configuration"),
+            code=RUN.code_of(batch.study, "jobs"),
             config=ancient(MODES[MODE]),
         output:
-            specs=result(study, "specs.json"),
+            tables=[result(batch.study, f"{case}.parquet") for case in batch.cases],
+            manifests=[result(batch.study, f"{case}.manifest.json") for case in batch.cases],
         log:
-            result("logs", f"{study}-specs.log"),
-        localrule: True
-        params:
-            study=study,
-            overrides=overrides,
-            specs=all_specs_of(study),
-        shell:
-            "zeroloss specs {params.study} --config {input.config:q}"
-            " --overrides {params.overrides:q} --out {output.specs} 2> {log}"
-
-    rule:
-        name:
-            f"measure_{study}"
-        input:
-            code=code_of(f"zeroloss.studies.{study}.measure", "ledger.record.estimates"),
-            specs=result(study, "specs.json"),
-            tables=tables_of(study),
-            manifests=manifests_of(study),
-        output:
-            estimates=result(study, "estimates.parquet"),
-            manifest=result(study, "estimates.manifest.json"),
-        log:
-            result("logs", f"{study}-measure.log"),
+            result("logs", batch.study, f"batch-{batch.number}.log"),
         threads: 1
         resources:
-            mem_mb=memory_for(study, "estimates"),
-            runtime=minutes_for(study, "estimates"),
+            mem_mb=asks("mem_mb", batch.study, batch.cases),
+            runtime=asks("runtime", batch.study, batch.cases),
         params:
-            study=study,
-            tables=subpath(input.specs, parent=True),
+            study=batch.study,
+            cases=batch.cases,
+            folder=result(batch.study),
+            overrides=always(RUN.overrides),
+            spec=always(RUN.spec(batch.study, *batch.cases)),
         shell:
-            "zeroloss measure {params.study} --specs {input.specs} --tables {params.tables}"
+            RUN_CASES
+
+
+rule measure:
+    """Measure the estimates of a study on the tables of all of its cases."""
+    input:
+        code=by_study(RUN.code_of, "measure", "ledger.record.estimates"),
+        specs=result("{study}", "specs.json"),
+        tables=by_study(RUN.tables),
+        manifests=by_study(RUN.manifests),
+    output:
+        estimates=result("{study}", "estimates.parquet"),
+        manifest=result("{study}", "estimates.manifest.json"),
+    log:
+        result("logs", "{study}-measure.log"),
+    threads: 1
+    resources:
+        mem_mb=asks("mem_mb", cases=["estimates"]),
+        runtime=asks("runtime", cases=["estimates"]),
+    params:
+        tables=subpath(input.specs, parent=True),
+    shell:
+        command(
+            "measure {wildcards.study} --specs {input.specs} --tables {params.tables}"
             " --out {output.estimates} 2> {log}"
+        )
 
-    rule:
-        name:
-            f"draw_{study}"
-        input:
-            code=code_of(figure_module(study), "ledger.paper.drawing"),
-            module=figure_module(study),
-            specs=result(study, "specs.json"),
-            tables=tables_of(study),
-            estimates=result(study, "estimates.parquet"),
-        output:
-            pdf=figures_of(study, "pdf"),
-            manifests=figures_of(study, "manifest.json"),
-            png=[
-                report(path, caption=f"../../{caption_of(path)}", category=study)
-                for path in figures_of(study, "png")
-            ],
-        log:
-            result("logs", f"{study}-draw.log"),
-        threads: 1
-        # It reads what the measurement reads, and keeps no manifest of its own.
-        resources:
-            mem_mb=memory_for(study, "estimates"),
-            runtime=minutes_for(study, "estimates"),
-        params:
-            study=study,
-            tables=subpath(input.specs, parent=True),
-            out=lambda wildcards, output: os.path.dirname(output.pdf[0]),
-            mode=MODE,
-        shell:
-            "zeroloss draw {params.study} --module {input.module} --tables {params.tables}"
-            " --estimates {input.estimates} --specs {input.specs} --mode {params.mode}"
-            " --out {params.out} 2> {log}"
+
+rule draw:
+    """Draw one figure of a study."""
+    input:
+        code=lambda wildcards: RUN.code(RUN.figure_module(wildcards.study), "ledger.paper.drawing"),
+        module=by_study(RUN.figure_module),
+        specs=result("{study}", "specs.json"),
+        tables=by_study(RUN.tables),
+        estimates=result("{study}", "estimates.parquet"),
+    output:
+        pdf=result("figures", "{study}-{figure}.pdf"),
+        manifest=result("figures", "{study}-{figure}.manifest.json"),
+        png=report(
+            result("figures", "{study}-{figure}.png"),
+            caption="../report/figure.rst",
+            category="{study}",
+        ),
+    log:
+        result("logs", "{study}-draw-{figure}.log"),
+    threads: 1
+    # It reads what the measurement reads, and keeps no manifest of its own.
+    resources:
+        mem_mb=asks("mem_mb", cases=["estimates"]),
+        runtime=asks("runtime", cases=["estimates"]),
+    params:
+        tables=subpath(input.specs, parent=True),
+        out=subpath(output.pdf, parent=True),
+        mode=MODE,
+        caption=lambda wildcards: RUN.caption(wildcards.study, wildcards.figure),
+    shell:
+        command(
+            "draw {wildcards.study} --figure {wildcards.figure} --module {input.module}"
+            " --tables {params.tables} --estimates {input.estimates} --specs {input.specs}"
+            " --mode {params.mode} --out {params.out} 2> {log}"
+        )

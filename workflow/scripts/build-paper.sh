@@ -12,7 +12,9 @@ readonly SCRIPTS=$(dirname "$0")
 bash "$SCRIPTS/find-tex.sh" check
 
 export SOURCE_DATE_EPOCH=1640995200 FORCE_SOURCE_DATE=1
-export TEXINPUTS="paper:$RESULTS/tex:$RESULTS/figures:benchmarks/results:" BIBINPUTS="paper:" BSTINPUTS="paper:"
+# The macros of the numbers lie with this repository's paper, for any paper that has none of its own.
+readonly MACROS=$SCRIPTS/../../paper
+export TEXINPUTS="paper:$RESULTS/tex:$RESULTS/figures:benchmarks/results:$MACROS:" BIBINPUTS="paper:" BSTINPUTS="paper:"
 # Long lines in the log, so that a message about a missing key is shown whole.
 export max_print_line=1000
 
@@ -23,7 +25,7 @@ typeset() {
     else
         tectonic --keep-logs --outdir "$BUILD" -Z search-path=paper \
             -Z search-path="$RESULTS/tex" -Z search-path="$RESULTS/figures" \
-            -Z search-path=benchmarks/results paper/main.tex
+            -Z search-path=benchmarks/results -Z search-path="$MACROS" paper/main.tex
     fi
 }
 

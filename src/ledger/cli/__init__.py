@@ -92,7 +92,7 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str], ...] = (
      "--config config/full.yaml --out configuration.yaml"),
     (RULES, rules.specs, "specs",
      "linear --config config/full.yaml config/quick.yaml --out specs.json"),
-    (RULES, rules.run_cases, "run", "linear ends-n2 ends-n4 --specs results/quick/linear/specs.json"
+    (RULES, rules.run_cases, "run", "linear ends stages --config config/full.yaml config/quick.yaml"
      " --out results/quick/linear"),
     (RULES, rules.measure, "measure", "linear --specs results/quick/linear/specs.json"
      " --tables results/quick/linear --out results/quick/linear/estimates.parquet"),

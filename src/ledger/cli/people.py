@@ -30,12 +30,17 @@ if TYPE_CHECKING:
 
 
 
-def claims(mode: Mode = "full", results: Results = RUNS, as_json: Json = False) -> None:
+def claims(
+    mode: Mode = "full",
+    study: Annotated[str, Option(help="one that was run by itself", show_default=False)] = "",
+    results: Results = RUNS,
+    as_json: Json = False,
+) -> None:
     """Print the table of claims of one mode."""
     from ledger.record.verify import VERDICTS, read_verdicts
     from ledger.show import claims_table
 
-    record = read_verdicts(results / mode / VERDICTS)
+    record = read_verdicts(results / mode / study / VERDICTS)
     if as_json:
         print_json(record)
     else:
@@ -171,14 +176,13 @@ def report(
     results: Results = RUNS,
     claims: Annotated[list[Path] | None, Option(
         metavar=SEVERAL, help="state claims; by default the files of every study")] = None,
-    captions: Annotated[Path, Option(help="folder of the captions")] = Path("workflow/report"),
     preamble: Annotated[Path, Option(help="file of the macros of the statements")] = Path(
         "paper/main.tex"),
 ) -> None:
     """Write a run as one HTML file around Snakemake's own report."""
     from ledger.show import html_report
 
-    html_report.write(results / mode, mode, stated_in(claims), snakemake, configuration, captions,
+    html_report.write(results / mode, mode, stated_in(claims), snakemake, configuration,
                       preamble, out)
     print(out.as_posix())
 

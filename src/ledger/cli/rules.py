@@ -46,18 +46,20 @@ def run_cases(
     study: Study,
     case: Annotated[list[str], Argument(metavar="CASE", help="names of cases",
                                         show_default=False)],
-    specs: Place,
+    config: Files,
     out: Out,
+    overrides: Overrides = "{}",
 ) -> None:
     """Run one case of a study, or several one after the other, to a table each."""
+    from ledger.config import configuration as settings
     from ledger.record.results import ResultError
     from ledger.run import jobs
 
-    cases = jobs.read_cases(study, specs)
+    cases = settings.cases_of(settings.load(*config, overrides=mapping(overrides)), study)
     strangers = sorted(set(case) - set(cases))
     if strangers:
-        raise ResultError(f"cases must be those of {specs}, got {', '.join(strangers)}; write the "
-                          "specifications again")
+        raise ResultError(f"cases must be those of {study}, got {', '.join(strangers)}; "
+                          f"zeroloss specs {study} lists them")
     for name in case:
         failed = jobs.run(study, name, cases[name], out / f"{name}.parquet")
         if failed:  # a result, not an error: the claims of the study are inconclusive
@@ -82,7 +84,7 @@ def judge(claims: Files, estimates: Files, mode: Mode, out: Out) -> None:
 
 
 def draw(study: Study, module: Place, specs: Place, tables: Place, estimates: Place, mode: Mode,
-         out: Out) -> None:
+         out: Out, figure: Annotated[list[str] | None, Option(help="this one")] = None) -> None:
     """Draw the figures of a study."""
     from ledger.paper import drawing
     from ledger.record import estimates as measured
@@ -92,7 +94,7 @@ def draw(study: Study, module: Place, specs: Place, tables: Place, estimates: Pl
     run, digests = jobs.read_run(jobs.read_cases(study, specs), tables)
     digests["estimates"] = results.read_manifest(estimates)["sha256"]
     frames = drawing.Frames(run, measured.read([estimates]), mode)
-    drawing.draw(study, module, frames, out, digests)
+    drawing.draw(study, module, frames, out, digests, figure or ())
 
 
 def typeset(

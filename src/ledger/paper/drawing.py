@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -77,11 +77,13 @@ class Recorded(Mapping[str, "pd.DataFrame"]):
 
 
 def draw(
-    study: str, module: Path, frames: Frames, out: Path, digests: Mapping[str, str]
+    study: str, module: Path, frames: Frames, out: Path, digests: Mapping[str, str],
+    names: Collection[str] = (),
 ) -> list[Path]:
-    """Write each figure of a module as `<study>-<name>.pdf` and `.png`; return the files.
+    """Write each figure of a module, or those named, as `<study>-<name>.pdf` and `.png`.
 
     `digests` holds the SHA-256 of each table; the manifest names those that the figure looked at.
+    Returns the files. Raises ResultError for a name that is no figure of the module.
     """
     import matplotlib
 
@@ -89,8 +91,13 @@ def draw(
     from matplotlib import pyplot
 
     figures = _load(module)
+    if strangers := sorted(set(names) - set(figures)):
+        raise ResultError(f"a figure of {study} must be one of {', '.join(figures)}, got "
+                          f"{', '.join(strangers)}; add it to FIGURES")
     written = []
     for name, function in figures.items():
+        if names and name not in names:
+            continue
         start, tables = time.perf_counter(), Recorded(frames.tables)
         figure = function(replace(frames, run=Run(frames.cases, tables)))
         if frames.mode == "quick":

@@ -163,7 +163,7 @@ def _package_name(path: Path) -> tuple[str, ...]:
 def _find(name: str, roots: tuple[Path, ...]) -> Path | None:
     parts = name.split(".")
     bases = [root.joinpath(*parts) for root in roots]
-    for study in studies.guests().values():  # its package lies elsewhere
+    for study in studies.studies().values():  # the package of one from elsewhere lies elsewhere
         own = study.package.split(".")
         if parts[: len(own)] == own:
             bases.append(study.folder.resolve().joinpath(*parts[len(own) :]))

@@ -20,14 +20,13 @@ from ledger.config.paper import paper
 from ledger.record import results, verdicts
 from ledger.record.claims import Claim, Predicate, by_id
 from ledger.record.formatting import format_interval, format_number, half_width
-from ledger.record.results import MissingResultError, ResultError
+from ledger.record.results import ResultError
 from ledger.record.verify import VERDICTS, read_verdicts
-from ledger.run import costs
+from ledger.run import costs, workflow
 from ledger.show import claims_table as report
 
 TEMPLATE = "report.html.jinja"
 MANIFEST = ".manifest.json"
-GENERAL = "figure"  # the caption of a figure that has none of its own
 WIDTH = 150  # of the drawing of an interval, in pixels
 OWN = "this"  # the source of a claim that is made here
 FEWEST_TOLD = 3  # sources of a row that are named; of more, their number is given
@@ -46,14 +45,14 @@ class Figure:
 
 
 def write(folder: Path, mode: str, stated: Sequence[Claim], snakemake: Path,
-          configuration: Sequence[Path], captions: Path, preamble: Path, out: Path) -> None:
+          configuration: Sequence[Path], preamble: Path, out: Path) -> None:
     """Write the report of the run of `mode` in `folder` around the one of Snakemake."""
     record = read_verdicts(folder / VERDICTS)
     if record["mode"] != mode:
         raise ResultError(f"{folder / VERDICTS} must be of mode {mode}, got {record['mode']}; "
                           "judge that mode first")
     settings = [(path.as_posix(), results.read_text(path)) for path in configuration]
-    html = page(record, stated, figures(folder, captions), statistics_of(folder), settings,
+    html = page(record, stated, figures(folder), statistics_of(folder), settings,
                 results.read_bytes(snakemake), macros(results.read_text(preamble)))
     results.write_text(out, html)
 
@@ -176,8 +175,8 @@ def _by_study(drawn: Iterable[Figure]) -> dict[str, list[Figure]]:
 # --- what is read --------------------------------------------------------------------------------
 
 
-def figures(folder: Path, captions: Path) -> list[Figure]:
-    """Return the figures of the run in `folder`, each with its caption from `captions`/NAME.rst.
+def figures(folder: Path) -> list[Figure]:
+    """Return the figures of the run in `folder`, each with the caption beside its module.
 
     A picture that is not the one its manifest describes raises ResultError.
     """
@@ -186,10 +185,7 @@ def figures(folder: Path, captions: Path) -> list[Figure]:
         name, manifest = path.name.removesuffix(MANIFEST), results.read_sealed(path)
         picture = results.read_described(path.with_name(f"{name}.png"),
                                          manifest["files"][f"{name}.png"])
-        try:
-            text = results.read_text(Path(captions) / f"{name}.rst")
-        except MissingResultError:
-            text = results.read_text(Path(captions) / f"{GENERAL}.rst")
+        text = workflow.caption(Path(manifest["module"]), name)
         found.append(Figure(
             name, manifest["study"], f"data:image/png;base64,{base64.b64encode(picture).decode()}",
             caption(text), manifest["function"], frozenset(manifest["inputs"])))

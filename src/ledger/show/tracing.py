@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ledger.config.configuration import CONFIGURATION
 from ledger.config.paper import paper
 from ledger.record import estimates, results, verdicts
 from ledger.record.claims import Claim, by_id, load_claims
@@ -112,7 +113,7 @@ class Results:
         """The job that made the table of a case."""
         base = self.folder / study
         return _step(f"{study}/{case}", SIMULATE, base / f"{case}.parquet",
-                     ("run", study, case, "--specs", base / SPECS, "--out", base),
+                     ("run", study, case, "--config", self.folder / CONFIGURATION, "--out", base),
                      dict(_settings(self.specs[study][case], case)))
 
     def measured(self, study: str) -> Step:

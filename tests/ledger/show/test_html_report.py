@@ -12,6 +12,7 @@ import pytest
 from toy import walk
 
 from ledger.record import results
+from ledger.run.workflow import GENERAL
 from ledger.show import html_report
 from zeroloss import cli
 from ledger.record.claims import load_claims
@@ -24,8 +25,7 @@ def run(tmp_path: Path, toy: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with a finished run of the toy study, and captions."""
     monkeypatch.chdir(tmp_path)
     walk(tmp_path, "quick", evidence.claim_entry(title=f"First order {HOSTILE}"))
-    results.write_text(tmp_path / "captions" / "toy-rates.rst", "Rates on *sine*.")
-    results.write_text(tmp_path / "captions" / "figure.rst", "Any figure.")
+    results.write_text(tmp_path / "figures" / "toy-rates.rst", "Rates on *sine*.")
     results.write_text(tmp_path / "main.tex", "\\newcommand{\\PP}{\\mathbb{P}}\n")
     results.write_text(tmp_path / "full.yaml", "seed: 0")
     results.write_bytes(tmp_path / "snakemake.html", b"<html><body>Snakemake</body></html>")
@@ -35,8 +35,8 @@ def run(tmp_path: Path, toy: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
 def written(run: Path, *more: str, mode: str = "quick") -> int:
     return cli.main([
         "report", "--mode", mode, "--results", str(run / "results"), "--claims",
-        str(run / "claims.yaml"), "--captions", str(run / "captions"), "--preamble",
-        str(run / "main.tex"), "--configuration", str(run / "full.yaml"), "--snakemake",
+        str(run / "claims.yaml"), "--preamble", str(run / "main.tex"),
+        "--configuration", str(run / "full.yaml"), "--snakemake",
         str(run / "snakemake.html"), "--out", str(run / "report.html"), *more])
 
 
@@ -93,8 +93,8 @@ def test_nothing_in_it_comes_from_elsewhere(run: Path) -> None:
 
 
 def test_a_figure_without_words_of_its_own_gets_the_general_ones(run: Path) -> None:
-    (run / "captions" / "toy-rates.rst").unlink()
-    assert "Any figure." in page(run)
+    (run / "figures" / "toy-rates.rst").unlink()
+    assert GENERAL in page(run)
 
 
 def test_a_picture_of_another_run_is_refused(run: Path, capsys: Any) -> None:
@@ -127,10 +127,10 @@ def test_captions_can_neither_read_files_nor_bring_in_html(run: Path) -> None:
 
 
 def test_statements_of_the_paper_become_mathml() -> None:
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[3]
     defined = html_report.macros((root / "paper" / "main.tex").read_text())
     assert defined[r"\PP"] == r"\mathbb{P}"
-    for claim in load_claims(root / "paper" / "claims.yaml"):
+    for claim in load_claims(*(root / "paper" / "claims").glob("*.yaml")):
         for text in (claim.statement, claim.estimator):
             made = f"<p>{html_report.mathematics(text, defined)}</p>"
             assert made.count("<math") == text.count("$") // 2

@@ -1,0 +1,1 @@
+"""Means of independent draws: one study."""
