@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from ledger.config import configuration, studies
 from ledger.config.case import Case
 from ledger.config.configuration import MODES, Config, ConfigError
+from ledger.record import results
 from ledger.record.results import MissingResultError
 from ledger.run import costs, regression, resources
 from ledger.run.codegraph import literal_keys, sources
@@ -167,8 +168,10 @@ def load(mode: str, files: Iterable[str], overrides: Mapping[str, Any]) -> Workf
 
 def caption(module: Path, name: str) -> str:
     """What a figure shows: NAME.rst beside the module that draws it, or else a general text."""
-    path = module.with_name(f"{name}.rst")
-    return path.read_text(encoding="utf-8") if path.exists() else GENERAL
+    try:
+        return results.read_text(module.with_name(f"{name}.rst"))
+    except MissingResultError:
+        return GENERAL
 
 
 def _make_known(contents: Iterable[Mapping[str, Any]]) -> None:
