@@ -6,6 +6,7 @@ gradients come from autograd or from differences. Equations are those of the pap
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -100,21 +101,6 @@ def differences(function: Callable[[Tensor], Tensor], point: Tensor, step: float
 def observed_orders(errors: Sequence[float]) -> list[float]:
     """log₂ of the ratio of errors whose step is halved each time."""
     return [math.log2(coarse / fine) for coarse, fine in itertools.pairwise(errors)]
-
-
-def bilinear_norm(form: Array, seed: int = 0, starts: int = 6, sweeps: int = 30) -> float:
-    """sup |T[u, v]| over unit u, v for T (out, p, q), from below, by alternating maximisation."""
-    numbers = np.random.default_rng(seed)
-    best = 0.0
-    for _ in range(starts):
-        v = numbers.standard_normal(form.shape[2])
-        v /= np.linalg.norm(v)
-        u = np.linalg.svd(form @ v)[2][0]
-        for _ in range(sweeps):
-            u = np.linalg.svd(form @ v)[2][0]
-            v = np.linalg.svd(np.einsum("opq,p->oq", form, u))[2][0]
-        best = max(best, float(np.linalg.norm(np.einsum("opq,p,q->o", form, u, v))))
-    return best
 
 
 # ---- Runge–Kutta methods by rooted trees (Butcher)
@@ -218,6 +204,15 @@ def influence_by_mass(theta: Tensor, shares: Tensor, data: Problem, matrix: Tens
 
 
 # ---- closed forms
+
+
+def gauss_rule(scales: Sequence[float], points_per_axis: int) -> tuple[Array, Array]:
+    """Tensor Gauss–Hermite rule of N(0, diag scales²): points (k, n^k), weights (n^k,); exact to
+    degree 2 n − 1 in each coordinate."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(points_per_axis)
+    points = np.stack([x.ravel() for x in np.meshgrid(*[nodes] * len(scales), indexing="ij")])
+    product = functools.reduce(np.multiply.outer, [weights / weights.sum()] * len(scales))
+    return points * np.asarray(scales)[:, None], product.ravel()
 
 
 def tanh_flow(z0: Array | float, beta: float, t: float = 1.0) -> Array:

@@ -1,4 +1,4 @@
-"""Both pairs have the order they state, no less and no more, and keep replicates apart."""
+"""The pair has the order it states, no less and no more, and keeps replicates apart."""
 
 from __future__ import annotations
 
@@ -10,52 +10,33 @@ import numpy as np
 import oracles
 import pytest
 import torch
+from scipy.integrate import quad
 from torch import Tensor
 
 from zeroloss.integrate import runge_kutta
-from zeroloss.integrate.runge_kutta import (
-    BOGACKI_SHAMPINE,
-    DORMAND_PRINCE,
-    Evaluation,
-    Flow,
-    Pair,
-    integrate,
-)
+from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, integrate
 
-PAIRS = pytest.mark.parametrize("pair", [BOGACKI_SHAMPINE, DORMAND_PRINCE],
-                                ids=lambda pair: pair.name)
-
-
-def matrix(pair: Pair) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    stages = len(pair.c)
-    a = np.array([[*row, *[0.0] * (stages - len(row))] for row in pair.a])
-    return a, np.array(pair.b), np.array(pair.error), np.array(pair.c)
+ORDER = DORMAND_PRINCE.order
+a = np.array([[*row, *[0.0] * (len(DORMAND_PRINCE.c) - len(row))] for row in DORMAND_PRINCE.a])
+b, error, c = (np.array(part) for part in (DORMAND_PRINCE.b, DORMAND_PRINCE.error,
+                                           DORMAND_PRINCE.c))
 
 
 # ---- algebra
 
 
-@PAIRS
-def test_rows_sum_to_the_nodes(pair: Pair) -> None:
-    a, b, error, c = matrix(pair)
+def test_rows_sum_to_the_nodes_and_the_last_stage_is_the_first_of_the_next_step() -> None:
     assert a.shape == (len(c), len(c)) and b.shape == error.shape == c.shape
     np.testing.assert_allclose(a.sum(1), c, atol=1e-14)
     assert error.sum() == pytest.approx(0, abs=1e-15)
     assert np.all(np.triu(a) == 0)
-
-
-@PAIRS
-def test_the_last_stage_is_the_first_of_the_next_step(pair: Pair) -> None:
-    a, b, _, c = matrix(pair)
     np.testing.assert_array_equal(a[-1], b)
     assert c[-1] == 1
 
 
-@PAIRS
-def test_order_conditions_hold_for_all_trees_and_fail_beyond(pair: Pair) -> None:
+def test_order_conditions_hold_for_all_trees_and_fail_beyond() -> None:
     """b has exactly the stated order, b̂ = b − error exactly one less (Butcher's trees)."""
-    a, b, error, _ = matrix(pair)
-    for weights, order in ((b, pair.order), (b - error, pair.order - 1)):
+    for weights, order in ((b, ORDER), (b - error, ORDER - 1)):
         for size in range(1, order + 1):
             for tree in oracles.rooted_trees(size):
                 assert oracles.tree_defect(tree, a, weights) == pytest.approx(0, abs=1e-14), tree
@@ -88,38 +69,29 @@ def run(slope: Slope, y0: Tensor, outputs: list[float], **options: Any) -> Flow:
     return integrate(vector_field, y0, outputs, **options)
 
 
-def fixed_steps(pair: Pair, count: int, **options: Any) -> Flow:
+def fixed_steps(count: int, **options: Any) -> Flow:
     """Outputs closer than any step that a huge tolerance would choose: steps of 6/count."""
     outputs = [6 * (i + 1) / count for i in range(count)]
-    flow = run(forced, solution(0.0), outputs, rtol=1e6, pair=pair, **options)
+    flow = run(forced, solution(0.0), outputs, rtol=1e6, **options)
     assert flow.accepted.tolist() == [count] and flow.rejected.tolist() == [0]
     return flow
 
 
-@PAIRS
-def test_solution_has_the_stated_order(pair: Pair) -> None:
-    errors = [float((fixed_steps(pair, count).final - solution(6.0)).abs().max())
-              for count in (64, 128, 256)]
-    assert errors[-1] > 1e-12  # above round-off
-    assert oracles.observed_orders(errors)[-1] == pytest.approx(pair.order, abs=0.05)
-
-
-@PAIRS
-def test_integral_of_the_rate_has_the_order_of_the_pair(pair: Pair) -> None:
-    """∫_0^6 e^{sin s} ds, by scipy's adaptive quadrature."""
-    from scipy.integrate import quad
-
+def test_solution_and_integral_of_the_rate_have_the_stated_order() -> None:
+    """y at s = 6, and ∫_0^6 e^{sin s} ds, by scipy's adaptive quadrature."""
     exact = quad(lambda s: math.exp(math.sin(s)), 0, 6, epsabs=1e-13)[0]
-    errors = [abs(float(fixed_steps(pair, count).integral[-1, 0]) - exact)
-              for count in (64, 128, 256)]
-    assert errors[-1] > 1e-12
-    assert oracles.observed_orders(errors)[-1] == pytest.approx(pair.order, abs=0.1)
+    flows = [fixed_steps(count) for count in (64, 128, 256)]
+    for errors, within in (
+            ([float((flow.final - solution(6.0)).abs().max()) for flow in flows], 0.05),
+            ([abs(float(flow.integral[-1, 0]) - exact) for flow in flows], 0.1)):
+        assert errors[-1] > 1e-12  # above round-off
+        assert oracles.observed_orders(errors)[-1] == pytest.approx(ORDER, abs=within)
 
 
 def test_interpolation_in_a_step_is_of_fourth_order() -> None:
     errors = []
     for count in (32, 64, 128):
-        trajectory = fixed_steps(DORMAND_PRINCE, count, record=True).trajectory
+        trajectory = fixed_steps(count, record=True).trajectory
         assert trajectory is not None and len(trajectory.s) == count + 1
         s = [(trajectory.s[i] + trajectory.s[i + 1]) / 2 for i in range(count)]
         errors.append(max(float((trajectory.at(i, 0.5) - solution(s[i])[0]).abs().max())
@@ -128,7 +100,7 @@ def test_interpolation_in_a_step_is_of_fourth_order() -> None:
 
 
 def test_interpolation_passes_through_its_points() -> None:
-    trajectory = fixed_steps(BOGACKI_SHAMPINE, 32, record=True).trajectory
+    trajectory = fixed_steps(32, record=True).trajectory
     assert trajectory is not None
     assert torch.equal(trajectory.at(2, 0.0), trajectory.point(2)[0])
     assert torch.equal(trajectory.at(2, 1.0), trajectory.point(3)[0])
@@ -136,15 +108,14 @@ def test_interpolation_passes_through_its_points() -> None:
     assert float(near.abs().max()) < 1e-8
 
 
-@PAIRS
 @pytest.mark.parametrize("order", [1, -1])
-def test_points_that_were_not_kept_are_computed_again(
-        pair: Pair, order: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_points_that_were_not_kept_are_computed_again(order: int, monkeypatch: pytest.MonkeyPatch
+                                                      ) -> None:
     """Bit by bit, with rejected steps between, and from a bounded number of kept states."""
     flows = []
     for most in (10**6, 3):
         monkeypatch.setattr(runge_kutta, "KEPT_STATES", most)
-        flows.append(run(forced, solution(0.0), [1.0, 6.0], rtol=1e-9, pair=pair, record=True))
+        flows.append(run(forced, solution(0.0), [1.0, 6.0], rtol=1e-9, record=True))
     whole, few = (flow.trajectory for flow in flows)
     assert whole is not None and few is not None
     assert len(whole.s) == len(few.s) > 30 and whole.s == few.s
@@ -155,11 +126,10 @@ def test_points_that_were_not_kept_are_computed_again(
         assert len(few._between) < len(whole.s) / 2
 
 
-@PAIRS
-def test_error_follows_the_tolerance(pair: Pair) -> None:
-    """Error per tolerance stays of order one over six decades, whatever the pair."""
+def test_error_follows_the_tolerance() -> None:
+    """Error per tolerance stays of order one over six decades."""
     for rtol in (1e-4, 1e-6, 1e-8, 1e-10):
-        flow = run(forced, solution(0.0), [2.0], rtol=rtol, pair=pair)
+        flow = run(forced, solution(0.0), [2.0], rtol=rtol)
         error = float((flow.final - solution(2.0)).abs().max())
         assert 1e-3 * rtol < error < 20 * rtol, rtol
 
@@ -179,10 +149,9 @@ def test_steps_grow_and_shrink_with_the_solution() -> None:
 # ---- outputs
 
 
-@PAIRS
-def test_output_times_are_hit_exactly(pair: Pair) -> None:
+def test_output_times_are_hit_exactly() -> None:
     outputs = [0.0, 0.1, 0.1 + 1e-9, 1 / 3, 0.7, 2.0, 7.7]
-    flow = run(forced, solution(0.0).expand(3, 2), outputs, rtol=1e-7, pair=pair,
+    flow = run(forced, solution(0.0).expand(3, 2), outputs, rtol=1e-7,
                keep_states=True)
     assert flow.observed[:, :, 0].tolist() == [[s] * 3 for s in outputs]
     assert flow.states is not None
@@ -196,11 +165,6 @@ def test_an_output_does_not_shorten_the_steps_after_it() -> None:
     alone = run(forced, solution(0.0), [20.0], rtol=1e-6)
     stops = run(forced, solution(0.0), [3.0, 3.0 + 1e-7, 20.0], rtol=1e-6)
     assert int(stops.accepted) <= int(alone.accepted) + 5
-
-
-def test_time_zero_alone_returns_the_start() -> None:
-    flow = run(forced, solution(0.0), [0.0])
-    assert torch.equal(flow.final, solution(0.0)) and int(flow.accepted) == 0
 
 
 # ---- replicates

@@ -26,7 +26,6 @@ from zeroloss.model.law import (
     PathLaw,
     SmoothPath,
     correlated_sobol,
-    gauss_rule,
     sample_independent,
     sample_paths,
     sobol_rule,
@@ -102,7 +101,7 @@ def test_psi_at_the_start_is_its_definition() -> None:
 def drifting(nodes: int = 7) -> tuple[Influence, Problem, np.ndarray, list[float]]:
     """σ(u) = u, Gaussians with means: 2 points per axis are exact for all second moments of ψ."""
     data, rule = oracles.small_problem(3, 2), gauss_legendre(nodes)
-    points, weights = gauss_rule(LAW, 2, 2)
+    points, weights = oracles.gauss_rule(LAW.scales(2), 2)
     points = points + np.array([*A, *W, B])[:, None]
     field = MeanField(data, rule, torch.from_numpy(weights), "identity")
     return (influence_of(field, field.start(points[None]), 0.0), data, points, rule.nodes.tolist())
@@ -134,7 +133,7 @@ def test_psi_converges_with_the_tolerance_of_the_run(flow_time: float) -> None:
 def test_covariance_of_centred_linear_units_is_v(rule: DepthRule) -> None:
     """Independent layers and constant paths have the same Σ = V at s = 0."""
     data = oracles.small_problem(4, 2)
-    points, weights = gauss_rule(LAW, 2, 2)
+    points, weights = oracles.gauss_rule(LAW.scales(2), 2)
     field = MeanField(data, rule, torch.from_numpy(weights), "identity")
     psi = influence_of(field, field.start(points[None]), 0.0)
     V = oracles.linear_fluctuation(data, *SCALES)
@@ -166,7 +165,7 @@ def test_covariances_of_drifting_linear_units() -> None:
 
 def exact_pairs(kappas: list[float]) -> tuple[np.ndarray, int]:
     """The 2-point Gauss rule of pairs, as ``correlated_sobol`` orders them: equal weights."""
-    xi, _ = gauss_rule(InitialLaw(), 2, 2)  # 5 coordinates; pairs need 10
+    xi, _ = oracles.gauss_rule(np.ones(5), 2)  # 5 coordinates; pairs need 10
     x = np.repeat(xi, xi.shape[1], axis=1)
     fresh = np.tile(xi, (1, xi.shape[1]))
     blocks = [x] + [kappa * x + math.sqrt(1 - kappa**2) * fresh for kappa in kappas]
@@ -262,7 +261,7 @@ def test_linear_networks_have_the_exact_covariance_at_any_size() -> None:
 def test_linear_networks_have_the_predicted_covariance(sampling: str) -> None:
     """600 networks at s = 0, Σ from ψ: Σ/(LM) for independent layers, Σ/M for constant paths."""
     L, M, data = 8, 64, oracles.small_problem(4, 2)
-    points, weights = gauss_rule(LAW, 2, 2)
+    points, weights = oracles.gauss_rule(LAW.scales(2), 2)
     field = MeanField(data, euler(L), torch.from_numpy(weights), "identity")
     psi = influence_of(field, field.start(points[None]), 0.0)
     if sampling == "independent":

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from zeroloss.integrate.runge_kutta import BOGACKI_SHAMPINE, Evaluation
+from zeroloss.integrate.runge_kutta import Evaluation
 from zeroloss.model.block import ACTIVATIONS
 from zeroloss.model.problem import Problem, problem
 from zeroloss.network.resnet import Network
@@ -46,9 +46,11 @@ def test_features_are_the_loops_of_the_definition(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-@pytest.mark.parametrize("scale", [None, 0.2])
-def test_gradient_is_autograd_times_layers_and_units(name: str, scale: float | None) -> None:
-    data = oracles.small_problem(3, 2)
+@pytest.mark.parametrize(("scale", "samples", "dim"), [(None, 3, 2), (0.2, 3, 2), (None, 5, 1),
+                                                       (None, 5, 3)])
+def test_gradient_is_autograd_times_layers_and_units(name: str, scale: float | None, samples: int,
+                                                     dim: int) -> None:
+    data = oracles.small_problem(samples, dim)
     network = Network(data, 4, 3, name, branch_scale=scale)
     theta = some_theta(network, 2)
     gradient, r = network.gradient(theta)
@@ -58,21 +60,6 @@ def test_gradient_is_autograd_times_layers_and_units(name: str, scale: float | N
         (expected,) = torch.autograd.grad(risk, leaf)
         torch.testing.assert_close(gradient[i], 12 * expected, rtol=1e-11, atol=1e-13)
         assert float(Problem.risk(r)[i]) == pytest.approx(float(risk.detach()), rel=1e-13)
-
-
-@pytest.mark.parametrize("name", oracles.SMOOTH)
-def test_gradient_is_the_difference_quotient(name: str) -> None:
-    """Against the network's own risk, at sizes other than those above, d = 1 and d = 3."""
-    for dim in (1, 3):
-        data = oracles.small_problem(5, dim)
-        network = Network(data, 3, 2, name)
-        theta = some_theta(network)
-
-        def risk(point: Tensor, network: Network = network, data: Problem = data) -> Tensor:
-            return Problem.risk(data.residuals(network.features(point)[-1]))[0]
-
-        expected = 6 * oracles.differences(risk, theta)
-        torch.testing.assert_close(network.gradient(theta)[0], expected, rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize("s", [0.0, 1.3])
@@ -100,18 +87,6 @@ def test_identity_network_is_a_matrix_power(num_layers: int) -> None:
     end = network.features(layer.expand(1, num_layers, 7, 6))[-1, 0]
     exact = oracles.linear_map(oracles.linear_generator(layer), data.inputs, num_layers)
     np.testing.assert_allclose(end, exact, rtol=1e-12)
-
-
-def test_identity_network_tends_to_the_matrix_exponential_with_order_one() -> None:
-    data = oracles.small_problem(4, 3)
-    layer = oracles.normals(5, 7, 6)
-    exact = oracles.linear_map(oracles.linear_generator(layer), data.inputs)
-    errors = []
-    for num_layers in (64, 128, 256, 512):
-        network = Network(data, num_layers, 6, "identity")
-        end = network.features(layer.expand(1, num_layers, 7, 6))[-1, 0]
-        errors.append(float(np.abs(end.numpy() - exact).max()))
-    assert oracles.observed_orders(errors)[-1] == pytest.approx(1, abs=0.02)
 
 
 def test_tanh_layers_tend_to_the_one_unit_flow_with_order_one() -> None:
@@ -165,35 +140,6 @@ def test_risk_never_rises(seed: int, regularised: bool, name: str) -> None:
     assert bool((objective.diff(dim=0) <= 1e-12).all())
 
 
-@settings(max_examples=6)
-@given(st.permutations(range(4)), st.permutations(range(5)), st.integers(0, 10**6))
-def test_order_of_units_and_samples_does_not_matter(samples: list[int], units: list[int],
-                                                    seed: int) -> None:
-    data = oracles.small_problem(4, 2)
-    mixed = Problem("mixed", data.inputs[samples], data.targets[samples], data.readout)
-    one, other = Network(data, 3, 5), Network(mixed, 3, 5)
-    theta = some_theta(one, 1, seed)
-    first = one.train(theta, [1.0], rtol=1e-10)
-    second = other.train(theta[..., units], [1.0], rtol=1e-10)
-    torch.testing.assert_close(second.residuals, first.residuals[..., samples],
-                               rtol=1e-9, atol=1e-11)
-    torch.testing.assert_close(second.parameters, first.parameters[..., units],
-                               rtol=1e-9, atol=1e-11)
-
-
-def test_splitting_every_unit_in_two_changes_nothing() -> None:
-    data = oracles.small_problem(4, 2)
-    one, other = Network(data, 3, 4), Network(data, 3, 8)
-    theta = some_theta(one, 2)
-    twice = theta.repeat_interleave(2, dim=-1)
-    slope, seen = velocity(one, theta)
-    split, seen_split = velocity(other, twice)
-    torch.testing.assert_close(split, slope.repeat_interleave(2, dim=-1), rtol=1e-12, atol=1e-14)
-    torch.testing.assert_close(seen_split.rate, seen.rate, rtol=1e-12, atol=0)
-    first, second = one.train(theta, [1.0], rtol=1e-10), other.train(twice, [1.0], rtol=1e-10)
-    torch.testing.assert_close(second.residuals, first.residuals, rtol=1e-10, atol=1e-12)
-
-
 @pytest.mark.parametrize(("name", "sizes"), [
     ("tanh", (5, 3, 7)), ("gelu", (5, 3, 7)), ("sigmoid", (5, 3, 7)), ("tanh", (8, 16, 32)),
     ("tanh", (4, 64, 1)), ("tanh", (64, 4, 2)),
@@ -216,13 +162,13 @@ def test_a_network_is_the_same_in_any_batch(name: str, sizes: tuple[int, int, in
 
 def test_a_network_is_the_same_on_any_number_of_threads() -> None:
     """Sums over 40,960 parameters, long enough for torch to share them out."""
-    network = Network(oracles.small_problem(8, 2), 64, 128)
+    network = Network(oracles.small_problem(8, 2), 64, 128, compiled=False)
     theta, threads = some_theta(network), torch.get_num_threads()
     try:
         trained = []
         for count in (1, 2):
             torch.set_num_threads(count)
-            trained.append(network.train(theta, [0.01], rtol=1e-3))
+            trained.append(network.train(theta, [1e-3], rtol=1e-2))
     finally:
         torch.set_num_threads(threads)
     assert torch.equal(trained[0].parameters, trained[1].parameters)
@@ -273,14 +219,6 @@ def test_training_leaves_its_start_alone() -> None:
     assert torch.equal(again.residuals[0], network.gradient(theta)[1])
 
 
-def test_both_pairs_reach_the_same_network() -> None:
-    network = Network(oracles.small_problem(4, 2), 3, 4)
-    theta = some_theta(network, 2)
-    one = network.train(theta, [2.0], rtol=1e-9)
-    other = network.train(theta, [2.0], rtol=1e-9, pair=BOGACKI_SHAMPINE)
-    torch.testing.assert_close(one.residuals, other.residuals, rtol=0, atol=1e-7)
-
-
 def live_bytes() -> int:
     """Memory of all tensors that Python holds."""
     storages = {}
@@ -312,40 +250,18 @@ def test_memory_does_not_grow_with_the_steps() -> None:
     assert many <= few + 1024 and few > 4 * 8 * 5 * 16 * 8  # it does see the state
 
 
-def test_a_point_mass_at_zero_does_not_move() -> None:
-    network = Network(oracles.small_problem(4, 2), 3, 4)
-    done = network.train(torch.zeros(1, *network.parameter_shape, dtype=torch.float64), [0.0, 5.0])
-    assert not done.parameters.any() and float(done.dissipated[-1]) == 0
-    assert torch.equal(done.risk[0], done.risk[1])
-
-
 # ---- errors
 
 
-@pytest.mark.parametrize(("layers", "units", "message"), [
-    (0, 3, "num_layers must be at least 1, got 0; set it in sizes"),
-    (3, -1, "num_units must be at least 1, got -1; set it in sizes"),
+@pytest.mark.parametrize(("sizes", "descent", "error", "message"), [
+    ((0, 3), (1.0, 3), ValueError, "num_layers must be at least 1, got 0; set it in sizes"),
+    ((3, -1), (1.0, 3), ValueError, "num_units must be at least 1, got -1; set it in sizes"),
+    ((2, 2), (0.0, 3), ValueError, r"step must be above 0 .* got 0\.0 and 3; set step"),
+    ((2, 2), (0.1, 3, 0), ValueError, "record_every must be at least 1, got 0"),
+    ((4, 2), (50.0, 200), FloatingPointError, r"not finite at step \d+; reduce step \(now 50"),
 ])
-def test_impossible_sizes_are_refused(layers: int, units: int, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        Network(oracles.small_problem(), layers, units)
-
-
-def test_a_step_must_be_positive() -> None:
-    network = Network(oracles.small_problem(), 2, 2)
-    with pytest.raises(ValueError, match=r"step must be above 0 .* got 0\.0 and 3; set step"):
-        network.descend(some_theta(network), 0.0, 3)
-
-
-def test_descent_that_diverges_stops_with_a_name() -> None:
-    network = Network(oracles.small_problem(), 4, 2, "relu2")
-    with pytest.raises(FloatingPointError, match=r"not finite at step \d+; reduce step \(now 50"):
-        network.descend(some_theta(network, 1, 3, 3.0), 50.0, 200)
-
-
-def test_a_network_that_is_not_finite_is_named() -> None:
-    network = Network(oracles.small_problem(), 2, 2)
-    theta = some_theta(network, 3)
-    theta[1, 0, 0, 0] = torch.nan
-    with pytest.raises(FloatingPointError, match="replicate 1 is not finite at flow time 0"):
-        network.train(theta, [1.0])
+def test_what_cannot_be_descended_is_refused(sizes: tuple[int, int], descent: tuple[float, int],
+                                             error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        network = Network(oracles.small_problem(), *sizes, "relu2")
+        network.descend(some_theta(network, 1, 3, 3.0), *descent)

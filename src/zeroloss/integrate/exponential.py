@@ -55,12 +55,10 @@ class _Stepper:
 
     def __init__(self, linearise: Callable[[Tensor], Linearised]) -> None:
         self.linearise = linearise
-        self.gradients = 0
 
     def point(self, theta: Tensor, s: float) -> tuple[Point, Tensor]:
         """The point and the eigenvectors of K there."""
         now = self.linearise(theta)
-        self.gradients += 1
         kernel = now.kernel
         if not bool(torch.isfinite(kernel).all()):
             raise FloatingPointError("the kernel is not finite")

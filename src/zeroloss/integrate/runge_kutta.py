@@ -1,7 +1,7 @@
-"""Embedded explicit Runge–Kutta pairs in the training time s, batched over replicates.
+"""The embedded explicit Runge–Kutta pair in the training time s, batched over replicates.
 
 Every replicate (row) has its own step size, so that its trajectory does not depend on what it is
-batched with. Pairs are first-same-as-last: the last stage is the slope at the new point.
+batched with. The pair is first-same-as-last: the last stage is the slope at the new point.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from torch import Tensor
 
 from zeroloss.integrate.steps import GROWTH, LEAST_ERROR, SAFETY, SHORTEST, SHRINKAGE, check
 
-__all__ = ["BOGACKI_SHAMPINE", "DORMAND_PRINCE", "Evaluation", "Flow", "Pair", "Trajectory",
-           "integrate"]
+__all__ = ["DORMAND_PRINCE", "Evaluation", "Flow", "Pair", "Trajectory", "integrate"]
 
 KEPT_STATES = 16  # of a trajectory: half of the most that is held
 
@@ -25,7 +24,6 @@ KEPT_STATES = 16  # of a trajectory: half of the most that is held
 class Pair:
     """Butcher tableau with embedded error weights ``error`` = b − b̂ and order of b."""
 
-    name: str
     order: int
     a: tuple[tuple[float, ...], ...]
     b: tuple[float, ...]
@@ -33,15 +31,8 @@ class Pair:
     c: tuple[float, ...]
 
 
-BOGACKI_SHAMPINE = Pair(  # Bogacki and Shampine 1989, 3(2)
-    "bogacki-shampine", 3,
-    ((), (1 / 2,), (0.0, 3 / 4), (2 / 9, 1 / 3, 4 / 9)),
-    (2 / 9, 1 / 3, 4 / 9, 0.0),
-    (2 / 9 - 7 / 24, 1 / 3 - 1 / 4, 4 / 9 - 1 / 3, -1 / 8),
-    (0.0, 1 / 2, 3 / 4, 1.0),
-)
 DORMAND_PRINCE = Pair(  # Dormand and Prince 1980, 5(4)
-    "dormand-prince", 5,
+    5,
     (
         (),
         (1 / 5,),
@@ -93,9 +84,9 @@ Field = Callable[[Tensor, Tensor, Tensor], Evaluation]
 class _Stages:
     """The slopes K (active, stages, n) of one attempted step; K[:, 0] is that of the point."""
 
-    def __init__(self, vector_field: Field, pair: Pair, y: Tensor, rtol: float, atol: float
-                 ) -> None:
-        self.vector_field, self.pair, self.rtol, self.atol = vector_field, pair, rtol, atol
+    def __init__(self, vector_field: Field, y: Tensor, rtol: float, atol: float) -> None:
+        self.vector_field, self.rtol, self.atol = vector_field, rtol, atol
+        pair = DORMAND_PRINCE
         self.K = y.new_empty((y.shape[0], len(pair.c), y.shape[1]))
         table = y.new_zeros((len(pair.c) + 1, len(pair.c)))
         for i, row in enumerate((*pair.a, pair.error)):
@@ -120,7 +111,7 @@ class _Stages:
     def attempt(self, y: Tensor, s: Tensor, h: Tensor, rate: Tensor
                 ) -> tuple[Tensor, Evaluation, Tensor, Tensor]:
         """New state, evaluation there, scaled error (≤ 1 accepts), integral of the rate."""
-        pair, last = self.pair, len(self.pair.c) - 1
+        pair, last = DORMAND_PRINCE, len(DORMAND_PRINCE.c) - 1
         integral = rate * pair.b[0]
         new, now = y, Evaluation(y, rate)
         for i in range(1, last + 1):
@@ -198,16 +189,16 @@ def _check_finite(values: Tensor, alive: Tensor, s: Tensor) -> None:
                                  "the law")
 
 
-def _first_step(y: Tensor, slope: Tensor, rtol: float, atol: float, order: int) -> Tensor:
+def _first_step(y: Tensor, slope: Tensor, rtol: float, atol: float) -> Tensor:
     """A first step from the size of state and slope (Hairer, Nørsett, Wanner, II.4, simplified)."""
     scale = y.abs().mul_(rtol).add_(atol)
     d1 = (slope / scale).square_().mean(1).sqrt_()
-    return _power(d1.clamp_min(1e-12), -1.0 / order).clamp_max(0.5) * 0.5
+    return _power(d1.clamp_min(1e-12), -1.0 / DORMAND_PRINCE.order).clamp_max(0.5) * 0.5
 
 
 def integrate(vector_field: Field, y0: Tensor, outputs: Sequence[float], *, rtol: float = 1e-6,
-              atol: float | None = None, pair: Pair = DORMAND_PRINCE, keep_states: bool = False,
-              record: bool = False, max_steps: int = 100_000) -> Flow:
+              atol: float | None = None, keep_states: bool = False, record: bool = False,
+              max_steps: int = 100_000) -> Flow:
     """Integrate dy/ds = vector_field(y, s) from s = 0 through the output times.
 
     vector_field(state (active, n), s (active,), out (active, n)) writes the slope to ``out`` and
@@ -225,12 +216,12 @@ def integrate(vector_field: Field, y0: Tensor, outputs: Sequence[float], *, rtol
     times = torch.tensor([*outputs, float("inf")], dtype=y0.dtype, device=y0.device)
     y = y0.clone()
     s = torch.zeros(replicates, dtype=y.dtype, device=y.device)
-    stages = _Stages(vector_field, pair, y, rtol, atol)
+    stages = _Stages(vector_field, y, rtol, atol)
     now = vector_field(y, s, stages.K[:, 0])
     observed, rate, integral = now.observed, now.rate, torch.zeros_like(s)
     book = _Book(len(outputs), y, observed, keep_states)
     trajectory = Trajectory(stages, y, KEPT_STATES) if record else None
-    h = _first_step(y, stages.K[:, 0], rtol, atol, pair.order)
+    h = _first_step(y, stages.K[:, 0], rtol, atol)
     alive = torch.arange(replicates, device=y.device)
     _check_finite(h, alive, s)
     cursor = book.record(alive, torch.zeros_like(alive), times, s, y, observed, integral)
@@ -249,7 +240,7 @@ def integrate(vector_field: Field, y0: Tensor, outputs: Sequence[float], *, rtol
         _check_finite(torch.where(step < SHORTEST * (1.0 + s), error, 0.0), alive, s)
         accept = error <= 1.0
         book.count(alive, accept)
-        factor = SAFETY * _power(error.clamp_min(LEAST_ERROR), -1.0 / pair.order)
+        factor = SAFETY * _power(error.clamp_min(LEAST_ERROR), -1.0 / DORMAND_PRINCE.order)
         factor = factor.clamp(SHRINKAGE, GROWTH)
         h = torch.where(accept & (step < h), torch.maximum(h, step * factor), step * factor)
         hit = accept & (step >= left)

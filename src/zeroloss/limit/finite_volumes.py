@@ -92,19 +92,10 @@ def _van_leer(left: Array, right: Array) -> Array:
     return product
 
 
-def _minmod(left: Array, right: Array) -> Array:
-    """The smaller of the differences where they agree in sign."""
-    return np.where(left * right > 0, np.sign(left) * np.minimum(abs(left), abs(right)), 0.0)
-
-
-def _first_order(left: Array, right: Array) -> Array:
-    """No slope: the upwind scheme of order 1, to show what the slopes are for."""
-    del right
-    return np.zeros_like(left)
-
-
 LIMITERS: dict[str, Limiter] = {
-    "van-leer": _van_leer, "minmod": _minmod, "first-order": _first_order,
+    "van-leer": _van_leer,
+    # no slope: the upwind scheme of order 1, to show what the slopes are for
+    "first-order": lambda left, right: np.zeros_like(left),
 }
 
 

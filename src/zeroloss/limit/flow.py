@@ -21,8 +21,7 @@ from torch import Tensor
 
 from ledger.display import Shown, Summary, over_time, quantiles
 from ledger.progress import Progress, Report, counted, reporting
-from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, integrate
-from zeroloss.integrate.steps import check
+from zeroloss.integrate.runge_kutta import Evaluation, Flow, integrate
 from zeroloss.limit.collocation import Cloud, DepthRule, DepthState, gauss_legendre
 from zeroloss.model.block import ACTIVATIONS, push, theta_gradient
 from zeroloss.model.kernel import Linearised
@@ -81,7 +80,7 @@ class MeanField:
         self._compiled = (compiled and (equal or not rule.explicit)
                           and engine.serves(problem, activation))
 
-    def _by_engine(self, start: Tensor, flow_times: Sequence[float], rtol: float) -> LimitFlow:
+    def _by_engine(self, start: Tensor, flow_times: Sequence[float], rtol: float) -> Flow:
         """The same by the compiled engine, one cloud after the other."""
         rule, cloud = self.rule, self.cloud
         theta, explicit = self.shape(start), rule.explicit
@@ -90,11 +89,7 @@ class MeanField:
         shape = engine.Shape(self.problem, rule.num_nodes, len(cloud.weights),
                              cloud.activation.name, 1.0 / (rule.num_nodes * len(cloud.weights)),
                              depth=depth)
-        run = engine.flow(shape, theta, flow_times, rtol=rtol, atol=rtol, pair=DORMAND_PRINCE)
-        flow = Flow(run.residuals, run.integral, None, run.final.flatten(1), run.accepted,
-                    run.rejected, None)
-        return LimitFlow(tuple(flow_times), run.residuals, Problem.risk(run.residuals),
-                         run.integral, None, flow)
+        return engine.flow(shape, theta, flow_times, rtol=rtol, atol=rtol)
 
     def shape(self, flat: Tensor) -> Tensor:
         """The particles (R, n, k, particles) of a flat state (R, …)."""
@@ -114,13 +109,16 @@ class MeanField:
         r = self.problem.residuals(state.end)
         return state, r, self.cloud.adjoint(state, r.unsqueeze(-1) * self.problem.readout)
 
+    def _slope(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """−∇_θ δE/δρ, like theta (R, n, k, particles), and the residuals (R, N)."""
+        state, r, p = self.solve_depth(theta)
+        slope = theta_gradient(state.features, p, state.sigma, push(p, theta, state.slope))
+        return slope.mul_(-1.0 / self.problem.num_samples), r
+
     def vector_field(self, flat: Tensor, s: Tensor, out: Tensor) -> Evaluation:
         """−∇_θ δE/δρ at the particles; residuals, and ∫∫|∇_θ δE/δρ|² dρ dt = −dE/ds."""
         del s
-        theta = self.shape(flat)
-        state, r, p = self.solve_depth(theta)
-        slope = theta_gradient(state.features, p, state.sigma, push(p, theta, state.slope))
-        slope.mul_(-1.0 / self.problem.num_samples)
+        slope, r = self._slope(self.shape(flat))
         rate = torch.einsum("rqkj,q,j->r", slope.square(), self.rule.weights, self.cloud.weights)
         out.copy_(slope.flatten(1))
         return Evaluation(r, rate)
@@ -138,11 +136,10 @@ class MeanField:
     def run(self, start: Tensor, flow_times: Sequence[float], *, rtol: float = 1e-7,
             keep: bool = False, record: bool = False) -> LimitFlow:
         """Follow the flow from ``start`` (flat) through the flow times."""
-        if not keep and not record and self._compiled:
-            check(rtol, rtol, flow_times)
-            return self._by_engine(start, flow_times, rtol)
-        flow = integrate(self.vector_field, start, flow_times, rtol=rtol, keep_states=keep,
-                         record=record)
+        flow = (self._by_engine(start, flow_times, rtol)
+                if self._compiled and not (keep or record) else
+                integrate(self.vector_field, start, flow_times, rtol=rtol, keep_states=keep,
+                          record=record))
         states = flow.states
         particles = None if states is None else torch.stack([self.shape(y) for y in states])
         return LimitFlow(tuple(flow_times), flow.observed, Problem.risk(flow.observed),

@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zeroloss.integrate.runge_kutta import Evaluation
 from zeroloss.limit.collocation import DepthRule
 from zeroloss.limit.finite_volumes import Grid
 from zeroloss.limit.flow import MeanField
@@ -61,29 +60,20 @@ class Shifts(MeanField):
                              "choose a problem with one feature and lift 0")
         super().__init__(problem, rule, weights, activation, compiled=False)
 
-    def _gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """∇_θ δE/δρ with no part along w, like theta (R, n, 3, particles), and the residuals."""
+    def _slope(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """−∇_θ δE/δρ with no part along w, like theta (R, n, 3, particles), and the residuals."""
         state, r, p = self.solve_depth(theta)
         gradient = theta_gradient(state.features, p, state.sigma, push(p, theta, state.slope))
-        gradient /= self.problem.num_samples
+        gradient /= -self.problem.num_samples
         gradient[..., 1, :] = 0.0
         return gradient, r
 
-    def vector_field(self, flat: Tensor, s: Tensor, out: Tensor) -> Evaluation:
-        """−∇_(a,b) δE/δρ at the particles; residuals, and ∫∫|∇_(a,b) δE/δρ|² dρ dt = −dE/ds."""
-        del s
-        gradient, r = self._gradient(self.shape(flat))
-        rate = torch.einsum("rqkj,q,j->r", gradient.square(), self.rule.weights,
-                            self.cloud.weights)
-        torch.neg(gradient.flatten(1), out=out)
-        return Evaluation(r, rate)
-
     def weak(self, theta: Tensor, waves: Array) -> Weak:
         """Both sides of the weak form at one cloud (n, 3, particles), for wave vectors (K, 2)."""
-        gradient = self._gradient(theta.unsqueeze(0))[0][0]
+        slope = self._slope(theta.unsqueeze(0))[0][0]
         kappa = torch.from_numpy(np.asarray(waves, dtype=np.float64))
         rows = [0, 2]
         phase = kappa @ theta[:, rows]  # (n, K, particles)
         mass = self.cloud.weights * torch.exp(1j * phase)
-        rate = -1j * (mass * (kappa @ gradient[:, rows])).sum(-1)
+        rate = 1j * (mass * (kappa @ slope[:, rows])).sum(-1)
         return Weak(mass.sum(-1).numpy(), rate.numpy())

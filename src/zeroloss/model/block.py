@@ -1,4 +1,4 @@
-"""The residual block f(z, θ) = a σ(w·z + b): activations, derivatives, constants.
+"""The residual block f(z, θ) = a σ(w·z + b): activations and derivatives.
 
 Written once, used by the finite network and by its limits. Parameters of a layer are stored
 with the units innermost, ``theta`` (…, dim_theta, units) with rows (a, w, b) and
@@ -16,9 +16,8 @@ from torch import Tensor
 
 from zeroloss.model.catalogue import dim_theta
 
-__all__ = ["ACTIVATIONS", "Activation", "BlockConstants", "block_constants", "dim_theta",
-           "field", "jacobian", "preactivation", "push", "register", "split", "theta_gradient",
-           "values"]
+__all__ = ["ACTIVATIONS", "Activation", "dim_theta", "field", "jacobian", "preactivation", "push",
+           "register", "split", "theta_gradient", "values"]
 
 _SQRT_HALF = math.sqrt(0.5)
 _INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
@@ -171,48 +170,3 @@ def theta_gradient(z: Tensor, p: Tensor, sigma: Tensor, pushed: Tensor) -> Tenso
     z, p (…, samples, dim); sigma and pushed (…, samples, units) are σ and ``push`` at z.
     """
     return torch.cat([p.mT @ sigma, z.mT @ pushed, pushed.sum(-2, keepdim=True)], dim=-2)
-
-
-@dataclass(frozen=True)
-class BlockConstants:
-    """Upper bounds of f and its derivatives over the ranges |z|, |a|, |w|, |b| ≤ their maxima.
-
-    value: |f|;  dz: ‖∂_z f‖;  dtheta: ‖∂_θ f‖;  dzz, dztheta, dthetatheta: the second derivatives,
-    all in Euclidean operator norm. They are what Gronwall's inequality needs along a limit.
-    """
-
-    value: float
-    dz: float
-    dtheta: float
-    dzz: float
-    dztheta: float
-    dthetatheta: float
-
-
-def block_constants(activation: Activation, z_max: float, a_max: float, w_max: float,
-                    b_max: float) -> BlockConstants:
-    """The constants of f = a σ(w·z + b) on a range, from those of σ there.
-
-    Where σ, σ' or σ'' has no bound on the line, |u| ≤ w_max z_max + b_max bounds it: all
-    activations here satisfy |σ(u)| ≤ |σ(0)| + sup|σ'| |u| and |σ'(u)| ≤ |σ'(0)| + sup|σ''| |u|.
-
-    Raises ValueError if a range is negative.
-    """
-    for name, value in (("z_max", z_max), ("a_max", a_max), ("w_max", w_max), ("b_max", b_max)):
-        if value < 0:
-            raise ValueError(f"{name} must be at least 0, got {value}; pass the largest norm met")
-    u = w_max * z_max + b_max
-    zero = torch.zeros((), dtype=torch.float64)
-    at_zero = float(activation.value(zero).abs()), float(activation.slope(zero).abs())
-    s2 = activation.sup_curvature
-    s1 = activation.sup_slope if math.isinf(s2) else min(activation.sup_slope, at_zero[1] + s2 * u)
-    s0 = min(activation.sup_value, at_zero[0] + s1 * u)
-    zb = math.sqrt(z_max**2 + 1.0)  # ∂_(w,b) u = (z, 1)
-    return BlockConstants(
-        value=a_max * s0,
-        dz=a_max * s1 * w_max,
-        dtheta=math.hypot(s0, a_max * s1 * zb),
-        dzz=a_max * s2 * w_max**2,
-        dztheta=s1 * w_max + a_max * (s2 * w_max * zb + s1),
-        dthetatheta=2.0 * s1 * zb + a_max * s2 * zb**2,
-    )

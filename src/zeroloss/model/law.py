@@ -18,7 +18,7 @@ from ledger.record.streams import stream
 from zeroloss.model.catalogue import dim_theta
 
 __all__ = ["FractionalBrownian", "InitialLaw", "PathLaw", "SmoothPath", "check_sampling",
-           "correlated_sobol", "gauss_rule", "sample_independent", "sample_paths", "sobol_rule"]
+           "correlated_sobol", "sample_independent", "sample_paths", "sobol_rule"]
 
 Array = NDArray[np.float64]
 
@@ -208,24 +208,3 @@ def correlated_sobol(law: InitialLaw, dim: int, log2_points: int, correlations: 
     x, fresh = xi[:k], xi[k:]
     blocks = [x] + [kappa * x + math.sqrt(1.0 - kappa**2) * fresh for kappa in correlations]
     return law.from_normal(np.concatenate(blocks, axis=1), dim)
-
-
-def gauss_rule(law: InitialLaw, dim: int, points_per_axis: int) -> tuple[Array, Array]:
-    """Tensor Gauss rule of ρ_ini: points (dim_theta, n^k) and weights (n^k,), Σ weights = 1.
-
-    Gauss–Hermite for Gaussian coordinates, Gauss–Legendre for uniform ones, one point for a point
-    mass; exact for polynomials of degree 2 n − 1 in each coordinate. For small k only.
-    """
-    k = dim_theta(dim)
-    if law.kind == "point":
-        return law.from_normal(np.zeros((k, 1)), dim), np.ones(1)
-    if points_per_axis**k > 5_000_000:
-        raise ValueError(
-            f"a tensor rule of {points_per_axis}^{k} points is too large; use sobol_rule"
-        )
-    rule = special.roots_hermitenorm if law.kind == "gaussian" else special.roots_legendre
-    nodes, weights = (np.asarray(part) for part in rule(points_per_axis)[:2])
-    weights = weights / weights.sum()
-    points = np.stack([g.ravel() for g in np.meshgrid(*[nodes] * k, indexing="ij")])
-    product = np.prod(np.stack(np.meshgrid(*[weights] * k, indexing="ij")), axis=0).ravel()
-    return points * law.scales(dim)[:, None], product

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from ledger.display import Shown, Summary, over_time, quantiles, span
-from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, Pair, integrate
-from zeroloss.integrate.steps import check
+from zeroloss.integrate.runge_kutta import Evaluation, Flow, integrate
 from zeroloss.model.block import (
     ACTIVATIONS,
     Activation,
@@ -215,18 +214,17 @@ class Network:
         rate = out.square().sum(1) / particles + decay * size
         return Evaluation(torch.cat([r, size.unsqueeze(1)], 1), rate)
 
-    def train(self, theta: Tensor, flow_times: Sequence[float], *, rtol: float = 1e-6,
-              pair: Pair = DORMAND_PRINCE) -> Training:
+    def train(self, theta: Tensor, flow_times: Sequence[float], *, rtol: float = 1e-6) -> Training:
         """Gradient flow from theta (replicates, L, k, M) through the flow times.
 
         Each replicate steps by its own error estimate (atol = rtol).
         """
         if self._engine is not None:
-            check(rtol, rtol, flow_times)
-            return self._seen(engine.flow(self._engine, theta, flow_times, rtol=rtol, atol=rtol,
-                                          pair=pair, threads=self.threads), flow_times)
-        flow = integrate(self.vector_field, theta.flatten(1), flow_times, rtol=rtol, pair=pair)
-        return self._of_flow(flow, flow_times)
+            flow = engine.flow(self._engine, theta, flow_times, rtol=rtol, atol=rtol,
+                               threads=self.threads)
+        else:
+            flow = integrate(self.vector_field, theta.flatten(1), flow_times, rtol=rtol)
+        return self._training(flow, flow_times)
 
     def descend(self, theta: Tensor, step: float, num_steps: int,
                 record_every: int = 1) -> Training:
@@ -239,47 +237,38 @@ class Network:
                              f"{num_steps}; set step")
         if record_every < 1:
             raise ValueError(f"record_every must be at least 1, got {record_every}")
+        recorded = sorted({*range(0, num_steps + 1, record_every), num_steps})
         if self._engine is not None:
-            times = [n * step for n in range(num_steps + 1)
-                     if n % record_every == 0 or n == num_steps]
-            return self._seen(engine.descend(self._engine, theta, step, num_steps, record_every,
-                                             self.threads), times)
-        flat = theta.flatten(1).clone()
+            flow = engine.descend(self._engine, theta, step, num_steps, record_every, self.threads)
+        else:
+            flow = self._descend(theta.flatten(1).clone(), step, recorded)
+        return self._training(flow, [n * step for n in recorded])
+
+    def _descend(self, flat: Tensor, step: float, recorded: Sequence[int]) -> Flow:
+        """Descent in torch, in place, through the last of the steps at which it is recorded."""
         slope = torch.empty_like(flat)
-        times, observed, integrals = [], [], []
+        observed, integrals = [], []
         integral = flat.new_zeros(flat.shape[0])
-        for n in range(num_steps + 1):
+        for n in range(recorded[-1] + 1):
             now = self.vector_field(flat, torch.full_like(integral, n * step), slope)
-            if n % record_every == 0 or n == num_steps:
+            if n == recorded[len(observed)]:
                 if not bool(torch.isfinite(now.observed).all()):
                     raise FloatingPointError(f"gradient descent is not finite at step {n}; "
                                              f"reduce step (now {step})")
-                times.append(n * step)
                 observed.append(now.observed)
                 integrals.append(integral)
-            if n < num_steps:
+            if n < recorded[-1]:
                 flat.add_(slope, alpha=step)
                 integral = integral + step * now.rate
-        steps = torch.full((flat.shape[0],), num_steps)
-        flow = Flow(torch.stack(observed), torch.stack(integrals), None, flat, steps,
+        steps = torch.full((flat.shape[0],), recorded[-1])
+        return Flow(torch.stack(observed), torch.stack(integrals), None, flat, steps,
                     torch.zeros_like(steps), None)
-        return self._of_flow(flow, times)
 
-    def _of_flow(self, flow: Flow, flow_times: Sequence[float]) -> Training:
+    def _training(self, flow: Flow, flow_times: Sequence[float]) -> Training:
         r = flow.observed[..., : self.problem.num_samples]
-        size = flow.observed[..., -1] if self.regularised else torch.zeros_like(flow.integral)
-        return self._training(flow_times, r, flow.integral, size, flow.final,
-                              flow.accepted + flow.rejected)
-
-    def _seen(self, run: engine.Run, flow_times: Sequence[float]) -> Training:
-        return self._training(flow_times, run.residuals, run.integral, run.size, run.final,
-                              run.accepted + run.rejected)
-
-    def _training(self, flow_times: Sequence[float], r: Tensor, dissipated: Tensor, size: Tensor,
-                  final: Tensor, steps: Tensor) -> Training:
         objective = risk = Problem.risk(r)
         if self.regularised:
             times = torch.tensor(list(flow_times), dtype=risk.dtype, device=risk.device)
-            objective = risk + torch.exp(-times)[:, None] * size
-        return Training(tuple(flow_times), r, risk, objective, dissipated,
-                        final.view(-1, *self.parameter_shape), steps)
+            objective = risk + torch.exp(-times)[:, None] * flow.observed[..., -1]
+        return Training(tuple(flow_times), r, risk, objective, flow.integral,
+                        flow.final.view(-1, *self.parameter_shape), flow.accepted + flow.rejected)

@@ -21,12 +21,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zeroloss.integrate.runge_kutta import Pair
+from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Flow
+from zeroloss.integrate.steps import check
 from zeroloss.model.catalogue import ACTIVATIONS
 from zeroloss.model.problem import Problem
 from zeroloss.network.engine.library import SWITCH, EngineError, library, why_not
 
-__all__ = ["Depth", "EngineError", "Run", "Shape", "descend", "flow", "serves", "tanh", "velocity",
+__all__ = ["Depth", "EngineError", "Shape", "descend", "flow", "serves", "tanh", "velocity",
            "why_not"]
 
 _DONE, _NO_MEMORY, _NOT_FINITE, _TOO_MANY, _NO_DEPTH = range(5)
@@ -34,7 +35,6 @@ _long, _double, _pointer = ctypes.c_long, ctypes.c_double, ctypes.c_void_p
 
 
 class _Shape(ctypes.Structure):
-    kept: Any
     _fields_ = ([(name, _long) for name in ("L", "M", "N", "d", "act", "recompute", "regularised")]
                 + [("scale", _double)]
                 + [(name, _pointer) for name in ("inputs", "targets", "readout", "masses", "rule")])
@@ -54,6 +54,16 @@ class _Record(ctypes.Structure):
     _fields_ = [("replicates", _long)] + [
         (name, _pointer)
         for name in ("residuals", "final", "integral", "size", "accepted", "rejected")]
+
+
+def _filled(kind: type[ctypes.Structure], *values: Any) -> Any:
+    """A structure of numbers and of pointers to tensors and structures, which live as long."""
+    parts = [part.contiguous() if isinstance(part, Tensor) else part for part in values]
+    struct = kind(*(part.data_ptr() if isinstance(part, Tensor) else
+                    ctypes.addressof(part) if isinstance(part, ctypes.Structure) else part
+                    for part in parts))
+    struct.kept = parts
+    return struct
 
 
 @dataclass(frozen=True)
@@ -83,39 +93,36 @@ class Shape:
     recompute: bool = False
     depth: Depth | None = None
 
-    def _struct(self) -> _Shape:
+    def _struct(self) -> Any:
         p, depth = self.problem, self.depth
-        parts = [part.contiguous() for part in (p.inputs, p.targets, p.readout)]
-        rule = None
-        if depth is not None:
-            parts.append(depth.masses.contiguous())
-            tables = [part.contiguous() for part in (depth.matrix, depth.weights, depth.adjoint)]
-            rule = _Rule(*(part.data_ptr() for part in tables), depth.tolerance)
-            parts += tables
-        pointers = [part.data_ptr() for part in parts[:4]] + [None] * (rule is None)
-        struct = _Shape(self.num_layers, self.num_units, p.num_samples, p.dim,
-                        ACTIVATIONS.index(self.activation), self.recompute, self.regularised,
-                        self.scale, *pointers, ctypes.addressof(rule) if rule else None)
-        struct.kept = parts, rule  # what the pointers point to lives as long as the structure
-        return struct
+        rule = depth and _filled(_Rule, depth.matrix, depth.weights, depth.adjoint, depth.tolerance)
+        return _filled(_Shape, self.num_layers, self.num_units, p.num_samples, p.dim,
+                       ACTIVATIONS.index(self.activation), self.recompute, self.regularised,
+                       self.scale, p.inputs, p.targets, p.readout, depth and depth.masses, rule)
 
 
-@dataclass(frozen=True)
-class Run:
-    """What was seen at the output times: residuals (outputs, replicates, samples), integral of the
-    dissipation and mean |θ|² (outputs, replicates), last parameters, steps taken and rejected."""
+class _Recorder:
+    """What is seen at the output times, as the engine writes it: residuals (outputs, replicates,
+    samples), integral of the dissipation and mean |θ|² (outputs, replicates), last parameters,
+    steps taken and rejected."""
 
-    residuals: Tensor
-    integral: Tensor
-    size: Tensor
-    final: Tensor
-    accepted: Tensor
-    rejected: Tensor
+    def __init__(self, shape: Shape, theta: Tensor, outputs: int) -> None:
+        R = theta.shape[0]
+        self.residuals = theta.new_zeros((outputs, R, shape.problem.num_samples))
+        self.final = torch.empty_like(theta)
+        self.integral, self.size = torch.zeros((2, outputs, R), dtype=torch.float64)
+        self.accepted, self.rejected = torch.zeros((2, R), dtype=torch.int64)
+        self.regularised = shape.regularised
+        self.struct = _filled(_Record, R, self.residuals, self.final, self.integral, self.size,
+                              self.accepted, self.rejected)
 
-    def _struct(self) -> _Record:
-        return _Record(self.residuals.shape[1], *(
-            part.data_ptr() for part in (self.residuals, self.final, self.integral, self.size,
-                                         self.accepted, self.rejected)))
+    def flow(self) -> Flow:
+        """The same as `integrate` returns it: mean |θ|² beside the residuals if regularised."""
+        observed = self.residuals
+        if self.regularised:
+            observed = torch.cat([observed, self.size.unsqueeze(-1)], -1)
+        return Flow(observed, self.integral, None, self.final.flatten(1), self.accepted,
+                    self.rejected, None)
 
 
 @cache
@@ -175,57 +182,47 @@ def velocity(shape: Shape, theta: Tensor, out: Tensor, threads: int = 1, sign: f
     return residuals
 
 
-def _empty_run(shape: Shape, theta: Tensor, outputs: int) -> Run:
-    R = theta.shape[0]
-    integral, size = torch.zeros((2, outputs, R), dtype=torch.float64)
-    accepted, rejected = torch.zeros((2, R), dtype=torch.int64)
-    return Run(theta.new_zeros((outputs, R, shape.problem.num_samples)), integral, size,
-               torch.empty_like(theta), accepted, rejected)
-
-
 def flow(shape: Shape, theta: Tensor, flow_times: Sequence[float], *, rtol: float, atol: float,
-         pair: Pair, max_steps: int = 100_000, threads: int = 1) -> Run:
+         max_steps: int = 100_000, threads: int = 1) -> Flow:
     """Gradient flow of theta (replicates, L, k, M) through the flow times.
 
     Steps as `zeroloss.integrate.steps` says. Raises FloatingPointError with replicate and s if a
     value is not finite, RuntimeError after ``max_steps`` steps.
     """
-    theta = _check(shape, theta)
+    check(rtol, atol, flow_times)
+    theta, pair = _check(shape, theta), DORMAND_PRINCE
     stages = len(pair.c)
-    rows = torch.zeros((stages, stages), dtype=torch.float64)
-    for i, row in enumerate(pair.a):
-        rows[i, : len(row)] = torch.tensor(row, dtype=torch.float64)
-    tables = [rows, *(torch.tensor(part, dtype=torch.float64)
-                      for part in (pair.b, pair.error, pair.c))]
-    tableau = _Tableau(stages, pair.order, *(part.data_ptr() for part in tables))
+    rows = [(*row, *(0.0,) * (stages - len(row))) for row in pair.a]
+    tableau = _filled(_Tableau, stages, pair.order, *(
+        torch.tensor(part, dtype=torch.float64) for part in (rows, pair.b, pair.error, pair.c)))
     times = torch.tensor(list(flow_times), dtype=torch.float64)
-    seen = _empty_run(shape, theta, len(times))
-    struct, record = shape._struct(), seen._struct()
+    struct, recorder = shape._struct(), _Recorder(shape, theta, len(times))
 
     def part(first: int, count: int) -> None:
         failed, s = _long(), _double()
         status = library().engine_flow(
             ctypes.byref(struct), ctypes.byref(tableau), _long(first), _long(count), _at(theta),
-            _long(len(times)), _at(times), _double(rtol), _double(atol), _long(max_steps), record,
-            ctypes.byref(failed), ctypes.byref(s))
+            _long(len(times)), _at(times), _double(rtol), _double(atol), _long(max_steps),
+            recorder.struct, ctypes.byref(failed), ctypes.byref(s))
         _raise(status, failed.value, s.value, max_steps)
 
     _share(part, theta.shape[0], threads)
-    return seen
+    return recorder.flow()
 
 
 def descend(shape: Shape, theta: Tensor, step: float, num_steps: int, record_every: int,
-            threads: int = 1) -> Run:
+            threads: int = 1) -> Flow:
     """Gradient descent θ ← θ − step L M ∇E, recorded as `Network.descend` says."""
     theta = _check(shape, theta)
-    seen = _empty_run(shape, theta, -(-num_steps // record_every) + 1)
-    struct, record = shape._struct(), seen._struct()
+    struct = shape._struct()
+    recorder = _Recorder(shape, theta, -(-num_steps // record_every) + 1)
 
     def part(first: int, count: int) -> None:
         failed, s = _long(), _double()
         status = library().engine_descend(
             ctypes.byref(struct), _long(first), _long(count), _at(theta), _double(step),
-            _long(num_steps), _long(record_every), record, ctypes.byref(failed), ctypes.byref(s))
+            _long(num_steps), _long(record_every), recorder.struct, ctypes.byref(failed),
+            ctypes.byref(s))
         if status == _NOT_FINITE:
             raise FloatingPointError("the squared gradient in gradient descent of replicate "
                                      f"{failed.value} is not finite at step "
@@ -233,7 +230,7 @@ def descend(shape: Shape, theta: Tensor, step: float, num_steps: int, record_eve
         _raise(status, failed.value, s.value)
 
     _share(part, theta.shape[0], threads)
-    return seen
+    return recorder.flow()
 
 
 def tanh(x: Tensor, repeat: int = 1) -> Tensor:

@@ -39,8 +39,8 @@ class Profile:
     residual |r|; feature |Z|; adjoint |q|; resolvent ‖U‖; jacobian ‖J‖; jacobian_rate ‖∂_t J‖;
     bend |Z''|; spread_f, spread_q, spread_jacobian: standard deviations under ρ of f, ∂_z fᵀ q,
     ∂_z f (Frobenius); rate_f, rate_jacobian: root mean squares of d/ds f and d/ds ∂_z f along
-    characteristics; curvature ‖∂_z² ∫q·f dρ‖, its t-derivative, and the standard deviation of its
-    integrand (Frobenius).
+    characteristics; curvature ‖∂_z² ∫q·f dρ‖, and the standard deviation of its integrand
+    (Frobenius).
     """
 
     flow_times: Array
@@ -57,7 +57,6 @@ class Profile:
     rate_f: Array
     rate_jacobian: Array
     curvature: Array
-    curvature_rate: Array
     spread_curvature: Array
 
 
@@ -209,7 +208,6 @@ def _moment(field: MeanField, theta: Tensor) -> dict[str, Tensor]:
         "spread_jacobian": peak(var_J).sqrt(), "rate_f": peak(rate_f).sqrt(),
         "rate_jacobian": peak(rate_J).sqrt(),
         "curvature": _norm(over(grid.value, bent)).amax(0),
-        "curvature_rate": _norm(over(grid.slope, bent)).amax(0),
         "spread_curvature": peak(var_bent).sqrt(),
     }
 
