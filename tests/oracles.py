@@ -206,13 +206,13 @@ def influence_by_mass(theta: Tensor, shares: Tensor, data: Problem, matrix: Tens
 # ---- closed forms
 
 
-def gauss_rule(scales: Sequence[float], points_per_axis: int) -> tuple[Array, Array]:
+def gauss_rule(scales: Array, points_per_axis: int) -> tuple[Array, Array]:
     """Tensor Gauss–Hermite rule of N(0, diag scales²): points (k, n^k), weights (n^k,); exact to
     degree 2 n − 1 in each coordinate."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(points_per_axis)
     points = np.stack([x.ravel() for x in np.meshgrid(*[nodes] * len(scales), indexing="ij")])
     product = functools.reduce(np.multiply.outer, [weights / weights.sum()] * len(scales))
-    return points * np.asarray(scales)[:, None], product.ravel()
+    return points * scales[:, None], product.ravel()
 
 
 def tanh_flow(z0: Array | float, beta: float, t: float = 1.0) -> Array:
