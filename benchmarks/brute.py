@@ -13,19 +13,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from benchmarks.limit_cases import LimitCase
-from benchmarks.reference import Refined
 from benchmarks.rows import Row
 from benchmarks.timing import Method, lap
 from ledger.record.streams import stream
 from zeroloss.model.law import sample_independent
 from zeroloss.network.resnet import Network
 
-__all__ = ["NAME", "Ladder", "brute_force"]
+__all__ = ["NAME", "Ladder", "Trained", "brute_force"]
 
 NAME = "brute force"
 NORMAL = 1.96
@@ -36,80 +37,77 @@ class Ladder:
     """Sizes (L, M) with how many networks of each, the relative tolerance in s, and the CPU
     seconds that all of them may take together: sizes from the first that would pass it are left."""
 
-    sizes: tuple[tuple[int, int, int], ...]
-    rtol: float
-    budget: float
+    sizes: tuple[tuple[int, int, int], ...] = (
+        (16, 64, 256), (32, 128, 128), (64, 256, 64), (128, 512, 24), (256, 1024, 8),
+        (512, 2048, 4))
+    rtol: float = 1e-5
+    budget: float = 30.0
 
 
-def _trained(case: LimitCase, L: int, M: int, replicates: int, rtol: float
-             ) -> tuple[np.ndarray, float]:
-    """Trained risks (replicates,) and CPU seconds of one network, drawing it left out."""
+class Trained(NamedTuple):
+    """Networks of one size: their risks (replicates,), and CPU seconds of one, drawing left out."""
+
+    L: int
+    M: int
+    risks: np.ndarray
+    seconds: float
+
+
+def _train(case: LimitCase, L: int, M: int, replicates: int, rtol: float) -> Trained:
     network = Network(case.problem, L, M)
+    streams = [stream("bench", case.name, L, M, i) for i in range(replicates)]
     theta = torch.from_numpy(np.stack([
-        sample_independent(case.law, stream("bench", case.name, L, M, i), L, M, case.problem.dim)
-        for i in range(replicates)]))
+        sample_independent(case.law, one, L, M, case.problem.dim) for one in streams]))
     risks: list[np.ndarray] = []
-
-    def run(_: None) -> None:
-        risks.append(network.train(theta, [case.flow_time], rtol=rtol).risk[0].numpy())
-
-    taken = lap(Method(NAME, run))
-    return risks[0], taken.cpu / replicates
+    taken = lap(Method(NAME, lambda _: risks.append(
+        network.train(theta, [case.flow_time], rtol=rtol).risk[0].numpy())))
+    return Trained(L, M, risks[0], taken.cpu / replicates)
 
 
-def _climb(case: LimitCase, ladder: Ladder) -> list[tuple[int, int, np.ndarray, float]]:
-    """(L, M, risks, CPU seconds of one) of the sizes that the budget allows."""
-    found: list[tuple[int, int, np.ndarray, float]] = []
+def _climb(case: LimitCase, ladder: Ladder) -> list[Trained]:
+    """The sizes that the budget allows."""
+    found: list[Trained] = []
     spent = 0.0
     for L, M, replicates in ladder.sizes:
         if found:
             before = found[-1]
-            expected = before[3] * L * M / (before[0] * before[1]) * replicates
+            expected = before.seconds * L * M / (before.L * before.M) * replicates
             if spent + expected > ladder.budget:
                 break
-        risks, seconds = _trained(case, L, M, replicates, ladder.rtol)
-        spent += seconds * replicates
-        found.append((L, M, risks, seconds))
+        found.append(_train(case, L, M, replicates, ladder.rtol))
+        spent += found[-1].seconds * replicates
     return found
 
 
-def _constants(found: Sequence[tuple[int, int, np.ndarray, float]], truth: float
-               ) -> tuple[float, float, float]:
+def _constants(found: Sequence[Trained], truth: float) -> tuple[float, float, float]:
     """A, B (relative to the risk) and κ, from all sizes.
 
     A: least squares of the mean error against 1/L, weighted by its standard error; B: root mean
     square of std·√(LM); κ: CPU seconds per unit of the largest.
     """
-    L = np.array([size[0] for size in found], dtype=np.float64)
-    units = np.array([size[0] * size[1] for size in found], dtype=np.float64)
-    bias = np.array([size[2].mean() / truth - 1.0 for size in found])
-    std = np.array([size[2].std(ddof=1) / truth for size in found])
-    count = np.array([len(size[2]) for size in found])
+    L, M, count = np.array([(one.L, one.M, len(one.risks)) for one in found], float).T
+    errors = [one.risks / truth - 1.0 for one in found]
+    bias, std = np.array([(error.mean(), error.std(ddof=1)) for error in errors]).T
     weight = count / std**2
     slope = float(np.sum(weight * bias / L) / np.sum(weight / L**2))
-    spread = math.sqrt(float(np.sum(count * std**2 * units) / np.sum(count)))
-    return abs(slope), spread, found[-1][3] / (L[-1] * found[-1][1])
+    spread = math.sqrt(float(np.average(std**2 * L * M, weights=count)))
+    return abs(slope), spread, found[-1].seconds / float(L[-1] * M[-1])
 
 
-def brute_force(case: LimitCase, truth: Refined, ladder: Ladder) -> list[Row]:
-    """Measured cost and error per size, the constants, and the cost of each accuracy."""
+def brute_force(case: LimitCase, truth: float, ladder: Ladder) -> list[Row]:
+    """Measured cost and error per size, and the cost of each accuracy; ``truth`` is E(ρ(s))."""
     found = _climb(case, ladder)
     rows: list[Row] = []
     for L, M, risks, seconds in found:
-        rms = math.sqrt(float(np.mean((risks / truth.risk - 1.0) ** 2)))
-        note = f"L = {L}, M = {M}"
-        rows += [Row("limit", case.name, NAME, "network_seconds", seconds, "s", size=L * M,
-                     repeats=len(risks), note=note),
-                 Row("limit", case.name, NAME, "network_error", rms, size=L * M,
-                     repeats=len(risks), note=note)]
-    A, B, kappa = _constants(found, truth.risk)
-    rows += [Row("limit", case.name, NAME, name, value)
-             for name, value in (("bias_constant", A), ("spread_constant", B),
-                                 ("seconds_per_unit", kappa))]
+        row = partial(Row, "limit", case.name, NAME, size=L * M, repeats=len(risks),
+                      note=f"L = {L}, M = {M}")
+        rms = math.sqrt(float(np.mean((risks / truth - 1.0) ** 2)))
+        rows += [row("network_seconds", seconds, "s"), row("network_error", rms)]
+    A, B, kappa = _constants(found, truth)
     for accuracy in case.accuracies:
         units = (2 * NORMAL * B / accuracy) ** 2
-        rows += [Row("limit", case.name, NAME, "cpu_seconds", kappa * units, "s", size=accuracy,
-                     note=f"extrapolated to L M = {units:.1e}, L at least {2 * A / accuracy:.0f}"),
-                 Row("limit", case.name, NAME, "relative_error", accuracy, size=accuracy,
-                     note="extrapolated")]
+        row = partial(Row, "limit", case.name, NAME, size=accuracy)
+        to = f"extrapolated to L M = {units:.1e}, L at least {2 * A / accuracy:.0f}"
+        rows += [row("cpu_seconds", kappa * units, "s", note=to),
+                 row("relative_error", accuracy, note="extrapolated")]
     return rows

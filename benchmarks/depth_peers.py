@@ -55,7 +55,7 @@ class DepthEquation(nn.Module):
         return torch.tanh(z @ w + b) @ a.T / theta.shape[1]
 
 
-def with_torchdiffeq(case: LimitCase, tolerance: float) -> DepthPeer:
+def _with_torchdiffeq(case: LimitCase, tolerance: float) -> DepthPeer:
     """odeint_adjoint with Dormand–Prince 5(4); steps of the adjoint by the features alone."""
     from torchdiffeq import odeint_adjoint
 
@@ -77,7 +77,7 @@ def with_torchdiffeq(case: LimitCase, tolerance: float) -> DepthPeer:
     return DepthPeer(TORCHDIFFEQ, lambda theta: theta, evaluate)
 
 
-def with_diffrax(case: LimitCase, tolerance: float) -> DepthPeer:
+def _with_diffrax(case: LimitCase, tolerance: float) -> DepthPeer:
     """diffeqsolve with Tsitouras 5(4) and its default adjoint, compiled."""
     import diffrax
     import jax
@@ -113,4 +113,4 @@ def with_diffrax(case: LimitCase, tolerance: float) -> DepthPeer:
 
 
 MAKERS: dict[str, Callable[[LimitCase, float], DepthPeer]] = {
-    TORCHDIFFEQ: with_torchdiffeq, DIFFRAX: with_diffrax}
+    TORCHDIFFEQ: _with_torchdiffeq, DIFFRAX: _with_diffrax}

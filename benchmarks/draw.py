@@ -1,38 +1,42 @@
-"""The figure of the benchmark: peers, bounds, scaling and memory."""
+"""The figures of the benchmark: peers, bounds, scaling and memory; what an accuracy costs."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.draw_limits import costs
+from benchmarks.brute import NAME as BRUTE
+from benchmarks.depth_peers import MAKERS
 from benchmarks.report import BOUNDS
 from benchmarks.rows import OURS, Row, pick
 from figures import style
 
-__all__ = ["FIGURES", "overview"]
+__all__ = ["FIGURES", "costs", "overview"]
 
-WORKS = {"gradient": "gradient", "training": "training"}
+WORKS = ("gradient", "training")
+METHODS = (OURS, *MAKERS, BRUTE)
+
+
+def _names(rows: list[Row], field: str) -> list[Any]:
+    return list(dict.fromkeys(getattr(row, field) for row in rows))
 
 
 def _peers(ax: Axes, rows: list[Row]) -> None:
     """CPU time of each peer over ours, per work and precision, with quartiles."""
-    ratios = pick(rows, quantity="cpu_ratio")
-    peers = list(dict.fromkeys(row.method for row in ratios))
-    kinds = [(work, case) for work in WORKS
-             for case in dict.fromkeys(row.case for row in pick(ratios, work=work))]
-    if not ratios:
-        return style.missing(ax, "peers")
-    for i, (work, case) in enumerate(kinds):
-        own = pick(ratios, work=work, case=case)
-        places = [peers.index(row.method) + 0.18 * (i - (len(kinds) - 1) / 2) for row in own]
-        colour = style.colours(len(WORKS))[list(WORKS).index(work)]
-        for place, row in zip(places, own, strict=True):
-            ax.errorbar(row.value, place, xerr=[[row.value - row.lower], [row.upper - row.value]],
-                        fmt=style.MARKERS[list(WORKS).index(work)], color=colour, capsize=1.5,
-                        elinewidth=0.8, markeredgewidth=0.8,
-                        markerfacecolor=colour if case == "float64" else "white")
+    ratios = [row for row in pick(rows, quantity="cpu_ratio") if row.work in WORKS]
+    peers = _names(ratios, "method")
+    kinds = [(work, case) for work in WORKS for case in _names(pick(ratios, work=work), "case")]
+    for row in ratios:
+        i = WORKS.index(row.work)
+        shift = kinds.index((row.work, row.case)) - (len(kinds) - 1) / 2
+        colour = style.colours(len(WORKS))[i]
+        ax.errorbar(row.value, peers.index(row.method) + 0.18 * shift, fmt=style.MARKERS[i],
+                    xerr=[[row.value - row.lower], [row.upper - row.value]], color=colour,
+                    capsize=1.5, elinewidth=0.8, markeredgewidth=0.8,
+                    markerfacecolor=colour if row.case == "float64" else "white")
     ax.axvline(1.0, color=style.GUIDE, linewidth=0.8)
     ax.set_xscale("log")
     ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100)
@@ -42,64 +46,50 @@ def _peers(ax: Axes, rows: list[Row]) -> None:
     ax.set_yticks(range(len(peers)), peers)
     ax.invert_yaxis()
     ax.set_xlabel("CPU time, peer/zeroloss")
-    return None
 
 
 def _bounds(ax: Axes, rows: list[Row]) -> None:
     """Seconds of ours on W1 above the parts of the bound, float64."""
-    bound = {row.method: row.value
-             for row in pick(rows, work="bound", quantity="seconds", case="float64")}
-    ours = pick(rows, work="gradient", case="float64", method=OURS, quantity="cpu_seconds")
-    if not bound or not ours:
-        return style.missing(ax, "bounds")
-    bars = {"zeroloss": ours[0].value, **{name: bound[name] for name in BOUNDS}}
-    colours = style.colours(2)
-    ax.barh(range(len(bars)), [1e3 * seconds for seconds in bars.values()], height=0.6,
-            color=[colours[0], *["0.7"] * len(BOUNDS)])
-    ax.set_yticks(range(len(bars)), list(bars))
+    own = [*pick(rows, work="gradient", case="float64", method=OURS, quantity="cpu_seconds"),
+           *(row for name in BOUNDS for row in pick(rows, work="bound", quantity="seconds",
+                                                    case="float64", method=name))]
+    ax.barh(range(len(own)), [1e3 * row.value for row in own], height=0.6,
+            color=[style.colours(2)[0], *["0.7"] * len(BOUNDS)])
+    ax.set_yticks(range(len(own)), [row.method for row in own])
     ax.invert_yaxis()
     ax.set_xlabel("time of one gradient (ms), float64")
-    return None
 
 
 def _scaling(ax: Axes, rows: list[Row]) -> None:
     """CPU time against the factor by which one size grows, with exponents."""
     exponents = pick(rows, work="scaling", quantity="exponent")
-    if not exponents:
-        return style.missing(ax, "scaling")
     top = 1.0
     for i, (one, colour) in enumerate(zip(exponents, style.colours(len(exponents)), strict=True)):
         points = pick(rows, work="scaling", case=one.case, quantity="cpu_seconds")
-        first = points[0]
-        factors = [point.size / first.size for point in points]
+        factors = [point.size / points[0].size for point in points]
         top = max(top, *factors)
-        ax.plot(factors, [point.value / first.value for point in points], color=colour,
+        ax.plot(factors, [point.value / points[0].value for point in points], color=colour,
                 marker=style.MARKERS[i], label=f"{one.case}: {one.value:.2f}")
-    ends = np.array([1.0, top])
-    ax.plot(ends, ends, color=style.GUIDE, linewidth=0.8, zorder=1, label="linear")
+    ax.plot([1.0, top], [1.0, top], color=style.GUIDE, linewidth=0.8, zorder=1, label="linear")
     style.sizes_axis(ax, [2.0**i for i in range(round(np.log2(top)) + 1)])
     ax.set_yscale("log", base=2)
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.set_xlabel("factor by which the size grows")
     ax.set_ylabel("CPU time, relative")
     ax.legend(loc="upper left", handletextpad=0.5)
-    return None
 
 
 def _memory(ax: Axes, rows: list[Row]) -> None:
     """Peak memory over what must be held, against the steps."""
     own = [row for row in pick(rows, work="memory", quantity="ratio") if row.repeats]
-    if not own:
-        return style.missing(ax, "memory")
-    methods = list(dict.fromkeys(row.method for row in own))
+    methods, steps = _names(own, "method"), [row.size for row in own]
     for i, (method, colour) in enumerate(zip(methods, style.colours(len(methods)), strict=True)):
         points = pick(own, method=method)
         ax.plot([point.size for point in points], [point.value for point in points],
                 color=colour, marker=style.MARKERS[i])
         ax.annotate(method, (points[-1].size, points[-1].value), xytext=(5, 0),
                     textcoords="offset points", va="center", color=colour, fontsize=style.SMALL)
-    style.sizes_axis(ax, [row.size for row in own])
-    steps = [row.size for row in own]
+    style.sizes_axis(ax, steps)
     ax.set_xlim(min(steps) * 0.85, max(steps) * (max(steps) / min(steps)) ** 0.5)
     ax.set_yscale("symlog", linthresh=0.1)
     ax.set_ylim(bottom=0.0)
@@ -109,24 +99,75 @@ def _memory(ax: Axes, rows: list[Row]) -> None:
     ax.minorticks_off()
     ax.set_xlabel("steps of gradient descent")
     ax.set_ylabel("peak memory / held data")
-    return None
+
+
+PANELS = {"peers": (_peers, "gradient", "Peers"),
+          "bounds": (_bounds, "bound", "Bounds of the machine"),
+          "scaling": (_scaling, "scaling", "Exponents"), "memory": (_memory, "memory", "Memory")}
 
 
 def overview(rows: list[Row]) -> Figure:
     """Four panels: peers, bounds, scaling, memory."""
     figure, axes = style.canvas([["peers", "bounds"], ["scaling", "memory"]], 5.0)
-    _peers(axes["peers"], rows)
-    _bounds(axes["bounds"], rows)
-    _scaling(axes["scaling"], rows)
-    _memory(axes["memory"], rows)
-    style.names(axes, {"peers": "Peers", "bounds": "Bounds of the machine",
-                       "scaling": "Exponents", "memory": "Memory"})
-    colours = style.colours(len(WORKS))
+    for name, (panel, work, _) in PANELS.items():
+        if pick(rows, work=work):
+            panel(axes[name], rows)
+        else:
+            style.missing(axes[name], name)
+    style.names(axes, {name: title for name, (_, _, title) in PANELS.items()})
     style.legend(figure, [
-        *(style.entry(work, colour, marker=style.MARKERS[i])
-          for i, (work, colour) in enumerate(zip(WORKS, colours, strict=True))),
+        *map(style.entry, WORKS, style.colours(2), ["none"] * 2, style.MARKERS),
         style.entry("float64", marker="o"),
         style.entry("float32", marker="o", markerfacecolor="white")])
+    return figure
+
+
+def _case(ax: Axes, rows: list[Row]) -> None:
+    """Relative errors and CPU seconds at the accuracies asked for, by each method.
+
+    The error of the rule in θ that zeroloss states is that of all who share the rule.
+    """
+    stated = {row.size: row.value for row in pick(rows, quantity="stated_error")}
+    for i, (method, colour) in enumerate(zip(METHODS, style.colours(len(METHODS)), strict=True)):
+        found = sorted((row.size if method == BRUTE else stated[row.size], row.value)
+                       for row in pick(rows, method=method, quantity="cpu_seconds") if row.repeats)
+        if not found:
+            continue
+        errors, seconds = np.array(found).T
+        mark: dict[str, Any] = {"color": colour, "marker": style.MARKERS[i]}
+        if method != BRUTE:
+            ax.plot(errors, seconds, **mark)
+            continue
+        measured, taken = ([row.value for row in pick(rows, method=method, quantity=quantity)]
+                           for quantity in ("network_error", "network_seconds"))
+        ax.plot(measured, taken, linestyle="none", **mark)
+        ends = np.array([errors[0], max(errors[-1], *measured)])
+        ax.plot(ends, seconds[0] * (errors[0] / ends) ** 2, color=colour, linestyle="--", zorder=1)
+        ax.plot(errors, seconds, linestyle="none", markerfacecolor="white", **mark)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.invert_xaxis()
+    ax.set_xlabel("relative error of $E(\\rho(s))$")
+
+
+def costs(rows: list[Row]) -> Figure:
+    """CPU seconds against relative error, a panel for each problem."""
+    own = pick(rows, work="limit")
+    cases = _names(own, "case") or ["limit"]
+    figure, axes = style.canvas([cases], 3.0)
+    for case in cases:
+        if own:
+            _case(axes[case], pick(own, case=case))
+        else:
+            style.missing(axes[case], "limit")
+    axes[cases[0]].set_ylabel("CPU time (s)")
+    style.share_rows([axes[case] for case in cases])
+    style.names(axes, {case: case for case in cases})
+    colours = style.colours(len(METHODS))
+    style.legend(figure, [
+        *map(style.entry, METHODS, colours, ["-", "-", "-", "none"], style.MARKERS),
+        style.entry("extrapolated", colours[-1], "--", style.MARKERS[3],
+                    markerfacecolor="white")])
     return figure
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
-import sys
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 
 from benchmarks.limit_cases import LimitCase
-from benchmarks.memory import in_child, rise
+from benchmarks.machine import in_process
+from benchmarks.memory import rise
 from benchmarks.rows import OURS, Row, spread
 from benchmarks.timing import Effort, Method, alternate
 from zeroloss.limit.fluctuation import covariance_independent, influence
@@ -28,25 +27,20 @@ class Target:
     of the measurement of memory, the tighter the more steps.
     """
 
-    error: float
-    log2_points: tuple[int, ...]
-    truth_points: int
-    scrambles: int
-    rtol: float
-    rtols: tuple[float, ...]
+    error: float = 0.01
+    log2_points: tuple[int, ...] = (8, 9, 10, 11, 12, 13)
+    truth_points: int = 14
+    scrambles: int = 8
+    rtol: float = 1e-5
+    rtols: tuple[float, ...] = (1e-3, 1e-5, 1e-7, 1e-9)
 
 
 def _covariance(case: LimitCase, log2_points: int, rtol: float, *name: str | int) -> np.ndarray:
     """Σ(s) (N, N) of independent layers."""
-    points = case.points(log2_points, "fluctuations", *name)
-    field = case.field(points.shape[-1])
-    run = field.run(field.start(points[None]), [case.flow_time], rtol=rtol, record=True)
+    field, start = case.cloud(log2_points, "fluctuations", *name)
+    run = field.run(start, [case.flow_time], rtol=rtol, record=True)
     assert run.flow.trajectory is not None
     return covariance_independent(influence(field, run.flow.trajectory, case.flow_time))
-
-
-def _relative(found: np.ndarray, truth: np.ndarray) -> float:
-    return float(np.linalg.norm(found - truth) / np.linalg.norm(truth))
 
 
 def _needed(case: LimitCase, target: Target) -> tuple[int, float]:
@@ -54,13 +48,13 @@ def _needed(case: LimitCase, target: Target) -> tuple[int, float]:
 
     The largest rule where none is.
     """
+    scrambles = range(target.scrambles)
     truth = np.mean([_covariance(case, target.truth_points, target.rtol, "truth", i)
-                     for i in range(target.scrambles)], axis=0)
+                     for i in scrambles], axis=0)
     log2_points, error = target.log2_points[0], math.inf
     for log2_points in target.log2_points:
-        squares = [_relative(_covariance(case, log2_points, target.rtol, i), truth) ** 2
-                   for i in range(target.scrambles)]
-        error = math.sqrt(float(np.mean(squares)))
+        differences = [_covariance(case, log2_points, target.rtol, i) - truth for i in scrambles]
+        error = float(np.linalg.norm(differences) / np.linalg.norm(truth)) / len(scrambles) ** 0.5
         if error <= target.error:
             break
     return log2_points, error
@@ -68,45 +62,26 @@ def _needed(case: LimitCase, target: Target) -> tuple[int, float]:
 
 def _cost(case: LimitCase, log2_points: int, rtol: float, effort: Effort) -> list[Row]:
     """CPU time of the limit alone, and of the limit with Σ, in pairs."""
-    points = case.points(log2_points, "fluctuations", 0)
-    field = case.field(points.shape[-1])
-    start = field.start(points[None])
+    field, start = case.cloud(log2_points, "fluctuations", 0)
     limit = Method("limit", lambda _: field.run(start, [case.flow_time], rtol=rtol))
     both = Method("limit and Σ", lambda _: _covariance(case, log2_points, rtol, 0))
     pairs = alternate(limit, both, effort)
-    note = f"{2**log2_points} points, rtol {rtol:g}"
-    return [
-        Row("influence", case.name, "limit", "cpu_seconds", unit="s",
-            **spread([a.cpu for a, _ in pairs]), note=note),
-        Row("influence", case.name, "limit and Σ", "cpu_seconds", unit="s",
-            **spread([b.cpu for _, b in pairs]), note=note),
-        Row("influence", case.name, "limit and Σ", "cpu_ratio", unit="over the limit",
-            **spread([b.cpu / a.cpu for a, b in pairs]), note=note)]
+    row = partial(Row, "influence", case.name, note=f"{2**log2_points} points, rtol {rtol:g}")
+    return [row(limit.name, "cpu_seconds", unit="s", **spread([a.cpu for a, _ in pairs])),
+            row(both.name, "cpu_seconds", unit="s", **spread([b.cpu for _, b in pairs])),
+            row(both.name, "cpu_ratio", unit="over the limit",
+                **spread([b.cpu / a.cpu for a, b in pairs]))]
 
 
-def _child(task: dict[str, Any]) -> dict[str, int]:
-    """Accepted steps, and how far memory rises while Σ is computed; a small Σ goes before."""
+def _memory_of(case: LimitCase, log2_points: int, rtol: float) -> tuple[int, float]:
+    """Accepted steps, and how far memory rises while Σ is computed, over what the costates of all
+    outputs take; a small Σ goes before."""
     torch.set_num_threads(1)
-    case, log2_points, rtol = LimitCase(**task["case"]), task["log2_points"], task["rtol"]
     _covariance(case, 4, 1e-2, 0)
-    points = case.points(log2_points, "fluctuations", 0)
-    field = case.field(points.shape[-1])
-    steps = field.run(field.start(points[None]), [case.flow_time], rtol=rtol).flow.accepted
-    return {"steps": int(steps[0]), "state": field.start(points[None]).nbytes,
-            "rise": rise(lambda: _covariance(case, log2_points, rtol, 0))}
-
-
-def _memory(case: LimitCase, log2_points: int, target: Target) -> list[Row]:
-    """Peak memory of limit and Σ over what the costates of all outputs take, per steps taken."""
-    rows = []
-    for rtol in target.rtols:
-        task = {"case": asdict(case), "log2_points": log2_points, "rtol": rtol}
-        found = in_child("benchmarks.fluctuations", task)
-        costates = found["state"] * case.num_samples
-        rows += [Row("influence", case.name, OURS, "rise", found["rise"], "B", size=found["steps"]),
-                 Row("influence", case.name, OURS, "memory_ratio", found["rise"] / costates,
-                     "rise/costates", size=found["steps"], note=f"rtol {rtol:g}")]
-    return rows
+    field, start = case.cloud(log2_points, "fluctuations", 0)
+    steps = field.run(start, [case.flow_time], rtol=rtol).flow.accepted
+    grown = rise(lambda: _covariance(case, log2_points, rtol, 0))
+    return int(steps[0]), grown / (start.nbytes * case.num_samples)
 
 
 def fluctuations(case: LimitCase, target: Target, effort: Effort) -> list[Row]:
@@ -115,10 +90,10 @@ def fluctuations(case: LimitCase, target: Target, effort: Effort) -> list[Row]:
     note = "" if error <= target.error else "above what was asked for, on the largest rule"
     rows = [Row("influence", case.name, OURS, "points", 2**log2_points),
             Row("influence", case.name, OURS, "relative_error", error, size=target.error,
-                repeats=target.scrambles, note=note)]
-    return [*rows, *_cost(case, log2_points, target.rtol, effort),
-            *_memory(case, log2_points, target)]
-
-
-if __name__ == "__main__":
-    print(json.dumps(_child(json.loads(sys.argv[1]))))
+                repeats=target.scrambles, note=note),
+            *_cost(case, log2_points, target.rtol, effort)]
+    for rtol in target.rtols:
+        steps, ratio = in_process(_memory_of, case, log2_points, rtol)
+        rows.append(Row("influence", case.name, OURS, "memory_ratio", ratio, "rise/costates",
+                        size=steps, note=f"rtol {rtol:g}"))
+    return rows

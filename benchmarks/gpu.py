@@ -7,11 +7,11 @@ networks are computed on the processor as well: float64 results agree to 1e-10.
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,35 +19,18 @@ import torch
 from benchmarks import networks
 from benchmarks.machine import describe
 from benchmarks.peers_torch import FUNC
+from benchmarks.roofline import Probe, best, least, operations
 from benchmarks.rows import OURS, Row, pick
-from benchmarks.tables import Table, first, markdown, rich_table
+from benchmarks.tables import Table, first
 from benchmarks.timing import Effort, Method, compare, difference
-from benchmarks.workload import (
-    Shape,
-    Workload,
-    bytes_held,
-    bytes_moved,
-    flops,
-    tanh_evaluations,
-    workload,
-)
+from benchmarks.workload import Shape, Workload, bytes_held, bytes_moved, workload
 from ledger.record import results
 
-__all__ = ["AGREEMENT", "LARGE", "Probe", "measure"]
+__all__ = ["AGREEMENT", "LARGE", "PROBE", "measure"]
 
 AGREEMENT = 1e-10
 LARGE = Shape(networks=256, L=32, M=4096, N=16, steps=50)
-
-
-@dataclass(frozen=True)
-class Probe:
-    """Order of the matrices, elements of tanh (few enough to stay in cache: memory is another
-    bound), bytes of the copy, repeats of each."""
-
-    matrix: int = 8192
-    elements: int = 1 << 21
-    size: int = 1 << 32
-    repeats: int = 10
+PROBE = Probe(matrix=8192, elements=1 << 21, far_bytes=1 << 32)  # tanh in cache still
 
 
 def _wait(device: str) -> None:
@@ -55,99 +38,46 @@ def _wait(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def _fastest(work: Callable[[], object], device: str, repeats: int, calls: int = 1) -> float:
-    """Shortest wall time of one call, among so many in a row, after a warm-up."""
-    work()
-    _wait(device)
-    best = math.inf
-    for _ in range(repeats):
-        begun = time.perf_counter()
-        for _ in range(calls):
-            work()
-        _wait(device)
-        best = min(best, (time.perf_counter() - begun) / calls)
-    return best
+def _on(device: str, work: str, load: Workload) -> dict[str, Callable[[], Method]]:
+    """The methods of a work on a device, timed until it is done."""
+    def made(make: Callable[[], Method]) -> Method:
+        method = make()
 
+        def run(state: object) -> object:
+            outcome = method.run(state)
+            _wait(device)
+            return outcome
 
-def _tanh_rate(device: str, dtype: torch.dtype, probe: Probe) -> float:
-    x = torch.linspace(-3.0, 3.0, probe.elements, dtype=dtype, device=device)
-    y = torch.empty_like(x)
-    return probe.elements / _fastest(lambda: torch.tanh(x, out=y), device, probe.repeats, 100)
+        return replace(method, run=run)
 
-
-def _product_rate(device: str, dtype: torch.dtype, probe: Probe) -> float:
-    a, b = (torch.rand((probe.matrix, probe.matrix), dtype=dtype, device=device)
-            for _ in range(2))
-    c = torch.empty_like(a)
-    return 2 * probe.matrix**3 / _fastest(lambda: torch.mm(a, b, out=c), device, probe.repeats)
-
-
-def _bandwidth(device: str, dtype: torch.dtype, probe: Probe) -> float:
-    source = torch.ones(probe.size // dtype.itemsize, dtype=dtype, device=device)
-    target = torch.empty_like(source)
-    taken = _fastest(lambda: target.copy_(source), device, probe.repeats)
-    return 2 * source.numel() * dtype.itemsize / taken
-
-
-def rates(device: str, dtype: torch.dtype, probe: Probe) -> dict[str, float]:
-    """tanh evaluations, operations of a matrix product, bytes read and written, per second."""
-    return {"tanh": _tanh_rate(device, dtype, probe),
-            "products": _product_rate(device, dtype, probe),
-            "memory": _bandwidth(device, dtype, probe)}
-
-
-def bounds(shape: Shape, rate: dict[str, float], item: int) -> dict[str, float]:
-    """Seconds of one gradient at least: by tanh, by operations, by bytes that no code can avoid,
-    and by bytes when each stored activation is written once and read once."""
-    stored = 2 * (bytes_held(shape, item) - bytes_moved(shape, item))
-    return {"tanh": tanh_evaluations(shape) / rate["tanh"],
-            "products": flops(shape) / rate["products"],
-            "memory": bytes_moved(shape, item) / rate["memory"],
-            "memory, activations stored": (bytes_moved(shape, item) + stored) / rate["memory"]}
-
-
-def _on(load: Workload, device: str) -> Workload:
-    return replace(load, problem=load.problem.to(device), theta=load.theta.to(device))
-
-
-def _waiting(method: Method, device: str) -> Method:
-    """The method, timed until the device is done."""
-    def run(state: object) -> object:
-        outcome = method.run(state)
-        _wait(device)
-        return outcome
-
-    return replace(method, run=run)
-
-
-def _agreement(work: str, load: Workload, few: int, device: str) -> float:
-    """Largest relative difference of the first networks between device and processor."""
-    part = replace(load, shape=replace(load.shape, networks=few), theta=load.theta[:few])
-    found = []
-    for where in (device, "cpu"):
-        method = networks.methods(work, _on(part, where))[0]()
-        found.append(method.numbers(method.run(method.fresh())))
-    return difference(found[1], found[0])
+    there = replace(load, problem=load.problem.to(device), theta=load.theta.to(device))
+    return {name: partial(made, make) for name, make in networks.methods(work, there).items()}
 
 
 def _rows(work: str, name: str, load: Workload, device: str, effort: Effort, tolerance: float
           ) -> list[Row]:
-    """Times of ours and of torch.func, and the agreement with the processor."""
-    make_ours, makers = networks.methods(work, _on(load, device))
-    peers = {FUNC: _waiting(makers[FUNC](), device)}
-    rows = compare(work, name, _waiting(make_ours(), device), peers, effort, tolerance)
-    few = min(2, load.shape.networks)
-    return [*rows, Row(work, name, OURS, "difference", _agreement(work, load, few, device),
+    """Times of ours and of torch.func; agreement of the first networks with the processor."""
+    makers = _on(device, work, load)
+    rows = compare(work, name, makers[OURS](), [makers[FUNC]()], effort, tolerance)
+    few = replace(load, shape=replace(load.shape, networks=2), theta=load.theta[:2])
+    expected, found = (_on(where, work, few)[OURS]().result() for where in ("cpu", device))
+    return [*rows, Row(work, name, OURS, "difference", difference(expected, found),
                        note="from the processor")]
 
 
 def measure(device: str, shape: Shape, probe: Probe, effort: Effort) -> list[Row]:
-    """Rates, bounds, times and agreement in both precisions."""
+    """Rates, bounds, times and agreement in both precisions.
+
+    A second bound on memory has each stored activation written once and read once.
+    """
     rows: list[Row] = []
     for name, (dtype, tolerance) in networks.PRECISIONS.items():
-        rate = rates(device, dtype, probe)
+        rate = {what: count / best(work, probe.seconds, time.perf_counter, partial(_wait, device))
+                for what, (count, work) in operations(probe, dtype, device).items()}
         rows += [Row("machine", name, "torch", what, value, "1/s") for what, value in rate.items()]
-        bound = bounds(shape, rate, dtype.itemsize)
+        moved, held = (count(shape, dtype.itemsize) for count in (bytes_moved, bytes_held))
+        bound = least(shape, rate, dtype.itemsize)
+        bound["memory, activations stored"] = (2 * held - moved) / rate["memory"]
         rows += [Row("bound", name, what, "seconds", value, "s") for what, value in bound.items()]
         load = workload(shape, dtype)
         for work, evaluations in (("gradient", 1), ("training", shape.steps + 1)):
@@ -159,16 +89,12 @@ def measure(device: str, shape: Shape, probe: Probe, effort: Effort) -> list[Row
 
 
 def _table(rows: Sequence[Row], device: str, shape: Shape) -> Table:
-    table = Table(
+    lines = [[row.case, f"{row.work} {row.quantity}", row.method, first([row]), row.unit]
+             for row in rows if not row.quantity.startswith("cpu")]
+    return Table(
         "gpu", f"{device}: {shape.networks} networks, L = {shape.L}, M = {shape.M}, N = {shape.N}, "
         f"d = {shape.d}; training: {shape.steps} steps.",
-        ("precision", "what", "of", "value", "unit"), (0.15, 0.25, 0.25, 0.2, 0.15))
-    for row in rows:
-        if row.quantity not in ("cpu_seconds", "cpu_ratio", "cpu_per_wall"):
-            what = row.quantity if row.work in ("machine", "bound") else f"{row.work} " \
-                f"{row.quantity}"
-            table.rows.append([row.case, what, row.method, first([row]), row.unit])
-    return table
+        "precision | what | of | value | unit", "Z15 Z25 Z25 Y20 Z15", lines)
 
 
 def _disagreements(rows: Sequence[Row]) -> list[Row]:
@@ -179,24 +105,22 @@ def _disagreements(rows: Sequence[Row]) -> list[Row]:
 
 def main(given: Sequence[str] | None = None) -> int:
     """Measure on the GPU, print, and write if asked to; 1 if results differ from the processor."""
-    from rich.console import Console
-
     parser = argparse.ArgumentParser(description="zeroloss on a GPU")
     parser.add_argument("--networks", type=int, default=LARGE.networks)
     parser.add_argument("--out", type=Path, help="folder for gpu.md and gpu.json")
-    asked = parser.parse_args(given)
+    options = parser.parse_args(given)
     if not torch.cuda.is_available():
         print("no GPU: torch finds no CUDA device here; nothing was measured")
         return 0
-    shape = replace(LARGE, networks=asked.networks)
+    shape = replace(LARGE, networks=options.networks)
     device = torch.cuda.get_device_name()
-    rows = measure("cuda", shape, Probe(), Effort(repeats=7, seconds=0.5))
-    table = _table(rows, device, shape)
-    Console(width=120).print(rich_table(table))
-    if asked.out:
-        results.write_text(asked.out / "gpu.md", markdown(table))
-        results.write_json(asked.out / "gpu.json", {
-            "device": device, "rows": [row.plain() for row in rows], **describe()})
+    rows = measure("cuda", shape, PROBE, Effort(repeats=7, seconds=0.5))
+    page = _table(rows, device, shape).markdown()
+    print(page)
+    if options.out:
+        results.write_text(options.out / "gpu.md", page)
+        results.write_json(options.out / "gpu.json", {
+            "device": device, "rows": [row._asdict() for row in rows], **describe()})
     for row in (wrong := _disagreements(rows)):
         print(f"{row.work} differs from the processor by {row.value:.1e}, more than {AGREEMENT:g}",
               file=sys.stderr)

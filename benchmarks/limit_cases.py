@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from torch import Tensor
 
 from zeroloss.limit.collocation import gauss_legendre
 from zeroloss.limit.flow import MeanField
 from zeroloss.model.law import InitialLaw, sobol_rule
 from zeroloss.model.problem import Problem, built_in
 
-__all__ = ["LimitCase", "cloud_risks", "student_error"]
+__all__ = ["LimitCase", "cloud_risks"]
 
 
 @dataclass(frozen=True)
@@ -42,29 +41,23 @@ class LimitCase:
         """ρ_ini."""
         return InitialLaw("gaussian", *self.scales)
 
-    def points(self, log2_points: int, *name: str | int) -> np.ndarray:
-        """A scrambled Sobol rule of ρ_ini: (k, 2^log2_points)."""
-        return sobol_rule(self.law, self.problem.dim, log2_points, "bench", *name)
-
     def field(self, particles: int, depth_nodes: int | None = None) -> MeanField:
         """The flow of one cloud of so many particles at the Gauss nodes in depth."""
-        rule = gauss_legendre(self.depth_nodes if depth_nodes is None else depth_nodes)
-        return MeanField(self.problem, rule, particles)
+        return MeanField(self.problem, gauss_legendre(depth_nodes or self.depth_nodes), particles)
+
+    def cloud(self, log2_points: int, *name: str | int, depth_nodes: int | None = None
+              ) -> tuple[MeanField, Tensor]:
+        """The flow of a scrambled Sobol rule of ρ_ini with 2^log2_points points; its start."""
+        points = sobol_rule(self.law, self.problem.dim, log2_points, "bench", *name)
+        flow = self.field(points.shape[-1], depth_nodes)
+        return flow, flow.start(points[None])
 
 
 def cloud_risks(case: LimitCase, log2_points: int, scrambles: int, rtol: float,
-                depth_nodes: int | None = None, name: str = "cloud") -> np.ndarray:
+                depth_nodes: int) -> np.ndarray:
     """E(ρ(s)) by one cloud per scramble: (scrambles,)."""
     risks = []
     for i in range(scrambles):
-        points = case.points(log2_points, name, i)
-        field = case.field(points.shape[-1], depth_nodes)
-        run = field.run(field.start(points[None]), [case.flow_time], rtol=rtol)
-        risks.append(float(run.risk[0, 0]))
+        flow, start = case.cloud(log2_points, "reference", i, depth_nodes=depth_nodes)
+        risks.append(float(flow.run(start, [case.flow_time], rtol=rtol).risk[0, 0]))
     return np.array(risks)
-
-
-def student_error(values: np.ndarray) -> float:
-    """Half the 95 % interval of the mean of independent values."""
-    n = len(values)
-    return float(stats.t.ppf(0.975, n - 1)) * float(values.std(ddof=1)) / math.sqrt(n)

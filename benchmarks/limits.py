@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -16,8 +17,8 @@ from benchmarks.brute import Ladder, brute_force
 from benchmarks.depth_peers import MAKERS, DepthPeer, basis
 from benchmarks.limit_cases import LimitCase
 from benchmarks.reference import Refined
-from benchmarks.rows import OURS, Row, spread
-from benchmarks.timing import Effort, Method, alternate, lap, unavailable
+from benchmarks.rows import OURS, Row, spread, unavailable
+from benchmarks.timing import Effort, Method, alternate, lap
 from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Evaluation, integrate
 from zeroloss.limit.flow import LimitFlow, LimitNumbers, MeanField, solve
 from zeroloss.model.block import push, theta_gradient
@@ -37,15 +38,6 @@ class Search:
     fine_nodes: int = 16
 
 
-@dataclass
-class _Count:
-    """Evaluations of the gradient that a call made, and particles times evaluations at the nodes
-    of the case."""
-
-    evaluations: float = 0.0
-    particles: float = 0.0
-
-
 @dataclass(frozen=True)
 class _Solved:
     """What `solve` did: size of its rule, particles times evaluations, relative error found."""
@@ -56,19 +48,19 @@ class _Solved:
 
 
 @contextmanager
-def counted(nodes: int) -> Iterator[_Count]:
-    """Count the gradients of all runs of MeanField meanwhile."""
-    count, original = _Count(), MeanField.run
+def counted(nodes: int) -> Iterator[list[float]]:
+    """Particles times evaluations of the gradient, as at so many nodes, of each run of MeanField
+    meanwhile."""
+    counts, original = [], MeanField.run
 
     def run(self: MeanField, start: Tensor, *arguments: Any, **options: Any) -> LimitFlow:
         found = original(self, start, *arguments, **options)
-        each = _evaluations(found) * len(start)
-        count.evaluations += each
-        count.particles += each * len(self.cloud.weights) * self.rule.num_nodes / nodes
+        particles = len(start) * len(self.cloud.weights) * self.rule.num_nodes / nodes
+        counts.append(particles * _evaluations(found))
         return found
 
     with mock.patch.object(MeanField, "run", run):
-        yield count
+        yield counts
 
 
 def _evaluations(run: LimitFlow) -> float:
@@ -81,31 +73,31 @@ def _evaluations(run: LimitFlow) -> float:
 def _ours(case: LimitCase, accuracy: float, truth: Refined) -> tuple[list[Row], _Solved]:
     """E(ρ(s)) by solve, its own error and the error found."""
     found: list[LimitNumbers] = []
-    with counted(case.depth_nodes) as count:
-        taken = lap(Method(OURS, lambda _: found.append(solve(
-            case.problem, case.law, [case.flow_time], accuracy=accuracy,
-            **case.options))))
+
+    def run(_: None) -> None:
+        found.append(solve(case.problem, case.law, [case.flow_time], accuracy=accuracy,
+                           **case.options))
+
+    with counted(case.depth_nodes) as counts:
+        taken = lap(Method(OURS, run))
     numbers = found[0]
     stated = float(numbers.risk_error[0] / numbers.risk[0])
     error = abs(float(numbers.risk[0]) / truth.risk - 1.0)
-    reached = "" if stated <= accuracy else "stopped at its largest rule"
-    note = f"{2**numbers.log2_points} points" + (f"; {reached}" if reached else "")
+    note = f"{2**numbers.log2_points} points"
+    note += "" if stated <= accuracy else "; stopped at its largest rule"
+    refined = f"against the refined run, itself within {truth.error / truth.risk:.1e}"
+    row = partial(Row, "limit", case.name, OURS, size=accuracy)
     return [
-        Row("limit", case.name, OURS, "cpu_seconds", taken.cpu, "s", size=accuracy, note=note),
-        Row("limit", case.name, OURS, "wall_seconds", taken.wall, "s", size=accuracy),
-        Row("limit", case.name, OURS, "stated_error", stated, size=accuracy),
-        Row("limit", case.name, OURS, "relative_error", error, size=accuracy,
-            note=f"against the refined run, itself within {truth.error / truth.risk:.1e}"),
-        Row("limit", case.name, OURS, "evaluations", count.evaluations, size=accuracy),
-    ], _Solved(numbers.log2_points, count.particles, error)
+        row("cpu_seconds", taken.cpu, "s", note=note), row("stated_error", stated),
+        row("relative_error", error, note=refined),
+    ], _Solved(numbers.log2_points, sum(counts), error)
 
 
 def _states(case: LimitCase, log2_points: int) -> list[Tensor]:
     """Particles (n, k, P) at three times of the flow, as evaluations along it meet them."""
-    points = case.points(log2_points, "gradient", 0)
-    field = case.field(points.shape[-1])
+    field, start = case.cloud(log2_points, "gradient", 0)
     times = [case.flow_time * part for part in (0.8, 0.9, 1.0)]
-    run = field.run(field.start(points[None]), times, rtol=1e-4, keep=True)
+    run = field.run(start, times, rtol=1e-4, keep=True)
     assert run.particles is not None
     return [theta[0].contiguous() for theta in run.particles]
 
@@ -139,12 +131,10 @@ def _errors(found: tuple[Any, Any], exact: tuple[Tensor, Tensor]) -> tuple[float
     return abs(risk / true - 1.0), float((slope - exact[1]).norm() / exact[1].norm())
 
 
-def _whole_run(case: LimitCase, peer: DepthPeer, search: Search) -> tuple[float, float]:
+def _whole_run(case: LimitCase, peer: DepthPeer, search: Search) -> float:
     """One cloud from s = 0 to the end by the peer's gradients: relative difference of the risk
-    from ours on the same cloud, and CPU seconds."""
-    points = case.points(search.log2_points, "whole", 0)
-    field = case.field(points.shape[-1])
-    start = field.start(points[None])
+    from ours on the same cloud."""
+    field, start = case.cloud(search.log2_points, "whole", 0)
     expected = field.run(start, [case.flow_time], rtol=search.outer)
 
     def vector_field(flat: Tensor, s: Tensor, out: Tensor) -> Evaluation:
@@ -153,14 +143,8 @@ def _whole_run(case: LimitCase, peer: DepthPeer, search: Search) -> tuple[float,
         out.copy_(_tensor(slope).reshape(1, -1))
         return Evaluation(_tensor(r)[None], torch.zeros(1, dtype=torch.float64))
 
-    risks: list[float] = []
-
-    def run(_: None) -> None:
-        flow = integrate(vector_field, start, [case.flow_time], rtol=search.outer)
-        risks.append(float(case.problem.risk(flow.observed)[0, 0]))
-
-    taken = lap(Method(peer.name, run))
-    return abs(risks[0] / float(expected.risk[0, 0]) - 1.0), taken.cpu
+    flow = integrate(vector_field, start, [case.flow_time], rtol=search.outer)
+    return abs(float(case.problem.risk(flow.observed)[0, 0] / expected.risk[0, 0]) - 1.0)
 
 
 def _tuned(case: LimitCase, name: str, accuracy: float, search: Search
@@ -172,23 +156,11 @@ def _tuned(case: LimitCase, name: str, accuracy: float, search: Search
     found: list[tuple[DepthPeer, float, float]] = []
     for tolerance in search.tolerances:
         peer = MAKERS[name](case, tolerance)
-        found.append((peer, tolerance, _whole_run(case, peer, search)[0]))
+        found.append((peer, tolerance, _whole_run(case, peer, search)))
         if found[-1][2] <= accuracy / 10:
             return found[-1]
     best = min(difference for _, _, difference in found)
     return next(one for one in found if one[2] <= 1.5 * best)
-
-
-def _our_run(case: LimitCase, log2_points: int) -> tuple[Method, float]:
-    """The flow of one cloud, and how many gradients it takes."""
-    points = case.points(log2_points, "gradient", 0)
-    field = case.field(points.shape[-1])
-    start = field.start(points[None])
-
-    def run(_: None) -> LimitFlow:
-        return field.run(start, [case.flow_time], rtol=1e-5)
-
-    return Method(OURS, run), _evaluations(run(None))
 
 
 def _peer_rows(case: LimitCase, name: str, accuracy: float, ours: _Solved, search: Search,
@@ -203,33 +175,31 @@ def _peer_rows(case: LimitCase, name: str, accuracy: float, ours: _Solved, searc
     log2_points = min(ours.log2_points, search.most)
     states = [peer.prepare(theta) for theta in _states(case, log2_points)]
     theirs = Method(name, lambda _: [peer.evaluate(state) for state in states])
-    mine, evaluations = _our_run(case, log2_points)
+    field, start = case.cloud(log2_points, "gradient", 0)
+    mine = Method(OURS, lambda _: field.run(start, [case.flow_time], rtol=1e-5))
+    evaluations = _evaluations(mine.run(None))
     pairs = alternate(mine, theirs, effort)
     seconds = [lap_.cpu / len(states) for _, lap_ in pairs]
     ratios = [b.cpu / len(states) / (a.cpu / evaluations) for a, b in pairs]
     total = spread(seconds)["value"] * ours.particles / 2**log2_points
-    note = f"tolerance {tolerance:g}, {2**log2_points} points"
-
-    def row(quantity: str, value: float, unit: str = "", said: str = note) -> Row:
-        return Row("limit", case.name, name, quantity, value, unit, size=accuracy, note=said)
-
+    row = partial(Row, "limit", case.name, name, size=accuracy,
+                  note=f"tolerance {tolerance:g}, {2**log2_points} points")
     return [
-        Row("limit", case.name, name, "gradient_seconds", unit="s", size=accuracy,
-            **spread(seconds), note=note),
-        Row("limit", case.name, name, "gradient_ratio", unit="peer/ours", size=accuracy,
-            **spread(ratios), note=note),
+        row("gradient_seconds", unit="s", **spread(seconds)),
+        row("gradient_ratio", unit="peer/ours", **spread(ratios)),
         row("depth_error", errors[0]), row("gradient_error", errors[1]),
-        row("run_difference", difference, said=f"one cloud of {2**search.log2_points} points"),
-        row("cpu_seconds", total, "s", "gradients of zeroloss times the cost of one"),
-        row("relative_error", ours.error, said="of the rule in θ, which all share"),
+        row("run_difference", difference, note=f"one cloud of {2**search.log2_points} points"),
+        row("cpu_seconds", total, "s", note="gradients of zeroloss times the cost of one"),
+        row("relative_error", ours.error, note="of the rule in θ, which all share"),
     ]
 
 
 def limits(case: LimitCase, truth: Refined, ladder: Ladder, search: Search, effort: Effort
            ) -> list[Row]:
     """All rows of one case."""
-    rows = [Row("limit", case.name, "refined run", "risk", truth.risk, lower=truth.risk
-                - truth.error, upper=truth.risk + truth.error, note="bounds of its error")]
+    low, high = truth.risk - truth.error, truth.risk + truth.error
+    rows = [Row("limit", case.name, "refined run", "risk", truth.risk, lower=low, upper=high,
+                note="bounds of its error")]
     for accuracy in case.accuracies:
         own, solved = _ours(case, accuracy, truth)
         rows += own
@@ -238,4 +208,4 @@ def limits(case: LimitCase, truth: Refined, ladder: Ladder, search: Search, effo
                 rows += _peer_rows(case, name, accuracy, solved, search, effort)
             except ImportError as error:
                 rows.append(unavailable("limit", case.name, name, error))
-    return [*rows, *brute_force(case, truth, ladder)]
+    return [*rows, *brute_force(case, truth.risk, ladder)]

@@ -6,23 +6,21 @@ problem, parameters and, for PyTorch's modules, their copy already there, and co
 
 from __future__ import annotations
 
-import json
 import resource
-import subprocess
-import sys
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks.machine import in_process
 from benchmarks.networks import methods
-from benchmarks.rows import OURS, Row
+from benchmarks.rows import Row, unavailable
 from benchmarks.timing import Method
 from benchmarks.workload import Shape, bytes_held, workload
 
-__all__ = ["descent_memory", "in_child", "rise"]
+__all__ = ["descent_memory", "rise"]
 
 STATUS = Path("/proc/self/status")
 
@@ -32,79 +30,51 @@ def _kilobytes(key: str) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith(key + ":"))
 
 
-def _forget_peak() -> int:
-    """Start a new peak where the system can; the resident bytes now.
+def rise(call: Callable[[], object]) -> int:
+    """Bytes that resident memory rises above its level now while ``call()`` runs.
 
-    Where it cannot, the peak so far is what the next is measured against.
+    Where the system cannot start a new peak, the rise is above the peak so far.
     """
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-        return _kilobytes("VmRSS") * 1024
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _peak() -> int:
-    if STATUS.exists():
+        before = _kilobytes("VmRSS")
+        kept = call()
         # ru_maxrss of a child starts at its parent's: exec hands it over
-        return _kilobytes("VmHWM") * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def rise(call: Any) -> int:
-    """Bytes that resident memory rises above its level now while ``call()`` runs."""
-    before = _forget_peak()
-    kept = call()
-    peak = _peak()
+        peak = _kilobytes("VmHWM")
+    except OSError:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        kept = call()
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     del kept
-    return peak - before
+    return 1024 * (peak - before)
 
 
 def _ready(name: str, shape: Shape) -> tuple[Method, Any]:
     """A method for descent and the state that it starts from."""
-    make_ours, peers = methods("training", workload(shape))
-    method = (make_ours if name == OURS else peers[name])()
+    method = methods("training", workload(shape))[name]()
     return method, method.fresh()
 
 
-def _child(task: dict[str, Any]) -> int:
+def _descent(name: str, shape: Shape) -> int:
     """The rise of one method's descent, after a run of it on a small network."""
     torch.set_num_threads(1)
-    shape = Shape(**task["shape"])
-    small, state = _ready(task["method"], replace(shape, networks=2, L=2, M=16, steps=1))
+    small, state = _ready(name, replace(shape, networks=2, L=2, M=16, steps=1))
     small.run(state)
-    method, state = _ready(task["method"], shape)
+    method, state = _ready(name, shape)
     return rise(lambda: method.run(state))
-
-
-def in_child(module: str, task: dict[str, Any]) -> Any:
-    """What `python -m module` prints as JSON for this task; RuntimeError with what it says."""
-    done = subprocess.run([sys.executable, "-m", module, json.dumps(task)], capture_output=True,
-                          text=True, check=False)
-    if done.returncode:
-        last = (done.stderr.strip() or "no message").splitlines()[-1]
-        raise RuntimeError(f"{module} failed on {task}: {last}")
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def descent_memory(shape: Shape, steps: Sequence[int], names: Sequence[str]) -> list[Row]:
     """Peak memory of each method per number of steps, over parameters, gradients, activations."""
-    held = bytes_held(shape)
     rows = []
     for name in names:
         for count in steps:
-            task = {"method": name, "shape": asdict(replace(shape, steps=count))}
             try:
-                grown = in_child("benchmarks.memory", task)
-            except RuntimeError as error:
-                rows.append(Row("memory", "float64", name, "ratio", float("nan"), size=count,
-                                repeats=0, note=f"not available: {error!s:.100}"))
+                ratio = in_process(_descent, name, replace(shape, steps=count)) / bytes_held(shape)
+            except ImportError as error:
+                rows.append(unavailable("memory", "float64", name, error, quantity="ratio",
+                                        size=count))
                 break
-            rows.append(Row("memory", "float64", name, "rise", grown, "B", size=count))
-            rows.append(Row("memory", "float64", name, "ratio", grown / held,
+            rows.append(Row("memory", "float64", name, "ratio", ratio,
                             "rise/(parameters + gradients + activations)", size=count))
     return rows
-
-
-if __name__ == "__main__":
-    print(json.dumps(_child(json.loads(sys.argv[1]))))

@@ -7,98 +7,69 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks import peers_torch
-from benchmarks.rows import OURS, Row
-from benchmarks.timing import Effort, Method, compare, unavailable
+from benchmarks.peers_torch import PEERS
+from benchmarks.rows import OURS, Row, unavailable
+from benchmarks.timing import Effort, Method, compare
 from benchmarks.workload import Shape, Workload, workload
 from zeroloss.model.problem import Problem
-from zeroloss.network.resnet import Network, Training
+from zeroloss.network.resnet import Network
 
-__all__ = ["gradient", "methods", "our_descent", "our_gradient", "training"]
+__all__ = ["JAX", "PRECISIONS", "measure", "methods", "our_descent", "our_gradient"]
 
 JAX = ("JAX vmap", "JAX map")
 PRECISIONS = {"float64": (torch.float64, 1e-9), "float32": (torch.float32, 1e-3)}
-Makers = dict[str, Callable[[], Method]]
 
 
-def our_gradient(load: Workload) -> Method:
+def our_gradient(load: Workload, threads: int = 1) -> Method:
     """Risks and L M ∇E of all networks by Network.gradient, into an array that is kept."""
-    shape = load.shape
-    network = Network(load.problem, shape.L, shape.M, "tanh")
+    network = Network(load.problem, load.shape.L, load.shape.M, "tanh", threads=threads)
     out = torch.empty_like(load.theta)
 
     def run(_: None) -> tuple[Tensor, Tensor]:
         slope, residuals = network.gradient(load.theta, out)
         return Problem.risk(residuals), slope
 
-    def numbers(outcome: tuple[Tensor, Tensor]) -> list[np.ndarray]:
-        return [part.cpu().numpy() for part in outcome]
-
-    return Method(OURS, run, numbers=numbers)
+    return Method(OURS, run, numbers=lambda outcome: [part.cpu().numpy() for part in outcome])
 
 
 def our_descent(load: Workload) -> Method:
     """Risks before each step and after the last, and final parameters, by Network.descend."""
     shape = load.shape
     network = Network(load.problem, shape.L, shape.M, "tanh")
-
-    def numbers(outcome: Training) -> list[np.ndarray]:
-        return [outcome.risk.cpu().numpy(), outcome.parameters.cpu().numpy()]
-
     return Method(OURS, lambda _: network.descend(load.theta, shape.step, shape.steps),
-                  numbers=numbers)
+                  numbers=lambda run: [run.risk.cpu().numpy(), run.parameters.cpu().numpy()])
 
 
-def methods(work: str, load: Workload) -> tuple[Callable[[], Method], Makers]:
+def methods(work: str, load: Workload) -> dict[str, Callable[[], Method]]:
     """Ours and the peers of `gradient` or `training`; JAX is looked for when it is asked for."""
     def in_jax(name: str) -> Method:
         from benchmarks import peers_jax
 
-        return (peers_jax.gradient if work == "gradient" else peers_jax.descent)(load, name)
+        return (peers_jax.gradient if work == "gradient" else peers_jax.descent)(name, load)
 
-    jax_peers = {name: partial(in_jax, name) for name in JAX}
-    if work == "gradient":
-        return lambda: our_gradient(load), {**peers_torch.gradient_peers(load), **jax_peers}
-    return lambda: our_descent(load), {**peers_torch.descent_peers(load), **jax_peers}
+    ours = our_gradient if work == "gradient" else our_descent
+    return {OURS: partial(ours, load),
+            **{name: partial(make, load) for name, make in PEERS[work].items()},
+            **{name: partial(in_jax, name) for name in JAX}}
 
 
-def _measure(work: str, shape: Shape, effort: Effort) -> list[Row]:
+def measure(work: str, shape: Shape, effort: Effort) -> list[Row]:
+    """W1, `gradient`: risk and all gradients, once; or W2, `training`: gradient descent over
+    shape.steps steps, with the risk at each."""
     rows: list[Row] = []
     for precision, (dtype, tolerance) in PRECISIONS.items():
-        make_ours, makers = methods(work, workload(shape, dtype))
-        try:
-            ours = make_ours()
-            ours.run(ours.fresh())
-        except (RuntimeError, TypeError, ValueError) as error:
-            rows.append(unavailable(work, precision, OURS, error))
-            continue
-        peers: dict[str, Method] = {}
+        missing: list[Row] = []
+        peers: list[Method] = []
+        makers = methods(work, workload(shape, dtype))
+        ours = makers.pop(OURS)()
         for name, make in makers.items():
             try:
-                peers[name] = make()
+                peers.append(make())
             except ImportError as error:
-                rows.append(unavailable(work, precision, name, error))
-        rows += compare(work, precision, ours, peers, effort, tolerance)
+                missing.append(unavailable(work, precision, name, error, unit="s"))
+        rows += [*compare(work, precision, ours, peers, effort, tolerance), *missing]
     return rows
-
-
-def gradient(shape: Shape, effort: Effort) -> list[Row]:
-    """W1: risk and all gradients, once."""
-    return _measure("gradient", shape, effort)
-
-
-def training(shape: Shape, effort: Effort) -> list[Row]:
-    """W2: gradient descent over shape.steps steps, with the risk at each."""
-    return _measure("training", shape, effort)
-
-
-def describe(shape: Shape) -> dict[str, Any]:
-    """The sizes of W1 and W2, for the record."""
-    return {"networks": shape.networks, "num_layers": shape.L, "num_units": shape.M,
-            "num_samples": shape.N, "dim": shape.d, "steps": shape.steps, "step": shape.step}

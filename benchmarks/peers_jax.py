@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -17,18 +18,11 @@ import numpy as np
 from benchmarks.timing import Method
 from benchmarks.workload import Workload
 
-__all__ = ["MAP", "VMAP", "compiled", "descent", "gradient"]
+__all__ = ["BATCHES", "descent", "gradient"]
 
-VMAP, MAP = "JAX vmap", "JAX map"
-Batch = Callable[[Callable[[Any], Any]], Callable[[Any], Any]]
+BATCHES: dict[str, Callable[[Any], Any]] = {
+    "JAX vmap": jax.vmap, "JAX map": lambda function: partial(jax.lax.map, function)}
 jax.config.update("jax_enable_x64", True)
-
-
-def compiled(function: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
-    """The function compiled for these arguments, and the CPU seconds of tracing and compiling."""
-    begun = time.process_time()
-    done = jax.jit(function).lower(*arguments).compile()
-    return done, time.process_time() - begun
 
 
 def _risk(load: Workload) -> Callable[[Any], Any]:
@@ -48,32 +42,27 @@ def _risk(load: Workload) -> Callable[[Any], Any]:
     return risk
 
 
-def _map(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda theta: jax.lax.map(function, theta)
-
-
-def _batch(name: str) -> Batch:
-    return jax.vmap if name == VMAP else _map
-
-
-def gradient(load: Workload, name: str) -> Method:
-    """All risks and gradients by one compiled call."""
+def _compiled(name: str, load: Workload, function: Callable[[Any], Any],
+              numbers: Callable[[Any], list[np.ndarray]]) -> Method:
+    """The function of one network on all of them; the CPU seconds of tracing and compiling."""
     theta = jnp.asarray(load.theta.cpu().numpy())
-    call, seconds = compiled(_batch(name)(jax.value_and_grad(_risk(load))), theta)
-
-    def numbers(outcome: Any) -> list[np.ndarray]:
-        return [np.asarray(outcome[0]), np.asarray(outcome[1]) / load.scale]
-
+    begun = time.process_time()
+    call = jax.jit(BATCHES[name](function)).lower(theta).compile()
     return Method(name, lambda _: jax.block_until_ready(call(theta)), numbers=numbers,
-                  compile_seconds=seconds)
+                  compile_seconds=time.process_time() - begun)
 
 
-def descent(load: Workload, name: str) -> Method:
+def gradient(name: str, load: Workload) -> Method:
+    """All risks and gradients by one compiled call."""
+    return _compiled(name, load, jax.value_and_grad(_risk(load)), lambda outcome: [
+        np.asarray(outcome[0]), np.asarray(outcome[1]) / load.scale])
+
+
+def descent(name: str, load: Workload) -> Method:
     """All steps by one compiled call, a scan that notes the risk before each step.
 
     vmap takes each step for all networks, lax.map all steps for each network.
     """
-    theta = jnp.asarray(load.theta.cpu().numpy())
     risk_of = _risk(load)
     both, rate = jax.value_and_grad(risk_of), load.shape.step / load.scale
 
@@ -85,10 +74,5 @@ def descent(load: Workload, name: str) -> Method:
         final, risks = jax.lax.scan(step, theta, None, length=load.shape.steps)
         return jnp.append(risks, risk_of(final)), final
 
-    call, seconds = compiled(_batch(name)(descend), theta)
-
-    def numbers(outcome: Any) -> list[np.ndarray]:
-        return [np.asarray(outcome[0]).T, np.asarray(outcome[1])]
-
-    return Method(name, lambda _: jax.block_until_ready(call(theta)), numbers=numbers,
-                  compile_seconds=seconds)
+    return _compiled(name, load, descend, lambda outcome: [
+        np.asarray(outcome[0]).T, np.asarray(outcome[1])])

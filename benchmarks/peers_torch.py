@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from benchmarks.timing import Method
 from benchmarks.workload import Workload
 
-__all__ = ["FUNC", "MODULES", "descent_peers", "gradient_peers"]
+__all__ = ["FUNC", "MODULES", "PEERS"]
 
 MODULES = "torch modules"
 FUNC = "torch.func"
@@ -37,108 +37,78 @@ class Block(nn.Module):
         """Features (N, d) one layer on."""
         return z + self.scale * self.outer(torch.tanh(self.inner(z)))
 
-    def rows(self, of: Callable[[Tensor], Tensor]) -> Tensor:
-        """Rows (a, w, b) of the parameters, or of what ``of`` takes from them: (dim_theta, M)."""
-        return torch.cat([of(self.outer.weight), of(self.inner.weight).T,
-                          of(self.inner.bias)[None]])
+
+def _networks(load: Workload) -> list[nn.Sequential]:
+    return [nn.Sequential(*(Block(layer, load.scale) for layer in theta)) for theta in load.theta]
 
 
-class ResNet(nn.Module):
-    """One residual network from theta (L, dim_theta, M)."""
+def _stacked(networks: list[nn.Sequential], of: Callable[[Tensor], Any]) -> Tensor:
+    """What ``of`` takes from the parameters, in the layout (networks, L, dim_theta, M)."""
+    def rows(block: Any) -> Tensor:
+        return torch.cat([of(block.outer.weight), of(block.inner.weight).T,
+                          of(block.inner.bias)[None]])
 
-    def __init__(self, theta: Tensor, readout: Tensor, scale: float) -> None:
-        super().__init__()
-        self.blocks = nn.Sequential(*[Block(layer, scale) for layer in theta])
-        self.register_buffer("readout", readout)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Predictions (N,) for inputs (N, d)."""
-        return self.blocks(x) @ self.readout
-
-    def stacked(self, of: Callable[[Tensor], Tensor]) -> Tensor:
-        """What ``of`` takes from the parameters, in the layout (L, dim_theta, M)."""
-        blocks: Sequence[Any] = list(self.blocks)
-        return torch.stack([block.rows(of) for block in blocks])
+    return torch.stack([torch.stack([rows(block) for block in one]) for one in networks])
 
 
-def _risk(predictions: Tensor, targets: Tensor) -> Tensor:
-    return 0.5 * torch.nn.functional.mse_loss(predictions, targets)
+def _risk(features: Tensor, load: Workload) -> Tensor:
+    return 0.5 * nn.functional.mse_loss(features @ load.problem.readout, load.problem.targets)
 
 
-def _modules(load: Workload) -> list[ResNet]:
-    return [ResNet(theta, load.problem.readout, load.scale) for theta in load.theta]
+def _backward(network: nn.Sequential, load: Workload) -> Tensor:
+    """Risk of a network; its gradient is left with the parameters."""
+    network.zero_grad()
+    risk = _risk(network(load.problem.inputs), load)
+    risk.backward()
+    return risk.detach()
 
 
-def _array(x: Tensor) -> np.ndarray:
-    return x.detach().cpu().numpy()
-
-
-def _gradient_of(parameter: Tensor) -> Tensor:
-    assert parameter.grad is not None
-    return parameter.grad
+def _arrays(*parts: Tensor) -> list[np.ndarray]:
+    return [part.detach().cpu().numpy() for part in parts]
 
 
 def modules_gradient(load: Workload) -> Method:
     """One nn.Module per network, a loop over them, autograd."""
-    networks, problem = _modules(load), load.problem
-
-    def run(_: None) -> list[Tensor]:
-        risks = []
-        for network in networks:
-            network.zero_grad()
-            risk = _risk(network(problem.inputs), problem.targets)
-            risk.backward()
-            risks.append(risk.detach())
-        return risks
-
-    def numbers(risks: list[Tensor]) -> list[np.ndarray]:
-        gradients = torch.stack([network.stacked(_gradient_of) for network in networks])
-        return [_array(torch.stack(risks)), _array(gradients / load.scale)]
-
-    return Method(MODULES, run, numbers=numbers)
+    networks = _networks(load)
+    return Method(MODULES, lambda _: [_backward(network, load) for network in networks],
+                  numbers=lambda risks: _arrays(
+                      torch.stack(risks), _stacked(networks, lambda p: p.grad) / load.scale))
 
 
 def modules_descent(load: Workload) -> Method:
     """The same under torch.optim.SGD, network after network; risk noted before each step."""
-    problem, shape = load.problem, load.shape
+    shape = load.shape
 
-    def fresh() -> list[tuple[ResNet, torch.optim.Optimizer]]:
+    def fresh() -> list[tuple[nn.Sequential, torch.optim.Optimizer]]:
         return [(network, torch.optim.SGD(network.parameters(), lr=shape.step / load.scale))
-                for network in _modules(load)]
+                for network in _networks(load)]
 
-    def run(state: list[tuple[ResNet, torch.optim.Optimizer]]) -> Any:
+    def run(state: list[tuple[nn.Sequential, torch.optim.Optimizer]]) -> Any:
         history = []
         for network, optimiser in state:
             risks = []
             for _ in range(shape.steps):
-                optimiser.zero_grad()
-                risk = _risk(network(problem.inputs), problem.targets)
-                risk.backward()
+                risks.append(_backward(network, load))
                 optimiser.step()
-                risks.append(risk.detach())
             with torch.no_grad():
-                risks.append(_risk(network(problem.inputs), problem.targets))
+                risks.append(_risk(network(load.problem.inputs), load))
             history.append(torch.stack(risks))
-        return history, [network for network, _ in state]
+        return torch.stack(history, 1), [network for network, _ in state]
 
-    def numbers(outcome: Any) -> list[np.ndarray]:
-        history, networks = outcome
-        final = torch.stack([network.stacked(lambda p: p) for network in networks])
-        return [_array(torch.stack(history, 1)), _array(final)]
-
-    return Method(MODULES, run, fresh, numbers)
+    return Method(MODULES, run, fresh,
+                  lambda outcome: _arrays(outcome[0], _stacked(outcome[1], lambda p: p)))
 
 
 def _functional_risk(load: Workload) -> Callable[[Tensor], Tensor]:
     """Risk of one network as a function of theta (L, dim_theta, M)."""
-    problem, d = load.problem, load.problem.dim
+    d = load.problem.dim
 
     def risk(theta: Tensor) -> Tensor:
-        z = problem.inputs
+        z = load.problem.inputs
         for layer in theta.unbind(0):
             a, w, b = layer[:d], layer[d : 2 * d], layer[2 * d]
             z = z + load.scale * torch.tanh(z @ w + b) @ a.T
-        return _risk(z @ problem.readout, problem.targets)
+        return _risk(z, load)
 
     return risk
 
@@ -146,12 +116,8 @@ def _functional_risk(load: Workload) -> Callable[[Tensor], Tensor]:
 def func_gradient(load: Workload) -> Method:
     """vmap over networks of torch.func.grad_and_value."""
     both = torch.func.vmap(torch.func.grad_and_value(_functional_risk(load)))
-
-    def numbers(outcome: tuple[Tensor, Tensor]) -> list[np.ndarray]:
-        gradient, risk = outcome
-        return [_array(risk), _array(gradient / load.scale)]
-
-    return Method(FUNC, lambda _: both(load.theta), numbers=numbers)
+    return Method(FUNC, lambda _: both(load.theta),
+                  numbers=lambda outcome: _arrays(outcome[1], outcome[0] / load.scale))
 
 
 def func_descent(load: Workload) -> Method:
@@ -161,7 +127,7 @@ def func_descent(load: Workload) -> Method:
     risks_of = torch.func.vmap(risk_of)
     rate = load.shape.step / load.scale
 
-    def run(theta: Tensor) -> tuple[list[Tensor], Tensor]:
+    def run(theta: Tensor) -> tuple[Tensor, Tensor]:
         risks = []
         for _ in range(load.shape.steps):
             gradient, risk = both(theta)
@@ -169,19 +135,11 @@ def func_descent(load: Workload) -> Method:
             theta = theta.sub_(gradient, alpha=rate)
         with torch.no_grad():
             risks.append(risks_of(theta))
-        return risks, theta
+        return torch.stack(risks), theta
 
-    def numbers(outcome: tuple[list[Tensor], Tensor]) -> list[np.ndarray]:
-        return [_array(torch.stack(outcome[0])), _array(outcome[1])]
-
-    return Method(FUNC, run, load.theta.clone, numbers)
+    return Method(FUNC, run, load.theta.clone, lambda outcome: _arrays(*outcome))
 
 
-def gradient_peers(load: Workload) -> dict[str, Callable[[], Method]]:
-    """The peers of W1 by name, each made when it is asked for."""
-    return {MODULES: lambda: modules_gradient(load), FUNC: lambda: func_gradient(load)}
-
-
-def descent_peers(load: Workload) -> dict[str, Callable[[], Method]]:
-    """The peers of W2 by name."""
-    return {MODULES: lambda: modules_descent(load), FUNC: lambda: func_descent(load)}
+PEERS: dict[str, dict[str, Callable[[Workload], Method]]] = {
+    "gradient": {MODULES: modules_gradient, FUNC: func_gradient},
+    "training": {MODULES: modules_descent, FUNC: func_descent}}

@@ -11,22 +11,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.machine import THREADS
+from benchmarks.machine import ONE_THREAD
 from benchmarks.rows import Row
 
 __all__ = ["pipeline"]
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURE = "figures/limits.py"
-LIMITS = ("PYTHONPATH", "XLA_FLAGS", *THREADS)  # of a measurement: no concern of the workflow
 
 
-def _run(command: Sequence[str], folder: Path) -> tuple[float, float]:
+def _run(folder: Path, *command: str) -> dict[str, float]:
     """Wall and CPU seconds of a command; RuntimeError with the end of what it says if it fails."""
-    environment = {k: v for k, v in os.environ.items() if k not in LIMITS}
+    # of a measurement: no concern of the workflow
+    environment = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", *ONE_THREAD}}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.perf_counter()
     done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE,
@@ -35,7 +34,8 @@ def _run(command: Sequence[str], folder: Path) -> tuple[float, float]:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed: {done.stdout.strip()[-300:]}")
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"wall_seconds": wall, "cpu_seconds": cpu}
 
 
 def pipeline() -> list[Row]:
@@ -43,14 +43,13 @@ def pipeline() -> list[Row]:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "zeroloss"
-        _run(["git", "clone", "--quiet", str(ROOT), str(copy)], Path(folder))
+        _run(Path(folder), "git", "clone", "--quiet", str(ROOT), str(copy))
         python = f"PYTHON={sys.executable}"
-        _run(["make", ".venv/.ready", "tex", python], copy)
+        _run(copy, "make", ".venv/.ready", "tex", python)
         for case in ("everything", "nothing to do", "one figure changed"):
             if case == "one figure changed":
                 with (copy / FIGURE).open("a", encoding="utf-8") as file:
                     file.write("\n# an edit\n")
-            wall, cpu = _run(["make", "quick", python], copy)
-            rows += [Row("pipeline", case, "make quick", "wall_seconds", wall, "s"),
-                     Row("pipeline", case, "make quick", "cpu_seconds", cpu, "s")]
+            rows += [Row("pipeline", case, "make quick", quantity, seconds, "s")
+                     for quantity, seconds in _run(copy, "make", "quick", python).items()]
     return rows

@@ -9,19 +9,21 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
-from benchmarks.limit_cases import LimitCase, cloud_risks, student_error
+from benchmarks.limit_cases import LimitCase, cloud_risks
 from benchmarks.machine import describe
 from ledger.record import results
+from ledger.record.statistics import student
 
 __all__ = ["FILE", "Refined", "Resolution", "known", "refine"]
 
 FILE = Path(__file__).resolve().parent / "reference.json"
+PROBE_POINTS = 9  # errors of depth and step hardly depend on the rule in θ
 
 
 @dataclass(frozen=True)
@@ -34,29 +36,25 @@ class Resolution:
     rtol: float
 
 
-@dataclass(frozen=True)
-class Refined:
+RESOLUTIONS = {"sine": Resolution(18, 16, 5, 1e-6), "diabetes": Resolution(15, 16, 5, 1e-5)}
+
+
+class Refined(NamedTuple):
     """E(ρ(s)) and the sum of what is known of its error."""
 
     risk: float
     error: float
 
 
-RESOLUTIONS = {"sine": Resolution(18, 16, 5, 1e-6), "diabetes": Resolution(15, 16, 5, 1e-5)}
-PROBE_POINTS = 9  # errors of depth and step hardly depend on the rule in θ
-
-
 def refine(case: LimitCase, resolution: Resolution) -> Refined:
     """The mean over scrambles; error of rule (Student), depth (one node less), step (100 rtol)."""
     r = resolution
-    risks = cloud_risks(case, r.log2_points, r.scrambles, r.rtol, r.depth_nodes, "reference")
-    probe = min(PROBE_POINTS, r.log2_points)
+    mean = student(cloud_risks(case, r.log2_points, r.scrambles, r.rtol, r.depth_nodes))
     base, fewer, looser = (
-        float(cloud_risks(case, probe, 1, rtol, nodes, "reference")[0])
+        float(cloud_risks(case, min(PROBE_POINTS, r.log2_points), 1, rtol, nodes)[0])
         for nodes, rtol in ((r.depth_nodes, r.rtol), (r.depth_nodes - 1, r.rtol),
                             (r.depth_nodes, 100 * r.rtol)))
-    error = student_error(risks) + abs(fewer - base) + abs(looser - base)
-    return Refined(float(risks.mean()), error)
+    return Refined(mean.value, mean.half_width + abs(fewer - base) + abs(looser - base))
 
 
 def known(case: LimitCase) -> Refined:
@@ -75,20 +73,17 @@ def _key(case: LimitCase) -> dict[str, Any]:
 
 def main(names: Sequence[str]) -> None:
     """Compute and store the cases of these names."""
-    from benchmarks.settings import FULL
+    from benchmarks.works import Settings
 
     torch.set_num_threads(1)
-    for case in FULL.limit_cases:
-        if case.name not in names:
-            continue
+    for case in [case for case in Settings().limit_cases if case.name in names]:
         begun = time.process_time()
         resolution = RESOLUTIONS[case.name]
         found = refine(case, resolution)
         stored = results.read_json(FILE) if FILE.exists() else {}
         stored[case.name] = {
-            "risk": found.risk, "error": found.error, "case": _key(case),
-            "resolution": vars(resolution), "cpu_seconds": round(time.process_time() - begun, 1),
-            **describe()}
+            **found._asdict(), "case": _key(case), "resolution": asdict(resolution),
+            "cpu_seconds": round(time.process_time() - begun, 1), **describe()}
         results.write_json(FILE, stored)
         print(f"{case.name}: {found.risk:.9f} +- {found.error:.1e}")
 

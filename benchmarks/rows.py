@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["COLUMNS", "OURS", "Row", "pick", "spread", "values"]
+__all__ = ["OURS", "Row", "pick", "spread", "unavailable"]
 
 OURS = "zeroloss"
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One number: what was measured, for which case and method, and at which ``size``.
 
     ``size`` is the number that is varied within a case (an accuracy, a count of steps), NaN where
@@ -34,19 +32,16 @@ class Row:
     repeats: int = 1
     note: str = ""
 
-    def plain(self) -> dict[str, Any]:
-        """The row as a mapping of JSON's types (NaN where there is no number)."""
-        return asdict(self)
-
-
-COLUMNS = tuple(field.name for field in fields(Row))
+    def over(self, unit: float) -> Row:
+        """The same with value and bounds in a unit."""
+        return self._replace(value=self.value / unit, lower=self.lower / unit,
+                             upper=self.upper / unit)
 
 
 def spread(samples: Sequence[float]) -> dict[str, Any]:
     """Median, quartiles and count of repeated measurements, as fields of a row."""
-    low, middle, high = np.quantile(np.asarray(samples, dtype=np.float64), [0.25, 0.5, 0.75])
-    return {"value": float(middle), "lower": float(low), "upper": float(high),
-            "repeats": len(samples)}
+    low, middle, high = np.quantile(samples, [0.25, 0.5, 0.75]).tolist()
+    return {"value": middle, "lower": low, "upper": high, "repeats": len(samples)}
 
 
 def pick(rows: Iterable[Row], **wanted: Any) -> list[Row]:
@@ -55,6 +50,9 @@ def pick(rows: Iterable[Row], **wanted: Any) -> list[Row]:
             if all(getattr(row, name) == value for name, value in wanted.items())]
 
 
-def values(rows: Iterable[Row], **wanted: Any) -> dict[str, float]:
-    """{method: value} of the rows whose fields have the wanted values."""
-    return {row.method: row.value for row in pick(rows, **wanted)}
+def unavailable(work: str, case: str, method: str, reason: object, **fields: Any) -> Row:
+    """The row of a method that does not run here, and why."""
+    first = next(iter(str(reason).splitlines()), "no reason given")
+    fields = {"quantity": "cpu_seconds", **fields}
+    return Row(work, case, method, value=math.nan, repeats=0,
+               note=f"not available: {first[:120]}", **fields)

@@ -1,8 +1,8 @@
 """Alternated measurement: ours, peer, ours, peer, … so that both meet the same machine.
 
 A ratio is taken pair by pair, and its median and quartiles over the pairs are what counts. CPU
-seconds are those of the whole process, all its threads included: CPU above wall means that a method
-did not keep to one thread.
+seconds are those of the whole process, all its threads included: a ratio in CPU above the one in
+wall time means that a method did not keep to one thread.
 """
 
 from __future__ import annotations
@@ -10,26 +10,16 @@ from __future__ import annotations
 import gc
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from benchmarks.rows import OURS, Row, spread
 
-__all__ = ["Effort", "Lap", "Method", "alternate", "calls_for", "compare", "difference", "lap",
-           "unavailable"]
-
-ONE_THREAD = 1.1  # CPU over wall above this is more than one thread
-
-
-def _nothing() -> None:
-    return None
-
-
-def _as_it_is(outcome: Any) -> Sequence[np.ndarray]:
-    return outcome
+__all__ = ["Effort", "Lap", "Method", "alternate", "calls_for", "compare", "difference", "lap"]
 
 
 @dataclass(frozen=True)
@@ -42,13 +32,16 @@ class Method:
 
     name: str
     run: Callable[[Any], Any]
-    fresh: Callable[[], Any] = _nothing
-    numbers: Callable[[Any], Sequence[np.ndarray]] = _as_it_is
+    fresh: Callable[[], Any] = lambda: None
+    numbers: Callable[[Any], Sequence[np.ndarray]] = lambda outcome: outcome
     compile_seconds: float = math.nan
 
+    def result(self) -> Sequence[np.ndarray]:
+        """The numbers of one run."""
+        return self.numbers(self.run(self.fresh()))
 
-@dataclass(frozen=True)
-class Lap:
+
+class Lap(NamedTuple):
     """CPU and wall seconds of one call."""
 
     cpu: float
@@ -94,56 +87,43 @@ def alternate(one: Method, other: Method, effort: Effort) -> list[tuple[Lap, Lap
 
 def difference(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> float:
     """Largest distance of two results, array by array, relative to the largest entry of ``one``."""
-    worst = 0.0
     for x, y in zip(one, other, strict=True):
         if x.shape != y.shape:
             raise ValueError(f"results must have one shape, got {x.shape} and {y.shape}; "
                              "correct numbers() of the method")
-        worst = max(worst, float(np.abs(x - y).max() / max(np.abs(x).max(), 1e-300)))
-    return worst
+    return max(float(np.abs(x - y).max() / max(np.abs(x).max(), 1e-300))
+               for x, y in zip(one, other, strict=True))
 
 
-def _clock_rows(work: str, case: str, method: str, laps: Sequence[Lap]) -> list[Row]:
-    cpu, wall = [one.cpu for one in laps], [one.wall for one in laps]
-    busy = spread([c / w for c, w in zip(cpu, wall, strict=True)])
-    note = "" if busy["value"] <= ONE_THREAD else "more than one thread"
-    return [Row(work, case, method, "cpu_seconds", unit="s", **spread(cpu), note=note),
-            Row(work, case, method, "wall_seconds", unit="s", **spread(wall), note=note),
-            Row(work, case, method, "cpu_per_wall", **busy, note=note)]
-
-
-def compare(work: str, case: str, ours: Method, peers: Mapping[str, Method], effort: Effort,
+def compare(work: str, case: str, ours: Method, peers: Iterable[Method], effort: Effort,
             tolerance: float) -> list[Row]:
     """Rows of ours and of each peer whose result agrees with ours to the relative tolerance.
 
     A peer that disagrees is named with its difference and has no times.
     """
-    expected = ours.numbers(ours.run(ours.fresh()))
+    expected = ours.result()
     rows: list[Row] = []
-    laps_of_ours: list[Lap] = []
-    for peer in peers.values():
-        found = difference(expected, peer.numbers(peer.run(peer.fresh())))
+    laps: dict[str, list[Lap]] = {OURS: []}
+    for peer in peers:
+        found = difference(expected, peer.result())
         agrees = found <= tolerance
         note = "" if agrees else f"differs by more than {tolerance:g}: not timed"
-        rows.append(Row(work, case, peer.name, "difference", found, note=note))
+        row = partial(Row, work, case, peer.name)
+        rows.append(row("difference", found, note=note))
         if not math.isnan(peer.compile_seconds):
-            rows.append(Row(work, case, peer.name, "compile_seconds", peer.compile_seconds, "s"))
+            rows.append(row("compile_seconds", peer.compile_seconds, "s"))
         if not agrees:
             continue
         pairs = alternate(ours, peer, effort)
-        laps_of_ours += [mine for mine, _ in pairs]
-        rows += _clock_rows(work, case, peer.name, [theirs for _, theirs in pairs])
-        rows += [Row(work, case, peer.name, f"{clock}_ratio", unit="peer/ours",
-                     **spread([getattr(b, clock) / getattr(a, clock) for a, b in pairs]))
-                 for clock in ("cpu", "wall")]
-    if not laps_of_ours:
+        laps[OURS] += [mine for mine, _ in pairs]
+        laps[peer.name] = [theirs for _, theirs in pairs]
+        ratios = np.array([theirs for _, theirs in pairs]) / [mine for mine, _ in pairs]
+        rows += [row(f"{clock}_ratio", unit="peer/ours", **spread(column))
+                 for clock, column in zip(Lap._fields, ratios.T, strict=True)]
+    if not laps[OURS]:
         calls = calls_for(ours, effort.seconds)
-        laps_of_ours = [lap(ours, calls) for _ in range(effort.repeats)]
-    return [*_clock_rows(work, case, OURS, laps_of_ours), *rows]
-
-
-def unavailable(work: str, case: str, method: str, reason: object) -> Row:
-    """The row of a method that does not run here, and why."""
-    first = str(reason).strip().splitlines()[0] if str(reason).strip() else "no reason given"
-    return Row(work, case, method, "cpu_seconds", math.nan, "s", repeats=0,
-               note=f"not available: {first[:120]}")
+        laps[OURS] = [lap(ours, calls) for _ in range(effort.repeats)]
+    clocks = [Row(work, case, name, f"{clock}_seconds", unit="s", **spread(column))
+              for name, of in laps.items()
+              for clock, column in zip(Lap._fields, zip(*of, strict=True), strict=True)]
+    return [*clocks, *rows]
