@@ -23,25 +23,25 @@ author = copyright = "the zeroloss authors"
 version = release = zeroloss.__version__
 
 extensions = ["myst_parser", "sphinx.ext.apidoc", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
-exclude_patterns = ["build", "api/modules.rst"]
+exclude_patterns = ["build", "api/*/modules.rst"]
 html_theme = "alabaster"
 html_theme_options = {"description": zeroloss.__doc__, "page_width": "70em"}
 html_show_sphinx = False
 highlight_language = "none"  # indented text is mathematics
 myst_heading_anchors = 3
 
-# The pages of the package are written anew at each build; git ignores them.
+# The pages of the packages are written anew at each build; git ignores them.
 apidoc_modules = [{
-    "path": SOURCE / "zeroloss",
-    "destination": "api",
+    "path": SOURCE / name,
+    "destination": f"api/{name}",  # a folder each, since a run clears its folder
     "separate_modules": True,
     "module_first": True,
     # relative patterns would be taken from here; the compiled engine lies beside its source
     "exclude_patterns": [f"{SOURCE}/**/{name}" for name in ("__main__.py", "*.so")],
     "automodule_options": {"members"},
-}]
+} for name in ("ledger", "zeroloss")]
 
-# The package is imported, not run: what is large is not needed for that.
+# The packages are imported, not run: what is large is not needed for that.
 autodoc_mock_imports = [
     "matplotlib", "ot", "rich", "rocrate", "scipy", "seaborn", "sklearn", "torch",
 ]

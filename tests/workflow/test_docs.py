@@ -15,7 +15,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-IMPORTED_AS = {"pyyaml": "yaml"}
+IMPORTED_AS = {"ruamel-yaml": "ruamel"}
+PACKAGES = ("ledger", "zeroloss")
 
 
 def requirements(path: Path) -> dict[str, Requirement]:
@@ -44,11 +45,11 @@ def test_a_package_is_pinned_by_the_lock_or_here() -> None:
         assert pinned != (name in lock), name
 
 
-def test_the_package_can_be_imported_where_the_pages_are_built(conf: ModuleType) -> None:
+def test_the_packages_can_be_imported_where_the_pages_are_built(conf: ModuleType) -> None:
     """What a module imports at its top is installed there, or replaced."""
-    there = set(sys.stdlib_module_names) | {"zeroloss"} | set(conf.autodoc_mock_imports)
+    there = set(sys.stdlib_module_names) | set(PACKAGES) | set(conf.autodoc_mock_imports)
     there |= {IMPORTED_AS.get(name, name) for name in NEEDED}
-    for path in sorted((ROOT / "src" / "zeroloss").rglob("*.py")):
+    for path in sorted(path for name in PACKAGES for path in (ROOT / "src" / name).rglob("*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and not node.level:
@@ -63,7 +64,7 @@ def test_every_page_is_in_the_table_of_contents() -> None:
     pages = {path for path in DOCS.rglob("*.md") if "api" not in path.parts} - {DOCS / "index.md"}
     listed = {path for entry in entries for path in DOCS.glob(f"{entry}.md")}
     assert pages == listed
-    assert "api/zeroloss" in entries
+    assert {f"api/{name}/{name}" for name in PACKAGES} <= set(entries)
 
 
 def test_every_decision_is_listed() -> None:
