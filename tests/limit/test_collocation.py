@@ -188,19 +188,6 @@ def test_euler_rule_is_the_network(name: str, num_layers: int) -> None:
     torch.testing.assert_close(rate, gradient.square().mean((1, 3)).sum(1), rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize("name", ["tanh", "gelu"])
-def test_euler_rule_trains_as_the_network(name: str) -> None:
-    data = oracles.small_problem(4, 2)
-    network, field = Network(data, 4, 6, name), MeanField(data, euler(4), 6, name)
-    theta = oracles.normals(9, 2, 4, 5, 6)
-    trained = network.train(theta, [0.5, 4.0], rtol=1e-9)
-    limit = field.run(theta.flatten(1), [0.5, 4.0], rtol=1e-9, keep=True)
-    torch.testing.assert_close(limit.residuals, trained.residuals, rtol=1e-9, atol=1e-11)
-    torch.testing.assert_close(limit.dissipated, trained.dissipated, rtol=1e-9, atol=1e-11)
-    assert limit.particles is not None
-    torch.testing.assert_close(limit.particles[-1], trained.parameters, rtol=1e-9, atol=1e-11)
-
-
 @pytest.mark.parametrize(("make", "message"), [
     (gauss_legendre, "depth_nodes must be at least 1, got 0; set depth_nodes"),
     (euler, "num_layers must be at least 1, got 0; set sizes"),

@@ -21,25 +21,19 @@ SIZES = {"sine": (8, 2), "surface": (20, 3), "diabetes": (32, 10), "digits": (64
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_built_in_problems_have_their_shape(name: str) -> None:
+def test_built_in_problems_have_their_shape_and_seed(name: str) -> None:
     num_samples, dim = SIZES[name]
-    data = built_in(name, num_samples, 0)
+    data, again, other = (built_in(name, num_samples, seed) for seed in (1, 1, 2))
     assert (data.num_samples, data.dim, data.name) == (num_samples, dim, name)
-    assert data.inputs.shape == (num_samples, dim)
-    assert data.targets.shape == (num_samples,)
-    assert data.readout.shape == (dim,)
-    for part in (data.inputs, data.targets, data.readout):
-        assert part.dtype == torch.float64 and bool(torch.isfinite(part).all())
+    shapes = (num_samples, dim), (num_samples,), (dim,)
+    for part, shape in zip((data.inputs, data.targets, data.readout), shapes, strict=True):
+        assert part.shape == shape and part.dtype == torch.float64
+        assert bool(torch.isfinite(part).all())
     assert float(data.readout.norm()) == pytest.approx(1)
     assert len(torch.unique(data.inputs, dim=0)) == num_samples  # no contradictory labels
-
-
-@pytest.mark.parametrize("name", BUILT_IN)
-def test_a_seed_chooses_the_samples(name: str) -> None:
-    num_samples = SIZES[name][0]
-    one, again, other = (built_in(name, num_samples, seed) for seed in (1, 1, 2))
-    assert torch.equal(one.inputs, again.inputs) and torch.equal(one.targets, again.targets)
-    assert torch.equal(one.inputs, other.inputs) == (name == "sine")  # sine has nothing to choose
+    assert torch.equal(data.inputs, again.inputs) and torch.equal(data.targets, again.targets)
+    # sine has nothing to choose
+    assert torch.equal(data.inputs, other.inputs) == (name == "sine")
 
 
 def test_sine_is_the_prototype() -> None:

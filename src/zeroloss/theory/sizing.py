@@ -11,6 +11,7 @@ import math
 import time
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -89,11 +90,13 @@ class Sizes(Shown):
                  _power(self.log10_weights(one.method)), _power(one.log10_seconds), one.words)
                 for one in self.answers]
 
+    def facts(self) -> dict[str, Any]:
+        """All but answers and failure, by name."""
+        return {name: value for name, value in vars(self).items()
+                if name not in ("answers", "failure")}
+
     def _summary(self) -> Summary:
-        facts = {name: getattr(self, name) for name in (
-            "problem", "num_samples", "dim", "sampling", "accuracy", "failure_probability",
-            "flow_time", "limit_risk", "limit_risk_error", "depth_gap")}
-        return Summary(facts, HEADINGS, self.lines(), words=("answer", "says"))
+        return Summary(self.facts(), HEADINGS, self.lines(), words=("answer", "says"))
 
 
 def _power(log10: float) -> str:

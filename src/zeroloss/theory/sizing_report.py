@@ -78,14 +78,8 @@ def caption(found: Sizes, note: str) -> str:
 
 def content(found: Sizes, note: str) -> dict[str, Any]:
     """The same as a mapping of JSON's types."""
-    made = {key: getattr(found, key) for key in (
-        "problem", "num_samples", "dim", "sampling", "accuracy", "failure_probability",
-        "flow_time", "limit_risk", "limit_risk_error", "depth_gap")}
-    made["answers"] = {one.method: {
-        "log10_layers": one.log10_layers, "log10_units": one.log10_units,
-        "log10_weights": found.log10_weights(one.method),
-        "log10_seconds": one.log10_seconds, "words": one.words} for one in found.answers}
+    answers = {one.method: {key: value for key, value in vars(one).items() if key != "method"}
+               | {"log10_weights": found.log10_weights(one.method)} for one in found.answers}
     share = found.failure
-    made["failure"] = None if share is None else {
-        "estimate": share.value, "lower": share.lower, "upper": share.upper}
-    return made | {"note": note}
+    failure = share and {"estimate": share.value, "lower": share.lower, "upper": share.upper}
+    return found.facts() | {"answers": answers, "failure": failure, "note": note}
