@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from benchmarks.brute import NAME as BRUTE
 from benchmarks.depth_peers import MAKERS
@@ -24,6 +26,11 @@ def _names(rows: list[Row], field: str) -> list[Any]:
     return list(dict.fromkeys(getattr(row, field) for row in rows))
 
 
+def _ticks(axis: Axis, ticks: list[float]) -> None:
+    axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.set_minor_locator(NullLocator())
+
+
 def _peers(ax: Axes, rows: list[Row]) -> None:
     """CPU time of each peer over ours, per work and precision, with quartiles."""
     ratios = [row for row in pick(rows, quantity="cpu_ratio") if row.work in WORKS]
@@ -31,18 +38,16 @@ def _peers(ax: Axes, rows: list[Row]) -> None:
     kinds = [(work, case) for work in WORKS for case in _names(pick(ratios, work=work), "case")]
     for row in ratios:
         i = WORKS.index(row.work)
-        shift = kinds.index((row.work, row.case)) - (len(kinds) - 1) / 2
+        place = peers.index(row.method) + 0.18 * (kinds.index((row.work, row.case)) - 1.5)
         colour = style.colours(len(WORKS))[i]
-        ax.errorbar(row.value, peers.index(row.method) + 0.18 * shift, fmt=style.MARKERS[i],
-                    xerr=[[row.value - row.lower], [row.upper - row.value]], color=colour,
-                    capsize=1.5, elinewidth=0.8, markeredgewidth=0.8,
-                    markerfacecolor=colour if row.case == "float64" else "white")
+        mark = {"color": colour, "capsize": 1.5, "elinewidth": 0.8, "markeredgewidth": 0.8,
+                "markerfacecolor": colour if row.case == "float64" else "white"}
+        ends = [[row.value - row.lower], [row.upper - row.value]]
+        ax.errorbar(row.value, place, xerr=ends, fmt=style.MARKERS[i], **mark)
     ax.axvline(1.0, color=style.GUIDE, linewidth=0.8)
     ax.set_xscale("log")
-    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100)
-             if tick <= 1.5 * max(row.value for row in ratios)]
-    ax.set_xticks(ticks, [f"{tick}" for tick in ticks])
-    ax.minorticks_off()
+    top = 1.5 * max(row.value for row in ratios)
+    _ticks(ax.xaxis, [tick for tick in (1, 2, 5, 10, 20, 50, 100) if tick <= top])
     ax.set_yticks(range(len(peers)), peers)
     ax.invert_yaxis()
     ax.set_xlabel("CPU time, peer/zeroloss")
@@ -53,8 +58,8 @@ def _bounds(ax: Axes, rows: list[Row]) -> None:
     own = [*pick(rows, work="gradient", case="float64", method=OURS, quantity="cpu_seconds"),
            *(row for name in BOUNDS for row in pick(rows, work="bound", quantity="seconds",
                                                     case="float64", method=name))]
-    ax.barh(range(len(own)), [1e3 * row.value for row in own], height=0.6,
-            color=[style.colours(2)[0], *["0.7"] * len(BOUNDS)])
+    colours = [style.colours(2)[0], *["0.7"] * len(BOUNDS)]
+    ax.barh(range(len(own)), [1e3 * row.value for row in own], height=0.6, color=colours)
     ax.set_yticks(range(len(own)), [row.method for row in own])
     ax.invert_yaxis()
     ax.set_xlabel("time of one gradient (ms), float64")
@@ -67,9 +72,10 @@ def _scaling(ax: Axes, rows: list[Row]) -> None:
     for i, (one, colour) in enumerate(zip(exponents, style.colours(len(exponents)), strict=True)):
         points = pick(rows, work="scaling", case=one.case, quantity="cpu_seconds")
         factors = [point.size / points[0].size for point in points]
+        times = [point.value / points[0].value for point in points]
         top = max(top, *factors)
-        ax.plot(factors, [point.value / points[0].value for point in points], color=colour,
-                marker=style.MARKERS[i], label=f"{one.case}: {one.value:.2f}")
+        label = f"{one.case}: {one.value:.2f}"
+        ax.plot(factors, times, color=colour, marker=style.MARKERS[i], label=label)
     ax.plot([1.0, top], [1.0, top], color=style.GUIDE, linewidth=0.8, zorder=1, label="linear")
     style.sizes_axis(ax, [2.0**i for i in range(round(np.log2(top)) + 1)])
     ax.set_yscale("log", base=2)
@@ -84,19 +90,16 @@ def _memory(ax: Axes, rows: list[Row]) -> None:
     own = [row for row in pick(rows, work="memory", quantity="ratio") if row.repeats]
     methods, steps = _names(own, "method"), [row.size for row in own]
     for i, (method, colour) in enumerate(zip(methods, style.colours(len(methods)), strict=True)):
-        points = pick(own, method=method)
-        ax.plot([point.size for point in points], [point.value for point in points],
-                color=colour, marker=style.MARKERS[i])
-        ax.annotate(method, (points[-1].size, points[-1].value), xytext=(5, 0),
-                    textcoords="offset points", va="center", color=colour, fontsize=style.SMALL)
+        points = [(row.size, row.value) for row in pick(own, method=method)]
+        words = {"va": "center", "color": colour, "fontsize": style.SMALL}
+        ax.plot(*zip(*points, strict=True), color=colour, marker=style.MARKERS[i])
+        ax.annotate(method, points[-1], xytext=(5, 0), textcoords="offset points", **words)
     style.sizes_axis(ax, steps)
     ax.set_xlim(min(steps) * 0.85, max(steps) * (max(steps) / min(steps)) ** 0.5)
     ax.set_yscale("symlog", linthresh=0.1)
     ax.set_ylim(bottom=0.0)
-    ticks = [tick for tick in (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
-             if tick < 2 * max(row.value for row in own) or tick <= 0.1]
-    ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    ax.minorticks_off()
+    top = max(0.1, 2 * max(row.value for row in own))
+    _ticks(ax.yaxis, [tick for tick in (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0) if tick <= top])
     ax.set_xlabel("steps of gradient descent")
     ax.set_ylabel("peak memory / held data")
 
@@ -115,10 +118,10 @@ def overview(rows: list[Row]) -> Figure:
         else:
             style.missing(axes[name], name)
     style.names(axes, {name: title for name, (_, _, title) in PANELS.items()})
-    style.legend(figure, [
-        *map(style.entry, WORKS, style.colours(2), ["none"] * 2, style.MARKERS),
-        style.entry("float64", marker="o"),
-        style.entry("float32", marker="o", markerfacecolor="white")])
+    entries = [*map(style.entry, WORKS, style.colours(2), ["none"] * 2, style.MARKERS)]
+    entries += [style.entry(name, marker="o", markerfacecolor=face)
+                for name, face in (("float64", None), ("float32", "white"))]
+    style.legend(figure, entries)
     return figure
 
 
@@ -129,10 +132,11 @@ def _case(ax: Axes, rows: list[Row]) -> None:
     """
     stated = {row.size: row.value for row in pick(rows, quantity="stated_error")}
     for i, (method, colour) in enumerate(zip(METHODS, style.colours(len(METHODS)), strict=True)):
-        found = sorted((row.size if method == BRUTE else stated[row.size], row.value)
-                       for row in pick(rows, method=method, quantity="cpu_seconds") if row.repeats)
-        if not found:
+        own = [row for row in pick(rows, method=method, quantity="cpu_seconds") if row.repeats]
+        if not own:
             continue
+        found = sorted((row.size if method == BRUTE else stated[row.size], row.value)
+                       for row in own)
         errors, seconds = np.array(found).T
         mark: dict[str, Any] = {"color": colour, "marker": style.MARKERS[i]}
         if method != BRUTE:
@@ -164,10 +168,9 @@ def costs(rows: list[Row]) -> Figure:
     style.share_rows([axes[case] for case in cases])
     style.names(axes, {case: case for case in cases})
     colours = style.colours(len(METHODS))
-    style.legend(figure, [
-        *map(style.entry, METHODS, colours, ["-", "-", "-", "none"], style.MARKERS),
-        style.entry("extrapolated", colours[-1], "--", style.MARKERS[3],
-                    markerfacecolor="white")])
+    entries = [*map(style.entry, METHODS, colours, ["-", "-", "-", "none"], style.MARKERS)]
+    open_mark = {"marker": style.MARKERS[3], "markerfacecolor": "white"}
+    style.legend(figure, [*entries, style.entry("extrapolated", colours[-1], "--", **open_mark)])
     return figure
 
 

@@ -88,12 +88,11 @@ def fluctuations(case: LimitCase, target: Target, effort: Effort) -> list[Row]:
     """Resolution, cost and memory of Σ(s)."""
     log2_points, error = _needed(case, target)
     note = "" if error <= target.error else "above what was asked for, on the largest rule"
-    rows = [Row("influence", case.name, OURS, "points", 2**log2_points),
-            Row("influence", case.name, OURS, "relative_error", error, size=target.error,
-                repeats=target.scrambles, note=note),
+    row = partial(Row, "influence", case.name, OURS)
+    rows = [row("points", 2**log2_points),
+            row("relative_error", error, "", target.error, repeats=target.scrambles, note=note),
             *_cost(case, log2_points, target.rtol, effort)]
     for rtol in target.rtols:
         steps, ratio = in_process(_memory_of, case, log2_points, rtol)
-        rows.append(Row("influence", case.name, OURS, "memory_ratio", ratio, "rise/costates",
-                        size=steps, note=f"rtol {rtol:g}"))
+        rows.append(row("memory_ratio", ratio, "rise/costates", steps, note=f"rtol {rtol:g}"))
     return rows

@@ -12,19 +12,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import torch
 
 from benchmarks import networks
-from benchmarks.machine import describe
 from benchmarks.peers_torch import FUNC
 from benchmarks.roofline import Probe, best, least, operations
 from benchmarks.rows import OURS, Row, pick
 from benchmarks.tables import Table, first
 from benchmarks.timing import Effort, Method, compare, difference
 from benchmarks.workload import Shape, Workload, bytes_held, bytes_moved, workload
-from ledger.record import results
 
 __all__ = ["AGREEMENT", "LARGE", "PROBE", "measure"]
 
@@ -74,7 +71,7 @@ def measure(device: str, shape: Shape, probe: Probe, effort: Effort) -> list[Row
     for name, (dtype, tolerance) in networks.PRECISIONS.items():
         rate = {what: count / best(work, probe.seconds, time.perf_counter, partial(_wait, device))
                 for what, (count, work) in operations(probe, dtype, device).items()}
-        rows += [Row("machine", name, "torch", what, value, "1/s") for what, value in rate.items()]
+        rows += [Row("machine", name, "torch", *one, "1/s") for one in rate.items()]
         moved, held = (count(shape, dtype.itemsize) for count in (bytes_moved, bytes_held))
         bound = least(shape, rate, dtype.itemsize)
         bound["memory, activations stored"] = (2 * held - moved) / rate["memory"]
@@ -107,7 +104,6 @@ def main(given: Sequence[str] | None = None) -> int:
     """Measure on the GPU, print, and write if asked to; 1 if results differ from the processor."""
     parser = argparse.ArgumentParser(description="zeroloss on a GPU")
     parser.add_argument("--networks", type=int, default=LARGE.networks)
-    parser.add_argument("--out", type=Path, help="folder for gpu.md and gpu.json")
     options = parser.parse_args(given)
     if not torch.cuda.is_available():
         print("no GPU: torch finds no CUDA device here; nothing was measured")
@@ -115,12 +111,7 @@ def main(given: Sequence[str] | None = None) -> int:
     shape = replace(LARGE, networks=options.networks)
     device = torch.cuda.get_device_name()
     rows = measure("cuda", shape, PROBE, Effort(repeats=7, seconds=0.5))
-    page = _table(rows, device, shape).markdown()
-    print(page)
-    if options.out:
-        results.write_text(options.out / "gpu.md", page)
-        results.write_json(options.out / "gpu.json", {
-            "device": device, "rows": [row._asdict() for row in rows], **describe()})
+    print(_table(rows, device, shape).markdown())
     for row in (wrong := _disagreements(rows)):
         print(f"{row.work} differs from the processor by {row.value:.1e}, more than {AGREEMENT:g}",
               file=sys.stderr)

@@ -48,12 +48,11 @@ class Refined(NamedTuple):
 
 def refine(case: LimitCase, resolution: Resolution) -> Refined:
     """The mean over scrambles; error of rule (Student), depth (one node less), step (100 rtol)."""
-    r = resolution
-    mean = student(cloud_risks(case, r.log2_points, r.scrambles, r.rtol, r.depth_nodes))
+    r, n = resolution, resolution.depth_nodes
+    mean = student(cloud_risks(case, r.log2_points, r.scrambles, r.rtol, n))
     base, fewer, looser = (
         float(cloud_risks(case, min(PROBE_POINTS, r.log2_points), 1, rtol, nodes)[0])
-        for nodes, rtol in ((r.depth_nodes, r.rtol), (r.depth_nodes - 1, r.rtol),
-                            (r.depth_nodes, 100 * r.rtol)))
+        for nodes, rtol in ((n, r.rtol), (n - 1, r.rtol), (n, 100 * r.rtol)))
     return Refined(mean.value, mean.half_width + abs(fewer - base) + abs(looser - base))
 
 

@@ -51,8 +51,8 @@ SMOKE = Settings(
                    seconds=0.01),
     scaling.Sweep(_SHAPE, (1, 2, 4)), memory_steps=(2, 4),
     limit_cases=(
-        LimitCase("sine", 4, (1.0, 1.0, 1.0), (0.2,), flow_time=0.5, depth_nodes=2,
-                  options={"log2_points": 5, "max_log2_points": 5, "scrambles": 2}),
+        LimitCase("sine", 4, (1.0, 1.0, 1.0), (0.2,), 0.5, 2,
+                  {"log2_points": 5, "max_log2_points": 5, "scrambles": 2}),
     ),
     limit_search=Search((1e-3, 1e-5), log2_points=4, most=5, fine_nodes=6),
     limit_effort=_EFFORT, ladder=Ladder(((2, 8, 4), (4, 16, 3)), rtol=1e-3, budget=5.0),

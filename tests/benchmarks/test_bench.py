@@ -6,13 +6,14 @@ Nothing here needs a peer that is not installed with the package: JAX is left to
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import networks, report, roofline, run, scaling, tables
+from benchmarks.machine import describe
 from benchmarks.rows import OURS, Row, pick, spread
 from benchmarks.targets import judged, over_brute_force
 from benchmarks.timing import Effort, Method, alternate, compare, difference
@@ -157,22 +158,14 @@ def test_exponent_of_a_power() -> None:
     assert slope == pytest.approx(1.5) and low <= slope <= high
 
 
-def test_exponents_and_threads_have_rows() -> None:
-    rows = scaling.exponents(scaling.Sweep(replace(SMALL, networks=1), (1, 2, 4)), QUICK)
-    assert len(pick(rows, quantity="exponent")) == 4
-    assert [row.size for row in pick(rows, case="units", quantity="cpu_seconds")] == [4, 8, 16]
-    assert len(scaling.threads(SMALL, QUICK)) == 1
-
-
 def test_spread_is_median_and_quartiles() -> None:
     assert spread([4.0, 1.0, 2.0, 3.0, 5.0]) == {"value": 3.0, "lower": 2.0, "upper": 4.0,
                                                 "repeats": 5}
 
 
 def test_a_table_in_two_forms() -> None:
-    table = tables.Table("x_y", "a & Σ", "who_1 | s", "Z50 Y50",
-                         [["p|q_r", tables.number(0.0123456, 0.012, 0.013)],
-                          ["none", tables.number(math.nan)]])
+    lines = [["p|q_r", tables.number(0.0123456, 0.012, 0.013)], ["none", tables.number(math.nan)]]
+    table = tables.Table("x_y", "a & Σ", "who_1 | s", "Z50 Y50", lines)
     assert r"p\|q_r | 0.01235 [0.01200, 0.01300]" in table.markdown()
     tex = table.tex()
     assert r"who\_1" in tex and r"p\textbar{}q\_r" in tex and r"\zlna{}" in tex
@@ -183,12 +176,11 @@ def test_a_table_in_two_forms() -> None:
 def test_a_run_is_written_and_read_back(tmp_path: Path) -> None:
     rows = [*networks.measure("gradient", SMALL, QUICK), *tiny_rates()]
     groups = {"w1": [*rows, *roofline.bounds(SMALL, rows)]}
-    records = {"w1": {
-        "settings": {"shape": asdict(SMALL)}, "seconds": 1.0, "commit": "0" * 40,
-        "machine": {"processor": "a_processor", "processors": 2}, "versions": {"torch": "2"}}}
+    records = {"w1": {"settings": {"shape": asdict(SMALL)}, "seconds": 1.0, **describe()}}
+    records["w1"]["machine"]["processor"] = "a_processor"
     run.write(tmp_path, groups, records)
     assert {path.name for path in tmp_path.iterdir()} == {
-        "bench.csv", "bench.json", "bench.md", "bench.tex", "bench.pdf", "bench-cost.pdf"}
+        f"bench{end}" for end in (".csv", ".json", ".md", ".tex", ".pdf", "-cost.pdf")}
     again, known = run.read(tmp_path)
     assert known == records
     for row, old in zip(again["w1"], groups["w1"], strict=True):
@@ -219,10 +211,15 @@ def test_an_unknown_work_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_smoke_runs_end_to_end(tmp_path: Path) -> None:
+    """In processes of their own: exponents in four sizes, and threads where there are two."""
     assert run.main(["--smoke", "--only", "scaling", "--out", str(tmp_path)]) == 0
     assert (tmp_path / "bench.pdf").stat().st_size > 1000
-    record = run.read(tmp_path)[1]["scaling"]
-    assert record["machine"]["processors"] >= 1 and record["versions"]["torch"]
+    groups, records = run.read(tmp_path)
+    assert records["scaling"]["machine"]["processors"] >= 1
+    assert records["scaling"]["versions"]["torch"]
+    rows = groups["scaling"]
+    assert len(pick(rows, quantity="exponent")) == 4 and len(pick(rows, work="threads")) == 1
+    assert [row.size for row in pick(rows, case="units", quantity="cpu_seconds")] == [16, 32, 64]
 
 
 def test_targets_are_judged_by_the_worst_peer() -> None:
@@ -236,7 +233,7 @@ def test_targets_are_judged_by_the_worst_peer() -> None:
         ("W1 gradient, float64", "within 2.5 × of tanh and products"): False,
         ("W1 scaling, threads", "two at least 1.8 × one"): True,
     }
-    assert [row[3] for row in report.targets(rows, {}).rows] == ["missed", "met", "missed", "met"]
+    assert [row[3] for row in report.targets(rows)] == ["missed", "met", "missed", "met"]
 
 
 def test_brute_force_is_compared_at_the_error_that_was_reached() -> None:

@@ -70,9 +70,9 @@ def test_rows_of_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert peer["cpu_seconds"] > 0 and peer["gradient_ratio"] > 0
     ours = {row.quantity: row.value for row in pick(rows, method=OURS)}
     assert ours["cpu_seconds"] > 0 and ours["stated_error"] > 0
-    costs = report.limit_costs(rows, {})
-    assert [row[2] for row in costs.rows] == [OURS, "torchdiffeq", "brute force", "diffrax"]
-    assert len(report.limit_gradients(rows, {}).rows) == 1
+    costs = report.limit_costs(rows)
+    assert [row[2] for row in costs] == [OURS, "torchdiffeq", "brute force", "diffrax"]
+    assert len(report.limit_gradients(rows)) == 1
     assert draw.costs(rows).axes
 
 
@@ -118,7 +118,7 @@ def test_rows_of_the_influence() -> None:
     assert pick(rows, quantity="points")[0].value in (16, 32)
     ratios = pick(rows, quantity="memory_ratio")
     assert len(ratios) == 1 and ratios[0].size >= 1
-    assert len(report.influence_costs(rows, {}).rows) == 6
+    assert len(report.influence_costs(rows)) == 6
 
 
 def test_without_a_gpu_it_says_so(capsys: pytest.CaptureFixture[str],
