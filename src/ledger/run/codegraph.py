@@ -20,6 +20,7 @@ from ledger.config import studies
 
 SOURCE_ROOT = Path(__file__).resolve().parents[2]
 """The folder that holds the packages: `src` in a checkout."""
+STATEMENTS = (ast.stmt, ast.ExceptHandler, ast.match_case)  # they alone hold statements
 
 
 class CodeGraphError(Exception):
@@ -112,24 +113,25 @@ def _tree(path: Path) -> ast.Module:
 
 @cache
 def _imports(path: Path, roots: tuple[Path, ...]) -> frozenset[Path]:
-    package = _package_name(path)
-    found: set[Path] = set()
-    for node in _running_nodes(_tree(path)):
-        for name in _imported_names(node, package):
-            found.update(_files_on_the_way(name, roots))
+    found = {file for name in _names(path) for file in _files_on_the_way(name, roots)}
     return frozenset(found - {path})
 
 
-def _running_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node that may run: all but the bodies of `if TYPE_CHECKING:`."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and _is_type_checking(child.test):
-            for other in child.orelse:
-                yield other
-                yield from _running_nodes(other)
-        else:
+@cache
+def _names(path: Path) -> frozenset[str]:
+    """What a file imports, by dotted names; of a `from` import also what could be a module."""
+    package = _package_name(path)
+    return frozenset(name for node in _running(_tree(path))
+                     for name in _imported_names(node, package))
+
+
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    """Every statement that may run: all but the bodies of `if TYPE_CHECKING:`."""
+    skipped = isinstance(node, ast.If) and _is_type_checking(node.test)
+    for child in node.orelse if skipped else ast.iter_child_nodes(node):
+        if isinstance(child, STATEMENTS):
             yield child
-            yield from _running_nodes(child)
+            yield from _running(child)
 
 
 def _is_type_checking(test: ast.expr) -> bool:
@@ -174,8 +176,17 @@ def _find(name: str, roots: tuple[Path, ...]) -> Path | None:
     return None
 
 
+@cache
+def _is_ours(first: str, roots: tuple[Path, ...]) -> bool:
+    """Whether a name may begin here: most imports are of other distributions."""
+    return any((root / first).is_dir() or (root / f"{first}.py").is_file() for root in roots)
+
+
 def _files_on_the_way(name: str, roots: tuple[Path, ...]) -> Iterator[Path]:
     parts = name.split(".")
+    elsewhere = {study.package.split(".")[0] for study in studies.studies().values()}
+    if not (parts[0] in elsewhere or _is_ours(parts[0], roots)):
+        return
     for end in range(1, len(parts) + 1):
         path = _find(".".join(parts[:end]), roots)
         if path is not None:

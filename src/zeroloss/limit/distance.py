@@ -10,7 +10,6 @@ deposit of a lattice of particles converges fast, since the splines are smooth.
 from __future__ import annotations
 
 import numpy as np
-import ot
 from numpy.typing import NDArray
 
 from zeroloss.limit.finite_volumes import Grid
@@ -56,6 +55,8 @@ def wasserstein(one: Array, other: Array, coarse: Grid) -> float:
     Only what differs is moved, which is all the same for W₁; by the network simplex of POT
     (Bonneel et al. 2011; Flamary et al. 2021). Raises RuntimeError where it does not converge.
     """
+    import ot  # it brings a second of others with it, and most who read this module only deposit
+
     axes = [np.arange(-0.5, cells + 1) * coarse.width(axis)
             for axis, cells in enumerate(coarse.cells)]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
