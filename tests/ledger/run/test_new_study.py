@@ -67,8 +67,9 @@ def test_its_claim_is_judged_as_it_stands(paper: Path, figures_path: None, capsy
 
     base = Path("results/quick/my_means")
     specs, table = base / "specs.json", base / "estimates.parquet"
-    call("specs", "my_means", "--config", "config/full.yaml", "config/quick.yaml", "--out", specs)
-    call("run", "my_means", *results.read_sealed(specs), "--specs", specs, "--out", base)
+    files = ("--config", "config/full.yaml", "config/quick.yaml")
+    call("specs", "my_means", *files, "--out", specs)
+    call("run", "my_means", *results.read_sealed(specs), *files, "--out", base)
     call("measure", "my_means", "--specs", specs, "--tables", base, "--out", table)
     record = base.parent / "verdicts.json"
     call("judge", "--claims", "paper/claims/my_means.yaml", "--estimates", table,
