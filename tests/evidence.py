@@ -27,7 +27,9 @@ def claim_entry(**changes: Any) -> dict[str, Any]:
         "predicate": [{"quantity": "slope_L", "inside": [-1.02, -0.98]}],
         "level": 0.95,
         "tolerance": {"slope_L": {"abs": 0.01}},
-        "minimum": {"replicates": 10, "sizes": 3},
+        "kind": "theorem",
+        "regime": {"replicates": 10, "sizes": 3},
+        "history": [{"date": "2026-11-21", "changed": "stated", "text": "before any run"}],
         "negative_control": "the gap of a scheme of order 1/2",
         "budget_minutes": 1,
     }

@@ -18,7 +18,7 @@ from ledger.record.estimates import COLUMNS
 from ledger.record.statistics import ks_distance
 from ledger.record.streams import stream
 from ledger.record.tidy import tidy
-from ledger.record.verdicts import SUPPORTED, judge_claim
+from ledger.record.verdicts import NOT_JUDGED, judge_claim
 from zeroloss.limit.collocation import euler
 from zeroloss.limit.flow import MeanField
 from zeroloss.model.law import FractionalBrownian, PathLaw, SmoothPath, sobol_rule
@@ -373,9 +373,9 @@ def test_every_predicate_finds_its_rows(tiny: Run, claim: Claim) -> None:
     for predicate in claim.predicate:
         assert any(predicate.concerns(q, c) for q, c in zip(rows.quantity, rows.cell,
                                                             strict=True)), predicate
-    record = judge_claim(claim, tiny.estimates)
-    minimum = claim.minimum.replicates or claim.minimum.sizes
-    assert minimum is None or record["verdict"] != SUPPORTED, "tiny sizes support nothing"
+    settings = {name: case.largest() for name, case in tiny.cases.items()}
+    record = judge_claim(claim, tiny.estimates, settings=settings)
+    assert (record["verdict"] == NOT_JUDGED) == bool(claim.regime), "tiny sizes judge identities"
 
 
 @EACH_CLAIM

@@ -6,6 +6,7 @@ All of it takes seconds, and TeX is seldom on the nodes of a cluster: these run 
 import subprocess
 
 CLAIMS = [RUN.claims(study) for study in RUN.config.studies]
+SPECS = expand(result("{study}", "specs.json"), study=RUN.config.studies)
 ESTIMATES = expand(result("{study}", "estimates.parquet"), study=RUN.config.studies)
 MANIFESTS = expand(result("{study}", "estimates.manifest.json"), study=RUN.config.studies)
 FIGURES = {
@@ -28,6 +29,7 @@ rule judge_claims:
         claims=CLAIMS,
         estimates=ESTIMATES,
         manifests=MANIFESTS,
+        specs=SPECS,
     output:
         verdicts=result("verdicts.json"),
     log:
@@ -37,7 +39,7 @@ rule judge_claims:
         mode=MODE,
     shell:
         command(
-            "judge --claims {input.claims} --estimates {input.estimates}"
+            "judge --claims {input.claims} --estimates {input.estimates} --specs {input.specs}"
             " --mode {params.mode} --out {output.verdicts} 2> {log}"
         )
 
@@ -48,6 +50,7 @@ use rule judge_claims as judge_study with:
         claims=by_study(RUN.claims),
         estimates=result("{study}", "estimates.parquet"),
         manifests=result("{study}", "estimates.manifest.json"),
+        specs=result("{study}", "specs.json"),
     output:
         verdicts=result("{study}", "verdicts.json"),
     log:
@@ -62,7 +65,7 @@ rule typeset_numbers:
         verdicts=rules.judge_claims.output.verdicts,
         estimates=ESTIMATES,
         manifests=MANIFESTS,
-        specs=expand(result("{study}", "specs.json"), study=RUN.config.studies),
+        specs=SPECS,
         figures=FIGURES["manifest.json"],
         sections=RUN.sections,
     output:

@@ -97,7 +97,8 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str], ...] = (
     (RULES, rules.measure, "measure", "linear --specs results/quick/linear/specs.json"
      " --tables results/quick/linear --out results/quick/linear/estimates.parquet"),
     (RULES, rules.judge, "judge", "--claims paper/claims/linear.yaml --mode quick"
-     " --estimates results/quick/linear/estimates.parquet --out verdicts.json"),
+     " --estimates results/quick/linear/estimates.parquet --specs results/quick/linear/specs.json"
+     " --out verdicts.json"),
     (RULES, rules.draw, "draw", "linear --module figures/linear.py --mode quick --out figures"
      " --specs results/quick/linear/specs.json --tables results/quick/linear"
      " --estimates results/quick/linear/estimates.parquet"),

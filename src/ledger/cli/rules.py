@@ -73,13 +73,17 @@ def measure(study: Study, specs: Place, tables: Place, out: Out) -> None:
     jobs.measure(study, specs, tables, out)
 
 
-def judge(claims: Files, estimates: Files, mode: Mode, out: Out) -> None:
+def judge(claims: Files, estimates: Files, specs: Files, mode: Mode, out: Out) -> None:
     """Write the verdicts of all claims."""
     from ledger.record import estimates as tables
     from ledger.record import results, verdicts
+    from ledger.run import jobs
 
+    studies = {path.resolve().parent.name: path for path in specs}
+    settings = {study: jobs.settings_of(jobs.read_cases(study, path))
+                for study, path in studies.items()}
     record = verdicts.judge(stated_in(claims), tables.read(estimates), mode,
-                            tables.failed(estimates))
+                            tables.failed(estimates), settings)
     results.write_sealed(out, record)
 
 

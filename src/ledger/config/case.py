@@ -48,6 +48,10 @@ class Case(Closed):
         rest = {key: value for key, value in spec.items() if key != "kind"}
         return cls.model_validate_json(json.dumps(rest))
 
+    def largest(self) -> dict[str, float]:
+        """The largest number under each name of its fields, at any depth: {"num_layers": 128, …}."""
+        return _largest(self.model_dump(mode="json"), "")
+
     def check(self) -> None:
         """Raise ValueError, with rule, value and remedy, for data that no job could read.
 
@@ -56,6 +60,20 @@ class Case(Closed):
 
     def prepare(self) -> None:
         """Set up the process of the job: devices and threads."""
+
+
+def _largest(value: Any, name: str) -> dict[str, float]:
+    """The same of any content as JSON; the numbers of a list stand under the name of the list."""
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return {}
+    if isinstance(value, int | float):
+        return {name: value}
+    found: dict[str, float] = {}
+    inner = value.items() if isinstance(value, dict) else ((name, entry) for entry in value)
+    for key, entry in inner:
+        for inside, number in _largest(entry, key).items():
+            found[inside] = max(number, found.get(inside, number))
+    return found
 
 
 def kinds_of(plan: ModuleType) -> dict[str, type[Case]]:

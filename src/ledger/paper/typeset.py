@@ -173,7 +173,7 @@ def _settings(claims: Sequence[Claim], specs: Mapping[str, Mapping[str, sizes.Sp
                     )
     for claim in claims:
         kept = claim.model_dump(
-            include={"level", "predicate", "tolerance", "minimum", "budget_minutes"}
+            include={"level", "predicate", "tolerance", "regime", "budget_minutes"}
         )
         for path, text in sizes.leaves(kept, claim.id):
             found[path] = (f"zl:claim:{claim.id}", text)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -21,6 +21,7 @@ Number = Annotated[float, Field(strict=True)]
 Positive = Annotated[float, Field(strict=True, gt=0)]
 NonNegative = Annotated[float, Field(strict=True, ge=0)]
 Words = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(strict=True, ge=1)]
 
 
 FOLDER = Path("paper/claims")
@@ -67,7 +68,8 @@ class Predicate(Closed):
     """What the interval of a quantity must do, in each cell that matches `cells`.
 
     Exactly one of `inside: [lo, hi]`, `covers: x`, `at_most: x`. `max_half_width` (absolute, or in
-    units of |estimate| with `relative`) is the precision that `supported` asks for besides.
+    units of |estimate| with `relative`) is the precision that `supported` asks for besides; what
+    covers x must state it.
     """
 
     quantity: Words
@@ -90,6 +92,12 @@ class Predicate(Closed):
             raise ValueError(
                 f"inside must be [low, high] with low <= high, got {list(self.inside)}"
             )
+        if self.inside is not None and not any(math.isfinite(end) for end in self.inside):
+            raise ValueError("inside must have a finite end, got [-inf, inf], which nothing fails; "
+                             "state a bound, or print the number without a claim")
+        if self.covers is not None and self.max_half_width is None:
+            raise ValueError("covers must come with max_half_width, or a wide interval supports "
+                             "everything; add it")
         if self.relative and self.max_half_width is None:
             raise ValueError("relative must come with max_half_width, which it scales; add it")
         return self
@@ -112,15 +120,23 @@ class Predicate(Closed):
         return f"{test}, {kind} at most {self.max_half_width:g}"
 
 
-class Minimum(Closed):
-    """The least evidence on which `supported` may be said."""
+class Change(Closed):
+    """One line of a claim's history: what was changed, and the verdicts before and after."""
 
-    replicates: Annotated[int, Field(strict=True, ge=1)] | None = None
-    sizes: Annotated[int, Field(strict=True, ge=1)] | None = None
+    date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    changed: Literal["stated", "predicate", "estimator", "sizes", "control", "seed"]
+    text: Words
+    before: str = ""
+    after: str = ""
 
 
 class Claim(Closed):
-    """One claim: `title` is plain text, `statement` is LaTeX."""
+    """One claim: `title` is plain text, `statement` is LaTeX.
+
+    `kind`: a prediction of this paper, a theorem of its sources, or a check that numbers are right.
+    `regime`: the smallest replicates, sizes and settings (names of fields of cases, such as
+    num_layers) at which the claim is meant; below any of them it is not judged.
+    """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9-]+)+$")]
     title: Words
@@ -130,7 +146,9 @@ class Claim(Closed):
     predicate: Annotated[tuple[Predicate, ...], Field(min_length=1)]
     level: Annotated[float, Field(strict=True, gt=0, lt=1)]
     tolerance: dict[str, Tolerance]
-    minimum: Minimum = Minimum()
+    kind: Literal["prediction", "theorem", "numerical check"]
+    regime: dict[Words, Count] = {}  # noqa: RUF012 (pydantic copies it)
+    history: Annotated[tuple[Change, ...], Field(min_length=1)]
     negative_control: Words  # the wrong model or data that `measure` has for it
     budget_minutes: Positive
 

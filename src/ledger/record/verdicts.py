@@ -1,4 +1,5 @@
-"""Claims and estimates to verdicts: `supported`, `refuted` or `inconclusive`, with the reasons.
+"""Claims and estimates to verdicts: `supported`, `refuted`, `inconclusive` or `not judged`, with the
+reasons.
 
 Pure functions of their arguments: same claims and estimates, same record, byte for byte.
 """
@@ -18,10 +19,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUPPORTED, INCONCLUSIVE, REFUTED = "supported", "inconclusive", "refuted"
+NOT_JUDGED = "not judged"  # outside of the regime that the claim states
 REPORTED = "reported"  # a row that no predicate judges
-WORST_FIRST = (REFUTED, INCONCLUSIVE, SUPPORTED)
+WORST_FIRST = (REFUTED, INCONCLUSIVE, NOT_JUDGED, SUPPORTED)
 ROW_FIELDS = ("estimate", "lower", "upper", "level", "floor", "replicates", "sizes")
+COUNTED = ("replicates", "sizes")  # of a regime: what the rows themselves count
 LEVEL_SLACK = 1e-9
+
+Settings = Mapping[str, Mapping[str, float]]
+"""Of each case of a study: the largest value of each of its settings that is a number, by name."""
 
 
 class Outcome(NamedTuple):
@@ -92,31 +98,40 @@ def _slack(distance: float, span: float, edge: float) -> float:
     return distance / (scale or 1.0)
 
 
-def judge_claim(claim: Claim, estimates: pd.DataFrame, failed: Mapping[str, str] | None = None
-                ) -> dict[str, Any]:
+def judge_claim(claim: Claim, estimates: pd.DataFrame, failed: Mapping[str, str] | None = None,
+                settings: Settings | None = None) -> dict[str, Any]:
     """Return the verdict record of `claim`, given any table of estimates that holds its rows.
 
     Keys: id, verdict, reasons (text), deciding (key of the worst row, or None), rows (each with its
-    numbers, verdict and the outcome of each predicate). `minimum` and `level` keep the record from
-    `supported`; they never soften `refuted`. With cases of its study in `failed` ({case: why}) a
-    claim is inconclusive, whatever the others say: which of its rows are missing is not known.
+    numbers, verdict and the outcome of each predicate). A row below the regime of the claim, by
+    what it counts or by the `settings` of the cases that it rests on, is not judged, and neither
+    is a claim with such a row, unless another row refutes it. An interval of a lower level
+    decides nothing, and without rows for a predicate nothing is supported. With cases
+    of its study in `failed` ({case: why}) a claim is inconclusive, whatever the others say: which
+    of its rows are missing is not known.
     """
     own = [row for row in tables.records(estimates) if row["claim"] == claim.id]
+    _check_regime(claim, own, settings or {})
     rows, outcomes = [], []
     for row in sorted(own, key=lambda row: (row["quantity"], row["cell"])):
-        record, judged = _row_record(claim, row)
+        record, judged = _row_record(claim, row, settings or {})
         rows.append(record)
         outcomes += judged
     verdict = min(
         (outcome.verdict for _, outcome in outcomes), key=WORST_FIRST.index, default=INCONCLUSIVE
     )
+    below = any(outcome.verdict == NOT_JUDGED for _, outcome in outcomes)
+    if below and verdict == INCONCLUSIVE:
+        verdict = NOT_JUDGED
     reasons = [
         f"{_place(row)}: {outcome.reason}"
         for row, outcome in outcomes
         if outcome.verdict == verdict and verdict != SUPPORTED
     ]
-    lacking = _lacking(claim, [row for row, _ in outcomes], own)
-    if verdict != REFUTED and lacking:
+    lacking = [f"no estimate of {predicate.quantity} at cells {predicate.cells}"
+               for predicate in claim.predicate
+               if not any(predicate.concerns(row["quantity"], row["cell"]) for row in own)]
+    if lacking and verdict == SUPPORTED:
         verdict = INCONCLUSIVE
     reasons += lacking
     if failed:
@@ -132,6 +147,7 @@ def judge_claim(claim: Claim, estimates: pd.DataFrame, failed: Mapping[str, str]
     deciding = None if worst is None else _key(worst[0])
     return {
         "id": claim.id,
+        "kind": claim.kind,
         "verdict": verdict,
         "reasons": reasons,
         "deciding": deciding,
@@ -140,11 +156,14 @@ def judge_claim(claim: Claim, estimates: pd.DataFrame, failed: Mapping[str, str]
 
 
 def _row_record(
-    claim: Claim, row: dict[str, Any]
+    claim: Claim, row: dict[str, Any], settings: Settings
 ) -> tuple[dict[str, Any], list[tuple[Any, Outcome]]]:
     """Return the record of a row and its outcomes, one per predicate that concerns it."""
+    below = _below(claim, row, settings)
     found = [
-        (predicate, weigh(predicate, row["estimate"], row["lower"], row["upper"]))
+        (predicate, Outcome(NOT_JUDGED, below, math.inf) if below
+         else _of_low_level(claim, row)
+         or weigh(predicate, row["estimate"], row["lower"], row["upper"]))
         for predicate in claim.predicate
         if predicate.concerns(row["quantity"], row["cell"])
     ]
@@ -157,6 +176,38 @@ def _row_record(
         ],
     }
     return record, [(row, outcome) for _, outcome in found]
+
+
+def _below(claim: Claim, row: dict[str, Any], settings: Settings) -> str:
+    """Return in words what of a row lies below the regime of its claim; "" for a row within it."""
+    cases = [settings[case] for case in row["sources"].split(";") if case in settings]
+    for name, least in claim.regime.items():
+        if name in COUNTED:
+            value = row[name]
+        else:
+            value = max((case[name] for case in cases if name in case), default=None)
+        if value is not None and value < least:
+            return f"{name} {value:g} is below {least}, from where on the claim is meant"
+    return ""
+
+
+def _check_regime(claim: Claim, rows: Sequence[Mapping[str, Any]], settings: Settings) -> None:
+    """Raise ResultError for a regime that names what no case of the claim has."""
+    cases = {case for row in rows for case in row["sources"].split(";") if case in settings}
+    known = {*COUNTED, *(name for case in cases for name in settings[case])}
+    unknown = sorted(set(claim.regime) - known)
+    if cases and unknown:
+        raise results.ResultError(
+            f"regime of {claim.id} must name replicates, sizes or a number that its cases have, "
+            f"got {', '.join(unknown)}; mend it in its claims file")
+
+
+def _of_low_level(claim: Claim, row: dict[str, Any]) -> Outcome | None:
+    """Return that an interval decides nothing, where its level is below that of the claim."""
+    if row["level"] < claim.level - LEVEL_SLACK:  # false for NaN: without a level
+        reason = f"level must be at least {claim.level:g}, got {row['level']:g}"
+        return Outcome(INCONCLUSIVE, reason, -math.inf)
+    return None
 
 
 def _numbers(row: dict[str, Any], study: str = "") -> dict[str, Any]:
@@ -174,33 +225,14 @@ def _place(row: dict[str, Any]) -> str:
     return f"{row['quantity']} at {row['cell']}"
 
 
-def _lacking(claim: Claim, judged: list[dict[str, Any]], own: list[dict[str, Any]]) -> list[str]:
-    """Return in words what evidence is missing for `supported`."""
-    reasons = [
-        f"no estimate of {predicate.quantity} at cells {predicate.cells}"
-        for predicate in claim.predicate
-        if not any(predicate.concerns(row["quantity"], row["cell"]) for row in own)
-    ]
-    for name in ("replicates", "sizes"):
-        least = getattr(claim.minimum, name)
-        found = [row[name] for row in judged if row[name] is not None]
-        if least is not None and found and min(found) < least:
-            reasons.append(f"{name} must be at least {least}, got {min(found)}")
-    levels = [row["level"] for row in judged if not math.isnan(row["level"])]
-    if levels and min(levels) < claim.level - LEVEL_SLACK:
-        reasons.append(
-            f"level of the intervals must be at least {claim.level:g}, got {min(levels):g}"
-        )
-    return reasons
-
-
 def judge(claims: Sequence[Claim], estimates: pd.DataFrame, mode: str,
-          failed: Mapping[str, Mapping[str, str]] | None = None) -> dict[str, Any]:
+          failed: Mapping[str, Mapping[str, str]] | None = None,
+          settings: Mapping[str, Settings] | None = None) -> dict[str, Any]:
     """Return the content of verdicts.json: mode, claims in file order, and the plain numbers.
 
     `estimates` has the columns `study` and `key` besides (`estimates.read`); `failed` says why
-    cases of a study have no rows (`estimates.failed`). Raises ResultError for a row whose claim
-    nobody stated.
+    cases of a study have no rows (`estimates.failed`), `settings` what the cases of each were run
+    with. Raises ResultError for a row whose claim nobody stated.
     """
     known = {claim.id for claim in claims}
     rows = tables.records(estimates)
@@ -213,8 +245,9 @@ def judge(claims: Sequence[Claim], estimates: pd.DataFrame, mode: str,
     plain = [_numbers(row, row["study"]) for row in rows if not row["claim"]]
     return {
         "mode": mode,
-        "claims": [judge_claim(claim, estimates, (failed or {}).get(tables.study_of(claim.id)))
-                   for claim in claims],
+        "claims": [judge_claim(claim, estimates, *(
+            (by_study or {}).get(tables.study_of(claim.id)) for by_study in (failed, settings)))
+            for claim in claims],
         "numbers": sorted(plain, key=lambda row: row["key"]),
     }
 

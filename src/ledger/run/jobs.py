@@ -66,6 +66,11 @@ def read_cases(study: str, path: Path) -> dict[str, Case]:
     return cases
 
 
+def settings_of(cases: Cases) -> dict[str, dict[str, float]]:
+    """Of each case the largest of its numbers under each name: what a claim's regime is held to."""
+    return {name: case.largest() for name, case in cases.items()}
+
+
 def run(study: str, name: str, case: Case, out: Path) -> str:
     """Run one case and write its table; return why it has no rows, "" when it has.
 
@@ -218,4 +223,5 @@ def controlled(claim: Claim, folder: Path) -> dict[str, Any]:
                           f"{study}, found those of {', '.join(sorted(controls))}; add it")
     run_, _ = read_run(read_cases(study, Path(folder) / SPECS), folder)
     frame = estimates_of(study, controls[claim.id].within(run_), [claim.id])
-    return verdicts.judge_claim(claim, estimates.with_keys(frame, study))
+    anywhere = claim.model_copy(update={"regime": {}})  # a control is wrong at any size
+    return verdicts.judge_claim(anywhere, estimates.with_keys(frame, study))

@@ -10,6 +10,7 @@ import keyword
 import re
 import tomllib
 from collections.abc import Iterator
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 
@@ -88,5 +89,6 @@ def _rooms(name: str, folder: Path) -> Iterator[tuple[Path, str]]:
 
 def _filled(template: str, name: str, package: str) -> str:
     text = (files(__package__) / "templates" / "study" / f"{template}.txt").read_text("utf-8")
-    words = {"@study@": name, "@package@": package, "@tex@": name.replace("_", r"\_")}
+    words = {"@study@": name, "@package@": package, "@tex@": name.replace("_", r"\_"),
+             "@today@": date.today().isoformat()}
     return re.sub("|".join(words), lambda found: words[found[0]], text)

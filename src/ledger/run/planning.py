@@ -223,10 +223,12 @@ def judged(whole: Plan, stated: Sequence[Claim], claims: Sequence[str], folder: 
     """Measure and judge some claims, each from the tables it rests on; return their record."""
     import pandas as pd
 
-    frames = []
+    frames, settings = [], {}
     for claim in dict.fromkeys(claims):
-        study = estimates.study_of(claim)
-        frame, _ = jobs.measured(study, whole.needed(claim), Path(folder) / study, [claim])
+        study, cases = estimates.study_of(claim), whole.needed(claim)
+        frame, _ = jobs.measured(study, cases, Path(folder) / study, [claim])
         frames.append(estimates.with_keys(frame, study))
+        settings.setdefault(study, {}).update(jobs.settings_of(cases))
     chosen = [by_id(stated)[claim] for claim in dict.fromkeys(claims)]
-    return results.jsonable(verdicts.judge(chosen, pd.concat(frames), whole.mode))
+    return results.jsonable(verdicts.judge(chosen, pd.concat(frames), whole.mode,
+                                           settings=settings))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -83,10 +84,16 @@ def frame(record: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def summary(record: Mapping[str, Any]) -> str:
-    """Return how many claims have which verdict, in one line that names the mode."""
+    """Return what the counts of verdicts mean, in one line that names the mode."""
     count = verdicts.counts(record["claims"])
-    words = ", ".join(f"{count[word]} {word}" for word in reversed(verdicts.WORST_FIRST))
-    return f"{count['claims']} claims in mode {record['mode']}: {words}"
+    kinds = Counter(claim["kind"] for claim in record["claims"])
+    of_kinds = " and ".join(f"{number} {kind}{'s' if number != 1 else ''}"
+                            for kind, number in sorted(kinds.items()))
+    words = ", ".join(f"{count[word]} {word}" for word in reversed(verdicts.WORST_FIRST)
+                      if count[word] or word != verdicts.NOT_JUDGED)
+    below = (f"; {verdicts.NOT_JUDGED}: this mode is below the sizes at which they are meant, so "
+             "their numbers are printed alone" if count[verdicts.NOT_JUDGED] else "")
+    return f"{count['claims']} claims in mode {record['mode']} ({of_kinds}): {words}{below}"
 
 
 def print_table(

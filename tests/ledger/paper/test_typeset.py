@@ -66,7 +66,7 @@ def test_every_key_is_defined_with_the_digits_of_its_interval() -> None:
     assert r"\zlcountdef{inconclusive}{\num{1}}" in numbers
     assert r"\zlconfdef{wide.num_layers.1}{zl:case:wide}{\num{16}}" in numbers
     assert r"\zlconfdef{wide.rtol}{zl:case:wide}{\num{1e-10}}" in numbers
-    assert r"\zlconfdef{toy.depth.minimum.replicates}{zl:claim:toy.depth}{\num{10}}" in numbers
+    assert r"\zlconfdef{toy.depth.regime.replicates}{zl:claim:toy.depth}{\num{10}}" in numbers
     assert "big" not in numbers
 
 
