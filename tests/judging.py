@@ -96,7 +96,7 @@ class Run:
 
     def check_not_refuted(self, claim: Claim) -> None:
         """The honest tables do not refute a claim, whatever their size."""
-        honest = verdicts.judge_claim(claim, self.estimates)
+        honest = verdicts.judge_claim(claim.at_any_size(), self.estimates)
         assert honest["verdict"] != verdicts.REFUTED, honest["reasons"]
 
     def check_control(self, claim: Claim, *, honest_too: bool = False) -> None:
@@ -107,6 +107,7 @@ class Run:
         assert all(table.equals(before[name]) for name, table in self.tables.items())
         assert set(run.tables) == set(self.tables)
         assert any(not run.tables[name].equals(table) for name, table in self.tables.items())
+        claim = claim.at_any_size()
         failed = verdicts.judge_claim(claim, estimates_of(self.name, run, claim.id))
         assert failed["verdict"] == verdicts.REFUTED
         honest = {r["key"]: r["verdict"]

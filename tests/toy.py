@@ -109,15 +109,15 @@ class Toy:
 
 
 FIGURES = """
-import style
-from figures import style as same
+import toy_style
+from figures import toy_style as same
 from matplotlib import pyplot
 
 
 def rates(frames):
-    assert style is not None and same.COLOUR == style.COLOUR
+    assert same.COLOUR == toy_style.COLOUR
     figure, axes = pyplot.subplots()
-    axes.plot(frames.run.tables["wide"]["risk"], color=style.COLOUR)
+    axes.plot(frames.run.tables["wide"]["risk"], color=toy_style.COLOUR)
     axes.set_title(f"{len(frames.estimates)} estimates")
     return figure
 
@@ -144,7 +144,7 @@ def walk(root: Path, mode: str = "quick", *claims_of_it: dict[str, Any]) -> None
     call("judge", "--claims", claims, "--estimates", table, "--mode", mode, "--out", record)
     (root / "figures").mkdir(exist_ok=True)
     (root / "figures" / "toy_drawings.py").write_text(FIGURES)
-    (root / "figures" / "style.py").write_text("COLOUR = 'k'\n")
+    (root / "figures" / "toy_style.py").write_text("COLOUR = 'k'\n")
     module = root / "figures" / "toy_drawings.py"
     draw = ("draw", "toy", "--module", module, "--tables", study, "--estimates", table)
     call(*draw, "--specs", specs, "--mode", mode, "--out", base / "figures")

@@ -40,7 +40,7 @@ def test_the_way_through_and_its_bytes(tmp_path, toy, capsys, figures_path) -> N
         "tex/claims.tex", "tex/provenance.tex", "tex/sizes.tex", "tex/mode.tex",
         "tex/extensions.tex",
     }  # fmt: skip
-    assert "1 claims in mode quick: 1 supported" in capsys.readouterr().out
+    assert "1 claims in mode quick (1 theorem): 1 supported" in capsys.readouterr().out
     walk(tmp_path)
     for name, content in made.items():
         if "manifest" not in name:
@@ -237,14 +237,12 @@ def test_a_paper_has_these_commands_under_its_own_name(capsys, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pyproject.toml").write_text(
         "[project]\nname = 'mine'\nversion = '3'\ndescription = 'about mine'\n")
-    paper.paper.cache_clear()
     assert ledger.cli.main(["--version"]) == 0
     assert ledger.cli.main(["--help"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("ledger 3\n") and "mine: about mine" in out and " size " not in out
     assert ledger.cli.main(["claims"]) == 2
     assert capsys.readouterr().err.startswith("ledger claims: results/full/verdicts.json is miss")
-    paper.paper.cache_clear()
 
 
 def test_modes_and_problems_are_those_of_the_configuration() -> None:

@@ -73,13 +73,15 @@ def measure(study: Study, specs: Place, tables: Place, out: Out) -> None:
     jobs.measure(study, specs, tables, out)
 
 
-def judge(claims: Files, estimates: Files, specs: Files, mode: Mode, out: Out) -> None:
-    """Write the verdicts of all claims."""
+def judge(claims: Files, estimates: Files, mode: Mode, out: Out,
+          specs: Annotated[list[Path] | None, Option(
+              metavar=SEVERAL, help="cases of the studies")] = None) -> None:
+    """Write the verdicts of all claims; with the specs those that are outside of their regime too."""
     from ledger.record import estimates as tables
     from ledger.record import results, verdicts
     from ledger.run import jobs
 
-    studies = {path.resolve().parent.name: path for path in specs}
+    studies = {path.resolve().parent.name: path for path in specs or ()}
     settings = {study: jobs.settings_of(jobs.read_cases(study, path))
                 for study, path in studies.items()}
     record = verdicts.judge(stated_in(claims), tables.read(estimates), mode,
@@ -128,7 +130,7 @@ def typeset(
     drawn = {path.name.removesuffix(".manifest.json"): results.read_sealed(path)
              for path in figures}
     manifests = typesetting.read_manifests(measured.records(frame), drawn, manifests_dir)
-    studies = {path.resolve().parent.name: path for path in specs}
+    studies = {path.resolve().parent.name: path for path in specs or ()}
     settings = {study: {name: case.spec() for name, case in jobs.read_cases(study, path).items()}
                 for study, path in studies.items()}
     files = typesetting.typeset(record, stated_in(claims), frame, settings, manifests, drawn)

@@ -21,9 +21,13 @@ class Paper(NamedTuple):
     description: str
 
 
-@cache
 def paper(folder: Path = Path()) -> Paper:
     """The paper whose root is the folder; that of no `pyproject.toml` is called `ledger`."""
+    return _paper(folder.resolve())
+
+
+@cache
+def _paper(folder: Path) -> Paper:
     try:
         project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         name = str(project["name"])

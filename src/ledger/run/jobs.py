@@ -223,5 +223,4 @@ def controlled(claim: Claim, folder: Path) -> dict[str, Any]:
                           f"{study}, found those of {', '.join(sorted(controls))}; add it")
     run_, _ = read_run(read_cases(study, Path(folder) / SPECS), folder)
     frame = estimates_of(study, controls[claim.id].within(run_), [claim.id])
-    anywhere = claim.model_copy(update={"regime": {}})  # a control is wrong at any size
-    return verdicts.judge_claim(anywhere, estimates.with_keys(frame, study))
+    return verdicts.judge_claim(claim.at_any_size(), estimates.with_keys(frame, study))

@@ -242,7 +242,7 @@ def test_the_table_of_claims_is_plain_in_a_pipe_and_coloured_on_a_terminal(tree,
         "replicates",
     ]
     assert lines[1].split()[:2] == ["toy.depth", "supported"]
-    assert lines[-1] == "2 claims in mode full: 2 supported, 0 inconclusive, 0 refuted"
+    assert lines[-1] == "2 claims in mode full (2 theorems): 2 supported, 0 inconclusive, 0 refuted"
     assert tree.call("claims", "--json") == 0
     assert json.loads(capsys.readouterr().out) == results.read_sealed(tree.rebuilt)
 
