@@ -64,11 +64,20 @@ class Comparison(Shown):
             return DISAGREE
         return MISSING if self.missing else AGREE
 
+    def differs(self, claim: str, text: str, key: str = "") -> None:
+        """Note that a claim, or a row of it, differs."""
+        self.differences.append(Difference(claim, quantity_of(key), text))
+
     def of(self, claim: str) -> str:
         """Return in a word how a claim fared."""
         if any(difference.claim == claim for difference in self.differences):
             return "differs"
         return "missing" if any(text.startswith(f"{claim}:") for text in self.missing) else "agrees"
+
+
+def quantity_of(key: str) -> str:
+    """The quantity in the key of a row; of no key, none."""
+    return "".join(key.split("/")[1:2])
 
 
 def verify(
@@ -82,7 +91,6 @@ def verify(
 
     Raises MissingResultError when a file, or a claim asked for, does not exist.
     """
-    check_claims(claims, only)
     rebuilt = read_verdicts(Path(rebuilt_folder) / VERDICTS)
     return compare(claims, rebuilt, rebuilt_folder, published_folder, mode, only)
 
@@ -128,9 +136,10 @@ def compare(
     known = by_id(claims)  # a run may hold claims of extensions
     rebuilt = {**rebuilt, "claims": [c for c in rebuilt["claims"] if c["id"] in known]}
     found = Comparison(_only(rebuilt, only))
-    judged = verdicts.judge(claims, _stated(table, claims), mode)
+    # a misspelt claim is missed by its own
+    judged = verdicts.judge(claims, table[table["claim"].isin(["", *known])], mode)
     _compare_exactly(_only(published, only), _only(judged, only), found)
-    _compare_rebuilt(found.rebuilt, _only(published, only), by_id(claims), found)
+    _compare_rebuilt(found.rebuilt, _only(published, only), known, found)
     return found
 
 
@@ -144,19 +153,12 @@ def read_verdicts(path: Path, sealed: bool = True) -> dict[str, Any]:
 
 def checked(record: Any, place: Path | str) -> dict[str, Any]:
     """Return a record of verdicts, or raise ResultError and name its place."""
-    lists = isinstance(record, dict) and all(
-        isinstance(record.get(k), list) for k in ("claims", "numbers")
-    )
-    if not lists or not all(
-        "id" in claim and isinstance(claim.get("rows"), list) for claim in record["claims"]
-    ):
+    whole = isinstance(record, dict) and all(
+        isinstance(record.get(name), list) for name in ("claims", "numbers")) and all(
+        "id" in claim and isinstance(claim.get("rows"), list) for claim in record["claims"])
+    if not whole:
         raise ResultError(f"{place} must hold mode, claims and numbers; restore or rebuild it")
     return record
-
-
-def _stated(table: Any, claims: Sequence[Claim]) -> Any:
-    """Return the rows whose claim is stated or empty; a misspelt one is missed by its own claim."""
-    return table[table["claim"].isin(["", *(claim.id for claim in claims)])]
 
 
 def _only(record: dict[str, Any], only: Sequence[str]) -> dict[str, Any]:
@@ -166,15 +168,12 @@ def _only(record: dict[str, Any], only: Sequence[str]) -> dict[str, Any]:
     return {**record, "claims": [c for c in record["claims"] if c["id"] in only], "numbers": []}
 
 
-def _sections(record: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Row]]]:
-    """Yield (claim or study, {key: row}) of a record."""
-    for claim in record["claims"]:
-        yield claim["id"], {str(row.get("key")): row for row in claim["rows"]}
-    plain: dict[str, dict[str, Row]] = {}
-    for row in record["numbers"]:
-        key = str(row.get("key"))
-        plain.setdefault(key.partition("/")[0], {})[key] = row
-    yield from sorted(plain.items())
+def _rows(record: Mapping[str, Any]) -> dict[tuple[str, str], Row]:
+    """Each row by its claim, or its study where no claim judges it, and by its key."""
+    rows = {(claim["id"], str(row.get("key"))): row for claim in record["claims"]
+            for row in claim["rows"]}
+    keys = {str(row.get("key")): row for row in record["numbers"]}
+    return rows | {(key.partition("/")[0], key): row for key, row in keys.items()}
 
 
 # --- published/ against itself -------------------------------------------------------------------
@@ -186,95 +185,66 @@ def _compare_exactly(
     """Note every place where verdicts.json is not what the claims make of estimates.csv."""
     expected = {claim["id"]: claim for claim in judged["claims"]}
     for claim in published["claims"]:
-        if claim["id"] not in expected:
-            text = f"published/{VERDICTS} has it, no file of claims does; {RESTORE}"
-            found.differences.append(Difference(claim["id"], "", text))
+        name = claim["id"]
+        if name not in expected:
+            found.differs(name, f"published/{VERDICTS} has it, no file of claims does; {RESTORE}")
             continue
-        for name, left, right in _apart(claim, expected[claim["id"]], ignore="rows"):
-            text = (
-                f"published/{VERDICTS} says {name} {left}, published/{ESTIMATES} "
-                f"gives {right}; {RESTORE}"
-            )
-            found.differences.append(Difference(claim["id"], "", text))
-    from_csv = dict(_sections(judged))
-    from_json = dict(_sections(published))
-    for section in sorted(set(from_csv) | set(from_json)):
-        if section in expected or section in from_csv or "." not in section:
-            _compare_rows(section, from_json.get(section, {}), from_csv.get(section, {}), found)
-
-
-def _compare_rows(
-    section: str, in_json: Mapping[str, Row], in_csv: Mapping[str, Row], found: Comparison
-) -> None:
-    """Note each field of each row that differs between the two published files."""
-    for key in sorted(set(in_json) | set(in_csv)):
-        if key not in in_json or key not in in_csv:
-            absent = VERDICTS if key not in in_json else ESTIMATES
-            text = f"{key} is not in published/{absent}; {RESTORE}"
-            found.differences.append(Difference(section, _quantity(key), text))
+        for part, left, right in _apart(claim, expected[name], ignore="rows"):
+            found.differs(name, f"published/{VERDICTS} says {part} {left}, "
+                                f"published/{ESTIMATES} gives {right}; {RESTORE}")
+    in_json, in_csv = _rows(published), _rows(judged)
+    for section, key in sorted({*in_json, *in_csv}):
+        if "." in section and section not in expected:
             continue
-        for name, left, right in _apart(in_json[key], in_csv[key]):
-            text = (
-                f"{key} {name}: published/{VERDICTS} says {left}, "
-                f"published/{ESTIMATES} gives {right}; {RESTORE}"
-            )
-            found.differences.append(Difference(section, _quantity(key), text))
+        if (section, key) not in in_json or (section, key) not in in_csv:
+            absent = VERDICTS if (section, key) in in_csv else ESTIMATES
+            found.differs(section, f"{key} is not in published/{absent}; {RESTORE}", key)
+            continue
+        for name, left, right in _apart(in_json[section, key], in_csv[section, key]):
+            found.differs(section, f"{key} {name}: published/{VERDICTS} says {left}, "
+                                   f"published/{ESTIMATES} gives {right}; {RESTORE}", key)
 
 
 def _apart(left: Row, right: Row, ignore: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Yield (field, read from JSON, computed) of each field in which two records differ."""
-    for name in sorted((set(left) | set(right)) - {ignore}):
+    for name in sorted({*left, *right} - {ignore}):
         computed = results.jsonable(right.get(name))
         if left.get(name) != computed:
             yield name, left.get(name), computed
 
 
-def _quantity(key: str) -> str:
-    parts = key.split("/")
-    return parts[1] if len(parts) > 1 else ""
-
-
 # --- rebuilt against published -------------------------------------------------------------------
 
 
-def _compare_rebuilt(
-    rebuilt: Mapping[str, Any],
-    published: Mapping[str, Any],
-    known: Mapping[str, Claim],
-    found: Comparison,
-) -> None:
+def _compare_rebuilt(rebuilt: Mapping[str, Any], published: Mapping[str, Any],
+                     known: Mapping[str, Claim], found: Comparison) -> None:
     """Note verdicts that changed, numbers out of tolerance, and what only one side has."""
-    old = {claim["id"]: claim for claim in published["claims"]}
-    new = {claim["id"]: claim for claim in rebuilt["claims"]}
-    for name in sorted(set(old) | set(new)):
+    old, new = ({claim["id"]: claim.get("verdict") for claim in record["claims"]}
+                for record in (published, rebuilt))
+    for name in sorted({*old, *new}):
         if name not in old or name not in new:
-            found.missing.append(_absent(name, "published" if name not in old else "rebuilt"))
-        elif old[name].get("verdict") != new[name].get("verdict"):
-            text = (
-                f"verdict: published {old[name].get('verdict')}, rebuilt {new[name].get('verdict')}"
-            )
-            found.differences.append(Difference(name, "", text))
-    before, after = dict(_sections(published)), dict(_sections(rebuilt))
-    for section in sorted(set(before) & set(after)):
-        for key in sorted(set(before[section]) | set(after[section])):
-            if key not in before[section] or key not in after[section]:
-                side = "published" if key not in before[section] else "rebuilt"
-                found.missing.append(_absent(f"{section}: {key}", side))
-                continue
-            tolerance = (
-                known[section].tolerance_of(_quantity(key))
-                if section in known
-                else DEFAULT_TOLERANCE
-            )
-            for text in _numbers_apart(after[section][key], before[section][key], tolerance):
-                found.differences.append(Difference(section, _quantity(key), f"{key} {text}"))
+            found.missing.append(f"{name}: {_absent(name in new)}")
+        elif old[name] != new[name]:
+            found.differs(name, f"verdict: published {old[name]}, rebuilt {new[name]}")
+    before, after = _rows(published), _rows(rebuilt)
+    both = old.keys() & new.keys() | {of for of, _ in before} & {of for of, _ in after}
+    for section, key in sorted({*before, *after}):
+        if section not in both:
+            continue
+        was, now = before.get((section, key)), after.get((section, key))
+        if was is None or now is None:
+            found.missing.append(f"{section}: {key} {_absent(was is None)}")
+            continue
+        claim = known.get(section)
+        tolerance = claim.tolerance_of(quantity_of(key)) if claim else DEFAULT_TOLERANCE
+        for text in _numbers_apart(now, was, tolerance):
+            found.differs(section, f"{key} {text}", key)
 
 
-def _absent(what: str, side: str) -> str:
-    """Return what is missing on one side, with the remedy, as `claim: …`."""
-    remedy = "run zeroloss publish" if side == "published" else REBUILD
-    separator = "" if ": " in what else ":"
-    return f"{what}{separator} is not among the {side} results; {remedy}"
+def _absent(is_rebuilt: bool) -> str:
+    """Where a thing is missing that was rebuilt, or published, and the remedy."""
+    side, remedy = ("published", "run zeroloss publish") if is_rebuilt else ("rebuilt", REBUILD)
+    return f"is not among the {side} results; {remedy}"
 
 
 def _numbers_apart(rebuilt: Row, published: Row, tolerance: Tolerance) -> Iterator[str]:
