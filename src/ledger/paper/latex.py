@@ -79,12 +79,6 @@ def longtable(
     return "\n".join(lines) + "\n"
 
 
-def heading_row(text: str, columns: int, first: bool) -> str:
-    """Return a line across the table that stays with the line below it."""
-    space = "" if first else r"\addlinespace "
-    return rf"{space}\multicolumn{{{columns}}}{{l}}{{{text}}} \\*"
-
-
 def row(*cells: str) -> str:
     r"""Return one line of a table: cells joined by `&`, ended by `\\`."""
     return " & ".join(cells) + r" \\"

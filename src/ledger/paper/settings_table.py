@@ -14,6 +14,7 @@ from ledger.record.formatting import tex_number
 from ledger.paper.latex import Column
 
 Spec = Mapping[str, Any]
+Specs = Mapping[str, Spec]  # by case
 
 # A column, and what it shows: each entry lists the names under which studies keep one setting (the
 # first that a spec has is shown), and the settings of one column are joined.
@@ -35,20 +36,13 @@ LONGEST_EXPANSION = 64
 ABSENT = "--"
 
 
-def sizes_table(study: str, specs: Mapping[str, Spec], mode: str) -> str:
-    """Return the longtable of one study: a row per case, a column per setting that any case has."""
-    found = {case: [cell(spec, parts) for _, parts in SIZE_COLUMNS] for case, spec in specs.items()}
-    kept = [
-        i for i in range(len(SIZE_COLUMNS)) if any(cells[i] != ABSENT for cells in found.values())
-    ]
-    columns = [Column("case", 0.20), *(SIZE_COLUMNS[i][0] for i in kept)]
-    rows = [
-        latex.row(rf"\zltarget{{case:{case}}}{latex.name(case)}", *(found[case][i] for i in kept))
-        for case in sorted(specs)
-    ]
-    marked = r" (\emph{quick} mode: small sizes, not the published run)" if mode == "quick" else ""
-    caption = f"Sizes and settings of each run of {latex.name(study)}{marked}."
-    return latex.longtable(columns, rows, caption, f"tab:sizes-{study}", r"\scriptsize")
+def sizes(specs: Specs) -> tuple[list[Column], dict[str, list[str]]]:
+    """The columns of a table of one study, those of settings that any case has, and the cells of
+    each case below them but the first, which is its name."""
+    cells = {case: [cell(spec, parts) for _, parts in SIZE_COLUMNS] for case, spec in specs.items()}
+    kept = [i for i in range(len(SIZE_COLUMNS)) if any(row[i] != ABSENT for row in cells.values())]
+    return ([Column("case", 0.20), *(SIZE_COLUMNS[i][0] for i in kept)],
+            {case: [row[i] for i in kept] for case, row in cells.items()})
 
 
 def cell(spec: Spec, parts: tuple[tuple[str, ...], ...]) -> str:

@@ -3,7 +3,8 @@
 The workflow lists these files as inputs of the jobs that run the module, so that an edit reruns
 what depends on it and nothing else; result manifests carry their digest. Counted are imports at any
 depth (also inside functions, also relative ones) of modules of this repository, and the `__init__`
-of every package on the way, since importing runs it, with the C sources beside it. Not counted:
+of every package on the way, since importing runs it, with the C sources and templates beside it.
+Not counted:
 imports under `if TYPE_CHECKING:`, which never run, and modules of other distributions, which the
 lock pins.
 """
@@ -37,9 +38,9 @@ def sources(*targets: str) -> tuple[Path, ...]:
     found: set[Path] = set()
     for target in targets:
         found |= _reachable(*_locate_target(target))
-    compiled = {part for path in found if path.name == "__init__.py"
-                for part in path.parent.glob("*.[ch]")}
-    return tuple(sorted(found | compiled))
+    beside = {part for path in found if path.name == "__init__.py"
+              for pattern in ("*.[ch]", "templates/*.jinja") for part in path.parent.glob(pattern)}
+    return tuple(sorted(found | beside))
 
 
 def digest(*targets: str) -> str:

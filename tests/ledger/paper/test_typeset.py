@@ -12,7 +12,8 @@ import evidence
 import pytest
 from programs import HAVE_LATEXMK
 
-from ledger.paper import latex, settings_table as sizes, typeset
+from ledger.paper import latex, typeset
+from ledger.paper import settings_table as sizes
 from ledger.record import estimates, verdicts
 from ledger.record.claims import Claim
 from ledger.record.results import MissingResultError, ResultError
@@ -20,12 +21,8 @@ from ledger.record.results import MissingResultError, ResultError
 STYLE = Path(__file__).parents[3] / "paper"
 SPECS = {
     "toy": {
-        "wide": {
-            "kind": "wide-limit",
-            "rtol": 1e-10,
-            "num_layers": [8, 16],
-            "law": {"name": "gauss"},
-        },
+        "wide": {"kind": "wide-limit", "rtol": 1e-10, "num_layers": [8, 16],
+                 "law": {"name": "gauss"}},
         "narrow": {"kind": "ensemble", "replicates": 2000, "big": list(range(100)), "on": True},
     }
 }
@@ -111,11 +108,11 @@ def test_claims_nobody_measured_stand_in_the_table() -> None:
 
 
 def test_sizes_have_columns_only_for_settings_that_exist() -> None:
-    text = sizes.sizes_table("toy", SPECS["toy"], "full")
+    text = files()["sizes.tex"]
     assert "kind & setting & layers & replicates" in text
     assert "flow times" not in text
     assert r"\num{8}, \num{16}" in text
-    assert "kind" not in sizes.sizes_table("toy", {"bare": {}}, "full")
+    assert [column.heading for column in sizes.sizes({"bare": {}})[0]] == ["case"]
     nested = {"setting": {"problem": {"name": "sine"}, "activation": "tanh"}}
     assert sizes.look_up(nested, ("problem",)) == {"name": "sine"}
     assert sizes.show({"mean": 0.5}) == r"\texttt{mean} \num{0.5}"
@@ -139,11 +136,10 @@ def test_settings_keep_all_their_digits(value: float, text: str) -> None:
 
 def test_two_studies_may_not_mean_different_things_by_one_setting() -> None:
     clash = SPECS | {"other": {"wide": {"rtol": 1e-3}}}
-    record = verdicts.judge(claims(), evidence.frame(), "full")
     with pytest.raises(
         ResultError, match=r"wide\.rtol: case wide of toy is also another study's; rename"
     ):
-        typeset.numbers(record, claims(), [], clash)
+        typeset.settings(claims(), clash)
 
 
 def test_a_source_without_manifest_is_named(tmp_path: Path) -> None:
