@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ledger.record import results, verdicts
 from ledger.table import show
-from ledger.record.formatting import format_interval, format_number, half_width
+from ledger.record.formatting import NOT_MEASURED, format_interval, format_number, half_width
 from ledger.record.verify import VERDICTS, read_verdicts
 
 if TYPE_CHECKING:
@@ -24,24 +24,22 @@ def lines_of(record: Mapping[str, Any]) -> list[tuple[str, ...]]:
     lines = []
     for claim in record["claims"]:
         row = verdicts.row_of(claim)
-        if row is None:
-            lines.append((claim["id"], claim["verdict"], "none measured", "n/a", "n/a", "n/a"))
-            continue
-        estimate, lower, upper = (
-            results.number(row[name]) for name in ("estimate", "lower", "upper")
-        )
-        count = row["replicates"]
-        lines.append(
-            (
-                claim["id"],
-                claim["verdict"],
-                f"{row['quantity']} at {row['cell']}",
-                format_number(estimate, half_width(lower, upper)),
-                format_interval(lower, upper),
-                "n/a" if count is None else str(count),
-            )
-        )
+        cells = ("none measured", *3 * [NOT_MEASURED]) if row is None else (
+            f"{row['quantity']} at {row['cell']}", estimate_of(row), interval_of(row),
+            NOT_MEASURED if row["replicates"] is None else str(row["replicates"]))
+        lines.append((claim["id"], claim["verdict"], *cells))
     return lines
+
+
+def estimate_of(row: Mapping[str, Any]) -> str:
+    """Return the estimate of a row, with the digits that its interval allows."""
+    estimate, *ends = (results.number(row[name]) for name in ("estimate", "lower", "upper"))
+    return format_number(estimate, half_width(*ends))
+
+
+def interval_of(row: Mapping[str, Any]) -> str:
+    """Return the interval of a row."""
+    return format_interval(results.number(row["lower"]), results.number(row["upper"]))
 
 
 def claims_of(folder: Path | str, *, sealed: bool = True) -> pd.DataFrame:

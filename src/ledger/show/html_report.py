@@ -10,16 +10,16 @@ import base64
 import math
 import re
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ledger.config.paper import paper
-from ledger.record import results, verdicts
+from ledger.record import estimates, results, verdicts
 from ledger.record.claims import Claim, Predicate, by_id
-from ledger.record.formatting import format_interval, format_number, half_width
 from ledger.record.results import ResultError
 from ledger.record.verify import VERDICTS, read_verdicts
 from ledger.run import costs, workflow
@@ -28,8 +28,6 @@ from ledger.show import claims_table as report
 TEMPLATE = "report.html.jinja"
 MANIFEST = ".manifest.json"
 WIDTH = 150  # of the drawing of an interval, in pixels
-OWN = "this"  # the source of a claim that is made here
-FEWEST_TOLD = 3  # sources of a row that are named; of more, their number is given
 
 
 @dataclass(frozen=True)
@@ -46,66 +44,49 @@ class Figure:
 
 def write(folder: Path, mode: str, stated: Sequence[Claim], snakemake: Path,
           configuration: Sequence[Path], preamble: Path, out: Path) -> None:
-    """Write the report of the run of `mode` in `folder` around the one of Snakemake."""
-    record = read_verdicts(folder / VERDICTS)
-    if record["mode"] != mode:
-        raise ResultError(f"{folder / VERDICTS} must be of mode {mode}, got {record['mode']}; "
-                          "judge that mode first")
-    settings = [(path.as_posix(), results.read_text(path)) for path in configuration]
-    html = page(record, stated, figures(folder), statistics_of(folder), settings,
-                results.read_bytes(snakemake), macros(results.read_text(preamble)))
-    results.write_text(out, html)
+    """Write the report of the run of `mode` in `folder` around the one of Snakemake.
 
-
-def page(record: Mapping[str, Any], stated: Sequence[Claim], drawn: Sequence[Figure],
-         rules: Sequence[Mapping[str, Any]], configuration: Sequence[tuple[str, str]],
-         snakemake: bytes, defined: Mapping[str, str]) -> str:
-    """Return the HTML of a record of verdicts, its claims and figures.
-
-    `rules` as of `statistics_of`, `configuration` (name, YAML), `snakemake` the bytes of its own
-    report, `defined` the macros of the statements. Same arguments, same bytes.
+    `configuration` are files of YAML, `preamble` defines the macros of the statements. Same files,
+    same bytes.
     """
     import jinja2
 
-    known = by_id(stated)
+    record, known = read_verdicts(folder / VERDICTS), by_id(stated)
+    if record["mode"] != mode:
+        raise ResultError(f"{folder / VERDICTS} must be of mode {mode}, got {record['mode']}; "
+                          "judge that mode first")
     unknown = sorted({entry["id"] for entry in record["claims"]} - set(known))
     if unknown:
         raise ResultError(f"each claim of {VERDICTS} must be stated, got {', '.join(unknown)} "
                           "besides; give the file that states it with --claims")
-    lines = {line[0]: line for line in report.lines_of(record)}
-    judged = [_claim(entry, known[entry["id"]], lines[entry["id"]], drawn, defined)
-              for entry in record["claims"]]
+    drawn = figures(folder)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ledger.show"), autoescape=True, trim_blocks=True,
         lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    return environment.get_template(TEMPLATE).render(
-        mode=record["mode"], summary=report.summary(record), version=paper().version,
+    environment.filters |= {
+        "estimate": report.estimate_of, "interval": report.interval_of, "highlighted": _highlighted,
+        "mathematics": partial(mathematics, defined=macros(results.read_text(preamble))),
+        "median": statistics.median}
+    claims = [{"entry": entry, "stated": known[entry["id"]], "line": line,
+               "rows": zip(entry["rows"], _bars(entry["rows"], known[entry["id"]].predicate),
+                           strict=True),
+               "figures": _shown(entry, drawn)}
+              for entry, line in zip(record["claims"], report.lines_of(record), strict=True)]
+    html = environment.get_template(TEMPLATE).render(
+        mode=mode, summary=report.summary(record), version=paper().version, claims=claims,
         counts=verdicts.counts(record["claims"]), verdicts=list(reversed(verdicts.WORST_FIRST)),
-        claims=judged, studies=_by_study(drawn), rules=rules,
-        configuration=[(name, _highlighted(text)) for name, text in configuration],
-        colours=_colours(), width=WIDTH, snakemake=base64.b64encode(snakemake).decode())
+        figures=drawn, rules=spent_on(folder), colours=_colours(), width=WIDTH,
+        configuration=[(path.as_posix(), results.read_text(path)) for path in configuration],
+        snakemake=base64.b64encode(results.read_bytes(snakemake)).decode())
+    results.write_text(out, html)
 
 
-def _claim(entry: Mapping[str, Any], stated: Claim, line: Sequence[str], drawn: Sequence[Figure],
-           defined: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the page says of one claim."""
-    study, rows = stated.id.partition(".")[0], entry["rows"]
-    sources = {case for row in rows for case in row["sources"].split(";")}
-    shown = sorted((figure for figure in drawn
-                    if figure.study == study and figure.cases & sources),
-                   key=lambda figure: (-len(figure.cases & sources), figure.name))
-    return {"id": stated.id, "study": study, "title": stated.title, "verdict": entry["verdict"],
-            "statement": mathematics(stated.statement, defined),
-            "estimator": mathematics(stated.estimator, defined),
-            "source": ", ".join([stated.source.label, _paper(stated.source.paper),
-                                 stated.source.role]),
-            "planted": stated.negative_control, "level": f"{stated.level:g}",
-            "predicates": [(p.quantity, p.cells, p.words()) for p in stated.predicate],
-            "decided": line[2], "estimate": line[3], "interval": line[4], "replicates": line[5],
-            "reasons": entry["reasons"],
-            "rows": [_row(row) | {"bar": bar}
-                     for row, bar in zip(rows, _bars(rows, stated.predicate), strict=True)],
-            "figures": [figure.name for figure in shown]}
+def _shown(entry: Mapping[str, Any], drawn: Sequence[Figure]) -> list[str]:
+    """The figures that read a table which a claim rests on, those that read most first."""
+    study = estimates.study_of(entry["id"])
+    sources = {case for row in entry["rows"] for case in row["sources"].split(";")}
+    read = {figure.name: len(figure.cases & sources) for figure in drawn if figure.study == study}
+    return sorted(filter(read.__getitem__, read), key=lambda name: (-read[name], name))
 
 
 class Bar(NamedTuple):
@@ -149,29 +130,6 @@ def _bars(rows: Sequence[Mapping[str, Any]], predicates: Sequence[Predicate]) ->
     return bars
 
 
-def _paper(key: str) -> str:
-    return "this paper" if key == OWN else key
-
-
-def _row(row: Mapping[str, Any]) -> dict[str, Any]:
-    estimate, lower, upper = (results.number(row[name]) for name in ("estimate", "lower", "upper"))
-    sources = row["sources"].split(";")
-    return {"quantity": row["quantity"], "cell": row["cell"],
-            "estimate": format_number(estimate, half_width(lower, upper)),
-            "interval": format_interval(lower, upper),
-            "replicates": "n/a" if row["replicates"] is None else str(row["replicates"]),
-            "verdict": row["verdict"],
-            "sources": (", ".join(sources) if len(sources) <= FEWEST_TOLD
-                        else f"{len(sources)} tables")}
-
-
-def _by_study(drawn: Iterable[Figure]) -> dict[str, list[Figure]]:
-    found: dict[str, list[Figure]] = {}
-    for figure in drawn:
-        found.setdefault(figure.study, []).append(figure)
-    return found
-
-
 # --- what is read --------------------------------------------------------------------------------
 
 
@@ -192,24 +150,13 @@ def figures(folder: Path) -> list[Figure]:
     return found
 
 
-def statistics_of(folder: Path) -> list[dict[str, Any]]:
-    """Return for each rule its jobs, their time in all, at the median and longest, and memory.
-
-    Read off the manifests: seconds of one core, MB at the peak, MB of tables.
-    """
-    spent: dict[str, list[costs.Cost]] = {}
+def spent_on(folder: Path) -> list[tuple[str, list[costs.Cost]]]:
+    """Return each rule with what its jobs took, read off the manifests."""
+    spent = defaultdict[str, list[costs.Cost]](list)
     for (study, case), cost in costs.of_run(folder).items():
         kind = "measure" if case == costs.MEASURING else "simulate"
-        spent.setdefault(f"{kind}_{study}", []).append(cost)
-    lines = []
-    for rule, known in sorted(spent.items(), reverse=True):
-        seconds = [cost.wall_seconds for cost in known]
-        lines.append({
-            "rule": rule, "jobs": len(known), "total": f"{sum(seconds) / 60:.1f}",
-            "median": f"{statistics.median(seconds):.1f}", "longest": f"{max(seconds):.1f}",
-            "memory": f"{max(cost.peak_memory_mb for cost in known):.0f}",
-            "bytes": f"{sum(cost.bytes for cost in known) / 2**20:.1f}"})
-    return lines
+        spent[f"{kind}_{study}"].append(cost)
+    return sorted(spent.items(), reverse=True)
 
 
 def macros(preamble: str) -> dict[str, str]:
