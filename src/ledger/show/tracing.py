@@ -10,8 +10,8 @@ from __future__ import annotations
 import difflib
 import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ from ledger.config.configuration import CONFIGURATION
 from ledger.config.paper import paper
 from ledger.record import estimates, results, verdicts
 from ledger.record.claims import Claim, by_id, load_claims
-from ledger.record.formatting import format_interval, format_number, half_width
+from ledger.record.formatting import format_number, half_width
 from ledger.record.results import MissingResultError
 from ledger.record.verify import VERDICTS, read_verdicts
 from ledger.run.costs import MEASURING
 from ledger.run.jobs import SPECS
+from ledger.show.claims_table import estimate_of, interval_of
 
 FIRST_ROWS = 3
 NEAREST = 3
@@ -32,39 +33,11 @@ LONGEST_SETTING = 100  # characters
 SIMULATE, MEASURE, DRAW, JUDGE = "simulate", "measure", "draw", "judge_claims"  # rules
 
 
-@dataclass(frozen=True)
-class Step:
-    """One job and what it left: how to run it again, and what its manifest says."""
-
-    what: str
-    rule: str
-    command: str
-    files: dict[str, str]  # name: SHA-256
-    rows: int | None = None
-    first_rows: list[dict[str, Any]] = field(default_factory=list)
-    configuration: dict[str, str] = field(default_factory=dict)
-    seeds: dict[str, Any] = field(default_factory=dict)
-    code: str = ""
-    code_sha256: str = ""
-    commit: str = ""
-    version: str = ""
-    wall_seconds: float | None = None
-    machine: dict[str, Any] = field(default_factory=dict)
+Step = dict[str, Any]
+"""One job and what it left, as `_step` makes it: how to run it again, what its manifest says."""
 
 
-@dataclass(frozen=True)
-class Trace:
-    """The way back: what it is, its rows of estimates, the steps from the last to the first."""
-
-    name: str
-    kind: str
-    facts: dict[str, str]
-    rows: list[dict[str, Any]]
-    steps: list[Step]
-
-    def record(self) -> dict[str, Any]:
-        """The trace as JSON's types."""
-        return results.jsonable(asdict(self))
+Way = tuple[dict[str, str], list[dict[str, Any]], list[Step]]  # facts, rows, steps
 
 
 @dataclass(frozen=True)
@@ -112,16 +85,17 @@ class Results:
     def simulated(self, study: str, case: str) -> Step:
         """The job that made the table of a case."""
         base = self.folder / study
-        return _step(f"{study}/{case}", SIMULATE, base / f"{case}.parquet",
-                     ("run", study, case, "--config", self.folder / CONFIGURATION, "--out", base),
-                     dict(_settings(self.specs[study][case], case)))
+        return _of_table(f"{study}/{case}", SIMULATE, base / f"{case}.parquet",
+                         ("run", study, case, "--config", self.folder / CONFIGURATION,
+                          "--out", base),
+                         dict(_settings(self.specs[study][case], case)))
 
     def measured(self, study: str) -> Step:
         """The job that measured a study."""
         base = self.folder / study
         path = base / f"{MEASURING}.parquet"
-        return _step(f"{study}/{MEASURING}", MEASURE, path,
-                     ("measure", study, "--specs", base / SPECS, "--tables", base, "--out", path))
+        return _of_table(f"{study}/{MEASURING}", MEASURE, path, (
+            "measure", study, "--specs", base / SPECS, "--tables", base, "--out", path))
 
     def judged(self) -> Step:
         """The job that judged all claims."""
@@ -130,39 +104,52 @@ class Results:
                  for file in self.claim_files}
         stated = sorted((file for file in files if files[file]), key=lambda file: files[file])
         tables = [self.folder / study / f"{MEASURING}.parquet" for study in self.specs]
-        command = _command("judge", "--claims", *stated, "--estimates", *tables,
-                           "--mode", self.mode, "--out", path)
-        return Step("verdicts", JUDGE, command,
-                    {path.as_posix(): results.sha256_of(results.read_bytes(path))})
+        words = ("judge", "--claims", *stated, "--estimates", *tables, "--mode", self.mode,
+                 "--out", path)
+        return _step("verdicts", JUDGE, words,
+                     {path.as_posix(): results.sha256_of(results.read_bytes(path))}, {})
 
     def drawn(self, figure: str) -> Step:
         """The job that drew a figure; its files must be those of its manifest."""
         folder = self.folder / "figures"
         manifest = results.read_manifest(folder / f"{figure}.pdf")
-        files = {}
         for name, digest in manifest["files"].items():
             results.read_described(folder / name, digest)
-            files[(folder / name).as_posix()] = digest
         study, base = manifest["study"], self.folder / manifest["study"]
-        command = _command("draw", study, "--module", manifest["module"], "--specs", base / SPECS,
-                           "--tables", base, "--estimates", base / f"{MEASURING}.parquet",
-                           "--mode", self.mode, "--out", folder)
-        return Step(figure, DRAW, command, files, **_of_manifest(manifest))
+        words = ("draw", study, "--module", manifest["module"], "--specs", base / SPECS,
+                 "--tables", base, "--estimates", base / f"{MEASURING}.parquet",
+                 "--mode", self.mode, "--out", folder)
+        files = {(folder / name).as_posix(): of for name, of in manifest["files"].items()}
+        return _step(figure, DRAW, words, files, manifest)
+
+    def sources(self, study: str, rows: Iterable[Mapping[str, Any]]) -> list[Step]:
+        """The jobs that made the tables behind rows of a study."""
+        cases = {case for row in rows for case in row["sources"].split(";") if case}
+        return [self.simulated(study, case) for case in sorted(cases)]
 
 
-def _command(*words: Any) -> str:
-    """A command line of the paper's own program."""
-    return shlex.join([paper().name, *(word.as_posix() if isinstance(word, Path) else str(word)
-                                       for word in words)])
+def _step(what: str, rule: str, words: Sequence[Any], files: Mapping[str, str],
+          manifest: Mapping[str, Any], **more: Any) -> Step:
+    """A step from the words of its command, its files with their SHA-256, and its manifest."""
+    command = shlex.join([paper().name, *(
+        word.as_posix() if isinstance(word, Path) else str(word) for word in words)])
+    return {"what": what, "rule": rule, "command": command, "files": dict(files), "rows": None,
+            "first_rows": [], "configuration": {}, "seeds": manifest.get("seeds", {}),
+            "code": manifest.get("function") or manifest.get("module", ""),
+            "code_sha256": manifest.get("code_sha256", ""),
+            "commit": manifest.get("git_commit", ""),
+            "version": manifest.get("package_version", ""),
+            "wall_seconds": manifest.get("wall_seconds"), "machine": manifest.get("machine", {}),
+            **more}
 
 
-def _step(what: str, rule: str, path: Path, command: Sequence[Any],
-          configuration: Mapping[str, str] | None = None) -> Step:
+def _of_table(what: str, rule: str, path: Path, words: Sequence[Any],
+              configuration: Mapping[str, str] | None = None) -> Step:
     """The step that made a table."""
     frame, manifest = results.read_table(path), results.read_manifest(path)
     rows = results.jsonable(frame.head(FIRST_ROWS).to_dict("records"))
-    return Step(what, rule, _command(*command), {path.as_posix(): manifest["sha256"]}, len(frame),
-                rows, dict(configuration or {}), **_of_manifest(manifest))
+    return _step(what, rule, words, {path.as_posix(): manifest["sha256"]}, manifest,
+                 rows=len(frame), first_rows=rows, configuration=configuration or {})
 
 
 def _settings(value: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -175,59 +162,55 @@ def _settings(value: Any, path: str) -> Iterator[tuple[str, str]]:
     yield path, text if len(text) <= LONGEST_SETTING else f"{text[:LONGEST_SETTING]}…"
 
 
-def _of_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What a manifest says of the job, under the names of a step."""
-    code = manifest.get("function") or manifest.get("module", "")
-    return {"seeds": dict(manifest.get("seeds", {})), "code": code,
-            "code_sha256": manifest.get("code_sha256", ""),
-            "commit": manifest.get("git_commit", ""),
-            "version": manifest.get("package_version", ""),
-            "wall_seconds": manifest.get("wall_seconds"),
-            "machine": dict(manifest.get("machine", {}))}
-
-
 # --- the way back --------------------------------------------------------------------------------
 
 
-def trace(run: Results, name: str) -> Trace:
+def trace(run: Results, name: str) -> dict[str, Any]:
     """The way back from a key, a claim, a figure or a table (`study/case`) of the run.
 
-    Raises MissingResultError, with the nearest names, for anything else.
+    In JSON's types: name, kind, facts, rows of estimates, steps from the last to the first. Raises
+    MissingResultError, with the nearest names, for anything else.
     """
-    if name in run.estimates:
-        return _of_number(run, name)
-    if name in run.claims:
-        return _of_claim(run, name)
-    if name in run.figures:
-        return _of_figure(run, name)
     study, _, case = name.partition("/")
-    if case in run.specs.get(study, {}):
-        return Trace(name, "table", {}, [], [run.simulated(study, case)])
+    if name in run.estimates:
+        way = "number", *_of_number(run, run.estimates[name])
+    elif name in run.claims:
+        way = "claim", *_of_claim(run, name)
+    elif name in run.figures:
+        way = "figure", *_of_figure(run, name)
+    elif case in run.specs.get(study, {}):
+        way = "table", {}, [], [run.simulated(study, case)]
+    else:
+        raise MissingResultError("NAME must be a claim, key, figure or table of this run, got "
+                                 f"{name!r}; {_remedy(run, name)}")
+    kind, facts, rows, steps = way
+    rows = [{part: value for part, value in row.items() if part != "key"} for row in rows]
+    return results.jsonable({"name": name, "kind": kind, "facts": facts, "rows": rows,
+                             "steps": steps})
+
+
+def _remedy(run: Results, name: str) -> str:
+    """What to do about a name that nothing has."""
+    if results.number(name) == results.number(name):  # not NaN
+        return "a number of the PDF is a link to its key"
     tables = [f"{study}/{case}" for study, cases in run.specs.items() for case in cases]
     names = [*run.claims, *run.figures, *tables, *run.estimates]
     near = difflib.get_close_matches(name, names, n=NEAREST, cutoff=0.3)
-    remedy = f"nearest: {', '.join(near)}" if near else f"{paper().name} claims lists the claims"
-    if results.number(name) == results.number(name):  # not NaN
-        remedy = "a number of the PDF is a link to its key"
-    raise MissingResultError(
-        f"NAME must be a claim, key, figure or table of this run, got {name!r}; {remedy}")
+    return f"nearest: {', '.join(near)}" if near else f"{paper().name} claims lists the claims"
 
 
-def _of_number(run: Results, key: str) -> Trace:
-    row = run.estimates[key]
-    estimate, lower, upper, floor = (
-        results.number(row[name]) for name in ("estimate", "lower", "upper", "floor"))
+def _of_number(run: Results, row: dict[str, Any]) -> Way:
+    lower, upper, floor = (results.number(row[name]) for name in ("lower", "upper", "floor"))
     width = half_width(lower, upper)
-    facts = {"estimate": format_number(estimate, width), "interval": format_interval(lower, upper)}
+    facts = {"estimate": estimate_of(row), "interval": interval_of(row)}
     if floor == floor:  # not NaN
         facts["floor"] = format_number(floor, min(abs(floor), width) if width > 0 else abs(floor))
     facts |= {name: str(row[name]) for name in ("replicates", "sizes") if row[name] is not None}
     facts |= {name: str(row[name]) for name in ("claim", "note") if row[name]}
-    return Trace(key, "number", facts, [_without_key(row)],
-                 [run.measured(row["study"]), *_sources(run, row["study"], [row])])
+    return facts, [row], [run.measured(row["study"]), *run.sources(row["study"], [row])]
 
 
-def _of_claim(run: Results, name: str) -> Trace:
+def _of_claim(run: Results, name: str) -> Way:
     study = estimates.study_of(name)
     rows = [row for row in run.estimates.values() if row["claim"] == name]
     record = run.verdicts.get(name, {})
@@ -239,23 +222,12 @@ def _of_claim(run: Results, name: str) -> Trace:
     if deciding is not None:
         facts["decided by"] = deciding["key"]
     measured = [run.measured(study)] if rows else []
-    return Trace(name, "claim", facts, [_without_key(row) for row in rows],
-                 [run.judged(), *measured, *_sources(run, study, rows)])
+    return facts, rows, [run.judged(), *measured, *run.sources(study, rows)]
 
 
-def _of_figure(run: Results, name: str) -> Trace:
+def _of_figure(run: Results, name: str) -> Way:
     manifest = results.read_manifest(run.folder / "figures" / f"{name}.pdf")
     study = manifest["study"]
-    facts = {"drawn by": manifest["function"], "study": study}
-    tables = [run.simulated(study, case) for case in manifest["inputs"]]
-    return Trace(name, "figure", facts, [], [run.drawn(name), run.measured(study), *tables])
-
-
-def _sources(run: Results, study: str, rows: Sequence[Mapping[str, Any]]) -> list[Step]:
-    """The jobs that made the tables behind rows of a study."""
-    cases = {case for row in rows for case in row["sources"].split(";") if case}
-    return [run.simulated(study, case) for case in sorted(cases)]
-
-
-def _without_key(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "key"}
+    return {"drawn by": manifest["function"], "study": study}, [], [
+        run.drawn(name), run.measured(study),
+        *(run.simulated(study, case) for case in manifest["inputs"])]
