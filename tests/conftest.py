@@ -29,6 +29,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         why_not()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests of a file go to one worker, and with them those of every study: it is run once."""
+    for item in items:
+        path = item.path
+        if path.name == "test_every_study.py":
+            path = path.with_name(f"test_{item.callspec.params['name']}.py")  # pyright: ignore
+        item.add_marker(pytest.mark.xdist_group(str(path)))
+
+
 settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
 settings.load_profile("deterministic")
 

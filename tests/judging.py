@@ -1,9 +1,10 @@
-"""A study run on the tiny configuration, and what must hold of its claims and their controls."""
+"""A study run on the tiny configuration, in this process."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,8 @@ import pandas as pd
 
 from ledger import study
 from ledger.config.configuration import overlay, read
-from ledger.record import verdicts
 from ledger.record.claims import Claim, load_claims
-from ledger.record.estimates import COLUMNS, with_keys
+from ledger.record.estimates import with_keys
 from ledger.run import jobs
 from ledger.run.jobs import part_of
 from ledger.study import Case, Control
@@ -66,14 +66,6 @@ class Run:
     run: study.Run
     estimates: pd.DataFrame
 
-    @classmethod
-    def of(cls, name: str, *kinds: type[Case]) -> Run:
-        """Run all jobs of a study, or those of some kinds, in this process."""
-        cases = {one: case for one, case in cases_of(name).items()
-                 if not kinds or isinstance(case, kinds)}
-        run = study.Run(cases, {one: run_case(name, case) for one, case in cases.items()})
-        return cls(name, run, estimates_of(name, run))
-
     @property
     def cases(self) -> Mapping[str, Case]:
         """The cases by name."""
@@ -88,40 +80,10 @@ class Run:
         """One estimate by its key."""
         return float(self.estimates.set_index("key").estimate[key])
 
-    def check_claims(self) -> None:
-        """Every claim has numbers and a negative control, and there are no others."""
-        claims = set(claims_of(self.name))
-        assert set(controls_of(self.name)) == claims
-        assert {claim for claim in self.estimates.claim if claim} == claims
 
-    def check_not_refuted(self, claim: Claim) -> None:
-        """The honest tables do not refute a claim, whatever their size."""
-        honest = verdicts.judge_claim(claim.at_any_size(), self.estimates)
-        assert honest["verdict"] != verdicts.REFUTED, honest["reasons"]
-
-    def check_control(self, claim: Claim, *, honest_too: bool = False) -> None:
-        """A control changes a table, and none of the honest ones; it is refuted, in a cell where
-        the honest run is not (``honest_too``: on tiny sizes that may be refuted there as well)."""
-        before = {name: table.copy() for name, table in self.tables.items()}
-        run = controls_of(self.name)[claim.id].within(self.run)
-        assert all(table.equals(before[name]) for name, table in self.tables.items())
-        assert set(run.tables) == set(self.tables)
-        assert any(not run.tables[name].equals(table) for name, table in self.tables.items())
-        claim = claim.at_any_size()
-        failed = verdicts.judge_claim(claim, estimates_of(self.name, run, claim.id))
-        assert failed["verdict"] == verdicts.REFUTED
-        honest = {r["key"]: r["verdict"]
-                  for r in verdicts.judge_claim(claim, self.estimates)["rows"]}
-        assert honest_too or any(
-            r["verdict"] == verdicts.REFUTED != honest[r["key"]] for r in failed["rows"])
-
-    def check_sources(self, claim: Claim) -> None:
-        """The sources of a claim's rows, alone, give these rows again."""
-        own = self.estimates.loc[self.estimates.claim == claim.id, list(COLUMNS)]
-        names = {name for sources in own.sources for name in sources.split(";")}
-        alone = study.Run({name: self.cases[name] for name in self.cases if name in names},
-                          {name: self.tables[name] for name in self.tables if name in names})
-        again = estimates_of(self.name, alone, claim.id)[list(COLUMNS)]
-        again = again.loc[again.claim == claim.id].reset_index(drop=True)
-        assert len(again)
-        pd.testing.assert_frame_equal(again, own.reset_index(drop=True), check_exact=True)
+@cache
+def tiny(name: str) -> Run:
+    """All jobs of a study on the tiny configuration, run once in this process."""
+    cases = cases_of(name)
+    run = study.Run(cases, {one: run_case(name, case) for one, case in cases.items()})
+    return Run(name, run, estimates_of(name, run))

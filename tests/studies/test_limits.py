@@ -1,4 +1,4 @@
-"""The study `limits`: jobs that are functions of their specification, and what is read off them."""
+"""The study `limits` on the tiny configuration: how jobs are cut, and what is read off them."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from judging import FULL, Run, block_of, cases_of, claims_of, estimates_of, run_case
+from judging import Run, block_of, estimates_of, run_case, tiny
+from matplotlib.axes import Axes
 from pydantic import ValidationError
 
+from figures.limits import FIGURES
+from figures.limits_data import main_setting
 from ledger import study
-from ledger.config.case import Case, kinds_of
-from ledger.record.claims import Claim
+from ledger.config.case import Case
+from ledger.paper.drawing import Frames
 from ledger.record.estimates import COLUMNS
 from ledger.record.statistics import ks_distance
 from ledger.record.streams import stream
 from ledger.record.tidy import tidy
-from ledger.record.verdicts import NOT_JUDGED, judge_claim
 from zeroloss.limit.collocation import euler
 from zeroloss.limit.flow import MeanField
 from zeroloss.model.law import FractionalBrownian, PathLaw, SmoothPath, sobol_rule
-from zeroloss.studies.limits import jobs, plan
+from zeroloss.studies.limits import plan
 from zeroloss.studies.limits.block import EnsembleSettings, Settings
 from zeroloss.studies.limits.evidence import Ensemble, Evidence, Prediction, evidence_of
 from zeroloss.studies.limits.law import law, predicted_risks
@@ -31,18 +33,12 @@ from zeroloss.studies.limits.plan import InfluencePart, Size
 from zeroloss.studies.settings import Rule
 from zeroloss.studies.setup import build_law, build_problem, chunks, path_parameters
 
-CLAIMS = claims_of("limits")
-EACH_CLAIM = pytest.mark.parametrize("claim", CLAIMS.values(), ids=list(CLAIMS))
-KINDS = {kind.kind: kind for kind in study.jobs_of(jobs)}
-# of these alone sizes of seconds are enough for the predicate to be fair
-NOT_ASYMPTOTIC = ("limits.energy", "limits.loss-bias", "limits.smooth", "limits.commute")
 SIZE = ("setting", "sampling", "num_layers", "num_units")
 
 
 @pytest.fixture(scope="module")
-def tiny() -> Run:
-    """The run of tests/workflow/tiny.yaml; its tables are to be left as they are."""
-    return Run.of("limits")
+def ran() -> Run:
+    return tiny("limits")
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +48,8 @@ def block() -> Settings:
 
 
 @pytest.fixture(scope="module")
-def evidence(tiny: Run) -> Evidence:
-    return evidence_of(tiny.run)
+def evidence(ran: Run) -> Evidence:
+    return evidence_of(ran.run)
 
 
 def split(block: Settings, most: int) -> dict[str, Case]:
@@ -64,27 +60,11 @@ def split(block: Settings, most: int) -> dict[str, Case]:
 # ---- jobs
 
 
-def test_every_kind_of_job_is_run(tiny: Run) -> None:
-    assert {case.kind for case in tiny.cases.values()} == set(KINDS)
-    assert set(kinds_of(plan)) == {*KINDS, plan.EnergyOn.kind}  # which is part of a case
-    for name, table in tiny.tables.items():
-        assert len(table) and not table.isna().any(axis=None), name
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_job_is_a_function_of_its_case(tiny: Run, kind: str) -> None:
-    name = min((n for n, case in tiny.cases.items() if case.kind == kind),
-               key=lambda n: len(tiny.tables[n]))
-    torch.manual_seed(1)  # nothing may draw from a shared generator
-    pd.testing.assert_frame_equal(run_case("limits", tiny.cases[name]), tiny.tables[name],
-                                  check_exact=True)
-
-
 @pytest.mark.parametrize("sampling", ["independent", "path"])
-def test_replicates_are_the_same_in_jobs_of_any_size(tiny: Run, sampling: str) -> None:
+def test_replicates_are_the_same_in_jobs_of_any_size(ran: Run, sampling: str) -> None:
     def run(*blocks: tuple[int, int]) -> pd.DataFrame:
         """12 replicates of one size in blocks (first, count)."""
-        return run_case("limits", tiny.cases[f"{sampling}-sine-0"].model_copy(update={
+        return run_case("limits", ran.cases[f"{sampling}-sine-0"].model_copy(update={
             "flow_times": (0.0, 1.0), "sizes": tuple(
                 Size(num_layers=4, num_units=8, first_replicate=first, replicates=count,
                      roles=("units",)) for first, count in blocks)}))
@@ -113,8 +93,8 @@ def test_cases_cover_every_replicate_once_however_they_are_packed(block: Setting
 
 @pytest.mark.parametrize("path", [PathLaw(), SmoothPath(0.3), FractionalBrownian(0.3, 16)],
                          ids=lambda path: type(path).__name__)
-def test_all_depths_share_their_paths(tiny: Run, path: PathLaw) -> None:
-    case = tiny.cases["reference-sine"]
+def test_all_depths_share_their_paths(ran: Run, path: PathLaw) -> None:
+    case = ran.cases["reference-sine"]
     assert isinstance(case, plan.Reference)
     problem, coarse = build_problem(case), np.arange(5) / 4
     fine = path_parameters(case, problem, path, range(3), np.arange(17) / 16, 6)
@@ -132,10 +112,10 @@ def test_batches_cover_their_replicates() -> None:
         assert all(len(batch) <= 64 for batch in batches)
 
 
-def test_a_device_that_is_not_there_is_named(tiny: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_that_is_not_there_is_named(ran: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="torch finds none; set device: cpu"):
-        tiny.cases["reference-surface"].model_copy(update={"device": "cuda"}).prepare()
+        ran.cases["reference-surface"].model_copy(update={"device": "cuda"}).prepare()
 
 
 # ---- what the tables say, as arrays
@@ -158,19 +138,19 @@ def test_references_and_ladders(block: Settings, evidence: Evidence) -> None:
 
 
 def test_ensembles_put_their_blocks_together(
-        tiny: Run, block: Settings, evidence: Evidence) -> None:
+        ran: Run, block: Settings, evidence: Evidence) -> None:
     cases = split(block, 20_000)
     # the same residuals, cut into the tables of more jobs
-    tables = dict(tiny.tables)
+    tables = dict(ran.tables)
     for name, case in cases.items():
         if isinstance(case, plan.NetworksCase):
-            whole = pd.concat([table for _, _, table in tiny.run.of(
+            whole = pd.concat([table for _, _, table in ran.run.of(
                 type(case), sampling=case.sampling, setting=case.setting)])
             tables[name] = pd.concat([whole.loc[
                 (whole.num_layers == z.num_layers) & (whole.num_units == z.num_units)
                 & (whole.replicate - z.first_replicate).between(0, z.replicates - 1)]
                 for z in case.sizes])
-    assert len(cases) > len(tiny.cases)
+    assert len(cases) > len(ran.cases)
     cut = Evidence(study.Run(cases, tables))
     for compiled, parts, wholes in ((True, cut.ensembles, evidence.ensembles),
                                     (False, cut.in_torch, evidence.in_torch)):
@@ -195,13 +175,13 @@ def check_ensembles(settings: list[EnsembleSettings], block: Settings, parts: li
 
 
 def test_torch_and_the_compiled_engine_train_the_same_networks(
-        tiny: Run, evidence: Evidence) -> None:
+        ran: Run, evidence: Evidence) -> None:
     """From the same draws; and the cells of torch are of one claim, and no others'."""
     (e,) = evidence.in_torch
     (same,) = (other for other in evidence.ensembles
                if all(getattr(other, name) == getattr(e, name) for name in SIZE))
     np.testing.assert_allclose(e.residuals, same.residuals[:len(e.residuals)], rtol=0, atol=1e-11)
-    rows = tiny.estimates.loc[tiny.estimates.sources.str.contains("torch-")]
+    rows = ran.estimates.loc[ran.estimates.sources.str.contains("torch-")]
     cells = [f"sine.independent.torch.s{s:g}" for s in e.flow_times]
     assert list(rows.loc[rows.claim != ""].key) == [
         f"limits.constant/ratio_small/{cell}" for cell in sorted(cells)]
@@ -210,11 +190,11 @@ def test_torch_and_the_compiled_engine_train_the_same_networks(
     assert gaps.estimate.max() < 1e-11
 
 
-def test_predicted_covariances(tiny: Run, block: Settings, evidence: Evidence) -> None:
+def test_predicted_covariances(ran: Run, block: Settings, evidence: Evidence) -> None:
     for e in evidence.with_role("constant"):
         for depth in (0, e.num_layers):
             sigma, names = evidence.covariance(e.setting, e.sampling, depth)
-            assert names and {tiny.cases[name].kind for name in names} == {"influence"}
+            assert names and {ran.cases[name].kind for name in names} == {"influence"}
             rule = block.settings[e.setting].influence
             assert rule is not None
             scrambles = rule.scrambles
@@ -234,10 +214,10 @@ def test_the_largest_ensembles_are_judged(block: Settings, evidence: Evidence) -
     assert [e.num_units for e in units] == sorted(e.num_units for e in units)
 
 
-def test_what_is_not_there_is_named(tiny: Run) -> None:
+def test_what_is_not_there_is_named(ran: Run) -> None:
     for fields in ({"setting": "cosine"}, {}):
         with pytest.raises(LookupError, match=r"one case of kind reference .* must be there"):
-            tiny.run.one(plan.Reference, **fields)
+            ran.run.one(plan.Reference, **fields)
 
 
 def made_ladder(A: np.ndarray, B: np.ndarray, times: list[float]) -> Evidence:
@@ -275,11 +255,11 @@ def test_draws_of_the_predicted_risk() -> None:
 
 
 def test_a_prediction_is_that_of_the_wide_limit_at_its_depth(
-        tiny: Run, evidence: Evidence) -> None:
+        ran: Run, evidence: Evidence) -> None:
     """The jobs solve it as one network with a unit per point, here it is a cloud."""
     e = next(e for e in evidence.largest() if e.setting == "sine")
     made = evidence.prediction(e, 1)
-    _, case, _ = tiny.run.one(plan.Wide, setting="sine")
+    _, case, _ = ran.run.one(plan.Wide, setting="sine")
     problem = build_problem(case)
     clouds = []
     for scramble in range(case.rule.scrambles):
@@ -327,13 +307,13 @@ def test_the_curve_of_correlation_lengths_by_hand(L: int) -> None:
         np.testing.assert_allclose(curve, by_hand, rtol=1e-11)
 
 
-def test_the_curve_is_predicted_at_the_depth_of_its_networks(tiny: Run, block: Settings) -> None:
+def test_the_curve_is_predicted_at_the_depth_of_its_networks(ran: Run, block: Settings) -> None:
     """Two layers are far from their limit: both ends of the curve are the covariances of two
     layers, by another rule in θ₀, and not those of the limit."""
-    pairs, influence = tiny.cases["pairs"], tiny.cases["influence-sine-0"]
-    (_, smooth, _), (_, of_pairs, _) = tiny.run.one(plan.Smooth), tiny.run.one(plan.Pairs)
+    pairs, influence = ran.cases["pairs"], ran.cases["influence-sine-0"]
+    (_, smooth, _), (_, of_pairs, _) = ran.run.one(plan.Smooth), ran.run.one(plan.Pairs)
     assert of_pairs.num_layers == smooth.num_layers == block.smooth.num_layers
-    assert np.unique(tiny.tables["pairs"].depth) == pytest.approx(np.arange(8) / 8)
+    assert np.unique(ran.tables["pairs"].depth) == pytest.approx(np.arange(8) / 8)
     times = (0.0, 4.0)
     table = run_case("limits", pairs.model_copy(update={
         "num_layers": 2, "flow_times": times, "rule": Rule(log2_points=9, scrambles=4)}))
@@ -350,56 +330,15 @@ def test_the_curve_is_predicted_at_the_depth_of_its_networks(tiny: Run, block: S
             assert s == 0 or value < 0.85 * limit, (sampling, s)
 
 
-# ---- estimates, verdicts, negative controls
+# ---- the law from small networks to large ones
 
 
-def test_every_claim_has_its_control_and_its_numbers(tiny: Run) -> None:
-    tiny.check_claims()
-    table = tiny.estimates
-    assert table.estimate.notna().all()
-    assert (table.lower.fillna(-math.inf) <= table.estimate).all()
-    assert (table.estimate <= table.upper.fillna(math.inf)).all()
-    assert all(table.sources)
-
-
-@EACH_CLAIM
-def test_the_sources_of_a_claim_are_all_that_it_rests_on(tiny: Run, claim: Claim) -> None:
-    tiny.check_sources(claim)
-
-
-@EACH_CLAIM
-def test_every_predicate_finds_its_rows(tiny: Run, claim: Claim) -> None:
-    rows = tiny.estimates[tiny.estimates.claim == claim.id]
-    for predicate in claim.predicate:
-        assert any(predicate.concerns(q, c) for q, c in zip(rows.quantity, rows.cell,
-                                                            strict=True)), predicate
-    settings = {name: case.largest() for name, case in tiny.cases.items()}
-    record = judge_claim(claim, tiny.estimates, settings=settings)
-    assert (record["verdict"] == NOT_JUDGED) == bool(claim.regime), "tiny sizes judge identities"
-
-
-@EACH_CLAIM
-def test_a_negative_control_is_refuted(tiny: Run, claim: Claim) -> None:
-    tiny.check_control(claim)
-
-
-@pytest.mark.parametrize("name", NOT_ASYMPTOTIC)
-def test_the_honest_run_is_not_refuted(tiny: Run, name: str) -> None:
-    tiny.check_not_refuted(CLAIMS[name])
-
-
-def test_measuring_is_a_function_of_the_tables(tiny: Run) -> None:
-    shuffled = {n: t.sample(frac=1.0, random_state=1) for n, t in tiny.tables.items()}
-    again = estimates_of("limits", study.Run(tiny.cases, shuffled))
-    pd.testing.assert_frame_equal(again, tiny.estimates, rtol=1e-9)
-
-
-def without_decay(tiny: Run) -> study.Run:
+def without_decay(ran: Run) -> study.Run:
     """The run without ensembles of role decay."""
     return study.Run({name: case.model_copy(update={"sizes": tuple(
         z for z in case.sizes if z.roles != ("decay",))})
-        if isinstance(case, plan.Ensemble) else case for name, case in tiny.cases.items()},
-        tiny.tables)
+        if isinstance(case, plan.Ensemble) else case for name, case in ran.cases.items()},
+        ran.tables)
 
 
 def changes(run: study.Run) -> dict[str, tuple[float, set[str]]]:
@@ -412,9 +351,9 @@ def distance(evidence: Evidence, e: Ensemble, t: int) -> float:
     return ks_distance(e.risk[:, t], predicted_risks(evidence, e, t)).value
 
 
-def test_the_law_decays_from_its_own_small_networks(tiny: Run, evidence: Evidence) -> None:
+def test_the_law_decays_from_its_own_small_networks(ran: Run, evidence: Evidence) -> None:
     """From role decay to role constant of the same depth, wherever the run has both."""
-    found = changes(tiny.run)
+    found = changes(ran.run)
     small = evidence.with_role("decay")
     assert len(small) == 6 and all(e.num_units == 4 for e in small)
     expected = {}
@@ -429,8 +368,8 @@ def test_the_law_decays_from_its_own_small_networks(tiny: Run, evidence: Evidenc
     assert found == expected
 
 
-def test_without_small_networks_the_law_decays_along_the_sweep(tiny: Run) -> None:
-    run = without_decay(tiny)
+def test_without_small_networks_the_law_decays_along_the_sweep(ran: Run) -> None:
+    run = without_decay(ran)
     evidence, found = evidence_of(run), changes(run)
     assert {cell.rpartition(".")[0] for cell in found} == {"sine.independent", "sine.path"}
     for sampling in ("independent", "path"):
@@ -439,19 +378,13 @@ def test_without_small_networks_the_law_decays_along_the_sweep(tiny: Run) -> Non
         assert found[f"sine.{sampling}.s4"][0] == pytest.approx(change)
 
 
-def test_small_networks_for_the_law_serve_nothing_else(tiny: Run) -> None:
+def test_small_networks_for_the_law_serve_nothing_else(ran: Run) -> None:
     """Every other estimate is what it is without them."""
     without, with_them = (table.loc[table.quantity != "ks_change", list(COLUMNS)]
                           .reset_index(drop=True)
-                          for table in (estimates_of("limits", without_decay(tiny)),
-                                        tiny.estimates))
+                          for table in (estimates_of("limits", without_decay(ran)),
+                                        ran.estimates))
     pd.testing.assert_frame_equal(without, with_them, check_exact=True)
-
-
-def test_the_published_settings_make_the_same_kinds_of_jobs() -> None:
-    cases = cases_of("limits", FULL)
-    assert {case.kind for case in cases.values()} == set(KINDS)
-    assert len(cases) < 200, "a job is worth its start-up"
 
 
 @pytest.mark.parametrize(("changes", "message"), [
@@ -474,3 +407,53 @@ def made_ensemble(sampling: str) -> Ensemble:
 def test_how_many_draws_an_ensemble_averages() -> None:
     assert made_ensemble("independent").count == 256 and made_ensemble("path").count == 32
     assert made_ensemble("path").risk.tolist() == [[6.25]]
+
+
+# ---- figures
+
+
+def on_paths(ran: Run, errors: tuple[float, float]) -> tuple[Axes, np.ndarray]:
+    """The panel of fixed paths under a reference that is off by so much at each s, and what it
+    shows there: residuals (1 + depths, flow_times) of first order in 1/L, the first exact."""
+    depths = [4, 8, 16, 32]
+    name, case, _ = ran.run.one(plan.FixedPaths)
+    s, limit = np.array([0.0, 4.0]), np.array(errors)
+    r = np.stack([0 * s, *((1 + s) / L for L in depths)])
+    table = np.broadcast_to(np.stack([2 * limit, limit, *r[1:]])[:, None, :, None], (6, 24, 2, 3))
+    paths = tidy(table, {"num_layers": [-1, 0, *depths], "replicate": range(24),
+                         "flow_time": s, "sample": range(3)}, "residual")
+    cases = {**ran.cases, name: case.model_copy(update={"flow_times": tuple(s)})}
+    run = study.Run(cases, {**ran.tables, name: paths})
+    figure = FIGURES["rates"](Frames(run, ran.estimates, "quick"))
+    return next(ax for ax in figure.axes if "paths" in ax.get_title(loc="left")), r
+
+
+def drawn(ax: Axes) -> list[tuple[list[float], list[float]]]:
+    """Sizes and gaps of every series with intervals."""
+    return [(bars[0].get_xdata().tolist(), bars[0].get_ydata().tolist()) for bars in ax.containers]
+
+
+def test_gaps_are_drawn_as_their_slopes_are_measured(ran: Run) -> None:
+    """To the limit where it is known, else between nested depths, and the axis says which."""
+    ax, r = on_paths(ran, (1e-4, 1e-4))
+    assert "to the limit" in ax.get_ylabel() and "nested" not in ax.get_ylabel()
+    ax, r = on_paths(ran, (0.02, 0.2))
+    assert "nested" in ax.get_ylabel() and "limit" not in ax.get_ylabel()
+    for t, (sizes, gaps) in enumerate(drawn(ax)):
+        assert sizes == [4, 8, 16] and gaps == pytest.approx(r[1:-1, t] - r[2:, t])
+    ax, r = on_paths(ran, (1e-4, 0.2))
+    assert "to the limit, $s =$ 0" in ax.get_ylabel() and "nested, $s =$ 4" in ax.get_ylabel()
+    (_, first), (sizes, second) = drawn(ax)
+    assert first == pytest.approx(r[1:, 0] - 1e-4) and sizes == [4, 8, 16]
+    assert second == pytest.approx(r[1:-1, 1] - r[2:, 1])
+
+
+def test_the_main_setting_has_most_sizes_however_many_jobs_hold_them() -> None:
+    def networks(setting: str, *widths: int) -> plan.Ensemble:
+        return plan.Ensemble.model_construct(setting=setting, sizes=[
+            plan.Size.model_construct(num_layers=8, num_units=M) for M in widths])
+
+    cases = {name: plan.Reference.model_construct(setting=name) for name in ("many", "blocks")}
+    cases |= {"a": networks("many", 4, 8, 16)}
+    cases |= {f"b{i}": networks("blocks", 32) for i in range(9)}
+    assert main_setting(Frames(study.Run(cases, {}), pd.DataFrame(), "full")) == "many"

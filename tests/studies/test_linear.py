@@ -1,71 +1,19 @@
-"""The study `linear` on the tiny configuration: closed forms against factors, verdicts."""
+"""The study `linear`: closed forms against factors, momentum against its recursions."""
 
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
-from judging import FILES, FULL, Run, block_of, cases_of, claims_of, run_case
-from pydantic import ValidationError
+from judging import cases_of
 
-from ledger.config.case import kinds_of
-from ledger.record.claims import Claim
 from zeroloss.studies.linear import accelerated, architectures, balanced, plan
 from zeroloss.studies.linear.balanced import ORIGIN, Start, Target
 from zeroloss.studies.linear.chain import Chain, rank_one_start
 from zeroloss.studies.linear.momentum import inputs_of
 
-CLAIMS = claims_of("linear")
 Z = Target(np.eye(4)[:, :3], np.array([2.0, 1.0, 0.5]), np.eye(3))
-
-
-@pytest.fixture(scope="module")
-def ran() -> Run:
-    return Run.of("linear")
-
-
-# ---- the study
-
-
-def test_every_claim_has_its_control_and_its_numbers(ran: Run) -> None:
-    ran.check_claims()
-
-
-@pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
-def test_the_sources_of_a_claim_are_all_that_it_rests_on(ran: Run, claim: Claim) -> None:
-    ran.check_sources(claim)
-
-
-@pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
-def test_a_negative_control_is_refuted(ran: Run, claim: Claim) -> None:
-    ran.check_control(claim)
-
-
-def test_the_published_settings_make_few_jobs_of_the_same_kinds(ran: Run) -> None:
-    published = cases_of("linear", FULL)
-    assert {name: case.kind for name, case in published.items()} == {
-        name: case.kind for name, case in ran.cases.items()}
-    assert {case.kind for case in published.values()} == set(kinds_of(plan))
-
-
-@pytest.mark.parametrize("name", ["unbalanced", "momentum-relu"])
-def test_a_job_gives_the_same_rows_twice(ran: Run, name: str) -> None:
-    assert run_case("linear", ran.cases[name]).equals(ran.tables[name])
-
-
-@pytest.mark.parametrize(("text", "words"), [
-    ("values: [1.0, 2.0, 0.5]", "values must fall"),
-    ("stages: {ratios: [0.5, 1.5]}", "ratios must lie in"),
-    ("momentum: {stated_width: 7}", "stated_width must be among its widths"),
-    ("momentum: {relu_stated_width: 7}", "relu_stated_width must be among its widths"),
-    ("momentum: {conditions: [100.0, 10.0]}", "conditions must be above 1 and rise"),
-])
-def test_settings_that_cannot_be_run_are_refused(tmp_path: Path, text: str, words: str) -> None:
-    (tmp_path / "mine.yaml").write_text(f"linear:\n  {text}\n")
-    with pytest.raises(ValidationError, match=words):
-        block_of("linear", *FILES, tmp_path / "mine.yaml")
 
 
 # ---- deep linear networks

@@ -1,23 +1,15 @@
-"""The study `size` on the tiny configuration: predicted laws, ladders, four methods, verdicts."""
+"""The study `size` on the tiny configuration: predicted laws, ladders, four methods."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from judging import FILES, FULL, Run, block_of, cases_of, claims_of, run_case
-from pydantic import ValidationError
+from judging import Run, block_of, run_case, tiny
 
-from figures.size import FIGURES
-from ledger import study
-from ledger.config.case import kinds_of
-from ledger.paper.drawing import Frames
-from ledger.record.claims import Claim
 from ledger.record.statistics import clopper_pearson
 from zeroloss.studies.size import plan
 from zeroloss.studies.size.agreements import likelihood_ratio
@@ -25,45 +17,17 @@ from zeroloss.studies.size.demands import demand, middle
 from zeroloss.studies.size.evidence import Evidence, Ladder
 from zeroloss.studies.size.plan import Block, Ensemble, Settings
 
-matplotlib.use("Agg")
-CLAIMS = claims_of("size")
-
 
 @pytest.fixture(scope="module")
 def ran() -> Run:
-    return Run.of("size")
+    return tiny("size")
 
 
 def evidence(ran: Run) -> Evidence:
     return Evidence.of(ran.run)
 
 
-# ---- claims
-
-
-def test_every_claim_has_its_control_and_its_numbers(ran: Run) -> None:
-    ran.check_claims()
-
-
-@pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
-def test_the_sources_of_a_claim_are_all_that_it_rests_on(ran: Run, claim: Claim) -> None:
-    ran.check_sources(claim)
-
-
-@pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
-def test_a_negative_control_is_refuted_and_the_honest_run_is_not(ran: Run, claim: Claim) -> None:
-    ran.check_control(claim)
-    ran.check_not_refuted(claim)
-
-
 # ---- jobs
-
-
-def test_the_published_settings_make_few_jobs_of_the_same_kinds(ran: Run) -> None:
-    published = cases_of("size", FULL)
-    assert {case.kind for case in published.values()} == set(kinds_of(plan))
-    assert {case.kind for case in ran.cases.values()} == set(kinds_of(plan))
-    assert len(published) < 40, "a job is worth its start-up"
 
 
 def test_replicates_are_packed_once_and_the_same_in_jobs_of_any_size(ran: Run) -> None:
@@ -94,30 +58,10 @@ def test_every_replicate_is_in_one_job(most: int) -> None:
                           for ladder in block.ladders for M in ladder.num_units}
 
 
-@pytest.mark.parametrize("name", ["law-sine", "corollary-sine-independent-0"])
-def test_a_job_gives_the_same_rows_twice(ran: Run, name: str) -> None:
-    pd.testing.assert_frame_equal(run_case("size", ran.cases[name]), ran.tables[name],
-                                  check_exact=True)
-
-
 def test_a_horizon_too_near_says_so(ran: Run) -> None:
     case = ran.cases["corollary-sine-independent-0"].model_copy(update={"horizon": 1.0})
     with pytest.raises(ValueError, match=r"at the horizon 1, above half .* set size.corollar"):
         run_case("size", case)
-
-
-@pytest.mark.parametrize(("change", "message"), [
-    ("phases: {flow_time: 3.0}", "phases.flow_time must be among the flow times"),
-    ("phases: {predicted_depths: [2, 8]}", "predicted_depths must hold all of num_layers"),
-    ("shown_probability: 0.3", "shown_probability must be among failure_probabilities"),
-    ("threshold: {setting: nowhere}", "setting 'nowhere' is not defined in size.settings"),
-])
-def test_settings_that_cannot_be_run_are_refused(tmp_path: Path, change: str, message: str
-                                                 ) -> None:
-    path = tmp_path / "wrong.yaml"
-    path.write_text(f"size:\n  {change}\n")
-    with pytest.raises(ValidationError, match=message):
-        block_of("size", *FILES, path)
 
 
 # ---- what is read off the tables
@@ -175,14 +119,3 @@ def test_numbers_of_the_tiny_run(ran: Run) -> None:
     assert ran.value("size/cells_chebyshev/sine.independent.sup") > 0
     shares = ran.estimates[ran.estimates.quantity == "zero_share"].set_index("cell")
     assert shares.floor["sine.l2.m2"] == pytest.approx(2.5)
-
-
-@pytest.mark.parametrize("name", FIGURES)
-def test_figures_draw_from_whatever_a_run_has(ran: Run, name: str) -> None:
-    whole = FIGURES[name](Frames(ran.run, ran.estimates, "quick"))
-    assert all(ax.has_data() for ax in whole.axes)
-    part = study.Run({one: case for one, case in ran.cases.items() if one != "phases-0"},
-                     ran.tables)
-    partial = FIGURES[name](Frames(part, ran.estimates, "quick"))
-    texts = [text.get_text() for ax in partial.axes for text in ax.texts]
-    assert name == "width" or any("not in this run" in text for text in texts)
