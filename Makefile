@@ -77,7 +77,7 @@ test-report: report
 	@REPORT=results/$(MODE)/report.html $(BIN)/pytest -m browser tests/report $(PYTEST_FLAGS)
 
 test: $(READY) tex
-	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/pytest -n $(CORES) --dist loadgroup \
+	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/pytest -n $(CORES) --dist loadfile \
 		--no-loadscope-reorder $(PYTEST_FLAGS)
 
 # One run at a time is broken, so that its moments mean something: no -n. The table of docs/faults.md

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,14 +30,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         why_not()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of a file go to one worker, and with them those of every study: it is run once."""
-    for item in items:
-        path = item.path
-        if path.name == "test_every_study.py":
-            path = path.with_name(f"test_{item.callspec.params['name']}.py")  # pyright: ignore
-        item.add_marker(pytest.mark.xdist_group(str(path)))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """With each file, its part of the tests of every study: one worker runs the study, and once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByStudy(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return re.sub(r"every_study\.py::\w+\[([a-z_]+).*", r"\1.py", nodeid).partition("::")[0]
+
+    return ByStudy(config, log)
 
 
 settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
