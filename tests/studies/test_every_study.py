@@ -131,7 +131,8 @@ def test_each_predicate_has_rows_and_the_honest_run_is_not_refuted(
         assert any(map(predicate.concerns, rows.quantity, rows.cell)), predicate
     settings = {one: case.largest() for one, case in ran.cases.items()}
     record = judge_claim(claim, ran.estimates, settings=settings)
-    assert (record["verdict"] == NOT_JUDGED) == bool(claim.regime), "tiny sizes judge identities"
+    if name == "limits" or not claim.regime:  # tiny sizes of the others are in some regimes
+        assert (record["verdict"] == NOT_JUDGED) == bool(claim.regime)
     honest = judge_claim(claim.at_any_size(), ran.estimates)
     assert claim.id in ASYMPTOTIC or honest["verdict"] != REFUTED, honest["reasons"]
 
