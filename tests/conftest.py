@@ -47,7 +47,7 @@ settings.load_profile("deterministic")
 
 
 @pytest.fixture
-def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Toy]:
+def toy(monkeypatch: pytest.MonkeyPatch, figures_path: None) -> Iterator[Toy]:
     """The study `toy`, known to the command line."""
     import toy as toys
 
