@@ -3,17 +3,19 @@
     plan.py      class Settings(Closed): the study's block of the configuration
                  class Basins(Case): one kind of job, with all that it depends on
                  def cases(block, common) -> {name: case}
-    jobs.py      @job(Basins): a case to its table
+    jobs.py      @job(Basins): a case to its table, or to the parts of it, one by one
     measure.py   @measures("linear.ends"): the tables of a run to rows of estimates
                  @control("linear.ends", Basins): the table of the claim's negative control
 
-`plan` is read before every run, so it imports this module and nothing heavy.
+`jobs` and `measure` may import modules beside them that hold such functions. `plan` is read before
+every run, so it imports this module and nothing heavy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ledger.record.rows import Rows
+
+    Parts = pd.DataFrame | Iterable[pd.DataFrame]
 
 __all__ = ["Case", "Closed", "Common", "Control", "Run", "control", "controls_of", "job",
            "jobs_of", "measures", "measures_of"]
@@ -68,17 +72,30 @@ class _Marks:
         return function
 
     def within(self, module: ModuleType) -> dict[Callable[..., Any], Any]:
-        """Marked functions of a module, imported ones too, in the order of their names in it."""
-        return {value: self._said[value] for value in vars(module).values()
+        """Marked functions of a module, and of the modules beside it that it imports."""
+        beside = [other for other in vars(module).values()
+                  if isinstance(other, ModuleType) and other.__package__ == module.__package__]
+        return {value: self._said[value] for one in (module, *beside) for value in vars(one).values()
                 if callable(value) and getattr(value, "__hash__", None) and value in self._said}
 
 
 _JOBS, _MEASURES, _CONTROLS = _Marks(), _Marks(), _Marks()
 
 
-def job(kind: type[C]) -> Callable[[Callable[[C], pd.DataFrame]], Callable[[C], pd.DataFrame]]:
-    """The function that makes the table of every case of a kind."""
-    return lambda function: _JOBS.mark(function, kind)
+def job(kind: type[C]) -> Callable[[Callable[[C], Parts]], Callable[[C], pd.DataFrame]]:
+    """The function that makes the table of every case of a kind, or yields its parts from above."""
+
+    def marked(function: Callable[[C], Parts]) -> Callable[[C], pd.DataFrame]:
+        @wraps(function)
+        def table(case: C) -> pd.DataFrame:
+            import pandas as pd
+
+            parts = function(case)
+            return parts if isinstance(parts, pd.DataFrame) else pd.concat(parts, ignore_index=True)
+
+        return _JOBS.mark(table, kind)
+
+    return marked
 
 
 def measures(*claims: str) -> Callable[[F], F]:

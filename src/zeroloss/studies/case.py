@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Generic, Literal, Self, TypeVar
+
+from pydantic import model_validator
 
 from ledger import study
 from ledger.config.closed import Closed
-from zeroloss.studies.settings import LawSettings, ProblemSettings
-
-__all__ = ["Case", "NetworkCase", "OnLaw", "OnProblem", "ProblemCase"]
+from zeroloss.studies.settings import Count, LawSettings, Name, Positive, ProblemSettings, Times
 
 
 class Case(study.Case):
@@ -47,11 +47,56 @@ class OnLaw(OnProblem):
     initial_law: LawSettings
 
 
-class ProblemCase(OnProblem, Case):
-    """A case on a setting."""
-
-
-class NetworkCase(OnLaw, ProblemCase):
+class NetworkCase(OnLaw, Case):
     """A case that trains networks or limits of one block from one law."""
 
     activation: str
+
+
+class LimitCase(NetworkCase):
+    """The same at several flow times, to the tolerances of networks and of limits."""
+
+    flow_times: Times
+    depth_nodes: Count
+    network_rtol: Positive
+    limit_rtol: Positive
+
+
+C = TypeVar("C", bound=Closed)
+S = TypeVar("S", bound=Closed)
+
+
+def gathered(kind: type[C], /, *sources: Closed | study.Common, **own: Any) -> C:
+    """The case of what it has of each source, of a later one where several have it, and its own."""
+    fields = {name: getattr(source, name) for source in sources for name in kind.model_fields
+              if hasattr(source, name)}
+    return kind(**fields | own)
+
+
+class SettingsBlock(Closed, Generic[S]):
+    """A block with settings by name, on which the rest of it is run."""
+
+    settings: dict[Name, S]
+
+    @model_validator(mode="after")
+    def _settings_exist(self) -> Self:
+        for value in dict(self).values():
+            parts = value.values() if isinstance(value, dict) else value
+            for part in parts if isinstance(value, dict | tuple) else [value]:
+                named = getattr(part, "setting", None)
+                for name in [*([named] if named else []), *getattr(part, "settings", ())]:
+                    self.setting(name)
+        return self
+
+    def setting(self, name: str) -> S:
+        """The setting of this name; ValueError if the block defines none."""
+        if name not in self.settings:
+            raise ValueError(f"setting {name!r} is not defined in settings, which has "
+                             f"{', '.join(self.settings)}; define it there")
+        return self.settings[name]
+
+    def case(self, kind: type[C], common: study.Common, name: str, /, *parts: Closed, **own: Any
+             ) -> C:
+        """The case of this kind on a setting: what it has of the block, of the setting and of parts
+        of the block, and its own."""
+        return gathered(kind, common, self, self.setting(name), *parts, setting=name, **own)

@@ -11,12 +11,10 @@ from ledger.config.closed import Closed
 from ledger.config import csvtable
 from zeroloss.model.catalogue import MOST_ROWS, ActivationName, ProblemName
 
-__all__ = ["ActivationName", "Count", "Doubling", "LawSettings", "Name", "NonNegative", "Positive",
-           "ProblemSettings", "Rule", "Times", "doubling", "increasing"]
-
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
+DepthNodes = Annotated[int, Field(ge=2, le=16)]
 # part of a file's name, and of words on a command line: nothing that a shell or an option could be
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)]
 
@@ -87,6 +85,16 @@ class LawSettings(Closed):
     scale_a: Positive = 1.0
     scale_w: Positive = 1.0
     scale_b: Positive = 1.0
+
+
+class NetworkSetting(Closed):
+    """One problem with its block, law and flow times: a row of the paper's table of settings."""
+
+    problem: ProblemSettings
+    activation: ActivationName
+    initial_law: LawSettings
+    flow_times: Times
+    depth_nodes: DepthNodes
 
 
 class Rule(Closed):

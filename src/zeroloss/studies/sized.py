@@ -3,21 +3,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 from pydantic import Field
 
-from ledger.study import Closed, Common
-from zeroloss.studies.case import OnProblem
-from zeroloss.studies.settings import Count, LawSettings, Name, Positive, ProblemSettings
+from ledger.study import Closed
+from zeroloss.studies.case import OnProblem, SettingsBlock
+from zeroloss.studies.settings import Count, DepthNodes, LawSettings, Positive, ProblemSettings
 
-__all__ = ["DepthNodes", "Followed", "Log2Points", "Replicates", "Sized", "SizedBlock",
-           "SizedSetting"]
-
-DepthNodes = Annotated[int, Field(ge=2, le=16)]
 Log2Points = Annotated[int, Field(ge=4, le=16)]
 Replicates = Annotated[int, Field(ge=2)]
-C = TypeVar("C", bound=OnProblem)
 
 
 class SizedSetting(Closed):
@@ -47,22 +42,8 @@ class Sized(Followed):
     num_units: int
 
 
-class SizedBlock(Closed):
+class SizedBlock(SettingsBlock[SizedSetting]):
     """The block of such a study: settings by name, and how precisely flows are followed."""
 
-    settings: dict[Name, SizedSetting]
     rtol: Positive
     floor: Positive  # of the risk, where a flow is left
-
-    def on(self, model: type[C], common: Common, setting: str, **parts: Any) -> C:
-        """The case on a setting: ``parts``, and what else it has of setting and block.
-
-        Raises ValueError for a setting that the block does not define.
-        """
-        if setting not in self.settings:
-            raise ValueError(f"setting must be one of settings, {', '.join(self.settings)}, got "
-                             f"{setting!r}; define it there")
-        below = {"setting": setting, "rtol": self.rtol, "floor": self.floor,
-                 **common._asdict(), **dict(self.settings[setting])}
-        return model(**{name: value for name, value in below.items()
-                        if name in model.model_fields and name not in parts}, **parts)

@@ -483,7 +483,7 @@ def test_an_impossible_value_is_named(tmp_path: Path, place: Place, value: Any) 
 
 @pytest.mark.parametrize(("place", "value", "said"), [
     ((*ENSEMBLE, "num_layers"), 12, "ladder [8, 16, 32, 64, 128] of its setting sine, got 12"),
-    ((*ENSEMBLE, "setting"), "cosine", "setting 'cosine' is not defined in limits.settings"),
+    ((*ENSEMBLE, "setting"), "cosine", "setting 'cosine' is not defined in settings"),
     ((*ENSEMBLE, "num_units"), 128, "got ('sine', 'independent', 8, 128) twice"),
     ((*DECAY, "num_units"), 1024, "units in sine, independent, 8, where the other has 256"),
     ((*DECAY, "num_layers"), 16, "units in sine, independent, 16, where the other has none"),

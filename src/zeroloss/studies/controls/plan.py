@@ -3,18 +3,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
 from ledger.study import Case as AnyCase
 from ledger.study import Closed, Common
 from zeroloss.studies.case import Case, OnLaw, OnProblem
-from zeroloss.studies.settings import Count, Doubling, Name, NonNegative, Positive, Times
-from zeroloss.studies.sized import DepthNodes, Followed, Log2Points, Replicates, Sized, SizedBlock
-
-__all__ = ["Conditions", "Doubled", "Identity", "Labels", "Line", "Origin", "Parameters",
-           "PointLaw", "RootScaling", "Row", "Settings", "ShiftedLaw", "Size", "Trained", "cases"]
+from zeroloss.studies.settings import (
+    Count,
+    DepthNodes,
+    Doubling,
+    Name,
+    NonNegative,
+    Positive,
+    Times,
+)
+from zeroloss.studies.sized import Followed, Log2Points, Replicates, Sized, SizedBlock
 
 Pair = Annotated[tuple[Count, Count], Field(strict=False)]  # (num_layers, num_units)
 Pairs = Annotated[tuple[Pair, ...], Field(min_length=1, strict=False)]
@@ -30,14 +35,11 @@ class IdentitySettings(Closed):
     replicates: Replicates
 
 
-class LabelsSettings(Closed):
-    """One sample twice, its second label higher by ``gap``."""
+class LabelsSettings(IdentitySettings):
+    """One sample twice, its second label higher by ``gap``: ``num_samples`` are those before."""
 
-    num_samples: Samples  # before one is taken twice
     sample: Annotated[int, Field(ge=0)]
     gap: Positive
-    flow_time: Positive
-    replicates: Replicates
 
     @model_validator(mode="after")
     def _sample_exists(self) -> LabelsSettings:
@@ -173,26 +175,26 @@ class Doubled(Trained):
     gap: float
 
 
-class Identity(Case):
-    """The identity as activation, on several settings."""
-
-    cases: tuple[Trained, ...]
-
-    def check(self) -> None:
-        """Refuse data that no job could read."""
-        for case in self.cases:
-            case.check()
+T = TypeVar("T", bound=Trained)
 
 
-class Labels(Case):
-    """Contradictory labels, on several settings."""
+class OnSettings(Case, Generic[T]):
+    """Limit and networks on several settings."""
 
-    cases: tuple[Doubled, ...]
+    cases: tuple[T, ...]
 
     def check(self) -> None:
         """Refuse data that no job could read."""
         for case in self.cases:
             case.check()
+
+
+class Identity(OnSettings[Trained]):
+    """The identity as activation."""
+
+
+class Labels(OnSettings[Doubled]):
+    """Contradictory labels."""
 
 
 class Line(LineSettings, Followed, OnLaw, Case):
@@ -272,26 +274,26 @@ C = TypeVar("C", bound=OnProblem)
 def cases(block: Settings, common: Common) -> dict[str, AnyCase]:
     """Every job by name; its case holds all it depends on."""
 
-    def of(model: type[C], num_samples: int, **parts: Any) -> C:
+    def of(model: type[C], part: Closed, name: str, num_samples: int, **own: object) -> C:
         """The case on the problem of its setting with another number of samples."""
-        case = block.on(model, common, num_samples=num_samples, **parts)
-        problem = case.problem.model_copy(update={"num_samples": num_samples})
-        return case.model_copy(update={"problem": problem})
+        problem = block.setting(name).problem.model_copy(update={"num_samples": num_samples})
+        return block.case(model, common, name, part, problem=problem, num_samples=num_samples,
+                          **own)
 
-    def each(model: type[C], kind: str, part: IdentitySettings | LabelsSettings) -> tuple[C, ...]:
-        parts = dict(part)
-        return tuple(of(model, count, setting=setting, kind=kind, **parts)
-                     for setting, count in parts.pop("num_samples").items())
+    def each(kind: type[T], name: str, part: IdentitySettings) -> tuple[T, ...]:
+        return tuple(of(kind, part, setting, count, kind=name)
+                     for setting, count in part.num_samples.items())
 
-    few: dict[str, Any] = dict(block.parameters) | {
-        "sizes": tuple(Size(num_layers=L, num_units=M) for L, M in block.parameters.sizes)}
+    few, line, scaled = block.parameters, block.line, block.root_scaling
     return {
         "identity": Identity(cases=each(Trained, "identity", block.identity), **common._asdict()),
         "labels": Labels(cases=each(Doubled, "labels", block.labels), **common._asdict()),
-        "line": of(Line, **dict(block.line)),
-        "parameters": of(Parameters, **few),
-        "root-scaling": of(RootScaling, **dict(block.root_scaling)),
-        "origin": block.on(Origin, common, initial_law=PointLaw(), **dict(block.origin)),
+        "line": of(Line, line, line.setting, line.num_samples),
+        "parameters": of(Parameters, few, few.setting, few.num_samples, sizes=tuple(
+            Size(num_layers=L, num_units=M) for L, M in few.sizes)),
+        "root-scaling": of(RootScaling, scaled, scaled.setting, scaled.num_samples),
+        "origin": block.case(Origin, common, block.origin.setting, block.origin,
+                             initial_law=PointLaw()),
         **_conditions(block, common),
     }
 
@@ -305,7 +307,6 @@ def _conditions(block: Settings, common: Common) -> dict[str, AnyCase]:
                  for name, law in laws.items()],
         "sizes": [Row(row=f"l{L}-m{M}", law=laws[part.base], num_layers=L, num_units=M)
                   for L, M in part.sizes]}
-    own = {name: getattr(part, name) for name in Conditions.model_fields
-           if name in type(part).model_fields}
-    return {f"conditions-{group}": block.on(Conditions, common, rows=tuple(listed), **own)
+    return {f"conditions-{group}": block.case(Conditions, common, part.setting, part,
+                                              rows=tuple(listed))
             for group, listed in rows.items()}

@@ -8,22 +8,18 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from ledger.config.closed import Closed
+from zeroloss.studies.case import SettingsBlock
 from zeroloss.studies.settings import (
-    ActivationName,
     Count,
+    DepthNodes,
     Doubling,
-    LawSettings,
     Name,
+    NetworkSetting,
     Positive,
-    ProblemSettings,
     Rule,
     Times,
     increasing,
 )
-
-__all__ = ["CommuteSettings", "Correlations", "EnergySizes", "EnsembleSettings",
-           "FixedPathsSettings", "Hurst", "PortraitSettings", "Role", "RoughSizes", "Sampling",
-           "Setting", "Settings", "SmoothSizes"]
 
 Correlations = Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...],
                          Field(min_length=3, strict=False), AfterValidator(increasing)]
@@ -32,14 +28,9 @@ Sampling = Literal["independent", "path"]
 Role = Literal["units", "layers", "constant", "decay"]
 
 
-class Setting(Closed):
-    """One problem with its block, law and flow times: a row of the paper's table of settings."""
+class Setting(NetworkSetting):
+    """The rules of its limits, and how deep they are followed."""
 
-    problem: ProblemSettings
-    activation: ActivationName
-    initial_law: LawSettings
-    flow_times: Times
-    depth_nodes: Annotated[int, Field(ge=2, le=16)]
     reference: Rule
     wide: Rule
     influence: Rule | None  # none: Σ, which is N × N, is not predicted
@@ -166,13 +157,12 @@ class PortraitSettings(Closed):
     setting: Name
     flow_times: Times
     log2_points: Annotated[int, Field(ge=4)]
-    depth_nodes: Annotated[int, Field(ge=2, le=16)]
+    depth_nodes: DepthNodes
 
 
-class Settings(Closed):
+class Settings(SettingsBlock[Setting]):
     """The whole block: settings by name, then what is run on them."""
 
-    settings: dict[Name, Setting]
     network_rtol: Positive
     limit_rtol: Positive
     influence_rtol: Positive
@@ -192,15 +182,9 @@ class Settings(Closed):
         """Those of the file below and those that an overlay adds, whose lists would replace."""
         return self.ensembles + self.more_ensembles
 
-    @model_validator(mode="after")
-    def _settings_exist(self) -> Settings:
-        named = [one.setting for one in (
-            *self.all_ensembles, self.smooth, self.fixed_paths, self.rough_paths, self.commute,
-            self.portrait)]
-        for name in (*named, *self.energy.settings):
-            if name not in self.settings:
-                raise ValueError(f"setting {name!r} is not defined in limits.settings")
-        return self
+    def per_job(self, setting: str) -> int:
+        """The elements of one job on a setting."""
+        return self.settings[setting].elements_per_job or self.elements_per_job
 
     @model_validator(mode="after")
     def _ensembles_are_predicted(self) -> Settings:
@@ -210,14 +194,13 @@ class Settings(Closed):
             if size in seen:
                 raise ValueError(f"each size of ensembles must be given once, got {size[:4]} twice")
             seen.add(size)
-            setting = self.settings[e.setting]
-            ladder = setting.ladder
+            setting = self.setting(e.setting)
             if "constant" in e.roles and setting.influence is None:
                 raise ValueError("a setting with an ensemble of role constant must have a rule "
                                  f"influence, got none in {e.setting}")
-            if "constant" in e.roles and e.num_layers not in ladder:
+            if "constant" in e.roles and e.num_layers not in setting.ladder:
                 raise ValueError("num_layers of an ensemble of role constant must be in the ladder "
-                                 f"{list(ladder)} of its setting {e.setting}, "
+                                 f"{list(setting.ladder)} of its setting {e.setting}, "
                                  f"got {e.num_layers}")
         return self
 
@@ -237,7 +220,7 @@ class Settings(Closed):
 
     @model_validator(mode="after")
     def _routes_meet(self) -> Settings:
-        setting = self.settings[self.commute.setting]
+        setting = self.setting(self.commute.setting)
         if self.commute.flow_times[0] not in setting.flow_times:
             raise ValueError(f"commute.flow_times must be among those of {self.commute.setting}, "
                              f"{list(setting.flow_times)}, got {list(self.commute.flow_times)}")

@@ -6,16 +6,13 @@ A case holds the part of the block that it is named by, beside what all cases sh
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from ledger.study import Closed, Common
-from zeroloss.studies.case import Case
-from zeroloss.studies.settings import Count, Doubling, Positive, Times
-
-__all__ = ["Bridge", "Ends", "FactorCase", "Follow", "Momentum", "Portrait", "Settings", "Stages",
-           "Unbalanced", "cases"]
+from zeroloss.studies.case import Case, gathered
+from zeroloss.studies.settings import Count, DepthNodes, Doubling, Positive, Times
 
 Layers = Annotated[int, Field(ge=2, le=16)]
 LayerList = Annotated[tuple[Layers, ...], Field(min_length=1, strict=False)]
@@ -130,13 +127,12 @@ class MomentumSettings(MomentumSizes):
                              f"{list(self.relu_widths)}, got {self.relu_stated_width}")
         return self
 
-    def sizes(self, architecture: ArchitectureName) -> MomentumSizes:
-        """Those of one architecture."""
-        sizes = MomentumSizes(**{name: getattr(self, name) for name in MomentumSizes.model_fields})
+    def sizes(self, architecture: ArchitectureName) -> dict[str, Any]:
+        """The widths of one architecture, where they are its own."""
         if architecture != "relu":
-            return sizes
-        return sizes.model_copy(update={"width": self.relu_width, "widths": self.relu_widths,
-                                        "stated_width": self.relu_stated_width})
+            return {}
+        return {"width": self.relu_width, "widths": self.relu_widths,
+                "stated_width": self.relu_stated_width}
 
 
 class BridgeSettings(Closed):
@@ -144,7 +140,7 @@ class BridgeSettings(Closed):
 
     scale: Positive  # standard deviation of a and w
     values: Positives  # eigenvalues ζ of the target
-    depth_nodes: Annotated[int, Field(ge=2, le=16)]
+    depth_nodes: DepthNodes
     flow_times: Times
     num_layers: Doubling
 
@@ -213,17 +209,11 @@ class Bridge(SolvedCase, BridgeSettings):
 
 def cases(block: Settings, common: Common) -> dict[str, SolvedCase]:
     """Every case by name."""
-    shared = common._asdict() | {"rtol": block.rtol}
-    factors = shared | {"values": block.values}
-    momentum = {f"momentum-{name}": Momentum(
-        **shared, **dict(block.momentum.sizes(name)), architecture=name)
-        for name in block.momentum.architectures}
-    return {
-        "follow": Follow(**factors, **dict(block.follow)),
-        "ends": Ends(**factors, **dict(block.ends)),
-        "portrait": Portrait(**factors, **dict(block.portrait)),
-        "stages": Stages(**factors, **dict(block.stages)),
-        "unbalanced": Unbalanced(**factors, **dict(block.unbalanced)),
-        **momentum,
-        "bridge": Bridge(**shared, **dict(block.bridge)),
-    }
+    parts: tuple[tuple[type[SolvedCase], Closed], ...] = (
+        (Follow, block.follow), (Ends, block.ends), (Portrait, block.portrait),
+        (Stages, block.stages), (Unbalanced, block.unbalanced), (Bridge, block.bridge))
+    momentum = block.momentum
+    return {kind.kind: gathered(kind, common, block, part) for kind, part in parts} | {
+        f"momentum-{name}": gathered(Momentum, common, block, momentum, architecture=name,
+                                     **momentum.sizes(name))
+        for name in momentum.architectures}

@@ -3,28 +3,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from ledger.run.packing import blocks, packed
 from ledger.study import Closed, Common
-from zeroloss.studies.case import NetworkCase
+from zeroloss.studies.case import LimitCase, SettingsBlock
 from zeroloss.studies.settings import (
-    ActivationName,
     Count,
     Doubling,
-    LawSettings,
     Name,
+    NetworkSetting,
     Positive,
-    ProblemSettings,
     Rule,
     Times,
     increasing,
 )
-
-__all__ = ["Block", "Corollary", "Ensemble", "Law", "Settings", "SizeCase", "Theorem", "Threshold",
-           "cases"]
 
 Sampling = Literal["independent", "path"]
 Role = Literal["ladder", "phases"]  # widths at one depth, or networks over depth and width
@@ -41,21 +36,17 @@ Depths = Annotated[tuple[Count, ...], Field(min_length=1, strict=False), AfterVa
 Accuracies = Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
 
 
-class Setting(Closed):
-    """A problem with its law and flow times.
+class Rules(Closed):
+    """Rules of r_L (``wide``), of what the wide limit and the continuous one differ by (``gap``),
+    and of Σ (``influence``)."""
 
-    ``wide``: rule of r_L; ``gap``: rule on which the wide limit and the continuous one differ;
-    ``influence``: rule of Σ.
-    """
-
-    problem: ProblemSettings
-    activation: ActivationName
-    initial_law: LawSettings
-    flow_times: Times
-    depth_nodes: Annotated[int, Field(ge=2, le=16)]
     wide: Rule
     gap: Rule
     influence: Rule
+
+
+class Setting(NetworkSetting, Rules):
+    """A problem with its law and flow times, and the rules of its limits."""
 
 
 class Ladder(Closed):
@@ -138,10 +129,9 @@ class Shared(Closed):
     law_from: Count  # n = L M or M from which on the law is judged
 
 
-class Settings(Shared):
+class Settings(SettingsBlock[Setting], Shared):
     """The whole block: settings by name, then what is run on them."""
 
-    settings: dict[Name, Setting]
     elements_per_job: Count
     theorem_steps: Annotated[int, Field(ge=4)]
     ladders: Annotated[tuple[Ladder, ...], Field(min_length=1, strict=False)]
@@ -149,16 +139,16 @@ class Settings(Shared):
     corollaries: Annotated[tuple[CorollarySettings, ...], Field(min_length=1, strict=False)]
     threshold: ThresholdSettings
 
-    @model_validator(mode="after")
-    def _settings_exist(self) -> Settings:
-        parts = [*self.ladders, self.phases, *self.corollaries, self.threshold]
-        for part in parts:
-            if part.setting not in self.settings:
-                raise ValueError(f"setting {part.setting!r} is not defined in size.settings")
-        return self
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """Accuracies of the smallest number of weights, which every case has."""
+        return self.phases.weights
 
     @model_validator(mode="after")
-    def _shown_is_one(self) -> Settings:
+    def _names_and_values_are_there(self) -> Settings:
+        if "phases" in self.settings:  # its job would have the name of that of `phases`
+            raise ValueError("a setting must not be named 'phases', got it in size.settings; "
+                             "rename it")
         if self.shown_probability not in self.failure_probabilities:
             raise ValueError("shown_probability must be among failure_probabilities "
                              f"{list(self.failure_probabilities)}, got {self.shown_probability}")
@@ -178,16 +168,8 @@ class Settings(Shared):
                                  f"{twice[0]} twice")
         return self
 
-    @model_validator(mode="after")
-    def _phases_is_no_setting(self) -> Settings:
-        if "phases" in self.settings:  # its job would have the name of that of `phases`
-            raise ValueError("a setting must not be named 'phases', got it in size.settings; "
-                             "rename it")
-        return self
 
-
-# the activation of a case is any, that of a setting one of a list; neither is assigned to
-class SizeCase(Setting, Shared, NetworkCase):  # pyright: ignore[reportIncompatibleVariableOverride]
+class SizeCase(Rules, Shared, LimitCase):
     """A case on a setting; ``weights``: accuracies of the smallest number of weights."""
 
     weights: Accuracies
@@ -235,61 +217,48 @@ class Threshold(SizeCase, ThresholdSettings):
     """`networks.threshold`."""
 
 
-C = TypeVar("C", bound=SizeCase)
-
-
 def cases(block: Settings, common: Common) -> dict[str, SizeCase]:
     """Every case by name, in pieces worth their start-up."""
     jobs = _predictions(block, common) | _ensembles(block, common)
     for entry in block.corollaries:
-        sizes = {name: getattr(entry, name) for name in CorollarySizes.model_fields}
         for i, accuracy in enumerate(entry.accuracies):
-            jobs[f"corollary-{entry.setting}-{entry.sampling}-{i}"] = _on(
-                Corollary, block, common, accuracy=accuracy, **sizes)
-    jobs["threshold"] = _on(Threshold, block, common, **dict(block.threshold))
+            jobs[f"corollary-{entry.setting}-{entry.sampling}-{i}"] = block.case(
+                Corollary, common, entry.setting, entry, accuracy=accuracy)
+    jobs["threshold"] = block.case(Threshold, common, block.threshold.setting, block.threshold)
     return jobs
-
-
-def _on(kind: type[C], block: Settings, common: Common, setting: str, **parts: Any) -> C:
-    """A case of a kind on a setting; ``parts`` override the setting's values."""
-    shared = {name: getattr(block, name) for name in Shared.model_fields}
-    fields = common._asdict() | shared | dict(block.settings[setting]) | parts
-    return kind(setting=setting, weights=block.phases.weights, **fields)
 
 
 def _predictions(block: Settings, common: Common) -> dict[str, SizeCase]:
     """Law and theorem of each setting that has ladders, and the law of ``phases``."""
     jobs: dict[str, SizeCase] = {}
+    phases = block.phases
     for name in block.settings:
         ladders = [ladder for ladder in block.ladders if ladder.setting == name]
         if ladders:
             depths = tuple(sorted({ladder.num_layers for ladder in ladders}))
             demands = {ladder.sampling: ladder.accuracies for ladder in ladders}
-            jobs[f"law-{name}"] = _on(Law, block, common, name, role="ladder", depths=depths)
-            jobs[f"theorem-{name}"] = _on(
-                Theorem, block, common, name, steps=block.theorem_steps, demands=demands)
-    phases = block.phases
-    jobs["law-phases"] = _on(
-        Law, block, common, phases.setting, role="phases", depths=phases.predicted_depths,
-        flow_times=(phases.flow_time,), wide=phases.wide, influence=phases.influence,
-        gap=phases.influence)
+            jobs[f"law-{name}"] = block.case(Law, common, name, role="ladder", depths=depths)
+            jobs[f"theorem-{name}"] = block.case(Theorem, common, name, demands=demands,
+                                                 steps=block.theorem_steps)
+    jobs["law-phases"] = block.case(
+        Law, common, phases.setting, phases, role="phases", depths=phases.predicted_depths,
+        flow_times=(phases.flow_time,), gap=phases.influence)
     return jobs
 
 
 def _ensembles(block: Settings, common: Common) -> dict[str, SizeCase]:
     """The networks of ``ladders`` and of ``phases``, packed into jobs."""
     jobs: dict[str, SizeCase] = {}
+    phases = block.phases
     for ladder in block.ladders:
         packs = _packs(block, ladder, [(ladder.num_layers, M) for M in ladder.num_units])
         for i, sizes in enumerate(packs):
-            jobs[f"widths-{ladder.setting}-{ladder.sampling}-{i}"] = _on(
-                Ensemble, block, common, ladder.setting, role="ladder", sampling=ladder.sampling,
-                accuracies=ladder.accuracies, sizes=sizes)
-    phases = block.phases
+            jobs[f"widths-{ladder.setting}-{ladder.sampling}-{i}"] = block.case(
+                Ensemble, common, ladder.setting, ladder, role="ladder", sizes=sizes)
     packs = _packs(block, phases, [(L, M) for L in phases.num_layers for M in phases.num_units])
     for i, sizes in enumerate(packs):
-        jobs[f"phases-{i}"] = _on(
-            Ensemble, block, common, phases.setting, role="phases", sampling="independent",
+        jobs[f"phases-{i}"] = block.case(
+            Ensemble, common, phases.setting, role="phases", sampling="independent",
             accuracies=(phases.accuracy,), flow_times=(phases.flow_time,), sizes=sizes)
     return jobs
 

@@ -9,10 +9,11 @@ from pydantic import AfterValidator, Field, field_serializer, model_validator
 
 from ledger.study import Case as AnyCase
 from ledger.study import Closed, Common
-from zeroloss.studies.case import Case, OnLaw
+from zeroloss.studies.case import Case, OnLaw, gathered
 from zeroloss.studies.settings import (
     ActivationName,
     Count,
+    DepthNodes,
     Doubling,
     LawSettings,
     Name,
@@ -21,10 +22,7 @@ from zeroloss.studies.settings import (
     Times,
     increasing,
 )
-from zeroloss.studies.sized import DepthNodes, Log2Points, Replicates, Sized, SizedBlock
-
-__all__ = ["Density", "Equation", "Flow", "Regularised", "Settings", "Steps", "Training",
-           "WeakForm", "cases"]
+from zeroloss.studies.sized import Log2Points, Replicates, Sized, SizedBlock
 
 MONOTONE = "monotone"  # the setting of the equation that is solved twice
 
@@ -186,15 +184,13 @@ def cases(block: Settings, common: Common) -> dict[str, AnyCase]:
     for flow in block.flows.values():
         training = Training(**flow.model_dump(exclude={"setting"}))
         flows.setdefault(flow.setting, []).append(training)
-    equation: dict[str, Any] = {
-        "setting": MONOTONE, **common._asdict(),
-        **{name: getattr(block.density, name) for name in Equation.model_fields}}
+    twice = block.density
     return {
-        **{f"flow-{name}": block.on(Flow, common, name, flows=tuple(trainings),
-                                    replicates=block.replicates, probes=block.probes)
+        **{f"flow-{name}": block.case(Flow, common, name, flows=tuple(trainings))
            for name, trainings in flows.items()},
-        "regularised": block.on(Regularised, common, **dict(block.regularised)),
-        "steps": block.on(Steps, common, **dict(block.steps)),
-        "density": Density(cells=block.density.cells, lattice=block.density.lattice, **equation),
-        "weak-form": WeakForm(**dict(block.density.weak_form), **equation),
+        "regularised": block.case(Regularised, common, block.regularised.setting,
+                                  block.regularised),
+        "steps": block.case(Steps, common, block.steps.setting, block.steps),
+        "density": gathered(Density, common, twice, setting=MONOTONE),
+        "weak-form": gathered(WeakForm, common, twice, twice.weak_form, setting=MONOTONE),
     }
