@@ -41,10 +41,7 @@ def _floors(ax: Axes, frames: Frames, colours: dict[type[Case], Any]) -> None:
     _, _, table = frames.run.one(Parameters)
     largest = table.loc[(table.predicted == table.predicted.max()) & (table.replicate == 0)]
     _curve(ax, largest, color=colours[Parameters], linestyle="--")
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_xlabel("training time $s$")
-    ax.set_ylabel("risk $E$")
+    ax.set(xscale="log", yscale="log", xlabel="training time $s$", ylabel="risk $E$")
 
 
 def _line(ax: Axes, case: Line, table: pd.DataFrame, colours: dict[int, Any]) -> None:
@@ -59,11 +56,8 @@ def _line(ax: Axes, case: Line, table: pd.DataFrame, colours: dict[int, Any]) ->
         folded = table.loc[run.index].query("quantity == 'slope' and value <= 0").flow_time.min()
         at = run.loc[(run.quantity == "risk") & (run.flow_time == folded), "value"]
         ax.plot([folded] * len(at), at, "s", color=colour, markersize=3.5, zorder=6)
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_ylim(bottom=LOWEST)
-    ax.set_xlabel("training time $s$")
-    ax.set_ylabel("risk / isotonic floor $-\\,1$")
+    ax.set(xscale="log", yscale="log", ylim=(LOWEST, None), xlabel="training time $s$",
+           ylabel="risk / isotonic floor $-\\,1$")
 
 
 def _crossings(ax: Axes, case: Line, table: pd.DataFrame, colours: list[Any]) -> None:
@@ -77,8 +71,7 @@ def _crossings(ax: Axes, case: Line, table: pd.DataFrame, colours: list[Any]) ->
         ax.plot(middle.index, middle, color=colour, zorder=3)
     ax.set_yscale("log")
     style.sizes_axis(ax, case.num_layers)
-    ax.set_xlabel("layers $L$")
-    ax.set_ylabel("training time $s$")
+    ax.set(xlabel="layers $L$", ylabel="training time $s$")
 
 
 def _widths(ax: Axes, case: RootScaling, table: pd.DataFrame, colours: list[Any]) -> None:
@@ -99,8 +92,7 @@ def _widths(ax: Axes, case: RootScaling, table: pd.DataFrame, colours: list[Any]
             zorder=1)
     ax.set_ylim(0, 1.2 * start)
     style.sizes_axis(ax, case.num_units)
-    ax.set_xlabel("units $M$")
-    ax.set_ylabel("std of the residuals")
+    ax.set(xlabel="units $M$", ylabel="std of the residuals")
 
 
 def predicted(frames: Frames) -> Figure:

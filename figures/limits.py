@@ -72,8 +72,8 @@ def _ratios(ax: Axes, frames: Frames) -> None:
                     x = i + side + 0.33 / len(times) * (t - (len(times) - 1) / 2)
                     style.intervals(ax, [x], *([row[part]] for part in PARTS), colour=colour,
                                     marker=style.MARKERS[t], filled=law == "independent")
-    ax.set_xticks(range(len(cells)), list(cells))
-    ax.set_xlim(-0.5, max(len(cells), 1) - 0.5)
+    ax.set(xticks=range(len(cells)), xticklabels=list(cells),
+           xlim=(-0.5, max(len(cells), 1) - 0.5))
     ax.tick_params(axis="x", length=0)
     ax.grid(False, axis="x")
     ax.set_ylabel("measured / predicted trace")
@@ -117,8 +117,7 @@ def risk(frames: Frames) -> Figure:
         if not ensembles:
             style.missing(last, "networks with a predicted law")
         last.axhline(0.0, color=style.colours(1)[0])
-        last.set_xlabel("probability of the quantile (%)")
-        last.set_xticks([100 * q for q in QUANTILES])
+        last.set(xlabel="probability of the quantile (%)", xticks=[100 * q for q in QUANTILES])
         titles[f"quantiles {t}"] = f"quantiles, {style.time_label(s)}"
     for e in ensembles:
         axes[f"{e.sampling} 0"].set_ylabel(
@@ -150,8 +149,7 @@ def _density(ax: Axes, frames: Frames, e: Ensemble, t: int, predicted: Array) ->
         else:  # it would leave no room for the law
             ax.text(0.03, 0.97, f"limit:\n{limit.estimate:.3g}", transform=ax.transAxes,
                     va="top", fontsize=7, color="0.3")
-    ax.set_ylim(bottom=0.0)
-    ax.set_yticks([])
+    ax.set(ylim=(0.0, None), yticks=[])
     style.few_ticks(ax.xaxis, 4)
     ax.set_xlabel("risk $E$ of a network")
 
@@ -203,11 +201,9 @@ def _smooth_axes(ax: Axes, L: int, curve: Array) -> None:
     ax.annotate(f"$\\ell = 1/L = 1/{L}$", (1 / L, 1.0), xycoords=("data", "axes fraction"),
                 xytext=(0, 2), textcoords="offset points", ha="center", va="bottom", color="0.4",
                 fontsize="small")
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_xlim(curve[0], curve[-1])
-    ax.set_xlabel(r"correlation length $\ell$ of the paths (total depth 1)")
-    ax.set_ylabel(r"$M\,\mathrm{tr}\,\mathrm{Cov}\,r$, predicted $\mathrm{tr}\,\Sigma_{\ell,L}$")
+    ax.set(xscale="log", yscale="log", xlim=(curve[0], curve[-1]),
+           xlabel=r"correlation length $\ell$ of the paths (total depth 1)",
+           ylabel=r"$M\,\mathrm{tr}\,\mathrm{Cov}\,r$, predicted $\mathrm{tr}\,\Sigma_{\ell,L}$")
 
 
 FIGURES = {"rates": rates, "covariance": covariance, "risk": risk, "smooth": smooth, "flow": flow}

@@ -75,8 +75,7 @@ def _feature_panels(figure: Figure, axes: list[Axes], features: Array, depth: Ar
             if targets is not None:
                 ax.plot([1.0], [targets[i]], "x", color=colours.to_rgba(x), markersize=4,
                         clip_on=False)
-        ax.set_xlabel("depth $t$")
-        ax.set_xticks([0.0, 0.5, 1.0], ["0", "½", "1"])
+        ax.set(xlabel="depth $t$", xticks=[0.0, 0.5, 1.0], xticklabels=["0", "½", "1"])
     style.share_rows(axes)
     axes[0].set_ylabel(f"feature $Z_{{{features.shape[-1]}}}(t)$")
     figure.colorbar(colours, ax=axes, label="input $x_1$", aspect=25, pad=0.01)
@@ -93,8 +92,7 @@ def _particle_panels(figure: Figure, axes: list[Axes], particles: Array, dim: in
         ax.set_xlabel("weight $w_1$")
     reach = 1.05 * np.abs(particles[:, :, [dim, dim - 1]]).max((0, 1))
     for ax in axes:
-        ax.set_xlim(-reach[0], reach[0])
-        ax.set_ylim(-reach[1], reach[1])
+        ax.set(xlim=(-reach[0], reach[0]), ylim=(-reach[1], reach[1]))
     style.share_rows(axes)
     axes[0].set_ylabel(f"output weight $a_{{{dim}}}$")
     if shown is not None:

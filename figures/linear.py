@@ -43,8 +43,7 @@ def ends(frames: Frames) -> Figure:
                    marker="o" if end == 1 else "s", linewidths=0)
     wrong = torus.loc[torus.measured != torus.predicted]
     ax.plot(wrong["first"], wrong["second"], "x", color="black", markersize=6)
-    ax.set_xlabel(r"angle $\varphi$ of $u$")
-    ax.set_ylabel(r"angle $\psi$ of $v$")
+    ax.set(xlabel=r"angle $\varphi$ of $u$", ylabel=r"angle $\psi$ of $v$")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(FixedLocator(QUARTERS[0]))
         axis.set_ticklabels(QUARTERS[1])
@@ -68,9 +67,7 @@ def _sphere(ax: Axes, table: pd.DataFrame, colours: dict[int, Any]) -> None:
         colour = colours[int(part.predicted.iloc[0])]
         ax.plot(path[1], path[2], color=colour, linewidth=0.9)
         ax.plot(path[1].iloc[0], path[2].iloc[0], ".", color=colour, markersize=4)
-    ax.set_xlabel(r"$u_1\cdot u$")
-    ax.set_ylabel(r"$u_2\cdot u$")
-    ax.set_aspect("equal")
+    ax.set(xlabel=r"$u_1\cdot u$", ylabel=r"$u_2\cdot u$", aspect="equal")
 
 
 def stages(frames: Frames) -> Figure:
@@ -83,10 +80,8 @@ def stages(frames: Frames) -> Figure:
         of = dict(tuple(part.groupby("quantity")))
         ax.plot(of["escape-predicted"].sigma, of["escape-predicted"].value, color=colours[N])
         ax.plot(of["escape-measured"].sigma, of["escape-measured"].value, "o", color=colours[N])
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_xlabel(r"singular value $\sigma_0$ at the start")
-    ax.set_ylabel("time to leave the origin")
+    ax.set(xscale="log", yscale="log", xlabel=r"singular value $\sigma_0$ at the start",
+           ylabel="time to leave the origin")
     _rates(axes["rates"], case, table)
     _, unbalanced, imbalances = frames.run.one(Unbalanced)
     _imbalance(axes["imbalance"], unbalanced, imbalances, colours)
@@ -114,8 +109,7 @@ def _rates(ax: Axes, case: Stages, table: pd.DataFrame) -> None:
     ax.set_xlim(right=max(case.num_layers) + 2.4)  # room for the words
     ax.xaxis.set_major_locator(FixedLocator(case.num_layers))
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xlabel("layers $N$")
-    ax.set_ylabel("rate of the loss")
+    ax.set(xlabel="layers $N$", ylabel="rate of the loss")
 
 
 def _imbalance(ax: Axes, case: Unbalanced, table: pd.DataFrame, colours: dict[int, Any]) -> None:
@@ -126,9 +120,7 @@ def _imbalance(ax: Axes, case: Unbalanced, table: pd.DataFrame, colours: dict[in
         ax.plot(wide.index, wide["rate-predicted"] / balanced, color=colours[N])
         ax.plot(wide.index, wide["rate-measured"] / balanced, "o", color=colours[N])
     style.sizes_axis(ax, case.imbalances)
-    ax.set_ylim(0, 1.05)
-    ax.set_xlabel("norm of the last factor")
-    ax.set_ylabel("rate over the balanced one")
+    ax.set(ylim=(0, 1.05), xlabel="norm of the last factor", ylabel="rate over the balanced one")
 
 
 FIGURES = {"ends": ends, "stages": stages, "momentum": momentum}

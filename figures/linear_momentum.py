@@ -37,11 +37,9 @@ def momentum(frames: Frames) -> Figure:
         tolerance = 0.05 if architecture == "relu" else 0.02
         width.axhline(tolerance, color="0.5", linewidth=0.8, linestyle=":")
         width.axvline(case.stated_width, color="0.5", linewidth=0.8, linestyle=":")
-        rate.set_xscale("log")
-        rate.set_yscale("log")
+        rate.set(xscale="log", yscale="log")
         width.set_xscale("log", base=2)
-        width.set_yscale("log")
-        width.set_xlabel("width $M$")
+        width.set(yscale="log", xlabel="width $M$")
         rate.set_xlabel(r"condition number $\kappa$")
     for row, label in (("rate", r"rate $-\log\rho$ per iteration"),
                        ("width", "error of the prediction")):

@@ -55,9 +55,7 @@ def phases(frames: Frames) -> Figure:
     for ladder, colour in zip(ladders, style.colours(len(ladders)), strict=True):
         _marks(axes, evidence, ladder, shades, colour, simultaneous_level(0.95, cells))
     ax = axes["slices"]
-    ax.set_xlabel("width $M$")
-    ax.set_ylabel(r"$P(|E-E(\rho)|\leq\varepsilon)$")
-    ax.set_ylim(-0.03, 1.03)
+    ax.set(xlabel="width $M$", ylabel=r"$P(|E-E(\rho)|\leq\varepsilon)$", ylim=(-0.03, 1.03))
     style.sizes_axis(ax, sorted(ladders[0].risks))
     s = ladders[0].flow_times[0]
     style.names(axes, {"map": f"{ladders[0].setting}, {style.time_label(s)}, "
@@ -97,10 +95,8 @@ def _contours(ax: Axes, evidence: Evidence, ladders: list[Ladder], shades: Color
     style.sizes_axis(ax, [ladder.num_layers for ladder in ladders])
     ax.set_yticks(M, [f"{m:g}" for m in M])
     ax.yaxis.set_minor_locator(NullLocator())
-    ax.set_xlim(ladders[0].num_layers / 1.35, ladders[-1].num_layers * 1.35)
-    ax.set_ylim(M[0] / 1.5, M[-1] * 1.5)
-    ax.set_xlabel("depth $L$")
-    ax.set_ylabel("width $M$")
+    ax.set(xlim=(ladders[0].num_layers / 1.35, ladders[-1].num_layers * 1.35),
+           ylim=(M[0] / 1.5, M[-1] * 1.5), xlabel="depth $L$", ylabel="width $M$")
 
 
 def _marks(axes: dict[str, Axes], evidence: Evidence, ladder: Ladder, shades: Colormap,
@@ -169,8 +165,7 @@ def _dress(axes: dict[str, Axes], settings: list[str], etas: Sequence[float]) ->
     """Logarithmic axis of η, certain to the right; few ticks."""
     ticks = [eta for eta in (0.5, 0.1, 0.02) if min(etas) <= eta <= max(etas)]
     for name, ax in axes.items():
-        ax.set_xscale("log")
-        ax.set_xlim(max(etas) * 1.2, min(etas) / 1.2)
+        ax.set(xscale="log", xlim=(max(etas) * 1.2, min(etas) / 1.2))
         ax.xaxis.set_minor_locator(NullLocator())
         ax.set_xticks(ticks, [f"{eta:g}" for eta in ticks])
         style.few_ticks(ax.yaxis, 3 if name.startswith("theorem") else 5)

@@ -62,9 +62,7 @@ def risk(frames: Frames) -> Figure:
                         run["flow_time"], run["eigenvalue"][:, 0], run["eigenvalue"].shape[1]))
                     ax.plot(run["flow_time"][seen], bound[seen], ":", color="0.25", linewidth=1.3,
                             zorder=4)
-        ax.set_xscale("log")
-        ax.set_yscale("log")
-        ax.set_ylim(0.1 * case.floor, 1.0)
+        ax.set(xscale="log", yscale="log", ylim=(0.1 * case.floor, 1.0))
         ax.yaxis.set_major_locator(LogLocator(numticks=8))
     style.legend(figure, [style.entry(name, color=colour, linestyle="-")
                           for name, colour in colours.items()],
@@ -89,9 +87,8 @@ def spectrum(frames: Frames) -> Figure:
             for i, values in enumerate(run["eigenvalue"][seen].T):
                 ax.plot(run["flow_time"][seen], values, LINES[model], color=of_model,
                         linewidth=1.2 if i == 0 else 0.5, alpha=1.0 if i == 0 else 0.6)
-        ax.set_xscale("log")
-        ax.set_yscale("log")
-        ax.set_ylabel("" if ax.get_ylabel() == "" else "eigenvalues of $K(s)$")
+        ax.set(xscale="log", yscale="log",
+               ylabel="" if ax.get_ylabel() == "" else "eigenvalues of $K(s)$")
     style.legend(figure, [style.entry(model, color=c, linestyle=LINES[model])
                           for model, c in zip(MODELS, colour, strict=True)])
     return figure

@@ -19,8 +19,8 @@ from functools import wraps
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ledger.config.closed import Closed
 from ledger.config.case import Case, Common
+from ledger.config.closed import Closed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,7 +75,8 @@ class _Marks:
         """Marked functions of a module, and of the modules beside it that it imports."""
         beside = [other for other in vars(module).values()
                   if isinstance(other, ModuleType) and other.__package__ == module.__package__]
-        return {value: self._said[value] for one in (module, *beside) for value in vars(one).values()
+        values = [value for one in (module, *beside) for value in vars(one).values()]
+        return {value: self._said[value] for value in values
                 if callable(value) and getattr(value, "__hash__", None) and value in self._said}
 
 
@@ -105,7 +106,7 @@ def measures(*claims: str) -> Callable[[F], F]:
 
 @dataclass(frozen=True)
 class Control:
-    """The negative control of a claim: a deliberately wrong model or data, in the tables of a run."""
+    """The negative control of a claim: a deliberately wrong model or data, in a run's tables."""
 
     claim: str
     function: Callable[..., Any]

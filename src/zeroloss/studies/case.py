@@ -1,4 +1,4 @@
-"""What the cases of zeroloss share: where they compute, and the problem, block and law of a network."""
+"""What cases of zeroloss share: where they compute, and problem, block and law of a network."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ledger.config.closed import Closed
 from ledger.config import csvtable
+from ledger.config.closed import Closed
 from zeroloss.model.catalogue import MOST_ROWS, ActivationName, ProblemName
 
 Count = Annotated[int, Field(ge=1, le=10**9)]

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from zeroloss.model.block import dim_theta
-from zeroloss.integrate.exponential import Point, follow
-from zeroloss.network.resnet import Network
-from zeroloss.model.problem import Problem
 from ledger.record.streams import stream
 from ledger.study import job
+from zeroloss.model.block import dim_theta
+from zeroloss.model.problem import Problem
+from zeroloss.network.resnet import Network
 from zeroloss.studies.controls.floored import seen
 from zeroloss.studies.controls.plan import Conditions, Row, ShiftedLaw
-from zeroloss.studies.setup import build_problem
-
-__all__ = ["conditions", "profile_spread", "shifted"]
+from zeroloss.studies.setup import build_problem, followed
 
 
 def shifted(law: ShiftedLaw, rng: np.random.Generator, num_layers: int, num_units: int, dim: int
@@ -40,33 +39,30 @@ def profile_spread(theta: Tensor) -> float:
 
 
 @job(Conditions)
-def conditions(case: Conditions) -> pd.DataFrame:
+def conditions(case: Conditions) -> Iterator[pd.DataFrame]:
     """Networks of each law or size of ``rows``, followed to the floor of the risk.
 
     Rows: row (its name), num_samples, replicate, flow_time; quantity risk, eigenvalue (by index),
     or depth-spread at the start and at the end; value. Laws without chance are run once.
     """
-    frames = []
     for N in case.num_samples:
         problem = build_problem(case.model_copy(update={
             "problem": case.problem.model_copy(update={"num_samples": N})}))
         for row in case.rows:
             random = max(row.law.scale_a, row.law.scale_w, row.law.scale_b) > 0
-            frames += [_one(case, problem, row, i).assign(row=row.row, num_samples=N, replicate=i)
-                       for i in range(case.replicates if random else 1)]
-    return pd.concat(frames, ignore_index=True)
+            for i in range(case.replicates if random else 1):
+                for table in _one(case, problem, row, i):
+                    yield table.assign(row=row.row, num_samples=N, replicate=i)
 
 
-def _one(case: Conditions, problem: Problem, row: Row, replicate: int) -> pd.DataFrame:
+def _one(case: Conditions, problem: Problem, row: Row, replicate: int) -> list[pd.DataFrame]:
     """One network to the floor: risk and eigenvalues on the way, the depth profile at both ends."""
     L, M = row.num_layers, row.num_units
     network = Network(problem, L, M)
     rng = stream(case.seed, case.setting, "conditions", row.row, L, M, replicate)
     theta = torch.from_numpy(shifted(row.law, rng, L, M, problem.dim))
-    points: list[Point] = []
-    follow(network.linearise, theta.to(problem.inputs.device), [case.flow_time],
-           rtol=case.rtol, floor=case.floor, each=points.append)
-    spreads = pd.DataFrame([
+    points = followed(network, theta.to(problem.inputs.device), case.flow_time, case.rtol,
+                      case.floor)
+    return [seen(points), pd.DataFrame([
         {"flow_time": point.s, "quantity": "depth-spread", "index": 0,
-         "value": profile_spread(point.theta)} for point in (points[0], points[-1])])
-    return pd.concat([seen(points), spreads], ignore_index=True)
+         "value": profile_spread(point.theta)} for point in (points[0], points[-1])])]

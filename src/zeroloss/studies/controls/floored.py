@@ -1,4 +1,5 @@
-"""Training that must end at a floor above zero: with affine layers, and on contradictory labels.
+"""Training that must end above zero: with affine layers, on contradictory labels, with fewer
+parameters than samples, and from the origin.
 
 Every table has a column ``predicted``: what the data alone say, computed before any training.
 """
@@ -14,41 +15,30 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from zeroloss.integrate.exponential import Point, follow
-from zeroloss.model.law import InitialLaw, sobol_rule
-from zeroloss.limit.collocation import gauss_legendre
-from zeroloss.limit.flow import MeanField
-from zeroloss.network.resnet import Network
-from zeroloss.model.problem import Problem
 from ledger.record.tidy import tidy
 from ledger.study import job
+from zeroloss.integrate.exponential import Point
+from zeroloss.limit.flow import MeanField
+from zeroloss.model.problem import Problem
+from zeroloss.network.resnet import Network
 from zeroloss.studies.controls.floors import affine_floor, grouped_floor
-from zeroloss.studies.controls.plan import Identity, Labels, Line, Origin, Trained
-from zeroloss.studies.setup import build_law, build_problem, independent_parameters
+from zeroloss.studies.controls.plan import Identity, Labels, Line, Origin, Parameters, Trained
+from zeroloss.studies.setup import (
+    build_problem,
+    followed,
+    independent_parameters,
+    limit_at_start,
+    sobol,
+)
 
-__all__ = ["doubled", "identity", "labels", "limit_of", "seen"]
-
-System = MeanField | Network
+Tables = Iterator[pd.DataFrame]
 
 
-def limit_of(case: Trained | Line | Origin, problem: Problem, law: InitialLaw, nodes: int,
-             scramble: int, activation: str = "tanh") -> tuple[MeanField, Tensor]:
+def limit_of(case: Trained | Line, problem: Problem, nodes: int, scramble: int,
+             activation: str = "tanh") -> tuple[MeanField, Tensor]:
     """The mean-field limit on one scramble of the rule, and its start (n, k, particles)."""
-    points = sobol_rule(law, problem.dim, case.log2_points, case.seed, case.setting, case.kind,
-                        scramble)
-    field = MeanField(problem, gauss_legendre(nodes), points.shape[-1], activation)
-    return field, field.shape(field.start(points[None]))[0]
-
-
-def _models(case: Trained, problem: Problem, activation: str
-            ) -> Iterator[tuple[str, int, System, Tensor]]:
-    """(model, replicate, system, start) of the limit on each scramble, and of each network."""
-    L, M = case.num_layers, case.num_units
-    for i in range(case.replicates):
-        yield "limit", i, *limit_of(case, problem, build_law(case.initial_law), case.depth_nodes, i,
-                                    activation)
-        theta = independent_parameters(case, problem, range(i, i + 1), L, M)[0]
-        yield "network", i, Network(problem, L, M, activation), theta
+    points = sobol(case, problem, case.log2_points, case.kind, scramble)
+    return limit_at_start(problem, points, nodes, activation)
 
 
 def seen(points: list[Point], **labels: Any) -> pd.DataFrame:
@@ -62,14 +52,17 @@ def seen(points: list[Point], **labels: Any) -> pd.DataFrame:
         for name, values in (("risk", risk), ("eigenvalue", spectra))], ignore_index=True)
 
 
-def _followed(case: Trained, problem: Problem, activation: str, predicted: float) -> pd.DataFrame:
-    """Limit and networks to the end of the time; there is no floor to leave them at."""
-    frames = []
-    for model, i, system, theta in _models(case, problem, activation):
-        points: list[Point] = []
-        follow(system.linearise, theta, [case.flow_time], rtol=case.rtol, each=points.append)
-        frames.append(seen(points, setting=case.setting, model=model, replicate=i))
-    return pd.concat(frames, ignore_index=True).assign(predicted=predicted)
+def _followed(case: Trained, problem: Problem, activation: str, predicted: float) -> Tables:
+    """The limit on each scramble, and each network, to the end of the time; there is no floor to
+    leave them at."""
+    L, M = case.num_layers, case.num_units
+    for i in range(case.replicates):
+        theta = independent_parameters(case, problem, range(i, i + 1), L, M)[0]
+        for model, (system, start) in (
+                ("limit", limit_of(case, problem, case.depth_nodes, i, activation)),
+                ("network", (Network(problem, L, M, activation), theta))):
+            yield seen(followed(system, start, case.flow_time, case.rtol), setting=case.setting,
+                       model=model, replicate=i).assign(predicted=predicted)
 
 
 def _arrays(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
@@ -77,13 +70,11 @@ def _arrays(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
 
 
 @job(Identity)
-def identity(case: Identity) -> pd.DataFrame:
+def identity(case: Identity) -> Tables:
     """σ(u) = u: z(1) is affine in z_0, so least squares bounds the risk, and is reached."""
-    frames = []
     for part in case.cases:
         problem = build_problem(part)
-        frames.append(_followed(part, problem, "identity", affine_floor(*_arrays(problem))))
-    return pd.concat(frames, ignore_index=True)
+        yield from _followed(part, problem, "identity", affine_floor(*_arrays(problem)))
 
 
 def doubled(problem: Problem, sample: int, gap: float) -> Problem:
@@ -94,10 +85,52 @@ def doubled(problem: Problem, sample: int, gap: float) -> Problem:
 
 
 @job(Labels)
-def labels(case: Labels) -> pd.DataFrame:
+def labels(case: Labels) -> Tables:
     """Two equal inputs of different labels: no function fits both, the means of groups are best."""
-    frames = []
     for part in case.cases:
         problem = doubled(build_problem(part), part.sample, part.gap)
-        frames.append(_followed(part, problem, "tanh", grouped_floor(*_arrays(problem))))
-    return pd.concat(frames, ignore_index=True)
+        yield from _followed(part, problem, "tanh", grouped_floor(*_arrays(problem)))
+
+
+@job(Parameters)
+def parameters(case: Parameters) -> Tables:
+    """Networks of fewer parameters than samples; ``predicted`` is the rank that K can have.
+
+    Raises ValueError if a size has as many parameters as there are samples.
+    """
+    problem = build_problem(case)
+    for size in case.sizes:
+        L, M = size.num_layers, size.num_units
+        network = Network(problem, L, M)
+        count = int(np.prod(network.parameter_shape))
+        if count >= problem.num_samples:
+            raise ValueError(f"sizes must have fewer than {problem.num_samples} parameters, got "
+                             f"{count} in {L} layers of {M} units; "
+                             "set controls.parameters")
+        starts = independent_parameters(case, problem, range(case.replicates), L, M)
+        for i, theta in enumerate(starts):
+            yield seen(followed(network, theta, case.flow_time, case.rtol), num_layers=L,
+                       num_units=M, replicate=i, predicted=float(count))
+
+
+@job(Origin)
+def origin(case: Origin) -> pd.DataFrame:
+    """All units at θ = 0, where σ(0) = 0 makes every gradient vanish: nothing is to move.
+
+    Rows: risk, and the largest displacement of a parameter; ``predicted``: E(0), and 0.
+    """
+    problem = build_problem(case)
+    network = Network(problem, case.num_layers, case.num_units)
+    cloud = np.zeros((network.parameter_shape[1], 2**case.log2_points))
+    alike = torch.zeros(network.parameter_shape, dtype=torch.float64, device=case.device)
+    start = float(Problem.risk(problem.residuals(problem.inputs)))
+    rows = []
+    for model, (system, theta) in (
+            ("limit", limit_at_start(problem, cloud, case.depth_nodes, "tanh")),
+            ("network", (network, alike))):
+        for point in followed(system, theta, case.flow_time, case.rtol):
+            moved = float((point.theta - theta).abs().max())
+            rows += [{"model": model, "flow_time": point.s, "quantity": name, "value": value,
+                      "predicted": predicted} for name, value, predicted in
+                     (("risk", point.risk, start), ("displacement", moved, 0.0))]
+    return pd.DataFrame(rows)

@@ -6,8 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
-__all__ = ["affine_floor", "constant_floor", "grouped_floor", "monotone_floor"]
-
 Array = NDArray[np.float64]
 
 

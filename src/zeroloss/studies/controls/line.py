@@ -15,16 +15,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from zeroloss.integrate.exponential import Point, follow
-from zeroloss.network.resnet import Network
-from zeroloss.model.problem import Problem
 from ledger.study import job
+from zeroloss.model.problem import Problem
+from zeroloss.network.resnet import Network
 from zeroloss.studies.controls.floored import limit_of
 from zeroloss.studies.controls.floors import monotone_floor
 from zeroloss.studies.controls.plan import Line
-from zeroloss.studies.setup import build_law, build_problem, independent_parameters
-
-__all__ = ["layer_slope", "line", "without_lift"]
+from zeroloss.studies.setup import build_problem, followed, independent_parameters
 
 LEFT_BELOW = 0.98  # of the floor: a network is left once it has crossed clearly
 
@@ -63,12 +60,10 @@ def _limits(case: Line, problem: Problem) -> list[dict[str, Any]]:
     """The risk of the limit on one rule in θ, with each number of nodes in depth."""
     rows = []
     for nodes in case.depth_nodes:
-        field, theta = limit_of(case, problem, build_law(case.initial_law), nodes, 0)
-        points: list[Point] = []
-        follow(field.linearise, theta, [case.flow_time], rtol=case.rtol, each=points.append)
         labels = {"model": "limit", "num_layers": 0, "depth_nodes": nodes, "replicate": 0}
         rows += [labels | {"flow_time": point.s, "quantity": "risk", "value": point.risk}
-                 for point in points]
+                 for point in followed(*limit_of(case, problem, nodes, 0), case.flow_time,
+                                       case.rtol)]
     return rows
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ledger.record.statistics import Estimate, log_slope, slope_of_stds, student
 from ledger.record.rows import Rows, between, over, row
+from ledger.record.statistics import Estimate, log_slope, slope_of_stds, student
 from ledger.record.tidy import untidy
 from ledger.study import Run, control, measures
 from zeroloss.studies.controls.floored import doubled

@@ -20,8 +20,6 @@ import numpy as np
 
 from zeroloss.studies.linear.architectures import Architecture, Weights
 
-__all__ = ["METHODS", "contraction", "measured_contraction", "recursion", "run", "tuned"]
-
 Array = np.ndarray
 STRIDES = 10  # of a series in which a contraction is measured
 METHODS = ("descent", "nesterov", "heavy-ball")

@@ -16,17 +16,12 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-__all__ = ["Architecture", "build"]
-
 Array = np.ndarray
 Weights = list[Array]
 
 
 class Architecture(ABC):
     """One shape of network on one set of inputs; weights are lists (replicates, …)."""
-
-    def __init__(self, inputs: Array, width: int) -> None:
-        self.X, self.M = inputs, width
 
     @abstractmethod
     def forward(self, weights: Weights) -> tuple[Array, list[Array]]:
@@ -47,79 +42,43 @@ class Architecture(ABC):
         return J @ J.swapaxes(1, 2)
 
 
-class Deep(Architecture):
-    """Fully connected linear network."""
+class Linear(Architecture):
+    """Linear layers W, from the features ``first`` (replicates, d, samples) to a read-out ``last``,
+    which stay; each adds to its input where there are ``skips``."""
 
-    def __init__(self, inputs: Array, width: int, num_layers: int) -> None:
-        super().__init__(inputs, width)
-        self.scales = [1.0] + [width**-0.5] * (num_layers - 1)
-
-    def start(self, rng: np.random.Generator) -> Weights:
-        """Weights of one replicate."""
-        d, M = len(self.X), self.M
-        inner = [rng.standard_normal((M, M)) for _ in self.scales[2:]]
-        return [rng.standard_normal((M, d)), *inner, rng.standard_normal((1, M))]
-
-    def forward(self, weights: Weights) -> tuple[Array, list[Array]]:
-        way = [np.broadcast_to(self.X, (len(weights[0]), *self.X.shape))]
-        for W, scale in zip(weights, self.scales, strict=True):
-            way.append(scale * (W @ way[-1]))
-        return way[-1][:, 0], way
-
-    def pull(self, weights: Weights, way: list[Array], r: Array) -> Weights:
-        back, slopes = r[:, None, :], []
-        for W, scale, h in zip(reversed(weights), reversed(self.scales), reversed(way[:-1]),
-                               strict=True):
-            slopes.append(scale * (back @ h.swapaxes(1, 2)))
-            back = scale * (W.swapaxes(1, 2) @ back)
-        return slopes[::-1]
-
-
-class ResNet(Architecture):
-    """Linear residual network between fixed random embeddings A and B."""
-
-    def __init__(self, inputs: Array, width: int, num_layers: int, branch: float,
-                 embeddings: list[tuple[Array, Array]]) -> None:
-        super().__init__(inputs, width)
-        self.L, self.scale = num_layers, branch * width**-0.5
-        self.first = np.stack([A for A, _ in embeddings]) @ inputs
-        self.last = np.stack([B for _, B in embeddings]) * width**-0.5
-
-    def start(self, rng: np.random.Generator) -> Weights:
-        """Weights of one replicate."""
-        return [rng.standard_normal((self.M, self.M)) for _ in range(self.L)]
+    def __init__(self, first: Array, scales: list[float], last: Array | None, skips: bool) -> None:
+        self.first, self.scales, self.last, self.skips = first, scales, last, skips
 
     def forward(self, weights: Weights) -> tuple[Array, list[Array]]:
         way = [self.first]
-        for W in weights:
-            way.append(way[-1] + self.scale * (W @ way[-1]))
-        return (self.last @ way[-1])[:, 0], way
+        for W, scale in zip(weights, self.scales, strict=True):
+            branch = scale * (W @ way[-1])
+            way.append(way[-1] + branch if self.skips else branch)
+        return (way[-1] if self.last is None else self.last @ way[-1])[:, 0], way
 
     def pull(self, weights: Weights, way: list[Array], r: Array) -> Weights:
-        back, slopes = self.last.swapaxes(1, 2) @ r[:, None, :], []
-        for W, h in zip(reversed(weights), reversed(way[:-1]), strict=True):
-            slopes.append(self.scale * (back @ h.swapaxes(1, 2)))
-            back = back + self.scale * (W.swapaxes(1, 2) @ back)
+        back, slopes = r[:, None, :], []
+        if self.last is not None:
+            back = self.last.swapaxes(1, 2) @ back
+        for W, scale, h in zip(reversed(weights), reversed(self.scales), reversed(way[:-1]),
+                               strict=True):
+            slopes.append(scale * (back @ h.swapaxes(1, 2)))
+            branch = scale * (W.swapaxes(1, 2) @ back)
+            back = back + branch if self.skips else branch
         return slopes[::-1]
 
 
 class Relu(Architecture):
-    """Two-layer network; the signs of the second layer stay."""
+    """Two-layer network; the signs of the second layer, (replicates, 1, M) over √M, stay."""
 
-    def __init__(self, inputs: Array, width: int, signs: list[Array]) -> None:
-        super().__init__(inputs, width)
-        self.signs = np.stack(signs) * width**-0.5  # (replicates, 1, M)
-
-    def start(self, rng: np.random.Generator) -> Weights:
-        """Weights of one replicate."""
-        return [rng.standard_normal((self.M, len(self.X)))]
+    def __init__(self, inputs: Array, signs: Array) -> None:
+        self.X, self.signs = inputs, signs
 
     def forward(self, weights: Weights) -> tuple[Array, list[Array]]:
         u = weights[0] @ self.X
         return (self.signs @ np.maximum(u, 0.0))[:, 0], [u]
 
     def pull(self, weights: Weights, way: list[Array], r: Array) -> Weights:
-        del weights
         back = (self.signs.swapaxes(1, 2) * r[:, None, :]) * (way[0] > 0)
         return [back @ self.X.T]
 
@@ -127,15 +86,20 @@ class Relu(Architecture):
 def build(name: str, inputs: Array, width: int, num_layers: int, rngs: list[np.random.Generator]
           ) -> tuple[Architecture, Weights]:
     """An architecture by its name, and its weights for one replicate per generator."""
-    network: Deep | ResNet | Relu
+    d, M, root = len(inputs), width, width**-0.5
+
+    def drawn(*shape: int) -> Array:
+        return np.stack([rng.standard_normal(shape) for rng in rngs])
+
+    if name == "relu":
+        signs = np.stack([rng.choice([-1.0, 1.0], size=(1, M)) for rng in rngs])
+        return Relu(inputs, signs * root), [drawn(M, d)]
     if name == "deep":
-        network = Deep(inputs, width, num_layers)
-    elif name == "relu":
-        network = Relu(inputs, width, [rng.choice([-1.0, 1.0], size=(1, width)) for rng in rngs])
-    else:
-        branch = 1 / num_layers if name == "resnet" else num_layers**-0.5
-        network = ResNet(inputs, width, num_layers, branch,
-                      [(rng.standard_normal((width, len(inputs))), rng.standard_normal((1, width)))
-                       for rng in rngs])
-    starts = [network.start(rng) for rng in rngs]
-    return network, [np.stack(parts) for parts in zip(*starts, strict=True)]
+        inner = [drawn(M, M) for _ in range(num_layers - 2)]
+        first = np.broadcast_to(inputs, (len(rngs), *inputs.shape))
+        scales = [1.0] + [root] * (num_layers - 1)
+        return Linear(first, scales, None, skips=False), [drawn(M, d), *inner, drawn(1, M)]
+    branch = 1 / num_layers if name == "resnet" else num_layers**-0.5
+    A, B = drawn(M, d), drawn(1, M)
+    network = Linear(A @ inputs, [branch * root] * num_layers, B * root, skips=True)
+    return network, [drawn(M, M) for _ in range(num_layers)]

@@ -18,9 +18,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import integrate as quadrature
 
-__all__ = ["ORIGIN", "Start", "Target", "end_of", "escape_constant", "final_rates",
-           "norms_at_the_end", "trajectory", "unbalanced_rate"]
-
 Array = np.ndarray
 ORIGIN = 0  # the number of the end W = 0; the others are numbered by their mode from 1 on
 ZERO = 1e-12  # an overlap below it is none
@@ -102,8 +99,7 @@ def trajectory(starts: Sequence[Start], target: Target, num_layers: int,
     """
     power, modes = 1.0 - 2.0 / num_layers, _Modes.of(starts, target)
 
-    def slope(s: float, y: Array) -> Array:
-        del s
+    def slope(_: float, y: Array) -> Array:
         tau, log = y.reshape(2, -1)
         sigma = np.exp(log)
         pace = sigma**power

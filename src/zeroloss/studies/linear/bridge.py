@@ -35,8 +35,6 @@ from zeroloss.network.resnet import Network
 from zeroloss.studies.linear.balanced import Start, Target, trajectory
 from zeroloss.studies.linear.plan import Bridge
 
-__all__ = ["MatrixProblem", "bridge", "closed_form", "isotropic_cloud"]
-
 Array = np.ndarray
 
 
@@ -74,8 +72,7 @@ def closed_form(log_values: Array, strength: float, flow_times: Array, *, plain:
     ``plain`` leaves c in the place of the root: the block f(z, A) = A z in the time c s."""
     zeta = np.exp(log_values)
 
-    def slope(s: float, alpha: Array) -> Array:
-        del s
+    def slope(_: float, alpha: Array) -> Array:
         root = strength if plain else np.sqrt(strength**2 + 4 * alpha**2)
         return -np.exp(alpha) * (np.exp(alpha) - zeta) * root
 
@@ -143,8 +140,7 @@ def _deep(case: Bridge, times: Array) -> list[tuple[str, int, float, float]]:
     one = np.ones((1, 1))
     target, start = Target(one, np.array([zeta]), one), Start(np.ones(1), np.ones(1), 1.0)
 
-    def slope(s: float, sigma: Array) -> Array:
-        del s
+    def slope(_: float, sigma: Array) -> Array:
         return sigma**2 * (zeta - sigma)
 
     exact = solve_ivp(slope, (0.0, times[-1]), [1.0], method="DOP853", t_eval=times, rtol=1e-12,

@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 from scipy.integrate import solve_ivp
 
-__all__ = ["Chain", "rank_one_start"]
-
 Array = np.ndarray
 
 
@@ -72,8 +70,7 @@ class Chain:
     def reaches(self, start: Array, size: float, longest: float, rtol: float) -> float:
         """The time at which |W|_F of one start reaches ``size``; NaN if not within ``longest``."""
 
-        def above(s: float, y: Array) -> float:
-            del s
+        def above(_: float, y: Array) -> float:
             return float(np.linalg.norm(self.product(y.reshape(start.shape)))) - size
 
         setattr(above, "terminal", True)  # how solve_ivp is told to stop there  # noqa: B010
@@ -81,8 +78,7 @@ class Chain:
         return float(solved.t_events[0][0]) if len(solved.t_events[0]) else float("nan")
 
     def _solve(self, start: Array, end: float, rtol: float, **options: Any) -> Any:
-        def slope(s: float, y: Array) -> Array:
-            del s
+        def slope(_: float, y: Array) -> Array:
             return self.velocity(y.reshape(start.shape)).ravel()
 
         solved = solve_ivp(slope, (0.0, end), start.ravel(), method="DOP853", rtol=rtol, atol=rtol,

@@ -1,7 +1,5 @@
 """The jobs of `linear`: each stands beside the mathematics that it runs."""
 
-from zeroloss.studies.linear.bridge import bridge
-from zeroloss.studies.linear.momentum import momentum
-from zeroloss.studies.linear.trajectories import ends, follow, portrait, stages, unbalanced
+from zeroloss.studies.linear import bridge, momentum, trajectories
 
-__all__ = ["bridge", "ends", "follow", "momentum", "portrait", "stages", "unbalanced"]
+__all__ = ["bridge", "momentum", "trajectories"]

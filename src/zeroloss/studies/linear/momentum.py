@@ -21,8 +21,6 @@ from zeroloss.studies.linear.accelerated import (
 from zeroloss.studies.linear.architectures import build
 from zeroloss.studies.linear.plan import Momentum
 
-__all__ = ["inputs_of", "momentum"]
-
 Array = np.ndarray
 Row = tuple[str, str, float, int, int, str, float]
 LATE = 8.0  # a run covers at least so many times of contraction by e, and is read in its last part

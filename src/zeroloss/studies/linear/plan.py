@@ -209,11 +209,12 @@ class Bridge(SolvedCase, BridgeSettings):
 
 def cases(block: Settings, common: Common) -> dict[str, SolvedCase]:
     """Every case by name."""
-    parts: tuple[tuple[type[SolvedCase], Closed], ...] = (
-        (Follow, block.follow), (Ends, block.ends), (Portrait, block.portrait),
-        (Stages, block.stages), (Unbalanced, block.unbalanced), (Bridge, block.bridge))
-    momentum = block.momentum
-    return {kind.kind: gathered(kind, common, block, part) for kind, part in parts} | {
-        f"momentum-{name}": gathered(Momentum, common, block, momentum, architecture=name,
-                                     **momentum.sizes(name))
-        for name in momentum.architectures}
+    jobs: dict[str, SolvedCase] = {}
+    for kind, part in ((Follow, block.follow), (Ends, block.ends), (Portrait, block.portrait),
+                       (Stages, block.stages), (Unbalanced, block.unbalanced),
+                       (Bridge, block.bridge)):
+        jobs[kind.kind] = gathered(kind, common, block, part)
+    for name in block.momentum.architectures:
+        jobs[f"momentum-{name}"] = gathered(Momentum, common, block, block.momentum,
+                                            architecture=name, **block.momentum.sizes(name))
+    return jobs

@@ -11,8 +11,6 @@ from zeroloss.studies.linear.balanced import Start, Target
 from zeroloss.studies.linear.chain import Chain, rank_one_start
 from zeroloss.studies.linear.plan import FactorCase
 
-__all__ = ["chain_of", "generic_starts", "patterns", "state_of", "target_of", "torus"]
-
 Array = np.ndarray
 HIDDEN = (3, 1, 4, 2, 3)  # widths between input and output, in turn; one of them is one
 

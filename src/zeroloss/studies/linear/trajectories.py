@@ -31,8 +31,6 @@ from zeroloss.studies.linear.starts import (
     torus,
 )
 
-__all__ = ["ends", "follow", "gaps_of", "portrait", "stages", "unbalanced"]
-
 Array = np.ndarray
 ARRIVED, SEEN = 0.005, 0.01  # relative distance to an end: predicted, and allowed to the factors
 OUTPUTS = 160

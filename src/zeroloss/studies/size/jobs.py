@@ -1,6 +1,5 @@
 """The jobs of `size`: each stands beside the mathematics that it runs."""
 
-from zeroloss.studies.size.networks import corollary, ensemble, threshold
-from zeroloss.studies.size.predictions import law, theorem
+from zeroloss.studies.size import networks, predictions
 
-__all__ = ["corollary", "ensemble", "law", "theorem", "threshold"]
+__all__ = ["networks", "predictions"]

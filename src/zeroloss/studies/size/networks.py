@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,57 +16,42 @@ from ledger.study import job
 from zeroloss.integrate.exponential import Point, follow
 from zeroloss.limit.collocation import euler, gauss_legendre
 from zeroloss.limit.prediction import predict
-from zeroloss.model.law import PathLaw, sobol_rule
+from zeroloss.model.law import PathLaw
 from zeroloss.model.problem import Problem
 from zeroloss.network.resnet import Network
 from zeroloss.studies.setup import (
     build_law,
     build_problem,
-    chunks,
     independent_parameters,
-    path_parameters,
+    residuals,
+    sobol,
+    trained,
 )
 from zeroloss.studies.size.plan import Corollary, Ensemble, Threshold
-from zeroloss.studies.size.predictions import residuals
 from zeroloss.theory.risk_law import RiskLaw
-
-__all__ = ["corollary", "ensemble", "threshold"]
 
 Array = np.ndarray
 OUTPUTS = 60  # flow times at which the limit is seen on the way to the horizon
 EARLIEST = 0.5
 
 
-def _risks(case: Ensemble | Corollary, problem: Problem, L: int, M: int, first: int, count: int,
+def _risks(case: Ensemble | Corollary, problem: Problem, L: int, M: int, replicates: range,
            flow_times: Sequence[float]) -> Array:
     """Risks (replicates, flow_times) of trained networks of one size."""
-    parts = []
-    for batch in chunks(first, count, L * M * (2 * problem.dim + 1), most=max(64, 4096 // M)):
-        network = Network(problem, L, M, case.activation)
-        run = network.train(_start(case, problem, batch, L, M), flow_times,
-                            rtol=case.network_rtol)
-        parts.append(run.risk.T.cpu().numpy())
-    return np.concatenate(parts)
-
-
-def _start(case: Ensemble | Corollary, problem: Problem, batch: range, L: int, M: int) -> Tensor:
-    if case.sampling == "independent":
-        return independent_parameters(case, problem, batch, L, M)
-    return path_parameters(case, problem, PathLaw(), batch, np.arange(L) / L, M)
+    path = PathLaw() if case.sampling == "path" else None
+    runs = trained(case, problem, path, replicates, L, M, flow_times)
+    return torch.cat([run.risk for run in runs], dim=1).T.cpu().numpy()
 
 
 @job(Ensemble)
-def ensemble(case: Ensemble) -> pd.DataFrame:
+def ensemble(case: Ensemble) -> Iterator[pd.DataFrame]:
     """Trained risks of networks of some sizes, one row per replicate and flow time."""
     problem, times = build_problem(case), case.flow_times
-    frames = []
     for size in case.sizes:
-        L, M, first, count = (size.num_layers, size.num_units, size.first_replicate,
-                              size.replicates)
-        risks = _risks(case, problem, L, M, first, count, times)
-        frames.append(tidy(risks, {"replicate": range(first, first + count), "flow_time": times},
-                           "risk", num_layers=L, num_units=M))
-    return pd.concat(frames, ignore_index=True)
+        L, M, first = size.num_layers, size.num_units, size.first_replicate
+        replicates = range(first, first + size.replicates)
+        yield tidy(_risks(case, problem, L, M, replicates, times),
+                   {"replicate": replicates, "flow_time": times}, "risk", num_layers=L, num_units=M)
 
 
 @job(Corollary)
@@ -77,8 +62,7 @@ def corollary(case: Corollary) -> pd.DataFrame:
     the one taken), `predicted` (P(E > ε) by the law at each width), `risk` (of each network).
     """
     problem = build_problem(case)
-    points = sobol_rule(build_law(case.initial_law), problem.dim, case.rule.log2_points, case.seed,
-                        case.setting, "corollary", 0)
+    points = sobol(case, problem, case.rule.log2_points, "corollary", 0)
     s = _reached(case, problem, points)
     limit = residuals(case, problem, gauss_legendre(case.depth_nodes), points, [s])
     rows = [("limit", 0, 0, float(0.5 * np.mean(limit**2)))]
@@ -91,8 +75,9 @@ def corollary(case: Corollary) -> pd.DataFrame:
     frames = [pd.DataFrame(rows, columns=["what", "num_layers", "num_units", "value"])
               .assign(replicate=0)]
     for M in case.num_units:
-        risks = _risks(case, problem, L, M, 0, case.replicates, [s])
-        frames.append(tidy(risks[:, 0], {"replicate": range(len(risks))}, "value", what="risk",
+        replicates = range(case.replicates)
+        risks = _risks(case, problem, L, M, replicates, [s])
+        frames.append(tidy(risks[:, 0], {"replicate": replicates}, "value", what="risk",
                            num_layers=L, num_units=M))
     return pd.concat(frames, ignore_index=True).assign(flow_time=s)
 

@@ -17,7 +17,6 @@ from zeroloss.studies.settings import (
     NetworkSetting,
     Positive,
     Rule,
-    Times,
     increasing,
 )
 

@@ -129,4 +129,4 @@ class _Flipped(Scheme):
 def flipped(table: pd.DataFrame, case: WeakForm) -> pd.DataFrame:
     """A density moved by a flux of the wrong sign along b, and the weak form of the right one."""
     del table
-    return weak_form_of(case, _Flipped)
+    return pd.concat(weak_form_of(case, _Flipped), ignore_index=True)

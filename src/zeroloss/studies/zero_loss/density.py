@@ -6,12 +6,15 @@ target y = x + c x³ is monotone, as it must be where features move on a line.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import torch
 
+from ledger.record.tidy import tidy
+from ledger.study import job
 from zeroloss.limit.collocation import gauss_legendre
 from zeroloss.limit.density import Density, DensityFlow
 from zeroloss.limit.distance import deposit, wasserstein
@@ -20,13 +23,10 @@ from zeroloss.limit.flow import LimitFlow
 from zeroloss.limit.shifts import Shifts, lattice
 from zeroloss.model.problem import Problem, problem
 from zeroloss.studies.setup import build_law
-from ledger.record.tidy import tidy
-from ledger.study import job
 from zeroloss.studies.zero_loss import plan
 
-__all__ = ["COLUMNS", "density", "weak_form", "weak_form_of"]
-
 Array = np.ndarray
+Tables = Iterator[pd.DataFrame]
 Twice = plan.Density | plan.WeakForm
 COLUMNS = ["solver", "cells", "flow_time", "index", "quantity", "value"]
 # wave vectors κ of the test functions cos κ·θ and sin κ·θ: a dozen, along both axes and across
@@ -44,14 +44,11 @@ def _grid(case: Twice, cells: int) -> Grid:
     return Grid(case.box_a, case.box_b, (cells, cells))
 
 
-def _scheme(case: Twice, cells: int, kind: type[Density], limiter: str) -> Density:
-    return kind(_problem(case), gauss_legendre(case.depth_nodes), _grid(case, cells),
-                case.activation, limiter=limiter, waves=WAVES)
-
-
 def _flow(case: Twice, cells: int, kind: type[Density], limiter: str = "van-leer") -> DensityFlow:
-    scheme, law = _scheme(case, cells, kind, limiter), build_law(case.initial_law)
-    return scheme.run(scheme.start(scheme.grid.averages(law)), case.flow_times)
+    scheme = kind(_problem(case), gauss_legendre(case.depth_nodes), _grid(case, cells),
+                  case.activation, limiter=limiter, waves=WAVES)
+    start = scheme.start(scheme.grid.averages(build_law(case.initial_law)))
+    return scheme.run(start, case.flow_times)
 
 
 def _particles(case: Twice, cells: int, flow_times: Sequence[float]
@@ -74,7 +71,7 @@ def _deposits(case: Twice, flow: DensityFlow, cells: int) -> Array:
 
 
 @job(plan.Density)
-def density(case: plan.Density) -> pd.DataFrame:
+def density(case: plan.Density) -> Tables:
     """Densities on finer and finer grids and a lattice of particles, with their distances.
 
     Columns: solver (density, upwind: the same without slopes, particles), cells per axis,
@@ -82,21 +79,21 @@ def density(case: plan.Density) -> pd.DataFrame:
     mass-defect, minimum, edge-mass (0); w1, the Wasserstein distance to the finest particles
     (index: depth node); deposit, of the last depth node (index: point of the support).
     """
-    coarse, frames = _grid(case, case.support), []
+    coarse = _grid(case, case.support)
     deposits: dict[tuple[str, int], Array] = {}
     for cells in (case.lattice // 2, case.lattice):
         field, flow, theta = _particles(case, cells, case.flow_times)
         mass = field.cloud.weights.numpy()
         deposits["particles", cells] = np.array(
             [[deposit(a, b, mass, coarse) for a, _, b in nodes] for nodes in theta])
-        frames += _rows(case, "particles", cells, {
+        yield from _rows(case, "particles", cells, {
             "residual": flow.residuals[:, 0].numpy(), "risk": flow.risk.numpy(),
             "dissipated": flow.dissipated.numpy()})
     for solver, limiter in SOLVERS.items():
         for cells in case.cells:
             solution = _flow(case, cells, Density, limiter)
             deposits[solver, cells] = _deposits(case, solution, cells)
-            frames += _rows(case, solver, cells, {
+            yield from _rows(case, solver, cells, {
                 "residual": solution.residuals, "risk": solution.risk,
                 "dissipated": solution.dissipated, "mass-defect": solution.mass_defect,
                 "minimum": solution.minimum, "edge-mass": solution.edge_mass})
@@ -105,41 +102,38 @@ def density(case: plan.Density) -> pd.DataFrame:
         if (solver, cells) != ("particles", case.lattice):
             w1 = [[wasserstein(*pair, coarse) for pair in zip(*nodes, strict=True)]
                   for nodes in zip(masses, exact, strict=True)]
-            frames += _rows(case, solver, cells, {"w1": np.array(w1)})
+            yield from _rows(case, solver, cells, {"w1": np.array(w1)})
     for pair in (("particles", case.lattice), ("density", case.cells[-1])):
-        last = deposits[pair][:, -1]
-        frames += _rows(case, *pair, {"deposit": last.reshape(len(last), -1)})
-    return pd.DataFrame(pd.concat(frames, ignore_index=True), columns=COLUMNS)
+        yield from _rows(case, *pair, {"deposit": deposits[pair][:, -1]})
 
 
 def _rows(case: Twice, solver: str, cells: int, parts: dict[str, Array],
-          flow_times: Sequence[float] | None = None) -> list[pd.DataFrame]:
+          flow_times: Sequence[float] = ()) -> Tables:
     """Arrays (outputs, …) as rows; the axes after the first are numbered as one."""
-    times = case.flow_times if flow_times is None else flow_times
-    frames = []
+    times = flow_times or case.flow_times
     for name, part in parts.items():
         flat = part.reshape(len(times), -1)
         axes = {"flow_time": times, "index": range(flat.shape[1])}
-        frames.append(tidy(flat, axes, "value", solver=solver, cells=cells, quantity=name))
-    return frames
+        table = tidy(flat, axes, "value", solver=solver, cells=cells, quantity=name)
+        yield table.reindex(columns=COLUMNS)
 
 
 @job(plan.WeakForm)
-def weak_form(case: plan.WeakForm) -> pd.DataFrame:
+def weak_form(case: plan.WeakForm) -> Tables:
     """The weak form of the equation, for densities and for particles."""
     return weak_form_of(case, Density)
 
 
-def weak_form_of(case: plan.WeakForm, kind: type[Density]) -> pd.DataFrame:
+def weak_form_of(case: plan.WeakForm, kind: type[Density]) -> Tables:
     """Both sides of d/ds ∫ φ dρ = −∫ ∇φ·∇_θ δE/δρ dρ, integrated over s, for a dozen φ.
 
     Columns as of ``density``; at each flow time after the start, quantities moved, |∫ φ dρ| minus
     its start, and defect, the modulus of what the right-hand side leaves (index: node and wave).
     """
-    times, frames = case.flow_times, []
+    times = case.flow_times
     for cells in case.cells:
         flow = _flow(case, cells, kind)
-        frames += _sides(case, "density", cells, flow.waves, flow.balance)
+        yield from _sides(case, "density", cells, flow.waves, flow.balance)
     # of the particles, the integral over s is one of Gauss between each two outputs
     nodes, shares = np.polynomial.legendre.leggauss(case.quadrature)
     between = [[low + (high - low) * (1 + x) / 2 for x in nodes] for low, high in pairwise(times)]
@@ -151,13 +145,11 @@ def weak_form_of(case: plan.WeakForm, kind: type[Density]) -> pd.DataFrame:
     for (low, high), part in zip(pairwise(times), between, strict=True):
         gained = sum(share * seen[s].rate for share, s in zip(shares, part, strict=True))
         balance.append(balance[-1] + (high - low) / 2 * gained)
-    frames += _sides(case, "particles", case.lattice,
-                     np.array([seen[s].waves for s in times]), np.array(balance))
-    return pd.DataFrame(pd.concat(frames, ignore_index=True), columns=COLUMNS)
+    yield from _sides(case, "particles", case.lattice,
+                      np.array([seen[s].waves for s in times]), np.array(balance))
 
 
-def _sides(case: Twice, solver: str, cells: int, waves: Array, balance: Array
-           ) -> list[pd.DataFrame]:
+def _sides(case: Twice, solver: str, cells: int, waves: Array, balance: Array) -> Tables:
     moved = waves[1:] - waves[0]
     parts = {"moved": np.abs(moved), "defect": np.abs(moved - balance[1:] + balance[0])}
     return _rows(case, solver, cells, parts, case.flow_times[1:])

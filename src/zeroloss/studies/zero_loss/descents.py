@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from zeroloss.integrate.exponential import follow
-from zeroloss.network.resnet import Network
-from zeroloss.studies.setup import build_problem, independent_parameters
 from ledger.record.tidy import tidy
 from ledger.study import job
+from zeroloss.network.resnet import Network
+from zeroloss.studies.setup import build_problem, followed, independent_parameters
 from zeroloss.studies.zero_loss.plan import Regularised, Steps
-
-__all__ = ["regularised", "steps"]
 
 Array = np.ndarray
 EXACT = 1e-10  # tolerance of a flow whose energy is balanced, or that descent is held against
 FOLLOWS = 0.01  # relative distance of the risk within which descent follows the flow
 
 
-def _columns(case: Regularised | Steps) -> dict[str, range]:
-    return {"replicate": range(case.replicates)}
-
-
 @job(Regularised)
-def regularised(case: Regularised) -> pd.DataFrame:
+def regularised(case: Regularised) -> Iterator[pd.DataFrame]:
     """E_s and E under the penalty, then E without it to the floor, and E of the plain flow.
 
     Columns: flow_time, replicate, quantity (objective, dissipated, risk, plain, until), value;
@@ -38,37 +33,23 @@ def regularised(case: Regularised) -> pd.DataFrame:
     penalised = Network(problem, L, M, case.activation, regularised=True)
     run = penalised.train(theta, times, rtol=EXACT)
     unpenalised = Network(problem, L, M, case.activation)
-    axes = {"flow_time": times} | _columns(case)
-    frames = [tidy(np.asarray(part), axes, "value", quantity=name) for name, part in
-              (("objective", run.objective), ("dissipated", run.dissipated), ("risk", run.risk))]
-    starts = {"risk": (run.parameters, times[-1]), "plain": (theta, 0.0)}
-    ends = [_to_the_floor(case, unpenalised, *start) for start in starts.values()]
-    for name, pairs in zip(starts, ends, strict=True):
-        for i, found in enumerate(pairs):
-            rows = found[1:] if name == "risk" else found
-            frames.append(pd.DataFrame(rows, columns=["flow_time", "value"]).assign(
-                replicate=i, quantity=name))
-    until = [[pairs[-1][0] for pairs in end] for end in ends]
-    frames.append(pd.DataFrame([
-        {"flow_time": s, "replicate": i, "quantity": f"until-{name}", "value": s}
-        for name, row in zip(starts, until, strict=True) for i, s in enumerate(row)]))
-    return pd.concat(frames, ignore_index=True)
-
-
-def _to_the_floor(case: Regularised, network: Network, thetas: Tensor, begin: float
-                  ) -> list[list[tuple[float, float]]]:
-    """(s, risk) at every step of each replicate, from s = ``begin``."""
-    found = []
-    for theta in thetas:
-        seen: list[tuple[float, float]] = []
-        follow(network.linearise, theta, [case.flow_time], rtol=case.rtol, floor=case.floor,
-               each=lambda point, seen=seen: seen.append((begin + point.s, point.risk)))
-        found.append(seen)
-    return found
+    axes = {"flow_time": times, "replicate": range(case.replicates)}
+    for name, part in (("objective", run.objective), ("dissipated", run.dissipated),
+                       ("risk", run.risk)):
+        yield tidy(np.asarray(part), axes, "value", quantity=name)
+    until = []
+    for name, starts, begin in (("risk", run.parameters, times[-1]), ("plain", theta, 0.0)):
+        for i, start in enumerate(starts):
+            points = followed(unpenalised, start, case.flow_time, case.rtol, case.floor)
+            ends = [(begin + point.s, point.risk) for point in points]
+            until.append((ends[-1][0], i, f"until-{name}", ends[-1][0]))
+            yield pd.DataFrame(ends[1:] if name == "risk" else ends, columns=[
+                "flow_time", "value"]).assign(replicate=i, quantity=name)
+    yield pd.DataFrame(until, columns=["flow_time", "replicate", "quantity", "value"])
 
 
 @job(Steps)
-def steps(case: Steps) -> pd.DataFrame:
+def steps(case: Steps) -> Iterator[pd.DataFrame]:
     """Residuals after gradient descent of each step h to s, those of the flow, and the longest
     step that follows it.
 
@@ -80,23 +61,21 @@ def steps(case: Steps) -> pd.DataFrame:
     L, M, s = case.num_layers, case.num_units, case.flow_time
     theta = independent_parameters(case, problem, range(case.replicates), L, M)
     network = Network(problem, L, M, case.activation)
-    axes = _columns(case) | {"sample": range(problem.num_samples)}
     exact = network.train(theta, [s], rtol=EXACT)
-    frames = [tidy(exact.residuals[0].numpy(), axes, "value", quantity="residual", per_unit=0)]
-    for count in case.steps_per_unit:
-        run = network.descend(theta, 1.0 / count, round(s * count), round(s * count))
-        frames.append(tidy(run.residuals[-1].numpy(), axes, "value", quantity="residual",
-                           per_unit=count))
-    for i in range(case.replicates):
-        stiffest: list[float] = []
-        follow(network.linearise, theta[i], [s], rtol=case.rtol,
-               each=lambda point, seen=stiffest: seen.append(float(point.spectrum[-1])))
-        limit = 2.0 * problem.num_samples / max(stiffest)
-        longest = _longest(network, theta[i:i + 1], s, float(exact.risk[0, i]), limit)
-        frames.append(pd.DataFrame([
+    ends = {0: exact.residuals[0]} | {
+        count: network.descend(theta, 1.0 / count, round(s * count), round(s * count)).residuals[-1]
+        for count in case.steps_per_unit}
+    axes = {"replicate": range(case.replicates), "sample": range(problem.num_samples)}
+    for count, residuals in ends.items():
+        yield tidy(residuals.numpy(), axes, "value", quantity="residual", per_unit=count)
+    for i, start in enumerate(theta):
+        stiffest = max(float(point.spectrum[-1])
+                       for point in followed(network, start, s, case.rtol))
+        limit = 2.0 * problem.num_samples / stiffest
+        longest = _longest(network, start[None], s, float(exact.risk[0, i]), limit)
+        yield pd.DataFrame([
             {"replicate": i, "sample": 0, "value": value, "quantity": name, "per_unit": 0}
-            for name, value in (("longest", longest), ("limit", limit))]))
-    return pd.concat(frames, ignore_index=True)
+            for name, value in (("longest", longest), ("limit", limit))])
 
 
 def _longest(network: Network, theta: Tensor, s: float, risk: float, limit: float) -> float:

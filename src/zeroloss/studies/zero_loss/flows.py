@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from zeroloss.model.block import ACTIVATIONS
-from zeroloss.integrate.exponential import Point, follow
-from zeroloss.model.kernel import Linearised
-from zeroloss.model.law import sobol_rule
-from zeroloss.limit.collocation import gauss_legendre
-from zeroloss.limit.flow import MeanField
-from zeroloss.network.resnet import Network
-from zeroloss.model.problem import Problem
 from ledger.record.streams import stream
 from ledger.study import job
-from zeroloss.studies.setup import build_law, build_problem, independent_parameters
+from zeroloss.integrate.exponential import Point, follow
+from zeroloss.model.block import ACTIVATIONS
+from zeroloss.model.problem import Problem
+from zeroloss.network.resnet import Network
+from zeroloss.studies.setup import (
+    System,
+    build_law,
+    build_problem,
+    independent_parameters,
+    limit_at_start,
+    sobol,
+)
 from zeroloss.studies.zero_loss.plan import Flow, Training
-
-__all__ = ["Recorder", "flow", "reached"]
 
 WIDER = 2.0  # probes of the first variation reach so far beyond the law
 BALL = 1.0  # radius of the balls whose mass is followed, in units of the law's scales
@@ -82,39 +83,30 @@ class Recorder:
 
 
 @job(Flow)
-def flow(case: Flow) -> pd.DataFrame:
+def flow(case: Flow) -> Iterator[pd.DataFrame]:
     """Limit and networks to the floor: each activation, scramble of the rule, replicate.
 
     Columns: activation, model, replicate, flow_time, quantity, index, value.
     """
     problem = build_problem(case)
-    frames = []
     for training in case.flows:
         for i in range(case.replicates):
             for model, start in (("limit", _limit), ("network", _network)):
                 system, theta = start(case, training, problem, i)
                 recorder = Recorder(case, training.activation, problem, model, i)
                 reached(case, training, system, theta, recorder)
-                frames.append(recorder.frame())
-    return pd.concat(frames, ignore_index=True)
-
-
-System = MeanField | Network
+                yield recorder.frame()
 
 
 def _limit(case: Flow, training: Training, problem: Problem, i: int) -> tuple[System, Tensor]:
     """The mean-field limit on one scramble of the rule; under gradient descent the wide network
     of the same particles in each layer stands for it."""
-    points = sobol_rule(build_law(case.initial_law), problem.dim,
-                        training.log2_points or case.log2_points, case.seed, case.setting,
-                        "zero-loss", i)
-    if training.method == "descent":
-        theta = torch.from_numpy(points).to(problem.inputs.device)
-        layers = theta.expand(case.num_layers, -1, -1).contiguous()
-        return Network(problem, case.num_layers, points.shape[-1], training.activation), layers
-    field = MeanField(problem, gauss_legendre(case.depth_nodes), points.shape[-1],
-                      training.activation)
-    return field, field.shape(field.start(points[None]))[0]
+    points = sobol(case, problem, training.log2_points or case.log2_points, "zero-loss", i)
+    if training.method == "exponential":
+        return limit_at_start(problem, points, case.depth_nodes, training.activation)
+    theta = torch.from_numpy(points).to(problem.inputs.device)
+    layers = theta.expand(case.num_layers, -1, -1).contiguous()
+    return Network(problem, case.num_layers, points.shape[-1], training.activation), layers
 
 
 def _network(case: Flow, training: Training, problem: Problem, i: int) -> tuple[System, Tensor]:
@@ -124,9 +116,9 @@ def _network(case: Flow, training: Training, problem: Problem, i: int) -> tuple[
 
 
 def reached(case: Flow, training: Training, system: System, theta: Tensor, recorder: Recorder
-            ) -> Point:
-    """The last point of a flow that is left at the floor of the risk; all points are recorded, the
-    conditions of the theorems at the first and the last."""
+            ) -> None:
+    """Follows a flow that is left at the floor of the risk; all points are recorded, the conditions
+    of the theorems at the first and the last."""
     last: list[Point] = []
 
     def each(point: Point) -> None:
@@ -144,29 +136,23 @@ def reached(case: Flow, training: Training, system: System, theta: Tensor, recor
     if last[0].s > 0:  # a flow may begin below its floor: its only point is seen already
         recorder.conditions(last[0])
     recorder.slowest(last[0])
-    return last[0]
 
 
 def _descend(h: float, flow_time: float, floor: float, network: Network, theta: Tensor,
              each: Callable[[Point], None]) -> None:
     """Gradient descent of a fixed step h, seen at times that grow by a constant factor."""
-    point = _seen(network.linearise, theta, 0.0)
-    each(point)
     counts = np.unique(np.rint(np.geomspace(
         1, flow_time / h, PER_DECADE * round(np.log10(flow_time / h)))))
     done = 0
-    for count in counts.astype(int).tolist():
+    for count in [0, *counts.astype(int).tolist()]:
         try:
-            run = network.descend(point.theta[None], h, count - done, record_every=count - done)
+            if count:
+                steps = count - done
+                theta = network.descend(theta[None], h, steps, record_every=steps).parameters[0]
         except FloatingPointError as error:
             raise FloatingPointError(f"after {done} steps, {error}") from error
-        done = count
-        point = _seen(network.linearise, run.parameters[0], count * h)
+        done, now = count, network.linearise(theta)
+        point = Point(count * h, theta, now, torch.linalg.eigvalsh(now.kernel).clamp_min(0.0))
         each(point)
-        if point.risk < floor:
+        if count and point.risk < floor:
             return
-
-
-def _seen(linearise: Callable[[Tensor], Linearised], theta: Tensor, s: float) -> Point:
-    now = linearise(theta)
-    return Point(s, theta, now, torch.linalg.eigvalsh(now.kernel).clamp_min(0.0))
