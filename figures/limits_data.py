@@ -12,9 +12,6 @@ from ledger.study import Run
 from zeroloss.studies.limits.evidence import Evidence
 from zeroloss.studies.limits.plan import Ensemble, LimitCase, Reference
 
-__all__ = ["LAWS", "LAW_NAMES", "estimate", "evidence_of", "law_entries", "limit_traces",
-           "main_setting", "time_entries"]
-
 Array = np.ndarray
 LAWS = ("independent", "path")
 LAW_NAMES = {"independent": "independent layers", "path": "paths"}

@@ -17,8 +17,6 @@ from ledger.record.tidy import untidy
 from zeroloss.studies.limits.evidence import Evidence
 from zeroloss.studies.limits.plan import Portrait
 
-__all__ = ["flow"]
-
 Array = np.ndarray
 SHOWN_PARTICLES = 1024  # the first points of a Sobol rule are a rule themselves
 CURVE_POINTS = 80

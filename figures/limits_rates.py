@@ -27,8 +27,6 @@ from zeroloss.studies.limits.plan import FixedPaths
 from zeroloss.studies.limits.rates import depth_gaps
 from zeroloss.theory.covariance import trace_ratio
 
-__all__ = ["rates"]
-
 Array = np.ndarray
 
 

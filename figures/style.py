@@ -18,10 +18,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
-__all__ = ["MARKERS", "PATCH", "WIDTH", "canvas", "colours", "entry", "few_ticks", "intervals",
-           "legend", "missing", "names", "number", "share_rows", "sizes_axis", "slope_guide",
-           "time_label"]
-
 Array = np.ndarray
 WIDTH = 6.3  # inches: the text block of the paper
 SMALL, MEDIUM = 8, 9  # points

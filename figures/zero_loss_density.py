@@ -15,8 +15,6 @@ from ledger.paper.drawing import Frames
 from zeroloss.studies.zero_loss.agreements import distances, select
 from zeroloss.studies.zero_loss.plan import Density
 
-__all__ = ["density"]
-
 Array = np.ndarray
 CONTOURS = np.geomspace(0.01, 0.8, 5)  # shares of the largest density
 SCHEMES = {"density": ("limited slopes", "-", True), "upwind": ("no slopes", "--", False)}

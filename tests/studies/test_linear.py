@@ -124,6 +124,7 @@ def test_tuned_methods_contract_as_their_textbooks_say() -> None:
 def test_a_linear_model_obeys_the_recursion(method: str) -> None:
     """One layer of fixed signs and units that stay active is linear: nothing is approximated."""
     model, weights = network("relu")
+    assert isinstance(model, architectures.Relu)
     weights = [np.abs(weights[0]) + 50.0]
     model.X = np.abs(model.X)
     values, vectors = np.linalg.eigh(model.kernel(weights))

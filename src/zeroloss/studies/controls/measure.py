@@ -28,8 +28,6 @@ from zeroloss.studies.controls.plan import (
 )
 from zeroloss.studies.setup import build_problem
 
-__all__ = ["bounded_below", "crossings"]
-
 Array = np.ndarray
 NEGLIGIBLE = 1e-12  # an eigenvalue of K so small beside the largest is zero
 BOUNDED = 1e-9  # smallest eigenvalue, beside the largest along the flow, that counts as positive
@@ -241,7 +239,6 @@ def constant(table: pd.DataFrame, case: Identity | Labels) -> pd.DataFrame:
 @control("controls.monotone", Line)
 def unfolded(table: pd.DataFrame, case: Line) -> pd.DataFrame:
     """Networks that cross the floor although every layer keeps the order of the samples."""
-    del case
     table.loc[table.quantity == "slope", "value"] = 1.0
     return table
 
@@ -249,7 +246,6 @@ def unfolded(table: pd.DataFrame, case: Line) -> pd.DataFrame:
 @control("controls.parameters", Parameters)
 def wider(table: pd.DataFrame, case: Parameters) -> pd.DataFrame:
     """Risks that end as those of a wider network do: a hundred millionth of the start."""
-    del case
     risk = table.quantity == "risk"
     runs = table.loc[risk].groupby(["num_layers", "num_units", "replicate"])
     late = table.loc[risk, "flow_time"] == runs.flow_time.transform("max")
@@ -260,7 +256,6 @@ def wider(table: pd.DataFrame, case: Parameters) -> pd.DataFrame:
 @control("controls.origin", Origin)
 def elsewhere(table: pd.DataFrame, case: Origin) -> pd.DataFrame:
     """A point mass beside the origin: it moves, and lowers the risk."""
-    del case
     moved = table.flow_time > 0
     table.loc[moved & (table.quantity == "displacement"), "value"] += 1.0
     table.loc[moved & (table.quantity == "risk"), "value"] *= 0.5
@@ -270,7 +265,6 @@ def elsewhere(table: pd.DataFrame, case: Origin) -> pd.DataFrame:
 @control("controls.root-scaling", RootScaling)
 def by_width(table: pd.DataFrame, case: RootScaling) -> pd.DataFrame:
     """Branches scaled by 1/M: fluctuations that fall like M^{-1/2}."""
-    del case
     mean = table.groupby(["num_units", "kernel_time", "sample"]).value.transform("mean")
     table["value"] = mean + (table["value"] - mean) / np.sqrt(table["num_units"])
     return table
@@ -279,6 +273,5 @@ def by_width(table: pd.DataFrame, case: RootScaling) -> pd.DataFrame:
 @control("controls.sufficient-not-necessary", Conditions)
 def half_way(table: pd.DataFrame, case: Conditions) -> pd.DataFrame:
     """The table read at half of each training."""
-    del case
     end = table.groupby(["num_samples", "row", "replicate"]).flow_time.transform("max")
     return table.loc[(table.flow_time <= 0.5 * end) | (table.quantity == "depth-spread")]

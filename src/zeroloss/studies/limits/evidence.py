@@ -16,8 +16,6 @@ from ledger.study import Run
 from zeroloss.model.risk import draw_risks
 from zeroloss.studies.limits import plan
 
-__all__ = ["Ensemble", "Evidence", "Prediction", "at", "evidence_of"]
-
 Array = np.ndarray
 
 

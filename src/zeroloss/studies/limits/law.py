@@ -17,10 +17,6 @@ from zeroloss.studies.limits import plan
 from zeroloss.studies.limits.evidence import Ensemble, Evidence, at, evidence_of
 from zeroloss.theory.covariance import trace_ratio
 
-__all__ = ["QUANTILES", "bias_a_hundredfold", "constant", "engines", "law",
-           "layers_mistaken_for_independent", "loss_bias", "predicted_risks", "risk", "to_limit",
-           "untrained_influence"]
-
 Array = np.ndarray
 MOST_DRAWS = 400_000
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -249,7 +245,6 @@ def untrained_influence(table: pd.DataFrame, case: plan.Influence) -> pd.DataFra
 @control("limits.law", plan.Influence)
 def layers_mistaken_for_independent(table: pd.DataFrame, case: plan.Influence) -> pd.DataFrame:
     """Paths whose layers are counted as L independent draws: a covariance too small by 16."""
-    del case
     table.loc[table["sampling"] == "path", "covariance"] /= 16.0
     return table
 
@@ -257,6 +252,5 @@ def layers_mistaken_for_independent(table: pd.DataFrame, case: plan.Influence) -
 @control("limits.loss-bias", plan.Ladder)
 def bias_a_hundredfold(table: pd.DataFrame, case: plan.Ladder) -> pd.DataFrame:
     """A depth bias A a hundred times too large."""
-    del case
     limit = at(table, table.num_layers == 0, ["scramble", "flow_time", "sample"], "residual")
     return table.assign(residual=limit + 100.0 * (table["residual"] - limit))

@@ -22,9 +22,6 @@ from zeroloss.studies.limits.evidence import at
 from zeroloss.studies.limits.plan import Pairs, Rough, Smooth
 from zeroloss.theory.covariance import trace_ratio
 
-__all__ = ["admissible", "brownian_as_lipschitz", "correlation_ignored", "smooth",
-           "smooth_prediction"]
-
 Array = np.ndarray
 FINEST = 3  # nested pairs of depths that a rate of rough paths is fitted to
 

@@ -14,9 +14,6 @@ from ledger.study import Run, control, measures
 from zeroloss.studies.limits.evidence import at, evidence_of
 from zeroloss.studies.limits.plan import Ensemble, FixedPaths, Ladder
 
-__all__ = ["DepthGaps", "branches_by_root", "depth", "depth_gaps", "redrawn_layers",
-           "second_order_layers", "width_independent", "width_path"]
-
 Array = np.ndarray
 LARGEST = 4  # sizes that a rate in width or depth is fitted to
 FLOOR_SHARE = 0.25  # of the finest gap: the most that the reference's own error may be

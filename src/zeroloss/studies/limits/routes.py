@@ -13,8 +13,6 @@ from ledger.study import Run, control, measures
 from zeroloss.studies.limits.evidence import Evidence, at, evidence_of
 from zeroloss.studies.limits.plan import Commute, Energy, Ladder, Reference
 
-__all__ = ["commute", "energy", "half_dissipation", "reference_at_another_time"]
-
 Array = np.ndarray
 
 
@@ -105,6 +103,5 @@ def reference_at_another_time(table: pd.DataFrame, case: Reference) -> pd.DataFr
 @control("limits.energy", Energy)
 def half_dissipation(table: pd.DataFrame, case: Energy) -> pd.DataFrame:
     """A dissipation of ½ ∫∫|∇_θ δE/δρ|²."""
-    del case
     table.loc[table["quantity"] == "dissipated", "value"] *= 0.5
     return table

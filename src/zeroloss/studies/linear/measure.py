@@ -16,8 +16,6 @@ from ledger.study import Run, control, measures
 from zeroloss.studies.linear.plan import Bridge, Ends, Follow, Momentum, Stages, Unbalanced
 from zeroloss.studies.linear.trajectories import gaps_of
 
-__all__ = ["wide_form"]
-
 Array = np.ndarray
 ARRIVED = 1e-3  # of s_1: a start without structure has come to the best approximation
 
@@ -222,7 +220,6 @@ def _order(table: pd.DataFrame, flow_time: float) -> float:
 @control("linear.balanced", Follow)
 def unbalanced_start(table: pd.DataFrame, case: Follow) -> pd.DataFrame:
     """Factors of different norms, held against the equations of balanced ones."""
-    del table
     two = case.model_copy(update={"num_layers": case.num_layers[:2]})
     return gaps_of(two, imbalance=1.2)
 
@@ -241,14 +238,12 @@ def mirrored_starts(table: pd.DataFrame, case: Ends) -> pd.DataFrame:
 @control("linear.invariant", Ends)
 def time_backwards(table: pd.DataFrame, case: Ends) -> pd.DataFrame:
     """Trajectories read from their ends to their starts."""
-    del case
     return table.assign(fall_rayleigh=table.rise_rayleigh)
 
 
 @control("linear.final-rate", Stages)
 def one_layer_more(table: pd.DataFrame, case: Stages) -> pd.DataFrame:
     """Rates of networks with one layer more than is said."""
-    del case
     moved = table.num_layers.where(table.quantity != "final-measured", table.num_layers - 1)
     kept = moved.isin(table.num_layers)
     table["num_layers"] = moved
@@ -259,7 +254,6 @@ def one_layer_more(table: pd.DataFrame, case: Stages) -> pd.DataFrame:
 @control("linear.escape", Stages)
 def exponential_escape(table: pd.DataFrame, case: Stages) -> pd.DataFrame:
     """Times of escape that grow like log 1/σ, as those of two layers do."""
-    del case
     seen = table.quantity == "escape-measured"
     table.loc[seen, "value"] = np.log(1 / table.loc[seen, "sigma"])
     return table
@@ -268,7 +262,6 @@ def exponential_escape(table: pd.DataFrame, case: Stages) -> pd.DataFrame:
 @control("linear.unbalanced", Unbalanced)
 def imbalance_ignored(table: pd.DataFrame, case: Unbalanced) -> pd.DataFrame:
     """The rate of balanced starts, predicted for all."""
-    del case
     balanced = table.loc[table.quantity == "rate-balanced", "value"].to_numpy()
     table.loc[table.quantity == "rate-predicted", "value"] = balanced
     return table
@@ -277,7 +270,6 @@ def imbalance_ignored(table: pd.DataFrame, case: Unbalanced) -> pd.DataFrame:
 @control("linear.momentum", Momentum)
 def descent_as_nesterov(table: pd.DataFrame, case: Momentum) -> pd.DataFrame:
     """Gradient descent passed off as Nesterov's method."""
-    del case
     honest = table.loc[table.method != "nesterov"]
     plain = table.loc[table.method == "descent"].assign(method="nesterov")
     return pd.concat([honest, plain], ignore_index=True)
@@ -286,7 +278,6 @@ def descent_as_nesterov(table: pd.DataFrame, case: Momentum) -> pd.DataFrame:
 @control("linear.contraction", Momentum)
 def half_the_kernel(table: pd.DataFrame, case: Momentum) -> pd.DataFrame:
     """Contraction predicted with half of the step: the root of what it is."""
-    del case
     table.loc[table.quantity == "predicted", "value"] **= 0.5
     return table
 
@@ -294,7 +285,6 @@ def half_the_kernel(table: pd.DataFrame, case: Momentum) -> pd.DataFrame:
 @control("linear.bridge", Bridge)
 def plain_block(table: pd.DataFrame, case: Bridge) -> pd.DataFrame:
     """The closed form of f(z, A) = A z for a block that learns both factors of A."""
-    del case
     plain = table.loc[table.quantity == "limit-plain", "value"].to_numpy()
     table.loc[table.quantity == "limit", "value"] = plain
     return table

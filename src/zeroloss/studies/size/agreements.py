@@ -17,8 +17,6 @@ from zeroloss.studies.size.demands import middle
 from zeroloss.studies.size.evidence import Evidence, Ladder, Predicted
 from zeroloss.studies.size.plan import Corollary, Law, Threshold
 
-__all__ = ["corollary", "eta", "law", "threshold"]
-
 Array = np.ndarray
 RESAMPLES = 200
 TINY = 1e-12

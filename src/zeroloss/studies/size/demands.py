@@ -12,9 +12,6 @@ from ledger.record.statistics import Estimate, clopper_pearson, log_slope, simul
 from ledger.study import Run, measures
 from zeroloss.studies.size.evidence import Evidence, Ladder
 
-__all__ = ["Demand", "demand", "exponents", "middle", "required", "slack", "sufficient",
-           "weights"]
-
 LOG2 = math.log10(2.0)
 
 

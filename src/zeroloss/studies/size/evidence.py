@@ -17,8 +17,6 @@ from ledger.study import Run
 from zeroloss.studies.size.plan import Ensemble, Law, SizeCase, Theorem
 from zeroloss.theory.risk_law import RiskLaw
 
-__all__ = ["Evidence", "Ladder", "Predicted"]
-
 Array = np.ndarray
 
 

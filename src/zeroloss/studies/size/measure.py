@@ -20,7 +20,6 @@ __all__ = ["corollary", "eta", "exponents", "law", "required", "slack", "suffici
 @control("size.sufficient", Law)
 def covariance_a_thousandth(table: pd.DataFrame, case: Law) -> pd.DataFrame:
     """Fluctuations predicted too small: a bound that promises too much."""
-    del case
     table.loc[table.what.isin(["independent", "path"]), "value"] /= 1000.0
     return table
 
@@ -28,7 +27,6 @@ def covariance_a_thousandth(table: pd.DataFrame, case: Law) -> pd.DataFrame:
 @control("size.law", Law)
 def layers_mistaken_for_independent(table: pd.DataFrame, case: Law) -> pd.DataFrame:
     """Paths whose layers are counted as independent draws."""
-    del case
     path = table.what == "path"
     table.loc[path, "value"] /= table.loc[path, "num_layers"]
     return table
@@ -50,7 +48,6 @@ def heavy_tails(table: pd.DataFrame, case: Ensemble) -> pd.DataFrame:
 @control("size.corollary", Corollary)
 def stopped_early(table: pd.DataFrame, case: Corollary) -> pd.DataFrame:
     """Networks that were stopped when they had three times the risk."""
-    del case
     table.loc[table.what == "risk", "value"] *= 3.0
     return table
 

@@ -18,8 +18,6 @@ from zeroloss.limit.density import DepthSolution
 from zeroloss.studies.zero_loss.density import weak_form_of
 from zeroloss.studies.zero_loss.plan import Density, WeakForm
 
-__all__ = ["density", "distances", "flipped", "order", "select", "upwind", "weak_form"]
-
 Array = np.ndarray
 
 
@@ -112,7 +110,6 @@ def weak_form(run: Run) -> Rows:
 @control("zero_loss.density", Density)
 def upwind(table: pd.DataFrame, case: Density) -> pd.DataFrame:
     """A scheme of first order passed off as the second."""
-    del case
     kept = table.loc[(table.solver != "density") | (table.quantity == "deposit")]
     return kept.assign(solver=kept.solver.replace("upwind", "density"))
 
@@ -128,5 +125,4 @@ class _Flipped(Scheme):
 @control("zero_loss.weak-form", WeakForm)
 def flipped(table: pd.DataFrame, case: WeakForm) -> pd.DataFrame:
     """A density moved by a flux of the wrong sign along b, and the weak form of the right one."""
-    del table
     return pd.concat(weak_form_of(case, _Flipped), ignore_index=True)

@@ -174,7 +174,6 @@ def steps(run: Run) -> Rows:
 @control("zero_loss.limit", Flow)
 def stopped_early(table: pd.DataFrame, case: Flow) -> pd.DataFrame:
     """Training that stops at a hundredth of its time."""
-    del case
     last = table.groupby(RUN).flow_time.transform("max")
     return table.loc[table.flow_time <= 1e-2 * last]
 
@@ -182,7 +181,6 @@ def stopped_early(table: pd.DataFrame, case: Flow) -> pd.DataFrame:
 @control("zero_loss.rate-certificate", Flow)
 def mean_eigenvalue(table: pd.DataFrame, case: Flow) -> pd.DataFrame:
     """A certificate with the mean of the eigenvalues in the place of the smallest."""
-    del case
     keys = [*RUN, "flow_time", "quantity"]
     mean = table.groupby(keys).value.transform("mean")
     table["value"] = np.where(table.quantity == "eigenvalue", mean, table.value)
@@ -192,7 +190,6 @@ def mean_eigenvalue(table: pd.DataFrame, case: Flow) -> pd.DataFrame:
 @control("zero_loss.late-rate", Flow)
 def next_mode(table: pd.DataFrame, case: Flow) -> pd.DataFrame:
     """The second smallest eigenvalue taken for the slowest mode's."""
-    del case
     eigenvalues = table.quantity == "eigenvalue"
     second = table.loc[eigenvalues & (table["index"] == 1)].set_index(
         [*RUN, "flow_time"]).value
@@ -205,7 +202,6 @@ def next_mode(table: pd.DataFrame, case: Flow) -> pd.DataFrame:
 @control("zero_loss.first-variation", Flow)
 def frozen_adjoint(table: pd.DataFrame, case: Flow) -> pd.DataFrame:
     """A first variation from the adjoint of the start, whatever the residuals became."""
-    del case
     for name in ("variation", "signed"):
         rows = table.quantity == name
         first = table.loc[rows].sort_values("flow_time").groupby(
@@ -224,7 +220,6 @@ def lasting_penalty(table: pd.DataFrame, case: Regularised) -> pd.DataFrame:
 @control("zero_loss.step", Steps)
 def second_order_steps(table: pd.DataFrame, case: Steps) -> pd.DataFrame:
     """Steps whose gap falls like h², as a midpoint rule's would."""
-    del case
     rows = table.quantity == "residual"
     exact = table.loc[rows & (table.per_unit == 0)].set_index(["replicate", "sample"]).value
     where = pd.MultiIndex.from_frame(table.loc[rows, ["replicate", "sample"]])
