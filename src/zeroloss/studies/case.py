@@ -91,8 +91,8 @@ class SettingsBlock(Closed, Generic[S]):
     def setting(self, name: str) -> S:
         """The setting of this name; ValueError if the block defines none."""
         if name not in self.settings:
-            raise ValueError(f"setting {name!r} is not defined in settings, which has "
-                             f"{', '.join(self.settings)}; define it there")
+            raise ValueError(f"setting must be one of settings, {', '.join(self.settings)}, got "
+                             f"{name!r}; define it there")
         return self.settings[name]
 
     def case(self, kind: type[C], common: study.Common, name: str, /, *parts: Closed, **own: Any
