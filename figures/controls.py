@@ -82,11 +82,11 @@ def _widths(ax: Axes, case: RootScaling, table: pd.DataFrame, colours: list[Any]
         spread = np.sqrt(r.var(axis=1, ddof=1).sum(1))
         ax.axhline(float(spread[0]), **FLOOR)
         ax.plot(case.num_units, spread, marker, color=colour, linestyle="none", zorder=5)
-        ax.annotate(rf"$sM = {tau:g}$", (case.num_units[-1], float(spread[-1])),
-                    xytext=(0, 5), textcoords="offset points", va="bottom", ha="right",
-                    color=colour)
-    start = float(np.sqrt(table.loc[table.kernel_time == 0].groupby(
-        ["num_units", "sample"]).value.var().groupby("num_units").sum().iloc[0]))
+        style.note(ax, rf"$sM = {tau:g}$", (case.num_units[-1], float(spread[-1])), (0, 5),
+                   va="bottom", ha="right", color=colour)
+    r, _ = untidy(table.loc[(table.kernel_time == 0) & (table.num_units == case.num_units[0])],
+                  ["replicate", "sample"], "value")
+    start = float(np.sqrt(r.var(axis=0, ddof=1).sum()))
     widths = np.geomspace(case.num_units[0], case.num_units[-1])
     ax.plot(widths, start * (widths / widths[0]) ** -0.5, color=style.GUIDE, linewidth=0.8,
             zorder=1)

@@ -47,9 +47,8 @@ def covariance(frames: Frames) -> Figure:
     titles |= {name: f"{setting}, entries at {style.time_label(s)}"
                for name, s in zip(columns, times, strict=True)}
     style.names(axes, titles)
-    named = [style.entry(text, color=colour, marker=marker)
-             for text, colour, marker in zip(("start", "middle", "late in training"),
-                                             style.colours(3), style.MARKERS, strict=False)]
+    named = map(style.entry, ("start", "middle", "late in training"), style.colours(3),
+                ["none"] * 3, style.MARKERS)
     style.legend(figure, [*named, *law_entries()])
     return figure
 
@@ -147,8 +146,8 @@ def _density(ax: Axes, frames: Frames, e: Ensemble, t: int, predicted: Array) ->
         if abs(limit.estimate - (low + high) / 2) < 0.8 * (high - low):
             ax.axvline(limit.estimate, color="0.3", linestyle=":", linewidth=1.0)
         else:  # it would leave no room for the law
-            ax.text(0.03, 0.97, f"limit:\n{limit.estimate:.3g}", transform=ax.transAxes,
-                    va="top", fontsize=7, color="0.3")
+            style.note(ax, f"limit:\n{limit.estimate:.3g}", (0.03, 0.97), xycoords="axes fraction",
+                       va="top", fontsize=7, color="0.3")
     ax.set(ylim=(0.0, None), yticks=[])
     style.few_ticks(ax.xaxis, 4)
     ax.set_xlabel("risk $E$ of a network")
@@ -198,9 +197,8 @@ def smooth(frames: Frames) -> Figure:
 def _smooth_axes(ax: Axes, L: int, curve: Array) -> None:
     """Logarithmic axes, and where a correlation length is one layer."""
     ax.axvline(1 / L, color="0.6", linewidth=0.8)
-    ax.annotate(f"$\\ell = 1/L = 1/{L}$", (1 / L, 1.0), xycoords=("data", "axes fraction"),
-                xytext=(0, 2), textcoords="offset points", ha="center", va="bottom", color="0.4",
-                fontsize="small")
+    style.note(ax, f"$\\ell = 1/L = 1/{L}$", (1 / L, 1.0), (0, 2), color="0.4",
+               xycoords=("data", "axes fraction"), ha="center", va="bottom")
     ax.set(xscale="log", yscale="log", xlim=(curve[0], curve[-1]),
            xlabel=r"correlation length $\ell$ of the paths (total depth 1)",
            ylabel=r"$M\,\mathrm{tr}\,\mathrm{Cov}\,r$, predicted $\mathrm{tr}\,\Sigma_{\ell,L}$")

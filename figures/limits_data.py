@@ -53,9 +53,8 @@ def limit_traces(evidence: Evidence, setting: str, sampling: str) -> Array | Non
 
 def time_entries(times: tuple[float, ...]) -> list[Line2D]:
     """Legend entries of training times."""
-    return [style.entry(style.time_label(s), color=colour, marker=marker)
-            for s, colour, marker in zip(times, style.colours(len(times)), style.MARKERS,
-                                         strict=False)]
+    return [*map(style.entry, map(style.time_label, times), style.colours(len(times)),
+                 ["none"] * len(times), style.MARKERS)]
 
 
 def law_entries(lines: bool = False) -> list[Line2D]:

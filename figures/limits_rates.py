@@ -199,5 +199,5 @@ def _floors(ax: Axes, series: dict[float, Gap], colour: dict[float, Any]) -> Non
     below = [f"{style.number(floor)} at {style.time_label(s)}"
              for s, floor in floors.items() if s not in shown]
     if below:
-        ax.text(0.02, 0.02, "error of the reference below: " + ", ".join(below),
-                transform=ax.transAxes, fontsize=7, color="0.4", bbox=style.PATCH)
+        style.note(ax, "error of the reference below: " + ", ".join(below), (0.02, 0.02),
+                   xycoords="axes fraction", fontsize=7, color="0.4", bbox=style.PATCH)

@@ -94,7 +94,7 @@ def stages(frames: Frames) -> Figure:
 
 def _rates(ax: Axes, case: Stages, table: pd.DataFrame) -> None:
     """Last rates against N: one line for each ratio of singular values, and aligned starts."""
-    series = [("final", ratio, f"{ratio:g}") for ratio in case.ratios]
+    series = [("final", ratio, f"$s_2/s_1={ratio:g}$") for ratio in case.ratios]
     series.append(("aligned", case.ratios[0], "aligned"))
     for kind, ratio, label in series:
         part = table.loc[table.ratio == ratio]
@@ -102,9 +102,8 @@ def _rates(ax: Axes, case: Stages, table: pd.DataFrame) -> None:
                                for what in ("predicted", "measured"))
         ax.plot(predicted.num_layers, predicted.value, color="0.5", linewidth=0.8)
         ax.plot(measured.num_layers, measured.value, "o", color="0.2")
-        ax.annotate(label if kind == "aligned" else f"$s_2/s_1={label}$",
-                    (predicted.num_layers.iloc[-1], predicted.value.iloc[-1]), xytext=(5, 0),
-                    textcoords="offset points", va="center", fontsize=style.SMALL - 1)
+        style.note(ax, label, (predicted.num_layers.iloc[-1], predicted.value.iloc[-1]), (5, 0),
+                   va="center", fontsize=style.SMALL - 1)
     ax.set_yscale("log")
     ax.set_xlim(right=max(case.num_layers) + 2.4)  # room for the words
     ax.xaxis.set_major_locator(FixedLocator(case.num_layers))

@@ -47,8 +47,8 @@ def momentum(frames: Frames) -> Figure:
         style.share_rows(panels)
         panels[0].set_ylabel(label)
     style.names(axes, {f"rate-{a}": TITLES[a] for a in shown})
-    style.legend(figure, [style.entry(NAMES[m], color=colours[m], marker=k)
-                          for m, k in zip(METHODS, style.MARKERS, strict=False)],
+    style.legend(figure, [*map(style.entry, NAMES.values(), colours.values(),
+                               ["none"] * len(NAMES), style.MARKERS)],
                  [style.entry("predicted", linestyle="-"),
                   style.entry("tolerance and stated width", color="0.5", linestyle=":")])
     return figure

@@ -141,9 +141,8 @@ def width(frames: Frames) -> Figure:
                    name, colours)
     for name in settings:
         shown = [f"{middle(ladder):g}" for ladder in ladders if ladder.setting == name]
-        axes[f"others {name}"].text(0.96, 0.03, rf"$\varepsilon$ = {', '.join(shown)}", ha="right",
-                                    transform=axes[f"others {name}"].transAxes, color="0.35",
-                                    fontsize=style.SMALL)
+        style.note(axes[f"others {name}"], rf"$\varepsilon$ = {', '.join(shown)}", (0.96, 0.03),
+                   xycoords="axes fraction", ha="right", color="0.35")
     _dress(axes, settings, etas)
     style.names(axes, {f"theorem {name}": name for name in settings})
     style.legend(figure, [style.entry(NAMES[name], color=colours[name], linestyle="-",

@@ -132,11 +132,17 @@ def slope_guide(ax: Axes, x: tuple[float, float], y: float, slope: float, text: 
     ends = np.array(x)
     heights = y * (ends / ends[0]) ** slope
     ax.plot(ends, heights, color=GUIDE, linewidth=0.8, zorder=1)
-    ax.annotate(text, (ends[1], heights[1]), xytext=(3, 0), textcoords="offset points",
-                ha="left", va="center", color=GUIDE, fontsize=SMALL, bbox=PATCH)
+    note(ax, text, (ends[1], heights[1]), (3, 0), ha="left", va="center", color=GUIDE, bbox=PATCH)
+
+
+def note(ax: Axes, text: str, at: tuple[float, float], offset: tuple[float, float] = (0, 0),
+         **options: Any) -> None:
+    """Small words, so many points from a point of the data or of what ``xycoords`` names."""
+    ax.annotate(text, at, xytext=offset, textcoords="offset points",
+                **{"fontsize": SMALL} | options)
 
 
 def missing(ax: Axes, what: str) -> None:
     """Says in an empty panel what the run does not hold."""
-    ax.text(0.5, 0.5, f"{what}: not in this run", transform=ax.transAxes, ha="center",
-            va="center", color=GUIDE, fontsize=SMALL)
+    note(ax, f"{what}: not in this run", (0.5, 0.5), xycoords="axes fraction", ha="center",
+         va="center", color=GUIDE)

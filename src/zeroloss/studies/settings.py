@@ -87,6 +87,13 @@ class LawSettings(Closed):
     scale_b: Positive = 1.0
 
 
+class Replicated(Closed):
+    """Networks drawn so many times, on a setting."""
+
+    setting: Name
+    replicates: Annotated[int, Field(ge=8)]
+
+
 class NetworkSetting(Closed):
     """One problem with its block, law and flow times: a row of the paper's table of settings."""
 

@@ -50,12 +50,17 @@ class LabelsSettings(IdentitySettings):
         return self
 
 
-class LineSettings(Closed):
-    """The setting without its lift, d = 1: limit on several depth rules, networks of many depths,
-    seen at ``num_times`` times, equal steps of log s from ``first_time``."""
+class Resized(Closed):
+    """A setting with another number of samples."""
 
     setting: Name
     num_samples: NumSamples
+
+
+class LineSettings(Resized):
+    """The setting without its lift, d = 1: limit on several depth rules, networks of many depths,
+    seen at ``num_times`` times, equal steps of log s from ``first_time``."""
+
     depth_nodes: Annotated[tuple[DepthNodes, ...], Field(min_length=2, strict=False)]
     log2_points: Log2Points
     flow_time: Positive
@@ -68,14 +73,17 @@ class LineSettings(Closed):
     network_rtol: Positive
 
 
-class ParametersSettings(Closed):
-    """Networks with fewer parameters than samples."""
+class Few(Resized):
+    """Networks with fewer parameters than samples, without their sizes."""
 
-    setting: Name
-    num_samples: NumSamples
-    sizes: Pairs
     flow_time: Positive
     replicates: Replicates
+
+
+class ParametersSettings(Few):
+    """The same with pairs of layers and units."""
+
+    sizes: Pairs
 
     @model_validator(mode="after")
     def _too_few(self) -> ParametersSettings:
@@ -94,11 +102,9 @@ class OriginSettings(Closed):
     flow_time: Positive
 
 
-class RootScalingSettings(Closed):
+class RootScalingSettings(Resized):
     """Branches of scale 1/(L √M), seen at times ``kernel_times``/M, since K grows like M."""
 
-    setting: Name
-    num_samples: NumSamples
     num_layers: Count
     num_units: Doubling
     kernel_times: Times
@@ -122,23 +128,28 @@ class ShiftedLaw(Closed):
     shared: bool = False
 
 
-class ConditionsSettings(Closed):
+class ToTheFloor(Closed):
+    """Training of several numbers of samples to a floor of the risk, or to the end of the time."""
+
+    setting: Name
+    num_samples: Annotated[tuple[NumSamples, ...], Field(min_length=1, strict=False)]
+    rtol: Positive
+    floor: Positive
+    flow_time: Positive
+    replicates: Replicates
+
+
+class ConditionsSettings(ToTheFloor):
     """Outcome of training against law and size, networks of one setting.
 
     ``laws`` are run on num_layers × num_units; ``sizes`` with the Gaussian law ``base``.
     """
 
-    setting: Name
-    num_samples: Annotated[tuple[NumSamples, ...], Field(min_length=1, strict=False)]
     num_layers: Count
     num_units: Count
     laws: dict[Name, ShiftedLaw]
     base: Name
     sizes: Pairs
-    rtol: Positive
-    floor: Positive  # of the risk, where a flow is left
-    flow_time: Positive
-    replicates: Replicates
 
     @model_validator(mode="after")
     def _base_is_a_law(self) -> ConditionsSettings:
@@ -208,14 +219,11 @@ class Size(Closed):
     num_units: int
 
 
-class Parameters(Followed, OnLaw, Case):
+class Parameters(Few, Followed, OnLaw, Case):
     """Networks with fewer parameters than samples."""
 
     depth_nodes: int
-    num_samples: int
     sizes: tuple[Size, ...]
-    flow_time: float
-    replicates: int
 
 
 class PointLaw(Closed):
@@ -253,15 +261,10 @@ class Row(Size):
     law: NamedLaw
 
 
-class Conditions(OnProblem, Case):
+class Conditions(ToTheFloor, OnProblem, Case):
     """Outcome of training against law, or against size."""
 
     rows: tuple[Row, ...]
-    num_samples: tuple[int, ...]
-    rtol: float
-    floor: float
-    flow_time: float
-    replicates: int
 
     def check(self) -> None:
         """Refuse data that no job could read."""

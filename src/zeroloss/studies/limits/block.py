@@ -16,6 +16,7 @@ from zeroloss.studies.settings import (
     Name,
     NetworkSetting,
     Positive,
+    Replicated,
     Rule,
     Times,
     increasing,
@@ -40,17 +41,15 @@ class Setting(NetworkSetting):
     elements_per_job: Count | None = None  # in place of that of the block
 
 
-class EnsembleSettings(Closed):
+class EnsembleSettings(Replicated):
     """Trained networks of one size; ``roles`` say which estimates may read it.
 
     ``compiled`` False: trained by torch, on the draws of the compiled ensemble of that size.
     """
 
-    setting: Name
     sampling: Sampling
     num_layers: Count
     num_units: Count
-    replicates: Annotated[int, Field(ge=8)]
     roles: Annotated[tuple[Role, ...], Field(strict=False)]
     compiled: bool = True
 
@@ -62,13 +61,11 @@ class EnsembleSettings(Closed):
         return self
 
 
-class SmoothSizes(Closed):
+class SmoothSizes(Replicated):
     """Networks on smooth paths."""
 
-    setting: Name
     num_layers: Count
     num_units: Count
-    replicates: Annotated[int, Field(ge=8)]
     flow_times: Times
 
 
@@ -80,13 +77,11 @@ class SmoothSettings(SmoothSizes):
     correlations: Correlations
 
 
-class PathsSettings(Closed):
+class PathsSettings(Replicated):
     """Networks of several depths on the same paths."""
 
-    setting: Name
     depths: Doubling
     num_units: Count
-    replicates: Annotated[int, Field(ge=8)]
     flow_times: Times
 
 
@@ -124,13 +119,11 @@ class RoughPathsSettings(RoughSizes):
     correlation_length: Positive
 
 
-class CommuteSettings(Closed):
+class CommuteSettings(Replicated):
     """Three orders of the limits L → ∞ and M → ∞."""
 
-    setting: Name
     flow_times: Times
     widths: Doubling
-    replicates: Annotated[int, Field(ge=8)]
     sizes: Annotated[Doubling, Field(min_length=3)]
     joint_replicates: Annotated[int, Field(ge=8)]
 

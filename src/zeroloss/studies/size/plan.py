@@ -13,16 +13,15 @@ from zeroloss.studies.case import LimitCase, SettingsBlock
 from zeroloss.studies.settings import (
     Count,
     Doubling,
-    Name,
     NetworkSetting,
     Positive,
+    Replicated,
     Rule,
     increasing,
 )
 
 Sampling = Literal["independent", "path"]
 Role = Literal["ladder", "phases"]  # widths at one depth, or networks over depth and width
-Replicates = Annotated[int, Field(ge=8)]
 Probability = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -48,30 +47,30 @@ class Setting(NetworkSetting, Rules):
     """A problem with its law and flow times, and the rules of its limits."""
 
 
-class Ladder(Closed):
+class OfWidths(Replicated):
+    """Networks of doubling widths."""
+
+    num_units: Doubling
+
+
+class Ladder(OfWidths):
     """Networks of one depth and doubling widths, judged at several absolute accuracies."""
 
-    setting: Name
     sampling: Sampling
     num_layers: Count
-    num_units: Doubling
-    replicates: Replicates
     accuracies: Accuracies
 
 
-class Phases(Closed):
+class Phases(OfWidths):
     """Networks of independent layers over depth and width, at one accuracy and flow time.
 
     ``predicted_depths`` are those of the contours, and of the smallest number of weights over the
     accuracies of ``weights``.
     """
 
-    setting: Name
     flow_time: Positive
     accuracy: Positive
     num_layers: Doubling
-    num_units: Doubling
-    replicates: Replicates
     predicted_depths: Depths
     wide: Rule
     influence: Rule  # and of the gap
@@ -86,15 +85,12 @@ class Phases(Closed):
         return self
 
 
-class CorollarySizes(Closed):
+class CorollarySizes(OfWidths):
     """P(E(s) ≤ ε) ≥ 1 − η at the first s where the limit is at ε/2."""
 
-    setting: Name
     sampling: Sampling
     horizon: Annotated[float, Field(ge=1)]
     depths: Doubling  # the first one whose depth gap is at most ε/4 is taken
-    num_units: Doubling
-    replicates: Replicates
     rule: Rule
 
 
@@ -104,13 +100,10 @@ class CorollarySettings(CorollarySizes):
     accuracies: Accuracies
 
 
-class ThresholdSettings(Closed):
+class ThresholdSettings(OfWidths):
     """Small networks of independent layers, followed until their risk is zero or rests."""
 
-    setting: Name
     num_layers: Doubling
-    num_units: Doubling
-    replicates: Replicates
     flow_time: Positive
     rtol: Positive
     floor: Positive  # a risk below it is zero loss
