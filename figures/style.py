@@ -136,10 +136,9 @@ def slope_guide(ax: Axes, x: tuple[float, float], y: float, slope: float, text: 
 
 
 def note(ax: Axes, text: str, at: tuple[float, float], offset: tuple[float, float] = (0, 0),
-         **options: Any) -> None:
+         fontsize: float = SMALL, **options: Any) -> None:
     """Small words, so many points from a point of the data or of what ``xycoords`` names."""
-    ax.annotate(text, at, xytext=offset, textcoords="offset points",
-                **{"fontsize": SMALL} | options)
+    ax.annotate(text, at, xytext=offset, textcoords="offset points", fontsize=fontsize, **options)
 
 
 def missing(ax: Axes, what: str) -> None:

@@ -50,6 +50,7 @@ class Linear(Architecture):
         self.first, self.scales, self.last, self.skips = first, scales, last, skips
 
     def forward(self, weights: Weights) -> tuple[Array, list[Array]]:
+        """h_{l+1} = c_l W_l h_l, and h_l where there are skips."""
         way = [self.first]
         for W, scale in zip(weights, self.scales, strict=True):
             branch = scale * (W @ way[-1])
@@ -57,6 +58,7 @@ class Linear(Architecture):
         return (way[-1] if self.last is None else self.last @ way[-1])[:, 0], way
 
     def pull(self, weights: Weights, way: list[Array], r: Array) -> Weights:
+        """Layer by layer, from the last one."""
         back, slopes = r[:, None, :], []
         if self.last is not None:
             back = self.last.swapaxes(1, 2) @ back
@@ -75,10 +77,12 @@ class Relu(Architecture):
         self.X, self.signs = inputs, signs
 
     def forward(self, weights: Weights) -> tuple[Array, list[Array]]:
+        """u = W x, and its positive part read out."""
         u = weights[0] @ self.X
         return (self.signs @ np.maximum(u, 0.0))[:, 0], [u]
 
     def pull(self, weights: Weights, way: list[Array], r: Array) -> Weights:
+        """Through the units that are active."""
         back = (self.signs.swapaxes(1, 2) * r[:, None, :]) * (way[0] > 0)
         return [back @ self.X.T]
 
