@@ -84,7 +84,7 @@ def test_a_job_is_a_function_of_its_case(name: str, kind: type[study.Case]) -> N
     ("size", "phases: {flow_time: 3.0}", "phases.flow_time must be among the flow times"),
     ("size", "phases: {predicted_depths: [2, 8]}", "predicted_depths must hold all of num_layers"),
     ("size", "shown_probability: 0.3", "shown_probability must be among failure_probabilities"),
-    ("size", "threshold: {setting: nowhere}", "'nowhere' is not defined in size.settings"),
+    ("size", "threshold: {setting: nowhere}", "got 'nowhere'"),
     ("controls", "labels: {sample: 4}", "sample must be below the least of num_samples, 4, got 4"),
     ("controls", "parameters: {sizes: [[3, 1]]}", "parameters than num_samples 8, got 3 layers of"),
     ("controls", "conditions: {base: cauchy}", "base must be one of the laws"),
