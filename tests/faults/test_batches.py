@@ -6,13 +6,15 @@ import pytest
 import torch
 
 from tests.faults import summary
-from zeroloss.network.resnet import Network
 from zeroloss.model.problem import built_in
+from zeroloss.network.resnet import Network
+from zeroloss.studies.case import OnLaw
+from zeroloss.studies.settings import LawSettings, ProblemSettings
 from zeroloss.studies.setup import independent_parameters
 
 REPLICATES = 64
-SPEC = {"seed": 3, "setting": "surface", "problem": {"kind": "surface", "num_samples": 5},
-        "initial_law": {"kind": "gaussian", "scale_a": 1.0, "scale_w": 1.0, "scale_b": 1.0}}
+CASE = OnLaw(seed=3, device="cpu", setting="surface", initial_law=LawSettings(),
+             problem=ProblemSettings(kind="surface", num_samples=5))
 PROBLEM = built_in("surface", 5, 3)
 
 
@@ -21,7 +23,7 @@ def trained(batch: int, threads: int, compiled: bool) -> torch.Tensor:
     network = Network(PROBLEM, 3, 9, "tanh", threads=threads, compiled=compiled)
     parts = []
     for first in range(0, REPLICATES, batch):
-        theta = independent_parameters(SPEC, PROBLEM, range(first, min(first + batch, REPLICATES)),
+        theta = independent_parameters(CASE, PROBLEM, range(first, min(first + batch, REPLICATES)),
                                        3, 9)
         parts.append(network.train(theta, [0.5, 2.0], rtol=1e-6).residuals)
     return torch.cat(parts, dim=1)

@@ -136,8 +136,8 @@ def test_estimates_and_verdicts_have_the_same_bytes(whole: Whole, tmp_path: Path
     folder = run.folder / STUDY
     command(run, ["zeroloss", "measure", STUDY, "--specs", str(folder / "specs.json"), "--tables",
                   str(folder), "--out", str(table)], OMP_NUM_THREADS="2", **settings)
-    command(run, ["zeroloss", "judge", "--claims", "paper/claims.yaml", "--estimates", str(table),
-                  "--mode", "quick", "--out", str(tmp_path / "verdicts.json")], **settings)
+    command(run, ["zeroloss", "judge", "--claims", f"paper/claims/{STUDY}.yaml", "--estimates",
+                  str(table), "--specs", str(folder / "specs.json"), "--mode", "quick", "--out", str(tmp_path / "verdicts.json")], **settings)
     made = hashes(tmp_path)
     assert made["estimates.parquet"] == expected[f"{STUDY}/estimates.parquet"]
     assert made["verdicts.json"] == expected["verdicts.json"]
