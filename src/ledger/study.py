@@ -61,26 +61,17 @@ class Run:
         return found[0]
 
 
-class _Marks:
-    """Functions of a module by what a decorator has said of them."""
-
-    def __init__(self) -> None:
-        self._said: dict[Callable[..., Any], Any] = {}
-
-    def mark(self, function: F, said: Any) -> F:
-        self._said[function] = said
-        return function
-
-    def within(self, module: ModuleType) -> dict[Callable[..., Any], Any]:
-        """Marked functions of a module, and of the modules beside it that it imports."""
-        beside = [other for other in vars(module).values()
-                  if isinstance(other, ModuleType) and other.__package__ == module.__package__]
-        values = [value for one in (module, *beside) for value in vars(one).values()]
-        return {value: self._said[value] for value in values
-                if callable(value) and getattr(value, "__hash__", None) and value in self._said}
+def _mark(function: F, mark: str, said: Any) -> F:
+    vars(function)[mark] = said
+    return function
 
 
-_JOBS, _MEASURES, _CONTROLS = _Marks(), _Marks(), _Marks()
+def _marked(module: ModuleType, mark: str) -> dict[Callable[..., Any], Any]:
+    """Marked functions of a module, and of the modules beside it that it imports."""
+    beside = [other for other in vars(module).values()
+              if isinstance(other, ModuleType) and other.__package__ == module.__package__]
+    return {value: vars(value)[mark] for one in (module, *beside) for value in vars(one).values()
+            if callable(value) and mark in getattr(value, "__dict__", ())}
 
 
 def job(kind: type[C]) -> Callable[[Callable[[C], Parts]], Callable[[C], pd.DataFrame]]:
@@ -94,14 +85,14 @@ def job(kind: type[C]) -> Callable[[Callable[[C], Parts]], Callable[[C], pd.Data
             parts = function(case)
             return parts if isinstance(parts, pd.DataFrame) else pd.concat(parts, ignore_index=True)
 
-        return _JOBS.mark(table, kind)
+        return _mark(table, "job_of", kind)
 
     return marked
 
 
 def measures(*claims: str) -> Callable[[F], F]:
     """The function that measures some claims: a run to rows. None: numbers that no claim judges."""
-    return lambda function: _MEASURES.mark(function, claims)
+    return lambda function: _mark(function, "claims", claims)
 
 
 @dataclass(frozen=True)
@@ -127,20 +118,20 @@ def control(claim: str, *kinds: type[Case]) -> Callable[[F], F]:
 
     Without kinds the function takes the run and returns all of its tables, by name.
     """
-    return lambda function: _CONTROLS.mark(
-        function, (*_CONTROLS._said.get(function, ()), Control(claim, function, kinds)))
+    return lambda function: _mark(function, "controls", (
+        *vars(function).get("controls", ()), Control(claim, function, kinds)))
 
 
 def jobs_of(module: ModuleType) -> dict[type[Case], Callable[[Any], pd.DataFrame]]:
     """The jobs of a study's module `jobs`, by kind of case."""
-    return {kind: function for function, kind in _JOBS.within(module).items()}
+    return {kind: function for function, kind in _marked(module, "job_of").items()}
 
 
 def measures_of(module: ModuleType) -> dict[Callable[[Run], Rows], tuple[str, ...]]:
     """The measuring functions of a study's module `measure`, each with its claims."""
-    return _MEASURES.within(module)
+    return _marked(module, "claims")
 
 
 def controls_of(module: ModuleType) -> dict[str, Control]:
     """The negative control of each claim, in a study's module `measure`."""
-    return {one.claim: one for found in _CONTROLS.within(module).values() for one in found}
+    return {one.claim: one for found in _marked(module, "controls").values() for one in found}

@@ -10,7 +10,8 @@ from __future__ import annotations
 import io
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections import UserDict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -56,24 +57,16 @@ class Frames:
         return self.run.tables
 
 
-class Recorded(Mapping[str, "pd.DataFrame"]):
+class Recorded(UserDict[str, "pd.DataFrame"]):
     """Tables that remember which of them were looked at."""
 
     def __init__(self, tables: Mapping[str, pd.DataFrame]) -> None:
-        self.tables, self.read = tables, set[str]()
+        super().__init__(tables)
+        self.read = set[str]()
 
     def __getitem__(self, case: str) -> pd.DataFrame:
         self.read.add(case)
-        return self.tables[case]
-
-    def __contains__(self, case: object) -> bool:
-        return case in self.tables
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.tables)
-
-    def __len__(self) -> int:
-        return len(self.tables)
+        return super().__getitem__(case)
 
 
 def draw(

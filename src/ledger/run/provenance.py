@@ -11,6 +11,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,8 @@ LIBRARIES = ("numpy", "scipy", "torch", "pandas", "pyarrow", "scikit-learn")
 UNKNOWN = "unknown"
 
 
-def describe(
-    study: str,
-    case: str,
-    module: str,
-    wall_seconds: float,
-    spec: Any = None,
-    inputs: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
+def describe(study: str, case: str, module: str, wall_seconds: float, spec: Any = None,
+             inputs: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return the manifest fields of a job that ran `module`.
 
     `spec` is the whole configuration of the case, `inputs` the SHA-256 of each file that was read.
@@ -66,22 +61,13 @@ def seeds(spec: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def git_commit() -> str:
     """Return the commit of the source tree, with `-dirty` when it has changes, or `unknown`."""
-    folder = Path(__file__).resolve().parent
-    command = [
-        "git",
-        "-C",
-        str(folder),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=40",
-        "--exclude=*",
-    ]
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+        commit = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True,
+                                timeout=20, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return UNKNOWN
-    return answer.stdout.strip() or UNKNOWN
+    return commit or UNKNOWN
 
 
 def peak_memory_mb() -> float:
@@ -104,20 +90,17 @@ def machine() -> dict[str, Any]:
 
 def _processor() -> str:
     """Return the processor's model where Linux tells it."""
-    try:
-        lines = results.read_text(Path("/proc/cpuinfo")).splitlines()
-    except results.ResultError:
-        lines = []
-    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(models, platform.processor() or UNKNOWN)
+    with suppress(results.ResultError):
+        for line in results.read_text(Path("/proc/cpuinfo")).splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or UNKNOWN
 
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the numerical libraries that are installed."""
     found = {"python": platform.python_version()}
     for library in LIBRARIES:
-        try:
+        with suppress(metadata.PackageNotFoundError):
             found[library] = metadata.version(library)
-        except metadata.PackageNotFoundError:
-            continue
     return found
