@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from snakemake.cli import parse_config
 
@@ -184,25 +184,16 @@ def test_later_files_win_and_empty_ones_change_nothing(tmp_path: Path) -> None:
     assert load(FULL, empty) == load(FULL) == load(FULL, FULL)
 
 
-def leaves(content: Any, place: Place = ()) -> list[Place]:
-    """Places of all values that are not mappings, and of those in lists."""
-    if isinstance(content, dict):
-        return [p for key, value in content.items() for p in leaves(value, (*place, key))]
-    if isinstance(content, list):
-        return [place] + [p for i, value in enumerate(content) for p in leaves(value, (*place, i))]
-    return [place]
+def places(content: Any, place: Place = ()) -> list[Place]:
+    """Places of all values: mappings, lists and what is in them."""
+    inner = content.items() if isinstance(content, dict) else (
+        enumerate(content) if isinstance(content, list) else ())
+    return [place, *(p for key, value in inner for p in places(value, (*place, key)))]
 
 
-def mappings(content: Any, place: Place = ()) -> list[Place]:
-    """Places of all mappings."""
-    if isinstance(content, list):
-        return [p for i, value in enumerate(content) for p in mappings(value, (*place, i))]
-    if not isinstance(content, dict):
-        return []
-    return [place] + [p for key, value in content.items() for p in mappings(value, (*place, key))]
-
-
-LEAVES, MAPPINGS = leaves(PUBLISHED), mappings(PUBLISHED)
+PLACES = places(PUBLISHED)
+MAPPINGS = [p for p in PLACES if isinstance(at(PUBLISHED, p), dict)]
+LEAVES = [p for p in PLACES if p not in MAPPINGS]
 NUMBERS = [p for p in LEAVES if isinstance(at(PUBLISHED, p), int | float)]
 # mappings whose keys are names that a user chooses, and numbers of either sign
 BY_NAME = {"settings", "flows", "laws", "num_samples"}
@@ -380,62 +371,45 @@ def only(content: dict[str, Any], place: Place) -> dict[str, Any]:
     return {name: only(inner, rest) if rest and isinstance(inner, dict) else inner}
 
 
-def check_refused(folder: Path, content: dict[str, Any], place: Place, value: Any) -> None:
-    path = write(folder, only(content, place))
+WRONG = [["no", "list"], {"no": "mapping"}, "a", math.nan, math.inf, -math.inf, True, None]
+UNKNOWN = "no_such_key"
+
+
+def not_optional(change: tuple[Place, Any]) -> bool:
+    """What a flow may leave to its setting may be null."""
+    place, value = change
+    return value is not None or place[1:2] != ("flows",) or place[-1] not in {"step", "log2_points"}
+
+
+REFUSED: dict[str, st.SearchStrategy[tuple[Place, Any]]] = {
+    "a number is a number": st.tuples(st.sampled_from(NUMBERS), st.sampled_from(WRONG)),
+    "nothing is negative": st.tuples(
+        st.sampled_from([p for p in NUMBERS if p != ("seed",) and not SIGNED & set(p)]),
+        st.integers(max_value=-1) | st.floats(max_value=-1e-300, allow_infinity=False)),
+    "every value has a type": st.tuples(
+        st.sampled_from(LEAVES), st.sampled_from([None, {"no": "mapping"}])).filter(not_optional),
+    "a block is a mapping": st.tuples(st.sampled_from(
+        [p for p in MAPPINGS if p and p != ("limits", "settings")]), st.just(3)),
+    "an unknown key is named": st.tuples(
+        st.sampled_from([(*p, UNKNOWN) for p in MAPPINGS if not BY_NAME & set(p[-1:])]),
+        st.one_of(st.integers(), st.text("abc", max_size=5))),
+}
+
+
+@pytest.mark.parametrize("rule", REFUSED)
+@few
+@given(data=st.data())
+def test_what_breaks_a_rule_is_named(
+    tmp_path_factory: pytest.TempPathFactory, rule: str, data: st.DataObject
+) -> None:
+    place, value = data.draw(REFUSED[rule])
+    path = write(tmp_path_factory.mktemp("wrong"), only(changed(place, value), place))
     lines = [line for line in refusal(FULL, path).splitlines() if f": {dotted(place)}" in line]
     assert lines, f"no line names {dotted(place)}"
     for line in lines:
         assert line.startswith(f"{FULL} + {path}: ")
         assert repr(value) in line, line
         assert "; " in line, f"no remedy: {line}"
-
-
-WRONG = [["no", "list"], {"no": "mapping"}, "a", math.nan, math.inf, -math.inf, True, None]
-
-
-@few
-@given(place=st.sampled_from(NUMBERS), value=st.sampled_from(WRONG))
-def test_a_number_is_a_number(
-    tmp_path_factory: pytest.TempPathFactory, place: Place, value: Any
-) -> None:
-    check_refused(tmp_path_factory.mktemp("wrong"), changed(place, value), place, value)
-
-
-@few
-@given(place=st.sampled_from([p for p in NUMBERS if p != ("seed",) and not SIGNED & set(p)]),
-       value=st.integers(max_value=-1) | st.floats(max_value=-1e-300, allow_infinity=False))
-def test_nothing_is_negative(
-    tmp_path_factory: pytest.TempPathFactory, place: Place, value: float
-) -> None:
-    check_refused(tmp_path_factory.mktemp("negative"), changed(place, value), place, value)
-
-
-@few
-@given(place=st.sampled_from(LEAVES), value=st.sampled_from([None, {"no": "mapping"}]))
-def test_every_value_has_a_type(
-    tmp_path_factory: pytest.TempPathFactory, place: Place, value: Any
-) -> None:
-    # what a flow may leave to its setting may be null as well
-    optional = place[1:2] == ("flows",) and place[-1] in {"step", "log2_points"}
-    assume(value is not None or not optional)
-    check_refused(tmp_path_factory.mktemp("type"), changed(place, value), place, value)
-
-
-@few
-@given(place=st.sampled_from([p for p in MAPPINGS if not BY_NAME & set(p[-1:])]),
-       value=st.one_of(st.integers(), st.text("abc", max_size=5)))
-def test_an_unknown_key_is_named(
-    tmp_path_factory: pytest.TempPathFactory, place: Place, value: Any
-) -> None:
-    content, key = full(), (*place, "no_such_key")
-    at(content, place)["no_such_key"] = value
-    check_refused(tmp_path_factory.mktemp("unknown"), content, key, value)
-
-
-@few
-@given(place=st.sampled_from([p for p in MAPPINGS if p and p != ("limits", "settings")]))
-def test_a_block_is_a_mapping(tmp_path_factory: pytest.TempPathFactory, place: Place) -> None:
-    check_refused(tmp_path_factory.mktemp("block"), changed(place, 3), place, 3)
 
 
 SINE = ("limits", "settings", "sine")
@@ -501,12 +475,6 @@ def test_values_fit_each_other(tmp_path: Path, place: Place, value: Any, said: s
     assert said in message and message.startswith(f"{path}: limits") and "; set limits" in message
 
 
-def test_a_number_may_be_written_without_a_point(tmp_path: Path) -> None:
-    path = tmp_path / "mine.yaml"
-    path.write_text("limits: {network_rtol: 1e-5}\n", encoding="utf-8")
-    assert load(FULL, path).limits.network_rtol == 1e-5
-
-
 def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("seed: 1\ndevice: cpu\nseed: 2\n", encoding="utf-8")
@@ -542,15 +510,12 @@ def test_files_that_are_no_configuration(tmp_path: Path) -> None:
     assert "not readable as YAML" in refusal(broken) and "mend the syntax" in refusal(broken)
     broken.write_bytes(b"\xff\xfe\x00x")
     assert "not readable as YAML" in refusal(broken)
+    mark = tmp_path / "mark"
+    broken.write_text(f"mode: !!python/object/apply:os.mkdir ['{mark}']\n", encoding="utf-8")
+    assert "not readable as YAML" in refusal(broken) and not mark.exists()
     listed = write(tmp_path, [1, 2])
     assert "must be a mapping of keys, got list; start from config/full.yaml" in refusal(listed)
     assert str(listed) in refusal(FULL, listed)
-
-
-def test_code_in_a_configuration_does_not_run(tmp_path: Path) -> None:
-    path, mark = tmp_path / "evil.yaml", tmp_path / "mark"
-    path.write_text(f"mode: !!python/object/apply:os.mkdir ['{mark}']\n", encoding="utf-8")
-    assert "not readable as YAML" in refusal(path) and not mark.exists()
 
 
 def test_a_configuration_does_not_change() -> None:
