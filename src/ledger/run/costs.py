@@ -10,8 +10,9 @@ import csv
 import heapq
 import io
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,17 +88,21 @@ class Bill:
         """Whether anything of it was measured or predicted."""
         return self.cpu_minutes > 0
 
-    def record(self) -> dict[str, Any]:
-        """Return the bill as JSON's types."""
-        return results.jsonable(asdict(self))
+    def says(self, value: float, digits: int) -> str:
+        """One of its numbers, with its mark."""
+        return f"{self.mark}{value:.{digits}f}" if self.is_priced else "unknown"
 
 
 # --- the file ------------------------------------------------------------------------------------
 
 
 def of_run(folder: Path) -> dict[tuple[str, str], Cost]:
-    """Return what each job of a finished run took, from its manifest and its table."""
+    """Return what each job of a finished run took, from its manifest and its table.
+
+    The claims that rest on a case are those whose rows name it as a source.
+    """
     found: dict[tuple[str, str], Cost] = {}
+    serves = defaultdict[tuple[str, str], set[str]](set)
     for path in sorted(Path(folder).glob("*/*.parquet")):
         study, case = path.parent.name, path.stem
         manifest = results.read_manifest(path)
@@ -110,26 +115,16 @@ def of_run(folder: Path) -> dict[tuple[str, str], Cost]:
         machine = manifest.get("machine") or {}
         where = f"{machine.get('processors', '?')} x {machine.get('processor', 'unknown')}"
         found[study, case] = Cost(seconds, memory, size, where, digest_of(manifest.get("spec")))
-    return _with_claims(found, folder)
+        for row in estimates.records(estimates.read([path])) if case == MEASURING else ():
+            for source in row["sources"].split(";"):
+                serves[study, source] |= {row["claim"]} - {""}
+    return {key: replace(cost, claims=tuple(sorted(serves[key]))) for key, cost in found.items()}
 
 
 def digest_of(spec: Any) -> str:
     """Return the first digits of the SHA-256 of a specification; nothing for none."""
     text = json.dumps(results.jsonable(spec), sort_keys=True)
     return "" if spec is None else results.sha256_of(text.encode())[:SPEC_DIGITS]
-
-
-def _with_claims(costs: Costs, folder: Path) -> dict[tuple[str, str], Cost]:
-    """Add which claims rest on each case: those whose rows name it as a source."""
-    serves: dict[tuple[str, str], set[str]] = {key: set() for key in costs}
-    for study, case in costs:
-        if case != MEASURING:
-            continue
-        for row in estimates.records(estimates.read([Path(folder) / study / f"{case}.parquet"])):
-            for source in row["sources"].split(";"):
-                if row["claim"] and (study, source) in serves:
-                    serves[study, source].add(row["claim"])
-    return {key: replace(cost, claims=tuple(sorted(serves[key]))) for key, cost in costs.items()}
 
 
 def as_text(by_mode: Mapping[str, Costs]) -> str:
@@ -212,39 +207,26 @@ def cases_for(claim: str, cases: Iterable[str], costs: Costs) -> list[str]:
 def bill(what: str, jobs: Sequence[Job], measuring: Sequence[Job], costs: Costs, cores: int
          ) -> Bill:
     """Add up what some jobs, and the measuring after them, cost on `cores`."""
-    every = [*jobs, *measuring]
-    known = [costs[key] for job in every for key in job if key in costs]
-    seconds = [_seconds(job, costs) for job in every]
-    wall = (makespan(seconds[:len(jobs)], cores) + makespan(seconds[len(jobs):], cores))
+    stages = [[[costs[key] for key in job if key in costs] for job in stage]
+              for stage in (jobs, measuring)]
+    known = [cost for stage in stages for job in stage for cost in job]
     # a study is measured after its own jobs, but maybe beside those of another
-    meeting = [jobs, measuring] if len(measuring) < 2 else [every]
+    meeting = stages if len(measuring) < 2 else [stages[0] + stages[1]]
+    peaks = [[max((cost.peak_memory_mb for cost in job), default=0.0) for job in group]
+             for group in meeting]
+    ends = [cost.seconds_between for cost in known]
+    keys = [key for job in (*jobs, *measuring) for key in job]
     return Bill(
         what=what,
-        jobs=len(every),
+        jobs=len(jobs) + len(measuring),
         cpu_minutes=sum(cost.wall_seconds for cost in known) / 60,
-        wall_minutes=wall / 60,
-        peak_memory_mb=max(_memory(group, costs, cores) for group in meeting),
+        wall_minutes=sum(makespan([sum(cost.wall_seconds for cost in job) for job in stage], cores)
+                         for stage in stages) / 60,
+        peak_memory_mb=max(sum(heapq.nlargest(cores, group)) for group in peaks),
         disk_mb=sum(cost.bytes for cost in known) / 2**20,
-        unmeasured=tuple("/".join(key) for job in every for key in job if key not in costs),
-        predicted=tuple("/".join(key) for job in every for key in job
-                        if key in costs and costs[key].errors),
-        cpu_minutes_between=_between(known),
-    )
-
-
-def _between(known: Iterable[Cost]) -> tuple[float, float]:
-    ends = [cost.seconds_between for cost in known]
-    return sum(low for low, _ in ends) / 60, sum(high for _, high in ends) / 60
-
-
-def _memory(jobs: Iterable[Job], costs: Costs, cores: int) -> float:
-    peaks = (max((costs[key].peak_memory_mb for key in job if key in costs), default=0.0)
-             for job in jobs)
-    return sum(heapq.nlargest(cores, peaks))
-
-
-def _seconds(job: Job, costs: Costs) -> float:
-    return sum(costs[key].wall_seconds for key in job if key in costs)
+        unmeasured=tuple("/".join(key) for key in keys if key not in costs),
+        predicted=tuple("/".join(key) for key in keys if key in costs and costs[key].errors),
+        cpu_minutes_between=(sum(low for low, _ in ends) / 60, sum(high for _, high in ends) / 60))
 
 
 def makespan(seconds: Iterable[float], cores: int) -> float:

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -93,7 +93,9 @@ def print_bills(bills: Sequence[Bill], mode: str, cores: int, stream: TextIO | N
     """Print bills as a table, and below it by name what was never measured."""
     first = "claim" if any("." in bill.what for bill in bills) else "study"
     unit = "hours" if max((bill.cpu_minutes for bill in bills), default=0.0) > LONG else "minutes"
-    lines = [(bill.what, str(bill.jobs), *_cells(bill, UNITS[unit])) for bill in bills]
+    lines = [(bill.what, str(bill.jobs), bill.says(bill.cpu_minutes / UNITS[unit], 1),
+              bill.says(bill.wall_minutes / UNITS[unit], 1), bill.says(bill.peak_memory_mb, 0),
+              bill.says(bill.disk_mb, 1)) for bill in bills]
     origin = ", or predicted from it" if any(bill.predicted for bill in bills) else ""
     caption = (f"mode {mode} on {cores} core{'s' if cores > 1 else ''}, as it was published in "
                f"{costs.COSTS}{origin}; the start of a process is not counted")
@@ -149,14 +151,6 @@ def too_large(plan: Plan) -> list[str]:
     return lines
 
 
-def _cells(bill: Bill, unit: float) -> tuple[str, ...]:
-    values = (bill.cpu_minutes / unit, bill.wall_minutes / unit, bill.peak_memory_mb, bill.disk_mb)
-    if not bill.is_priced:
-        return ("unknown",) * len(values)
-    digits = (1, 1, 0, 1)
-    return tuple(f"{bill.mark}{value:.{d}f}" for value, d in zip(values, digits, strict=True))
-
-
 def estimate(mode: str, claims: Sequence[str], stated: Sequence[Claim], published: Path,
              cores: int | None, as_json: bool) -> None:
     """Print what some claims cost, or each study when none is named.
@@ -168,12 +162,12 @@ def estimate(mode: str, claims: Sequence[str], stated: Sequence[Claim], publishe
     whole = plan(mode, published)
     bills, laws = whole.bills(claims, cores), whole.laws
     if as_json:
-        content = {"mode": mode, "cores": cores, "bills": [bill.record() for bill in bills],
+        content = {"mode": mode, "cores": cores, "bills": [asdict(bill) for bill in bills],
                    "laws": [{"study": study, "kind": kind, "jobs": law.jobs,
                              "seconds": law.seconds._asdict(), "memory": law.memory._asdict()}
                             for (study, kind), law in laws.items()],
                    "memory": too_large(whole)}
-        print(json.dumps(content, indent=1, sort_keys=True))
+        print(json.dumps(results.jsonable(content), indent=1, sort_keys=True))
         return
     print_bills(bills, mode, cores)
     for text in (*too_large(whole), *law_lines(laws)):

@@ -14,8 +14,8 @@ from ledger.record.claims import Claim
 from ledger.record.results import ResultError
 from ledger.record.verify import VERDICTS, read_verdicts
 from ledger.run import costs, planning, regression
-from ledger.run.costs import MEASURING, PLANNED, PUBLISHED, TOGETHER, Bill, Costs
-from ledger.run.planning import Plan
+from ledger.run.costs import MEASURING, PLANNED, PUBLISHED, TOGETHER, Costs
+from ledger.run.planning import UNITS, Plan
 from ledger.table import markdown
 
 PAGES = {PUBLISHED: Path("docs/artifact.md"), **{mode: Path(f"docs/{mode}.md") for mode in PLANNED}}
@@ -50,11 +50,12 @@ def tables(mode: str, stated: Sequence[Claim], published: Path) -> dict[str, str
     plan = planning.plan(mode, published)
     if mode not in PLANNED:
         record = read_verdicts(published / VERDICTS, sealed=False)
-        return {"runs": runs(plan), "claims": each_claim(plan, stated, record)}
+        return {"runs": runs(plan, CORES, "minutes"),
+                "claims": each_claim(plan, stated, record)}
     by_mode = costs.read(published)
     measured = by_mode.get(mode, {})
     others = regression.priced(mode, plan.cases, {PUBLISHED: by_mode.get(PUBLISHED, {})})
-    return {"runs": planned_runs(plan), "sizes": sizes(plan, measured), "laws": laws(plan),
+    return {"runs": runs(plan, MANY_CORES, "hours"), "sizes": sizes(plan, measured), "laws": laws(plan),
             "measured": beside_prediction(measured, others)}
 
 
@@ -70,22 +71,30 @@ def rewritten(text: str, tables: Mapping[str, str], origin: str) -> str:
     return text
 
 
-# --- a run that is published ---------------------------------------------------------------------
+# --- any run -------------------------------------------------------------------------------------
 
 
-def runs(plan: Plan) -> str:
+def runs(plan: Plan, cores: Sequence[int], unit: str) -> str:
     """What each study and all of them take, on several numbers of cores."""
-    by_cores = {cores: plan.bills((), cores) for cores in CORES}
-    heading = ["study", "jobs", "CPU minutes", *(f"minutes on {cores}" for cores in CORES),
-               f"memory on {TWO} (MB)", "disk (MB)"]
+    by_cores = [plan.bills((), count) for count in cores]
+    heading = ["study", "jobs", f"CPU {unit}", *(f"{unit} on {n}" for n in cores),
+               f"memory on {cores[1]} (MB)", "disk (MB)"]
     lines = []
-    for i, bill in enumerate(by_cores[TWO]):
-        minutes = [_number(bills[i], bills[i].wall_minutes, 1) for bills in by_cores.values()]
-        lines.append([_name(bill), str(bill.jobs), _number(bill, bill.cpu_minutes, 1), *minutes,
-                      _number(bill, bill.peak_memory_mb, 0), _number(bill, bill.disk_mb, 1)])
-    machines = sorted({cost.machine for cost in plan.costs.values()})
-    notes = [f"measured on {' and '.join(machines)}"] if machines else []
-    return _with_notes(markdown(heading, lines), [*notes, *planning.unmeasured(by_cores[TWO])])
+    for bills in zip(*by_cores, strict=True):
+        bill = bills[1]
+        times = [one / UNITS[unit] for one in (bill.cpu_minutes, *(b.wall_minutes for b in bills))]
+        lines.append([bill.what if bill.what == TOGETHER else f"`{bill.what}`", str(bill.jobs),
+                      *(bill.says(time, 1) for time in times),
+                      bill.says(bill.peak_memory_mb, 0), bill.says(bill.disk_mb, 1)])
+    machines = sorted({cost.machine for cost in plan.costs.values() if cost.machine})
+    notes = [*planning.predicted(by_cores[1]), *planning.too_large(plan),
+             *([f"measured on {' and '.join(machines)}"] if machines else []),
+             *planning.unmeasured(by_cores[1])]
+    return "\n".join([markdown(heading, lines),
+                      *(f"\n{text[0].upper()}{text[1:]}." for text in notes)])
+
+
+# --- a run that is published ---------------------------------------------------------------------
 
 
 def each_claim(plan: Plan, stated: Sequence[Claim], record: Mapping[str, Any]) -> str:
@@ -96,30 +105,14 @@ def each_claim(plan: Plan, stated: Sequence[Claim], record: Mapping[str, Any]) -
         bill = plan.bills([claim.id], TWO)[0]
         lines.append([
             claim.title, f"`make verify CLAIMS={claim.id}`", str(bill.jobs),
-            _number(bill, bill.wall_minutes, 1), _number(bill, bill.peak_memory_mb, 0),
-            _number(bill, bill.disk_mb, 1), f"**{expected.get(claim.id, 'not published yet')}**"])
+            bill.says(bill.wall_minutes, 1), bill.says(bill.peak_memory_mb, 0),
+            bill.says(bill.disk_mb, 1), f"**{expected.get(claim.id, 'not published yet')}**"])
     heading = ["claim", "command", "jobs", f"minutes on {TWO}", "memory (MB)", "disk (MB)",
                "expected"]
     return markdown(heading, lines)
 
 
 # --- a run that nobody has made ------------------------------------------------------------------
-
-
-def planned_runs(plan: Plan) -> str:
-    """What each study and all of them would take, on many cores."""
-    by_cores = {cores: plan.bills((), cores) for cores in MANY_CORES}
-    heading = ["study", "jobs", "predicted", "CPU hours", *(f"hours on {n}" for n in MANY_CORES),
-               "disk (GB)"]
-    lines = []
-    for i, bill in enumerate(by_cores[1]):
-        hours = [bills[i].wall_minutes / 60 for bills in by_cores.values()]
-        lines.append([_name(bill), str(bill.jobs), str(len(bill.predicted)),
-                      *(_number(bill, value, 1)
-                        for value in (bill.cpu_minutes / 60, *hours, bill.disk_mb / GB))])
-    return _with_notes(markdown(heading, lines), [
-        *planning.predicted(by_cores[1]), *planning.too_large(plan),
-        *planning.unmeasured(by_cores[1])])
 
 
 def sizes(plan: Plan, measured: Costs) -> str:
@@ -174,18 +167,3 @@ def beside_prediction(measured: Costs, others: Costs) -> str:
             f"{one:.0f}", f"{took:.0f}", f"{one / took:.2f}"))])
     return markdown(["job", "predicted seconds", "measured", "ratio", "predicted MB", "measured",
                      "ratio"], lines)
-
-
-# --- cells ---------------------------------------------------------------------------------------
-
-
-def _with_notes(table: str, notes: Sequence[str]) -> str:
-    return "\n".join([table, *(f"\n{text[0].upper()}{text[1:]}." for text in notes)])
-
-
-def _name(bill: Bill) -> str:
-    return bill.what if bill.what == TOGETHER else f"`{bill.what}`"
-
-
-def _number(bill: Bill, value: float, digits: int) -> str:
-    return f"{bill.mark}{value:.{digits}f}" if bill.is_priced else "unknown"

@@ -54,13 +54,14 @@ def test_a_claim_has_its_command_its_cost_and_its_verdict() -> None:
 
 
 def test_what_was_not_measured_is_said() -> None:
-    lines = artifact.runs(MEASURED).splitlines()
+    lines = artifact.runs(MEASURED, artifact.CORES, "minutes").splitlines()
     assert lines[2] == "| `toy` | 3 | 3.5 | 3.5 | 2.5 | 2.5 | 2.5 | 800 | 3.0 |"
     assert lines[-1] == "Measured on 2 x cpu."
-    lines = artifact.runs(plan(wide=Cost(120.0, 300.0, 2**20, "2 x cpu"))).splitlines()
+    lines = artifact.runs(
+        plan(wide=Cost(120.0, 300.0, 2**20, "2 x cpu")), artifact.CORES, "minutes").splitlines()
     assert lines[2].startswith("| `toy` | 3 | > 2.0 |")
     assert lines[-1] == "Not measured, so not counted: toy: narrow, measuring."
-    assert "| unknown |" in artifact.runs(plan())
+    assert "| unknown |" in artifact.runs(plan(), artifact.CORES, "minutes")
 
 
 @pytest.fixture
