@@ -9,52 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import evidence
-import pandas as pd
 import pytest
+from published import Tree
 
-from ledger.record import estimates, results, verdicts
-from zeroloss import cli
-from ledger.record.claims import load_claims
-
-
-class Tree:
-    """A folder with claims, rebuilt results and their publication."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.claims = evidence.write_claims(root / "claims.yaml")
-        self.rebuilt = root / "results" / "full" / "verdicts.json"
-        self.verdicts = root / "published" / "verdicts.json"
-        self.estimates = root / "published" / "estimates.csv"
-        self.build(evidence.rows())
-        self.write("estimates", evidence.frame(*evidence.rows()).drop(columns=["study", "key"]))
-        for case, seconds in (("wide", 40.0), ("narrow", 20.0)):
-            self.write(case, pd.DataFrame({"risk": [1.0]}), wall_seconds=seconds)
-        results.write_bytes(self.rebuilt.parent / "paper.pdf", b"%PDF")
-        assert self.call("publish") == 0
-
-    def write(self, case: str, table: pd.DataFrame, **fields: Any) -> None:
-        """Write a table of the run, with what it cost."""
-        cost = {"study": "toy", "case": case, "wall_seconds": 2.0, "peak_memory_mb": 100.0}
-        results.write_table(table, self.rebuilt.parent / "toy" / f"{case}.parquet", cost | fields)
-
-    def build(self, rows: list[dict[str, Any]]) -> None:
-        """Write the rebuilt verdicts of these rows."""
-        record = verdicts.judge(load_claims(self.claims), evidence.frame(*rows), "full")
-        results.write_sealed(self.rebuilt, record)
-
-    def call(self, command: str, *more: str) -> int:
-        places = ["--results", str(self.root / "results")]
-        if command != "claims":
-            places += ["--published", str(self.root / "published")]
-        if command == "verify":
-            places += ["--claims", str(self.claims)]
-        return cli.main([command, *places, *more])
-
-    def edit(self, path: Path, old: str, new: str) -> None:
-        text = path.read_text()
-        assert old in text
-        path.write_text(text.replace(old, new, 1))
+from ledger.record import estimates, results
 
 
 @pytest.fixture

@@ -10,48 +10,34 @@ from typing import Any
 
 import evidence
 import pytest
+from published import Tree
 from rocrate.rocrate import ROCrate
 
-from ledger.record import results, verdicts
+from ledger.record import results
 from ledger.show import crate
-from zeroloss import cli
-from ledger.record.claims import load_claims
 
 MADE, CLAIMS = "results/full/", "paper/claims/toy.yaml"
 
 
-MANIFEST = {"study": "toy", "wall_seconds": 1.0, "peak_memory_mb": 200.0}  # a manifest
-
-
-class Run:
+class Run(Tree):
     """A repository with a small run that was published and packed."""
 
+    CLAIMS = CLAIMS
+
     def __init__(self, root: Path) -> None:
-        self.root, self.file = root, root / "crate.zip"
         for name in (crate.WORKFLOW, *crate.MADE_FROM, CLAIMS):
             results.write_text(root / name, f"# {name}")
-        self.claims = evidence.write_claims(root / CLAIMS)
-        self.folder = root / "results" / "full"
-        record = verdicts.judge(
-            load_claims(self.claims), evidence.frame(*evidence.rows()), "full"
-        )
-        results.write_sealed(self.folder / "verdicts.json", record)
-        table = evidence.frame(*evidence.rows()).drop(columns=["study", "key"])
-        results.write_table(table, self.folder / "toy" / "estimates.parquet", MANIFEST)
-        results.write_table(table, self.folder / "toy" / "one.parquet", MANIFEST)
-        results.write_sealed(self.folder / "toy" / "specs.json", {"one": {}})
+        super().__init__(root)
+        self.file = root / "crate.zip"
+        results.write_sealed(self.folder / "toy" / "specs.json", {"wide": {}, "narrow": {}})
         results.write_bytes(self.folder / "figures" / "toy-gaps.pdf", b"%PDF figure")
-        results.write_bytes(self.folder / "paper.pdf", b"%PDF paper")
         results.write_text(self.folder / "configuration.yaml", "mode: full")
-        places = ["--results", str(root / "results"), "--published", str(root / "published")]
-        assert cli.main(["publish", *places]) == 0
 
     def pack(self, **more: Any) -> list[str]:
         return crate.write(self.root, self.folder, "full", self.file, **more)
 
     def verify(self, *more: str) -> int:
-        places = ["--claims", str(self.claims), "--published", str(self.root / "published")]
-        return cli.main(["verify", "--crate", str(self.file), *places, *more])
+        return self.call("verify", "--crate", str(self.file), *more)
 
     def contents(self) -> dict[str, bytes]:
         with zipfile.ZipFile(self.file) as archive:
@@ -82,11 +68,12 @@ def test_it_holds_results_paper_configuration_environment_and_manifests(run: Run
         crate.METADATA, crate.WORKFLOW, *crate.MADE_FROM, CLAIMS,
         MADE + "verdicts.json", MADE + "paper.pdf", MADE + "figures/toy-gaps.pdf",
         MADE + "toy/estimates.parquet", MADE + "toy/estimates.manifest.json",
-        MADE + "toy/one.parquet", MADE + "toy/one.manifest.json", MADE + "toy/specs.json",
+        MADE + "toy/wide.parquet", MADE + "toy/wide.manifest.json", MADE + "toy/specs.json",
+        MADE + "toy/narrow.parquet", MADE + "toy/narrow.manifest.json",
         MADE + "configuration.yaml",
     }
     assert {"config/full.yaml", "constraints.txt", "environment.yml"} <= names
-    assert run.contents()[MADE + "paper.pdf"] == b"%PDF paper"
+    assert run.contents()[MADE + "paper.pdf"] == b"%PDF"
 
 
 def test_the_library_reads_it_and_finds_every_file_described(run: Run, tmp_path: Path) -> None:
@@ -135,8 +122,7 @@ def test_an_untouched_crate_agrees(run: Run, capsys: pytest.CaptureFixture[str])
 def test_another_number_is_named_by_claim(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     first, *others = evidence.rows()
     moved = first | {"estimate": -1.5, "lower": -1.6, "upper": -1.4}
-    record = verdicts.judge(load_claims(run.claims), evidence.frame(moved, *others), "full")
-    results.write_sealed(run.folder / "verdicts.json", record)
+    run.build([moved, *others])
     run.pack()
     assert run.verify("--json") == 1
     found = json.loads(capsys.readouterr().out)
@@ -150,8 +136,8 @@ def test_another_number_is_named_by_claim(run: Run, capsys: pytest.CaptureFixtur
         ({MADE + "paper.pdf": b"%PDF other"}, "paper.pdf is not the file described"),
         ({MADE + "paper.pdf": None}, "paper.pdf is described and not in the crate"),
         ({"more.txt": b"more"}, "more.txt is in the crate and not described"),
-        ({MADE + "toy/one.manifest.json": b"{}"}, "one.parquet is not the table of its manifest"),
-        ({MADE + "toy/one.parquet": b"x"}, "one.parquet is not the table of its manifest"),
+        ({MADE + "toy/wide.manifest.json": b"{}"}, "wide.parquet is not the table of its manifest"),
+        ({MADE + "toy/wide.parquet": b"x"}, "wide.parquet is not the table of its manifest"),
     ],
 )
 def test_a_changed_crate_is_found(
