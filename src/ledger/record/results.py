@@ -88,8 +88,10 @@ def _sync_folder(folder: Path) -> None:
 def read_described(path: Path, digest: str) -> bytes:
     """Return the content of a file; refuse one whose SHA-256 is not that of its manifest."""
     content = read_bytes(path)
-    if sha256_of(content) != digest:
-        raise ResultError(f"{path} is not the file its manifest describes; {REBUILD.format(path)}")
+    if (found := sha256_of(content)) != digest:
+        raise ResultError(
+            f"{path} is not the file its manifest describes: sha256 must be {digest[:12]}, "
+            f"got {found[:12]}; {REBUILD.format(path)}")
     return content
 
 
@@ -278,15 +280,8 @@ def read_table(path: Path) -> pd.DataFrame:
     those that were written. Integers with gaps come back as pandas' nullable `Int64`.
     """
     path = Path(path)
-    content = read_bytes(path)
-    promised = read_manifest(path)["sha256"]
-    found = sha256_of(content)
-    if found != promised:
-        raise ResultError(
-            f"{path} is not the file its manifest describes: sha256 must be {promised[:12]}, "
-            f"got {found[:12]}; {REBUILD.format(path)}"
-        )
-    return _frame(content, path)
+    digest = read_manifest(path)["sha256"] if path.exists() else ""  # the table is missed first
+    return _frame(read_described(path, digest), path)
 
 
 def _frame(content: bytes, path: Path) -> pd.DataFrame:

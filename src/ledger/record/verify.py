@@ -137,7 +137,7 @@ def compare(
     rebuilt = {**rebuilt, "claims": [c for c in rebuilt["claims"] if c["id"] in known]}
     found = Comparison(_only(rebuilt, only))
     # a misspelt claim is missed by its own
-    judged = verdicts.judge(claims, table[table["claim"].isin(["", *known])], mode)
+    judged = verdicts.judge(claims, table.loc[table["claim"].isin(["", *known])], mode)
     _compare_exactly(_only(published, only), _only(judged, only), found)
     _compare_rebuilt(found.rebuilt, _only(published, only), known, found)
     return found

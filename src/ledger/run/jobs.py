@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -155,31 +155,19 @@ def measure(study: str, specs: Path, folder: Path, out: Path) -> None:
     start = time.perf_counter()
     cases = read_cases(study, specs)
     failed = failed_cases(cases, folder)
-    frame, digests = measured(study, {n: c for n, c in cases.items() if n not in failed}, folder,
-                              incomplete=bool(failed))
+    run_, digests = read_run({n: c for n, c in cases.items() if n not in failed}, folder)
+    frame = estimates_of(study, run_, incomplete=bool(failed))
     fields = provenance.describe(study, "estimates", part_of(study, "measure").__name__,
                                  time.perf_counter() - start, inputs=digests)
     results.write_table(frame, out, fields | ({FAILED: failed} if failed else {}))
-
-
-def measured(
-    study: str, cases: Cases, folder: Path, claims: Sequence[str] = (), *,
-    incomplete: bool = False,
-) -> tuple[pd.DataFrame, dict[str, str]]:
-    """The checked estimates of a study on these cases, and the SHA-256 of each table.
-
-    With `claims` theirs alone: `cases` then needs to hold no more than the sources of their rows.
-    """
-    run_, digests = read_run(cases, folder)
-    return estimates_of(study, run_, claims, incomplete=incomplete), digests
 
 
 def estimates_of(study: str, run_: Run, claims: Collection[str] = (), *, incomplete: bool = False
                  ) -> pd.DataFrame:
     """The checked estimates of a run: of all functions that measure, or those of some claims.
 
-    Of an incomplete run there are none where that fails. Raises ResultError for a source that is no
-    case of the study.
+    With `claims` the run needs to hold no more than the sources of their rows. Of an incomplete run
+    there are none where that fails. Raises ResultError for a source that is no case of the study.
     """
     import pandas as pd
 

@@ -220,8 +220,8 @@ def judged(whole: Plan, stated: Sequence[Claim], claims: Sequence[str], folder: 
     frames, settings = [], {}
     for claim in dict.fromkeys(claims):
         study, cases = estimates.study_of(claim), whole.needed(claim)
-        frame, _ = jobs.measured(study, cases, Path(folder) / study, [claim])
-        frames.append(estimates.with_keys(frame, study))
+        run_, _ = jobs.read_run(cases, Path(folder) / study)
+        frames.append(estimates.with_keys(jobs.estimates_of(study, run_, [claim]), study))
         settings.setdefault(study, {}).update(jobs.settings_of(cases))
     chosen = [by_id(stated)[claim] for claim in dict.fromkeys(claims)]
     return results.jsonable(verdicts.judge(chosen, pd.concat(frames), whole.mode,

@@ -55,8 +55,8 @@ def tables(mode: str, stated: Sequence[Claim], published: Path) -> dict[str, str
     by_mode = costs.read(published)
     measured = by_mode.get(mode, {})
     others = regression.priced(mode, plan.cases, {PUBLISHED: by_mode.get(PUBLISHED, {})})
-    return {"runs": runs(plan, MANY_CORES, "hours"), "sizes": sizes(plan, measured), "laws": laws(plan),
-            "measured": beside_prediction(measured, others)}
+    return {"runs": runs(plan, MANY_CORES, "hours"), "sizes": sizes(plan, measured),
+            "laws": laws(plan), "measured": beside_prediction(measured, others)}
 
 
 def rewritten(text: str, tables: Mapping[str, str], origin: str) -> str:

@@ -106,8 +106,15 @@ def _describe(places: Mapping[str, Path], sources: Mapping[str, str], mode: str,
     crate.name = f"{paper().name} {paper().version}: the {mode} run"
     crate.description = paper().description
     crate.root_dataset["datePublished"] = date
-    files = {name: _add(crate, name, path, sources.get(name) or _about(name))
-             for name, path in sorted(places.items())}
+    files = {}
+    for name, path in sorted(places.items()):
+        content = results.read_bytes(path)
+        properties = {"sha256": results.sha256_of(content), "contentSize": str(len(content)),
+                      "encodingFormat": KINDS.get(path.suffix, "text/plain"),
+                      "description": sources.get(name) or _about(name)}
+        files[name] = (crate.add_file(path, name, properties=properties) if name != WORKFLOW else
+                       crate.add_workflow(path, name, main=True, lang="snakemake",
+                                          properties=properties))
     crate.root_dataset["license"] = files["LICENSE"]
     software = crate.add(ContextEntity(crate, f"#{paper().name}", {
         "@type": "SoftwareApplication", "name": paper().name,
@@ -123,20 +130,6 @@ def _describe(places: Mapping[str, Path], sources: Mapping[str, str], mode: str,
     run["result"] = made
     crate.root_dataset["mentions"] = run
     return crate
-
-
-def _add(crate: Any, name: str, path: Path, description: str) -> Any:
-    """Describe one file in the crate; return its entity."""
-    content = results.read_bytes(path)
-    properties = {
-        "sha256": results.sha256_of(content),
-        "contentSize": str(len(content)),
-        "encodingFormat": KINDS.get(Path(name).suffix, "text/plain"),
-        "description": description,
-    }
-    if name == WORKFLOW:
-        return crate.add_workflow(path, name, main=True, lang="snakemake", properties=properties)
-    return crate.add_file(path, name, properties=properties)
 
 
 def _about(name: str) -> str:
