@@ -128,8 +128,8 @@ def _names(path: Path) -> frozenset[str]:
 
 def _running(node: ast.AST) -> Iterator[ast.AST]:
     """Every statement that may run: all but the bodies of `if TYPE_CHECKING:`."""
-    skipped = isinstance(node, ast.If) and _is_type_checking(node.test)
-    for child in node.orelse if skipped else ast.iter_child_nodes(node):
+    never = isinstance(node, ast.If) and _is_type_checking(node.test)
+    for child in vars(node)["orelse"] if never else ast.iter_child_nodes(node):
         if isinstance(child, STATEMENTS):
             yield child
             yield from _running(child)

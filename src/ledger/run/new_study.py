@@ -88,7 +88,7 @@ def _rooms(name: str, folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _filled(template: str, name: str, package: str) -> str:
-    text = (files(__package__) / "templates" / "study" / f"{template}.txt").read_text("utf-8")
+    text = (files("ledger.run") / "templates" / "study" / f"{template}.txt").read_text("utf-8")
     words = {"@study@": name, "@package@": package, "@tex@": name.replace("_", r"\_"),
              "@today@": date.today().isoformat()}
     return re.sub("|".join(words), lambda found: words[found[0]], text)
