@@ -85,14 +85,14 @@ def job(kind: type[C]) -> Callable[[Callable[[C], Parts]], Callable[[C], pd.Data
             parts = function(case)
             return parts if isinstance(parts, pd.DataFrame) else pd.concat(parts, ignore_index=True)
 
-        return _mark(table, "job_of", kind)
+        return _mark(table, "_ledger_job", kind)
 
     return marked
 
 
 def measures(*claims: str) -> Callable[[F], F]:
     """The function that measures some claims: a run to rows. None: numbers that no claim judges."""
-    return lambda function: _mark(function, "claims", claims)
+    return lambda function: _mark(function, "_ledger_claims", claims)
 
 
 @dataclass(frozen=True)
@@ -118,20 +118,20 @@ def control(claim: str, *kinds: type[Case]) -> Callable[[F], F]:
 
     Without kinds the function takes the run and returns all of its tables, by name.
     """
-    return lambda function: _mark(function, "controls", (
-        *vars(function).get("controls", ()), Control(claim, function, kinds)))
+    return lambda function: _mark(function, "_ledger_controls", (
+        *vars(function).get("_ledger_controls", ()), Control(claim, function, kinds)))
 
 
 def jobs_of(module: ModuleType) -> dict[type[Case], Callable[[Any], pd.DataFrame]]:
     """The jobs of a study's module `jobs`, by kind of case."""
-    return {kind: function for function, kind in _marked(module, "job_of").items()}
+    return {kind: function for function, kind in _marked(module, "_ledger_job").items()}
 
 
 def measures_of(module: ModuleType) -> dict[Callable[[Run], Rows], tuple[str, ...]]:
     """The measuring functions of a study's module `measure`, each with its claims."""
-    return _marked(module, "claims")
+    return _marked(module, "_ledger_claims")
 
 
 def controls_of(module: ModuleType) -> dict[str, Control]:
     """The negative control of each claim, in a study's module `measure`."""
-    return {one.claim: one for found in _marked(module, "controls").values() for one in found}
+    return {one.claim: one for found in _marked(module, "_ledger_controls").values() for one in found}
