@@ -7,14 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import style
-from figures.limits_data import (
-    LAW_NAMES,
-    estimate,
-    evidence_of,
-    law_entries,
-    main_setting,
-    time_entries,
-)
+from figures.limits_data import estimate, evidence_of, main_setting, time_entries
 from figures.limits_flow import flow
 from figures.limits_rates import rates
 from ledger.paper.drawing import Frames
@@ -49,7 +42,7 @@ def covariance(frames: Frames) -> Figure:
     style.names(axes, titles)
     named = map(style.entry, ("start", "middle", "late in training"), style.colours(3),
                 ["none"] * 3, style.MARKERS)
-    style.legend(figure, [*named, *law_entries()])
+    style.legend(figure, [*named, *style.law_entries()])
     return figure
 
 
@@ -112,7 +105,7 @@ def risk(frames: Frames) -> Figure:
             name, predicted = f"{e.sampling} {t}", predicted_risks(evidence, e, t)
             _density(axes[name], frames, e, t, predicted)
             _quantiles(last, frames, e, t, predicted)
-            titles[name] = f"{LAW_NAMES[e.sampling]}, {style.time_label(s)}"
+            titles[name] = f"{style.LAWS[e.sampling]}, {style.time_label(s)}"
         if not ensembles:
             style.missing(last, "networks with a predicted law")
         last.axhline(0.0, color=style.colours(1)[0])
@@ -128,7 +121,7 @@ def risk(frames: Frames) -> Figure:
     style.legend(figure, [
         style.entry("trained networks", marker="s", color="0.75", markersize=7),
         style.entry("predicted law", linestyle="-", color=style.colours(1)[0]),
-        style.entry("risk of the limit", linestyle=":", color="0.3"), *law_entries()])
+        style.entry("risk of the limit", linestyle=":", color="0.3"), *style.law_entries()])
     return figure
 
 

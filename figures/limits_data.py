@@ -13,8 +13,6 @@ from zeroloss.studies.limits.evidence import Evidence
 from zeroloss.studies.limits.plan import Ensemble, LimitCase, Reference
 
 Array = np.ndarray
-LAWS = ("independent", "path")
-LAW_NAMES = {"independent": "independent layers", "path": "paths"}
 
 
 def evidence_of(frames: Frames, setting: str) -> Evidence:
@@ -55,11 +53,3 @@ def time_entries(times: tuple[float, ...]) -> list[Line2D]:
     """Legend entries of training times."""
     return [*map(style.entry, map(style.time_label, times), style.colours(len(times)),
                  ["none"] * len(times), style.MARKERS)]
-
-
-def law_entries(lines: bool = False) -> list[Line2D]:
-    """Legend entries of the two laws: filled and hollow, with solid and dashed predictions."""
-    marks = {"independent": ("0.3", "-"), "path": ("white", "--")}
-    return [style.entry(LAW_NAMES[law], marker="o", color="0.3", markerfacecolor=face,
-                        linestyle=line if lines else "none")
-            for law, (face, line) in marks.items()]

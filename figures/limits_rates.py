@@ -11,14 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import style
-from figures.limits_data import (
-    LAWS,
-    evidence_of,
-    law_entries,
-    limit_traces,
-    main_setting,
-    time_entries,
-)
+from figures.limits_data import evidence_of, limit_traces, main_setting, time_entries
 from ledger.paper.drawing import Frames
 from ledger.record.statistics import Estimate, bootstrap, student
 from ledger.record.tidy import untidy
@@ -57,7 +50,7 @@ def rates(frames: Frames) -> Figure:
                        "L": f"{setting}: fluctuation against depth",
                        "wide": r"depth gap at $M=\infty$", "paths": "depth gap on smooth paths"})
     floor = style.entry("error of the reference", marker="s", color="0.85", markersize=8)
-    style.legend(figure, time_entries(times), [*law_entries(lines=True), floor])
+    style.legend(figure, time_entries(times), [*style.law_entries(lines=True), floor])
     return figure
 
 
@@ -67,7 +60,7 @@ def _fluctuations(ax: Axes, evidence: Evidence, setting: str, role: str) -> None
     sizes: list[float] = []
     at = []
     ax.set_yscale("log")
-    for law in LAWS:
+    for law in style.LAWS:
         group = evidence.with_role(role, setting=setting, sampling=law)
         if not group:
             continue

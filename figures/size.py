@@ -23,8 +23,6 @@ Array = np.ndarray
 CONTOURS = (0.05, 0.5, 0.95)
 CONTOUR_LINES = (":", "--", "-")
 FINE = 40  # widths at which contours are computed
-LAWS = ("independent", "path")
-LAW_NAMES = {"independent": "independent layers", "path": "paths"}
 METHODS: tuple[str, ...] = ("theorem", "chebyshev", "law", "measured")
 NAMES = {"theorem": "theorem with constants", "chebyshev": "Chebyshev with $\\Sigma$",
          "law": "predicted law", "measured": "measured"}
@@ -148,8 +146,7 @@ def width(frames: Frames) -> Figure:
     style.legend(figure, [style.entry(NAMES[name], color=colours[name], linestyle="-",
                                       marker=style.MARKERS[i])
                           for i, name in enumerate(METHODS)],
-                 [style.entry(LAW_NAMES[law], marker="o", markerfacecolor=face, linestyle=line)
-                  for law, face, line in zip(LAWS, ("0.3", "white"), ("-", "--"), strict=True)])
+                 style.law_entries(lines=True))
     return figure
 
 

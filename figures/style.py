@@ -23,6 +23,7 @@ WIDTH = 6.3  # inches: the text block of the paper
 SMALL, MEDIUM = 8, 9  # points
 MARKERS = ("o", "s", "^", "D", "v", "P")
 GUIDE = "0.45"
+LAWS = {"independent": "independent layers", "path": "paths"}
 PATCH = {"facecolor": "white", "alpha": 0.75, "pad": 0.6, "linewidth": 0}  # under words on lines
 
 _STYLE = {
@@ -93,6 +94,12 @@ def entry(label: str, color: Any = "0.3", linestyle: Any = "none", marker: str =
     """One entry of a legend."""
     return Line2D([], [], label=label, color=color, linestyle=linestyle, marker=marker,
                   markersize=markersize, markerfacecolor=markerfacecolor or color)
+
+
+def law_entries(lines: bool = False) -> list[Line2D]:
+    """Legend entries of the two laws: filled and hollow, with solid and dashed predictions."""
+    return [entry(name, marker="o", markerfacecolor=face, linestyle=line if lines else "none")
+            for name, face, line in zip(LAWS.values(), ("0.3", "white"), ("-", "--"), strict=True)]
 
 
 def legend(figure: Figure, *rows: Sequence[Line2D]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
 from ledger.config import csvtable
 from ledger.config.closed import Closed
+from ledger.run.packing import blocks
 from zeroloss.model.catalogue import MOST_ROWS, ActivationName, ProblemName
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
@@ -92,6 +93,34 @@ class Replicated(Closed):
 
     setting: Name
     replicates: Annotated[int, Field(ge=8)]
+
+
+class Block(Closed):
+    """A block of replicates of networks of one size."""
+
+    num_layers: Count
+    num_units: Count
+    first_replicate: Annotated[int, Field(ge=0)]
+    replicates: Count
+
+    @property
+    def which(self) -> range:
+        """The numbers of the replicates."""
+        return range(self.first_replicate, self.first_replicate + self.replicates)
+
+
+B = TypeVar("B", bound=Block)
+
+
+def in_blocks(model: type[B], num_layers: int, num_units: int, num_samples: int, replicates: int,
+              most: int, **own: Any) -> list[tuple[int, B]]:
+    """Blocks of the replicates of one size, each with its work (particles × samples), which stays
+    near ``most``."""
+    each = num_layers * num_units * num_samples
+    return [(each * (stop - start),
+             model(num_layers=num_layers, num_units=num_units, first_replicate=start,
+                   replicates=stop - start, **own))
+            for start, stop in blocks(each, replicates, most)]
 
 
 class NetworkSetting(Closed):

@@ -80,26 +80,22 @@ class Evidence:
 
     def reference(self, setting: str) -> tuple[Array, Array, Array]:
         """r(s) (flow_times, N) of the limit, its error, and r of each scramble (S, T, N)."""
-        _, _, table = self.run.one(plan.Reference, setting=setting)
-        main = table.loc[table.variant == "reference"]
-        r, _ = untidy(main, ["scramble", "flow_time", "sample"], "residual")
-        others = [untidy(table.loc[table.variant == v], ["flow_time", "sample"], "residual")[0]
-                  for v in ("fewer-nodes", "looser-step")]
-        error = self._standard(r) + sum(np.abs(other - r[0]) for other in others)
+        r, *others = self._variants(setting)
+        error = self._standard(r) + sum(np.abs(other[0] - r[0]) for other in others)
         return r.mean(0), error, r
 
     def risk(self, setting: str) -> tuple[Array, Array]:
         """E(ρ(s)) and its error: spread over scrambles at 95 %, depth nodes, step in s."""
-        _, _, table = self.run.one(plan.Reference, setting=setting)
-        risks = {}
-        for variant in ("reference", "fewer-nodes", "looser-step"):
-            r, _ = untidy(table.loc[table.variant == variant], ["scramble", "flow_time", "sample"],
-                          "residual")
-            risks[variant] = 0.5 * np.mean(r**2, axis=-1)
-        main = risks["reference"]
-        error = self._standard(main) + sum(
-            np.abs(risks[v][0] - main[0]) for v in ("fewer-nodes", "looser-step"))
+        main, *others = (0.5 * np.mean(r**2, axis=-1) for r in self._variants(setting))
+        error = self._standard(main) + sum(np.abs(other[0] - main[0]) for other in others)
         return main.mean(0), error
+
+    def _variants(self, setting: str) -> list[Array]:
+        """r (scrambles, flow_times, N) of the limit, and with fewer nodes, and with longer steps of
+        the first scramble alone."""
+        _, _, table = self.run.one(plan.Reference, setting=setting)
+        return [untidy(table.loc[table.variant == variant], ["scramble", "flow_time", "sample"],
+                       "residual")[0] for variant in ("reference", "fewer-nodes", "looser-step")]
 
     @staticmethod
     def _standard(values: Array) -> Array:

@@ -65,8 +65,7 @@ def _ensemble(case: plan.NetworksCase, compiled: bool) -> Tables:
     problem = build_problem(case)
     path = PathLaw() if case.sampling == "path" else None
     for size in case.sizes:
-        replicates = range(size.first_replicate, size.first_replicate + size.replicates)
-        yield _replicates(case, problem, path, replicates, size.num_layers, size.num_units,
+        yield _replicates(case, problem, path, size.which, size.num_layers, size.num_units,
                           compiled)
 
 

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from ledger.run.packing import blocks, packed
+from ledger.run.packing import packed
 from ledger.study import Case, Closed, Common
 from zeroloss.studies import case
 from zeroloss.studies.case import LimitCase
 from zeroloss.studies.limits import block as parts
-from zeroloss.studies.limits.block import EnsembleSettings, Sampling, Settings
-from zeroloss.studies.settings import Count, Doubling, Positive, Rule
+from zeroloss.studies.limits.block import Sampling, Settings
+from zeroloss.studies.settings import Block, Count, Doubling, Positive, Rule, in_blocks
 
 Index = Annotated[int, Field(ge=0)]
 Named = Iterator[tuple[str, Case]]
@@ -67,13 +67,9 @@ class Portrait(LimitCase, parts.PortraitSettings):
     """`references.portrait`."""
 
 
-class Size(Closed):
-    """A block of replicates of networks of one size."""
+class Size(Block):
+    """A block of replicates, with the estimates that may read it."""
 
-    num_layers: Count
-    num_units: Count
-    first_replicate: Index
-    replicates: Count
     roles: tuple[parts.Role, ...]
 
 
@@ -192,21 +188,13 @@ def _ensembles(block: Settings, common: Common) -> Named:
     for e in block.all_ensembles:
         samples = block.settings[e.setting].problem.num_samples
         groups.setdefault((e.compiled, e.sampling, e.setting), []).extend(
-            _blocks(e, samples, block.per_job(e.setting)))
+            in_blocks(Size, e.num_layers, e.num_units, samples, e.replicates,
+                      block.per_job(e.setting), roles=e.roles))
     for (compiled, sampling, name), pieces in groups.items():
         kind, prefix = (Ensemble, "") if compiled else (TorchEnsemble, "torch-")
         for i, pack in enumerate(packed(pieces, block.per_job(name))):
             yield f"{prefix}{sampling}-{name}-{i}", block.case(
                 kind, common, name, sampling=sampling, sizes=tuple(pack))
-
-
-def _blocks(e: EnsembleSettings, samples: int, most: int) -> list[tuple[int, Size]]:
-    """Blocks of replicates of one size, each with its work (particles × samples)."""
-    each = e.num_layers * e.num_units * samples
-    return [(each * (stop - start),
-             Size(num_layers=e.num_layers, num_units=e.num_units, first_replicate=start,
-                  replicates=stop - start, roles=e.roles))
-            for start, stop in blocks(each, e.replicates, most)]
 
 
 def _smooth(block: Settings, common: Common) -> Named:

@@ -98,14 +98,10 @@ class MomentumSizes(Closed):
     accuracy: Annotated[float, Field(gt=0, lt=1)]
 
     @model_validator(mode="after")
-    def _stated_is_run(self) -> MomentumSizes:
+    def _widths_and_conditions(self) -> MomentumSizes:
         if self.stated_width not in self.widths:
             raise ValueError(f"stated_width must be among its widths {list(self.widths)}, got "
                              f"{self.stated_width}")
-        return self
-
-    @model_validator(mode="after")
-    def _conditions_rise(self) -> MomentumSizes:
         if sorted(set(self.conditions)) != list(self.conditions) or self.conditions[0] <= 1:
             raise ValueError("conditions must be above 1 and rise, got "
                              f"{list(self.conditions)}")

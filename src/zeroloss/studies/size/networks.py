@@ -48,10 +48,9 @@ def ensemble(case: Ensemble) -> Iterator[pd.DataFrame]:
     """Trained risks of networks of some sizes, one row per replicate and flow time."""
     problem, times = build_problem(case), case.flow_times
     for size in case.sizes:
-        L, M, first = size.num_layers, size.num_units, size.first_replicate
-        replicates = range(first, first + size.replicates)
-        yield tidy(_risks(case, problem, L, M, replicates, times),
-                   {"replicate": replicates, "flow_time": times}, "risk", num_layers=L, num_units=M)
+        L, M = size.num_layers, size.num_units
+        yield tidy(_risks(case, problem, L, M, size.which, times),
+                   {"replicate": size.which, "flow_time": times}, "risk", num_layers=L, num_units=M)
 
 
 @job(Corollary)

@@ -7,16 +7,18 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ledger.run.packing import blocks, packed
+from ledger.run.packing import packed
 from ledger.study import Closed, Common
 from zeroloss.studies.case import LimitCase, SettingsBlock
 from zeroloss.studies.settings import (
+    Block,
     Count,
     Doubling,
     NetworkSetting,
     Positive,
     Replicated,
     Rule,
+    in_blocks,
     increasing,
 )
 
@@ -181,15 +183,6 @@ class Theorem(SizeCase):
     demands: dict[Sampling, Accuracies]
 
 
-class Block(Closed):
-    """Replicates of one size of an ensemble."""
-
-    num_layers: Count
-    num_units: Count
-    first_replicate: Annotated[int, Field(ge=0)]
-    replicates: Count
-
-
 class Ensemble(SizeCase):
     """`networks.ensemble`: trained networks of some sizes."""
 
@@ -259,10 +252,5 @@ def _packs(block: Settings, part: Ladder | Phases, sizes: list[tuple[int, int]]
            ) -> list[list[Block]]:
     """Blocks of replicates of each size (L, M), put together by work (particles × samples)."""
     samples, most = block.settings[part.setting].problem.num_samples, block.elements_per_job
-    pieces: list[tuple[int, Block]] = []
-    for L, M in sizes:
-        each = L * M * samples
-        pieces += [(each * (stop - start), Block(num_layers=L, num_units=M, first_replicate=start,
-                                                 replicates=stop - start))
-                   for start, stop in blocks(each, part.replicates, most)]
-    return packed(pieces, most)
+    return packed([piece for L, M in sizes for piece in in_blocks(
+        Block, L, M, samples, part.replicates, most)], most)
