@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.faults import summary
-from tests.faults.runs import Run, hashes, reduced
+from tests.faults.runs import Run, Whole, hashes, reduced
 
 HERE = Path(__file__).parent
 
@@ -43,6 +44,12 @@ def rng(request: pytest.FixtureRequest) -> random.Random:
     return random.Random(f"{seed} {request.node.name}")
 
 
+@pytest.fixture(scope="module")
+def seen() -> Counter[str]:
+    """How many inputs were refused, and how many were taken."""
+    return Counter()
+
+
 @pytest.fixture(scope="session")
 def new_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Run]:
     """Make a reduced copy of the repository."""
@@ -53,7 +60,7 @@ def new_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Run]:
 
 
 @pytest.fixture(scope="session")
-def whole(new_run: Callable[[], Run]) -> tuple[Run, dict[str, str], float]:
+def whole(new_run: Callable[[], Run]) -> Whole:
     """An uninterrupted run: its copy, its bytes, and the seconds it took."""
     run, began = new_run(), time.monotonic()
     assert run.go() == 0, run.said[-3000:]

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -42,37 +43,23 @@ class Run:
         """Where its results lie."""
         return self.root / self.checkout.folder(*OVERLAYS)
 
-    def words(self, *more: str, cores: int = 2, overlays: tuple[str, ...] = OVERLAYS,
-              targets: tuple[str, ...] = TARGETS) -> list[str]:
-        """The command that runs it, and that resumes it."""
-        chosen = ["--config", "mode=quick", "--configfile", *overlays]
-        return self.checkout.command(*targets, *chosen, "--cores", str(cores), *FLAGS, *more)
-
     def start(self, *more: str, cores: int = 2, overlays: tuple[str, ...] = OVERLAYS,
               targets: tuple[str, ...] = TARGETS, **environment: str) -> subprocess.Popen[str]:
-        """Start the run; its log goes to run.log, anew."""
+        """Start the run, or resume it; its log goes to run.log, anew."""
+        words = self.checkout.command(*targets, "--config", "mode=quick", "--configfile", *overlays,
+                                      "--cores", str(cores), *FLAGS, *more)
         with (self.root / "run.log").open("w") as log:
-            return subprocess.Popen(
-                self.words(*more, cores=cores, overlays=overlays, targets=targets),
-                cwd=self.root, text=True,
-                env=self.checkout.environment(**environment), stdout=log, stderr=log)
+            return subprocess.Popen(words, cwd=self.root, text=True, stdout=log, stderr=log,
+                                    env=self.checkout.environment(**environment))
 
-    def go(self, *more: str, cores: int = 2, overlays: tuple[str, ...] = OVERLAYS,
-           targets: tuple[str, ...] = TARGETS, **environment: str) -> int:
-        """Run to the end; the exit status."""
-        return self.start(*more, cores=cores, overlays=overlays, targets=targets,
-                          **environment).wait()
+    def go(self, *more: str, **how: Any) -> int:
+        """Run to the end, as `start` does; the exit status."""
+        return self.start(*more, **how).wait()
 
     @property
     def said(self) -> str:
         """All that the last run said."""
         return (self.root / "run.log").read_text(errors="replace")
-
-    def unlock(self) -> None:
-        """What the README asks for after a kill."""
-        done = subprocess.run(self.words("--unlock"), cwd=self.root, capture_output=True,
-                              text=True, env=self.checkout.environment())
-        assert done.returncode == 0, done.stdout + done.stderr
 
     def started(self) -> set[str]:
         """Outputs of all jobs that the last run started."""
@@ -103,6 +90,10 @@ class Run:
         shutil.rmtree(self.root / ".snakemake", ignore_errors=True)
 
 
+Whole = tuple[Run, dict[str, str], float]
+"""A finished run, its bytes, and the seconds that it took."""
+
+
 def reduced(folder: Path) -> Run:
     """A copy of the work tree whose configuration has the block of one study only."""
     checkout = copy_to(folder)
@@ -128,23 +119,18 @@ def hashes(folder: Path) -> dict[str, str]:
             for path in reproducible(folder)}
 
 
-def check_whole(folder: Path, expected: dict[str, str]) -> int:
-    """Every file under its final name is whole, whenever one looks; how many were looked at.
+def check_whole(folder: Path, expected: dict[str, str]) -> None:
+    """Every file under its final name is whole, whenever one looks.
 
     The reader either returns the rows or says what is wrong: it never stumbles.
     """
-    count = 0
     for path in reproducible(folder):
         name = str(path.relative_to(folder))
         with suppress(FileNotFoundError):  # a run in progress may take it away
             assert hashlib.sha256(path.read_bytes()).hexdigest() == expected[name], name
-            count += 1
         if path.suffix == ".parquet":
             with suppress(results.ResultError):
                 results.read_table(path)
     for path in folder.rglob("*.manifest.json"):
         with suppress(results.MissingResultError):
             results.read_json(path)
-            count += 1
-    return count
-

@@ -11,13 +11,13 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from overlays import FULL
 
+from ledger.config.configuration import ConfigError, load
 from tests.faults import summary
 from zeroloss import cli
-from ledger.config.configuration import ConfigError, load
 from zeroloss.model.problem import DataError, from_csv
 
-FULL = Path(__file__).resolve().parents[2] / "config" / "full.yaml"
 CASES = 1000
 many = settings(max_examples=CASES, deadline=None, suppress_health_check=[
     HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -48,12 +48,6 @@ def tables(draw: st.DrawFn) -> bytes:
     return text.encode(encoding, errors="replace")
 
 
-@pytest.fixture(scope="module")
-def seen() -> Counter[str]:
-    """How many were refused and how many read."""
-    return Counter()
-
-
 def read(path: Path) -> str:
     """`refused` or `read`; any other end of it is a failure."""
     try:
@@ -75,38 +69,31 @@ def test_any_table(tmp_path: Path, seen: Counter[str], content: bytes) -> None:
     seen[read(path)] += 1
 
 
-LONG = "9" * 200_000
 HARD = {
-    "no row": "x,y\n",
-    "empty": "",
-    "one row": "x,y\n1,2\n",
-    "huge values": "x,y\n1e308,1\n-1e308,2\n1e308,3\n",
-    "tiny values": "x,y\n1e-320,1\n2e-320,2\n3e-320,3\n",
-    "overflow": "x,y\n1e999,1\n1,2\n",
-    "nan": "x,y\nnan,1\n1,2\n",
-    "twice": "x,x,y\n1,2,3\n2,1,5\n",
-    "long cell": f"x,y\n{LONG},1\n1,2\n",
-    "many columns": ",".join(f"x{i}" for i in range(3000)) + ",y\n1" + ",2" * 3000 + "\n",
-    "zero byte": "x,y\n1\x00,2\n2,3\n",
-    "constant": "x,y\n1,1\n1,2\n1,3\n",
+    "no row": b"x,y\n",
+    "empty": b"",
+    "one row": b"x,y\n1,2\n",
+    "huge values": b"x,y\n1e308,1\n-1e308,2\n1e308,3\n",
+    "tiny values": b"x,y\n1e-320,1\n2e-320,2\n3e-320,3\n",
+    "overflow": b"x,y\n1e999,1\n1,2\n",
+    "nan": b"x,y\nnan,1\n1,2\n",
+    "twice": b"x,x,y\n1,2,3\n2,1,5\n",
+    "long cell": b"x,y\n%b,1\n1,2\n" % (b"9" * 200_000),
+    "many columns": b"x%b,y\n1%b\n" % (b",x".join(b"%d" % i for i in range(3000)), b",2" * 3000),
+    "zero byte": b"x,y\n1\x00,2\n2,3\n",
+    "constant": b"x,y\n1,1\n1,2\n1,3\n",
+    "UTF-16": codecs.BOM_UTF16_LE + b"x,y\n1,2\n2,3\n",
+    "UTF-32": codecs.BOM_UTF32_BE + b"x,y\n1,2\n2,3\n",
 }
 
 
 @pytest.mark.parametrize("name", HARD)
 def test_a_hard_table_is_refused(tmp_path: Path, seen: Counter[str], name: str) -> None:
     path = tmp_path / "mine.csv"
-    path.write_text(HARD[name], encoding="utf-8")
+    path.write_bytes(HARD[name])
     found = read(path)
     assert found == "refused" or name == "tiny values"
     seen[found] += 1
-
-
-@pytest.mark.parametrize("mark", [codecs.BOM_UTF16_LE, codecs.BOM_UTF32_BE])
-def test_other_encodings_are_refused(tmp_path: Path, seen: Counter[str], mark: bytes) -> None:
-    path = tmp_path / "mine.csv"
-    path.write_bytes(mark + b"x,y\n1,2\n2,3\n")
-    assert read(path) == "refused"
-    seen["refused"] += 1
 
 
 def test_a_million_rows_are_read(tmp_path: Path, seen: Counter[str]) -> None:
@@ -139,12 +126,12 @@ def test_the_command_line_refuses_in_one_line(tmp_path: Path, capsys) -> None:
     path.write_text("x,y\n1,2\n,3\n")
     words = ["size", "--csv", str(path), "--target", "y", "--accuracy", "0.1",
              "--failure-probability", "0.1", "--flow-time", "1"]
-    assert cli.main(words) == cli.FAILED
+    assert cli.main(words) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "missing value in line 3; fill it" in said
 
 
 def test_the_count(seen: Counter[str]) -> None:
     assert sum(seen.values()) >= CASES and seen["refused"] > 100 and seen["read"] > 50
-    summary.count("CSV", "refused with a message", seen["refused"], seen["refused"])
-    summary.count("CSV", "read", seen["read"], seen["read"])
+    summary.count("CSV", "refused with a message", seen["refused"])
+    summary.count("CSV", "read", seen["read"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -14,9 +13,8 @@ import pytest
 from ledger.config.configuration import MODES
 from ledger.record import results
 from tests.faults import summary
-from tests.faults.runs import OVERLAYS, STUDY, Run, hashes, reduced
+from tests.faults.runs import OVERLAYS, STUDY, Run, Whole, hashes, reduced
 
-Whole = tuple[Run, dict[str, str], float]
 SHELL = "a b;touch owned $(touch owned) `touch owned` 'q' & ü"
 
 
@@ -31,13 +29,10 @@ def test_the_second_run_refuses_and_nothing_else_matters(whole: Whole, tmp_path:
     (run.root / mine).write_text("cases_per_job: 4\n")
     overlays = (*OVERLAYS, mine)
     first = run.start(cores=1, overlays=overlays)
-    locks = run.root / ".snakemake" / "locks"
-    while first.poll() is None and not (locks.is_dir() and os.listdir(locks)):
+    while first.poll() is None and not any((run.root / ".snakemake" / "locks").glob("*")):
         time.sleep(0.05)
-    words = run.checkout.command("--profile", "workflow/profiles/local", "--cores", "1",
-                                 "--config", "mode=quick", "--configfile", *overlays)
-    second = subprocess.run(words, cwd=run.root, env=run.checkout.environment(), text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    second = run.checkout.attempt("--profile", "workflow/profiles/local", "--cores", "1",
+                                  "--config", "mode=quick", "--configfile", *overlays)
     assert first.poll() is None, "the first run was over too soon to tell"
     assert second.returncode != 0
     for part in ("cannot be locked", "no other Snakemake process", "with the --unlock argument"):
@@ -46,10 +41,10 @@ def test_the_second_run_refuses_and_nothing_else_matters(whole: Whole, tmp_path:
     assert first.wait() == 0, run.said[-3000:]
     assert not owned(tmp_path, run.root, run.root.parent, Path.cwd())
     assert hashes(run.folder) == whole[1]
-    summary.count("two runs in one folder", "the second refuses, the first goes on", 1, 1)
-    summary.count("names with shell characters", "folder, configuration file", 2, 2)
+    summary.count("two runs in one folder", "the second refuses, the first goes on")
+    summary.count("names with shell characters", "folder, configuration file", 2)
     count = len(whole[1])
-    summary.count("same bytes", "one core and two, folders of two names: files", count, count)
+    summary.count("same bytes", "one core and two, folders of two names: files", count)
 
 
 def test_a_csv_of_a_strange_name(whole: Whole, new_run: Callable[[], Run]) -> None:
@@ -62,16 +57,13 @@ def test_a_csv_of_a_strange_name(whole: Whole, new_run: Callable[[], Run]) -> No
     (run.root / "mine.yaml").write_text(
         json.dumps({"cases_per_job": 1, "zero_loss": {"settings": {"sine": setting}}}))
     target = str(run.checkout.folder(*OVERLAYS, "mine.yaml") / STUDY / "steps.parquet")
-    words = run.checkout.command(target, "--config", "mode=quick", "--configfile", *OVERLAYS,
-                                 "mine.yaml", "--cores", "1")
-    done = subprocess.run(words, cwd=run.root, env=run.checkout.environment(), text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    assert done.returncode == 0, done.stdout[-3000:]
+    run.checkout.snakemake(target, "--config", "mode=quick", "--configfile", *OVERLAYS,
+                           "mine.yaml", "--cores", "1")
     manifest = results.read_manifest(run.root / target)
     assert manifest["spec"]["problem"]["path"] == table
     assert manifest["spec"]["problem"]["target"] == column
     assert not owned(run.root, Path.cwd())
-    summary.count("names with shell characters", "CSV, column", 2, 2)
+    summary.count("names with shell characters", "CSV, column", 2)
 
 
 def test_a_case_that_is_not_finite(whole: Whole, new_run: Callable[[], Run]) -> None:
@@ -85,30 +77,20 @@ def test_a_case_that_is_not_finite(whole: Whole, new_run: Callable[[], Run]) -> 
     for part in ("squared gradient", "replicate 0", "not finite at step", "reduce step (now 50.0)"):
         assert part in reason, reason
     for claim in results.read_sealed(folder / "verdicts.json")["claims"]:
-        if claim["id"].startswith(STUDY):
-            assert claim["verdict"] == "inconclusive"
-            assert claim["reasons"][0] == f"case flow-sine failed: {reason}"
-        else:
-            assert not any("failed" in reason for reason in claim["reasons"])
+        assert claim["verdict"] == "inconclusive"
+        assert claim["reasons"][0] == f"case flow-sine failed: {reason}"
     cases = {name: digest for name, digest in whole[1].items()
              if name.endswith(".parquet") and name not in (bad, f"{STUDY}/estimates.parquet")}
     made = hashes(folder)
     assert {name: made[name] for name in cases} == cases, "the other cases are what they were"
     assert not any("Traceback" in path.read_text() for path in (folder / "logs").rglob("*.log"))
-    summary.count("value that is not finite", f"in 1 of {len(cases) + 1} cases", 1, 1)
+    summary.count("value that is not finite", f"in 1 of {len(cases) + 1} cases")
 
 
-def simulate(run: Run, cases: Sequence[str], out: Path, **environment: str) -> dict[str, str]:
-    """The hashes of some cases, run in one process with these settings."""
-    words = ["zeroloss", "run", STUDY, *cases, "--config", *MODES["quick"], *OVERLAYS]
-    command(run, [*words, "--out", str(out)], **environment)
-    return hashes(out)
-
-
-def command(run: Run, words: list[str], **environment: str) -> None:
+def command(run: Run, *words: str | Path, **environment: str) -> None:
     """Run a command in the copy; it must succeed."""
-    done = subprocess.run(words, cwd=run.root, env=run.checkout.environment(**environment),
-                          capture_output=True, text=True)
+    done = subprocess.run(["zeroloss", *words], cwd=run.root, capture_output=True, text=True,
+                          env=run.checkout.environment(**environment))
     assert done.returncode == 0, done.stderr
 
 
@@ -123,22 +105,23 @@ SOME = ("flow-digits", "flow-sine", "regularised", "steps", "weak-form")
 def test_a_case_has_the_same_bytes(whole: Whole, tmp_path: Path, together: Sequence[str],
                                    settings: dict[str, str]) -> None:
     run, expected, _ = whole
-    made = simulate(run, together, tmp_path, **settings)
-    assert made == {f"{case}.parquet": expected[f"{STUDY}/{case}.parquet"] for case in together}
+    command(run, "run", STUDY, *together, "--config", *MODES["quick"], *OVERLAYS, "--out", tmp_path,
+            **settings)
+    assert hashes(tmp_path) == {f"{case}.parquet": expected[f"{STUDY}/{case}.parquet"]
+                                for case in together}
     said = ", ".join(f"{key}={value}" for key, value in settings.items())
-    summary.count("same bytes", f"{len(together)} cases in one process, {said}", len(together),
-                  len(together))
+    summary.count("same bytes", f"{len(together)} cases in one process, {said}", len(together))
 
 
 def test_estimates_and_verdicts_have_the_same_bytes(whole: Whole, tmp_path: Path) -> None:
     run, expected, _ = whole
-    table, settings = tmp_path / "estimates.parquet", {"PYTHONHASHSEED": "3"}
-    folder = run.folder / STUDY
-    command(run, ["zeroloss", "measure", STUDY, "--specs", str(folder / "specs.json"), "--tables",
-                  str(folder), "--out", str(table)], OMP_NUM_THREADS="2", **settings)
-    command(run, ["zeroloss", "judge", "--claims", f"paper/claims/{STUDY}.yaml", "--estimates",
-                  str(table), "--specs", str(folder / "specs.json"), "--mode", "quick", "--out", str(tmp_path / "verdicts.json")], **settings)
+    table, folder = tmp_path / "estimates.parquet", run.folder / STUDY
+    command(run, "measure", STUDY, "--specs", folder / "specs.json", "--tables", folder, "--out",
+            table, OMP_NUM_THREADS="2", PYTHONHASHSEED="3")
+    command(run, "judge", "--claims", f"paper/claims/{STUDY}.yaml", "--estimates", table, "--specs",
+            folder / "specs.json", "--mode", "quick", "--out", tmp_path / "verdicts.json",
+            PYTHONHASHSEED="3")
     made = hashes(tmp_path)
     assert made["estimates.parquet"] == expected[f"{STUDY}/estimates.parquet"]
     assert made["verdicts.json"] == expected["verdicts.json"]
-    summary.count("same bytes", "estimates and verdicts, another hash seed, two threads", 2, 2)
+    summary.count("same bytes", "estimates and verdicts, another hash seed, two threads", 2)
