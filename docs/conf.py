@@ -92,6 +92,12 @@ def _process(app: Any, what: str, name: str, obj: Any, options: Any, lines: list
     lines[:] = markup(lines)
 
 
+def _skip(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out the parametrised models that pydantic puts beside a generic one, `Parts[Line]`."""
+    return True if "[" in name else None
+
+
 def setup(app: Any) -> None:
     """Register with Sphinx."""
     app.connect("autodoc-process-docstring", _process)
+    app.connect("autodoc-skip-member", _skip)
