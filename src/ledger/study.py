@@ -134,4 +134,5 @@ def measures_of(module: ModuleType) -> dict[Callable[[Run], Rows], tuple[str, ..
 
 def controls_of(module: ModuleType) -> dict[str, Control]:
     """The negative control of each claim, in a study's module `measure`."""
-    return {one.claim: one for found in _marked(module, "_ledger_controls").values() for one in found}
+    marked = _marked(module, "_ledger_controls")
+    return {one.claim: one for controls in marked.values() for one in controls}

@@ -10,7 +10,8 @@ from ledger import display
 
 __all__ = ["markdown", "plain", "show"]
 
-STYLES = {"supported": "green", "refuted": "bold red", "inconclusive": "yellow", "not judged": "dim",
+STYLES = {"supported": "green", "refuted": "bold red", "inconclusive": "yellow",
+          "not judged": "dim",
           "agrees": "green", "differs": "bold red", "missing": "yellow"}  # fmt: skip
 RIGHT = ("estimate", "replicates", "layers", "units", "weights", "seconds",
          "jobs", "CPU minutes", "wall minutes", "CPU hours", "wall hours", "memory (MB)",

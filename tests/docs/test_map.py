@@ -1,4 +1,4 @@
-"""The newcomer's map of docs/index.md: files hold the symbols it names, rooms stand as they are held."""
+"""The newcomer's map of docs/index.md: files hold the symbols it names, rooms are as held."""
 
 from __future__ import annotations
 

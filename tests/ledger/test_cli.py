@@ -19,7 +19,6 @@ import ledger.cli
 import zeroloss
 from ledger.cli import options
 from ledger.config import configuration as config
-from ledger.config import paper
 from ledger.record import estimates, results
 from ledger.record.results import ResultError
 from ledger.run import jobs

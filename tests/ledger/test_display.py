@@ -8,16 +8,15 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from zeroloss.model import problem
-from zeroloss.network import ensembles
-from zeroloss.limit import predict
 from ledger.display import Shown, Summary, over_time
-from zeroloss.model.law import InitialLaw, sobol_rule
-from zeroloss.limit import flow
+from ledger.record.verify import Comparison, Difference
+from zeroloss.limit import flow, predict
 from zeroloss.limit.collocation import gauss_legendre
 from zeroloss.limit.fluctuation import influence
+from zeroloss.model import problem
+from zeroloss.model.law import InitialLaw, sobol_rule
+from zeroloss.network import ensembles
 from zeroloss.theory.sizing import Answer, Sizes
-from ledger.record.verify import Comparison, Difference
 
 LAW = InitialLaw()
 HOSTILE = "<script>alert(1)</script> & co"

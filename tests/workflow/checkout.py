@@ -78,7 +78,8 @@ class Checkout:
 
     def folder(self, *overlays: str, **environment: str) -> Path:
         """Where a run of the quick mode under these overlays lies, in the copy."""
-        script = ("import sys; from ledger.config.configuration import MODES, load, results_folder; "
+        script = ("import sys\n"
+                  "from ledger.config.configuration import MODES, load, results_folder\n"
                   "print(results_folder(load(*MODES['quick'], *sys.argv[1:])))")
         return Path(self.python(script, *overlays, **environment).strip())
 

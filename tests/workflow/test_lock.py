@@ -21,7 +21,7 @@ CONDA_NAMES = {
     "matplotlib": "matplotlib-base",
     "ruamel-yaml": "ruamel.yaml",
 }
-FROM_PIP = ["ziglang", "rocrate", "snakemake-logger-plugin-rich"]  # not in the channels under that name
+FROM_PIP = ["ziglang", "rocrate", "snakemake-logger-plugin-rich"]  # not in the channels
 
 
 def requirements(name: str) -> list[Requirement]:

@@ -76,7 +76,7 @@ def measure(study: Study, specs: Place, tables: Place, out: Out) -> None:
 def judge(claims: Files, estimates: Files, mode: Mode, out: Out,
           specs: Annotated[list[Path] | None, Option(
               metavar=SEVERAL, help="cases of the studies")] = None) -> None:
-    """Write the verdicts of all claims; with the specs those that are outside of their regime too."""
+    """Write the verdicts of all claims; with the specs regimes count settings too."""
     from ledger.record import estimates as tables
     from ledger.record import results, verdicts
     from ledger.run import jobs

@@ -1,0 +1,1 @@
+"""The configuration: closed models, YAML, cases, studies, a user's table."""

@@ -49,7 +49,7 @@ class Case(Closed):
         return cls.model_validate_json(json.dumps(rest))
 
     def largest(self) -> dict[str, float]:
-        """The largest number under each name of its fields, at any depth: {"num_layers": 128, …}."""
+        """The largest number under each name of its fields: {"num_layers": 128, …}."""
         return _largest(self.model_dump(mode="json"), "")
 
     def check(self) -> None:

@@ -1,4 +1,4 @@
-"""Which paper this is: its name, version and one line about it, from `pyproject.toml` of its folder."""
+"""Which paper this is: name, version and a line about it, from its `pyproject.toml`."""
 
 from __future__ import annotations
 

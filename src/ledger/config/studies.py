@@ -4,10 +4,10 @@ A study is a package with a module `plan`. Three places bring them in:
 
 - an entry point of the group `ledger.studies`, which names a study or a package of studies, so that
   installing a distribution is enough;
-- `extensions:` of a configuration, a list of folders, each the package of one study. The environment
-  variable names them too, so that every job of a run knows them; the workflow sets it.
+- `extensions:` of a configuration, a list of folders, each the package of one study. The
+  environment variable names them too, so that every job of a run knows them; the workflow sets it.
 
-What belongs to a study (claims, figures, sections, its block of the configuration) lies in the rooms
+What belongs to a study (claims, figures, sections, its block) lies in the rooms
 of the paper, or all together in the folder of its package where the study comes from elsewhere.
 """
 
@@ -52,7 +52,7 @@ class Study:
 
 @cache
 def studies() -> dict[str, Study]:
-    """Every study by name, those of entry points first. Raises StudyError for a name that is taken."""
+    """Every study by name, those of entry points first. StudyError for a name that is taken."""
     found: dict[str, Study] = {}
     for study in (*_of_entry_points(), *_of_folders()):
         known = found.setdefault(study.name, study)
@@ -66,8 +66,8 @@ def study(name: str) -> Study:
     """The study of this name; StudyError if there is none."""
     known = studies()
     if name not in known:
-        raise StudyError(f"study must be one of {', '.join(known)}, got {name}; install it, or name "
-                         "its folder in extensions")
+        raise StudyError(f"study must be one of {', '.join(known)}, got {name}; install it, or "
+                         "name its folder in extensions")
     return known[name]
 
 

@@ -1,0 +1,1 @@
+"""Numbers, tables and figures of a paper, as LaTeX and as files."""

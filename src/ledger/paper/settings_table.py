@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ledger.paper import latex
-from ledger.record.formatting import tex_number
 from ledger.paper.latex import Column
+from ledger.record.formatting import tex_number
 
 Spec = Mapping[str, Any]
 Specs = Mapping[str, Spec]  # by case

@@ -1,0 +1,1 @@
+"""Claims, estimates and verdicts, and the files that hold them."""

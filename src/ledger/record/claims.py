@@ -147,7 +147,7 @@ class Claim(Closed):
     level: Annotated[float, Field(strict=True, gt=0, lt=1)]
     tolerance: dict[str, Tolerance]
     kind: Literal["prediction", "theorem", "numerical check"]
-    regime: dict[Words, Count] = {}  # noqa: RUF012 (pydantic copies it)
+    regime: dict[Words, Count] = {}
     history: Annotated[tuple[Change, ...], Field(min_length=1)]
     negative_control: Words  # the wrong model or data that `measure` has for it
     budget_minutes: Positive

@@ -1,5 +1,6 @@
-"""Claims and estimates to verdicts: `supported`, `refuted`, `inconclusive` or `not judged`, with the
-reasons.
+"""Claims and estimates to verdicts, with the reasons.
+
+A verdict is `supported`, `refuted`, `inconclusive` or `not judged`.
 
 Pure functions of their arguments: same claims and estimates, same record, byte for byte.
 """

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ledger.display import MOST_LINES, Shown, Summary
 from ledger.record import estimates, results, verdicts
 from ledger.record.claims import DEFAULT_TOLERANCE, Claim, Tolerance, by_id
-from ledger.display import MOST_LINES, Shown, Summary
 from ledger.record.formatting import format_number
 from ledger.record.results import MissingResultError, ResultError
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ledger.record import estimates, results
-from ledger.run import costs
 from ledger.record.results import MissingResultError, ResultError
 from ledger.record.verify import ESTIMATES, REBUILD, VERDICTS, read_verdicts
+from ledger.run import costs
 
 PAPER = "paper.pdf"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ledger.record import results, verdicts
-from ledger.table import show
 from ledger.record.formatting import NOT_MEASURED, format_interval, format_number, half_width
 from ledger.record.verify import VERDICTS, read_verdicts
+from ledger.table import show
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,15 +14,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ledger.config.configuration import CONFIGURATION
 from ledger.config.paper import paper
 from ledger.record import results
-from ledger.run import provenance
 from ledger.record import verify as checking
 from ledger.record.claims import Claim
-from ledger.config.configuration import CONFIGURATION
-from ledger.run.publish import PAPER
 from ledger.record.results import MissingResultError, ResultError
 from ledger.record.verify import Comparison, Difference
+from ledger.run import provenance
+from ledger.run.publish import PAPER
 
 METADATA = "ro-crate-metadata.json"
 WORKFLOW = "Snakefile"

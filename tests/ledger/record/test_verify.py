@@ -10,9 +10,9 @@ from typing import Any
 
 import evidence
 import pytest
-from published import Tree
 
 from ledger.record import estimates, results
+from published import Tree
 
 
 @pytest.fixture

@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from zeroloss.model import problem
 from ledger import progress
-from zeroloss.network import ensembles
-from zeroloss.limit import predict
+from zeroloss.limit import flow, predict
+from zeroloss.model import problem
 from zeroloss.model.law import InitialLaw
-from zeroloss.limit import flow
+from zeroloss.network import ensembles
 from zeroloss.theory.sizing import Sizes, required_size
 
 LAW = InitialLaw()

@@ -12,10 +12,10 @@ import pytest
 from toy import walk
 
 from ledger.record import results
+from ledger.record.claims import load_claims
 from ledger.run.workflow import GENERAL
 from ledger.show import html_report
 from zeroloss import cli
-from ledger.record.claims import load_claims
 
 HOSTILE = "</script><script>alert(1)</script>"
 

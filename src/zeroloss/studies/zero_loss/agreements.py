@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from zeroloss.limit.collocation import gauss_legendre
-from ledger.record.statistics import Estimate
 from ledger.record.rows import Rows, cell, over, row
+from ledger.record.statistics import Estimate
 from ledger.record.tidy import untidy
 from ledger.study import Run, control, measures
+from zeroloss.limit.collocation import gauss_legendre
 from zeroloss.limit.density import Density as Scheme
 from zeroloss.limit.density import DepthSolution
 from zeroloss.studies.zero_loss.density import weak_form_of

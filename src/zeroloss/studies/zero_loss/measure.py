@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from zeroloss.model.kernel import log_certificate
-from ledger.record.statistics import Estimate, log_slope, student
 from ledger.record.rows import Rows, between, over, row
+from ledger.record.statistics import Estimate, log_slope, student
 from ledger.record.tidy import untidy
 from ledger.study import Run, control, measures
+from zeroloss.model.kernel import log_certificate
 from zeroloss.studies.zero_loss.agreements import density, flipped, upwind, weak_form
 from zeroloss.studies.zero_loss.plan import Flow, Regularised, Steps
 
