@@ -24,13 +24,13 @@ many = settings(max_examples=CASES, deadline=None,
                                        HealthCheck.too_slow, HealthCheck.data_too_large])
 fewer = settings(many, max_examples=300)
 PLACES = places()
-STRANGE = [
-    None, True, False, 0, -1, 1, 2, 3, 7, 10**6, 10**9, 10**12, 10**30, 10**400, 0.0, -0.5, 1e-300,
-    1e300, 0.1, math.nan, math.inf, -math.inf, "", "a", "1e-5", "sine", "gelu", "csv", [], [1],
-    [0.0], [1, 2], [2, 1], [0.0, 1.0, 4.0], [4, 8, 16], {}, {"a": 1}, {1: 2}, "$(touch owned)",
-    "; touch owned", "`touch owned`", "../../etc", "a b", "a\nb", "ü", "\U0001f600", "x" * 5000,
-    ["sine"] * 3, [[1, 1]], [[]], [{}], "null", "~", 2**63, 1.0, 16.0,
-]
+WHOLE = [0, -1, 1, 2, 3, 7, 10**6, 10**9, 10**12, 10**30, 10**400, 2**63, True, False]
+REAL = [0.0, 1.0, 16.0, 0.1, -0.5, 1e-300, 1e300, math.nan, math.inf, -math.inf]
+TEXT = ["", "a", "a b", "a\nb", "ü", "\U0001f600", "x" * 5000, "1e-5", "null", "sine", "csv"]
+SHELL = ["$(touch owned)", "; touch owned", "`touch owned`", "../../etc"]
+LISTS = [[], [1], [0.0], [1, 2], [2, 1], [0.0, 1.0, 4.0], [4, 8, 16], ["sine"] * 3, [[1, 1]],
+         [[]], [{}]]
+STRANGE = [None, *WHOLE, *REAL, *TEXT, *SHELL, *LISTS, {}, {"a": 1}, {1: 2}]
 VALUES = st.one_of(st.sampled_from(STRANGE), st.integers(), st.floats(), st.text(max_size=12),
                    st.lists(st.integers(-3, 70), max_size=4), st.lists(st.floats(0, 9), max_size=3))
 
@@ -111,23 +111,13 @@ def test_any_text_laid_over(tmp_path: Path, seen: Counter[str], text: str) -> No
     seen["refused" if plan(path) else "planned"] += 1
 
 
+# beside what tests/ledger/config/test_yaml.py has
 BROKEN = {
     "latin-1": "größe: 1\n".encode("latin-1"),
     "binary": bytes(range(256)),
     "utf-16": "seed: 1\n".encode("utf-16"),
-    "tag": b"seed: !!python/object/apply:os.system ['touch owned']\n",
-    "alias": b"seed: &a 3\ncases_per_job: *a\n",
     "loop": b"a: &a {b: *a}\n",
     "laughs": b"a: &a [1,1]\nb: &b [*a,*a]\nc: &c [*b,*b]\n",
-    "twice": b"seed: 1\nseed: 2\n",
-    "deep": b"[" * 100_000,
-    "digits": b"seed: " + b"9" * 5000,
-    "date": b"seed: 2020-13-45\n",
-    "list key": b"[1, 2]: 3\n",
-    "mapping key": b"? {a: 1}\n: 3\n",
-    "merge": b"<<: 3\n",
-    "merge key": b"seed: 1\n<<: {mode: full}\n",
-    "two documents": b"seed: 1\n---\nseed: 2\n",
     "list": b"- 1\n",
     "word": b"hello\n",
     "set": b"!!set {a, b}\n",

@@ -23,17 +23,13 @@ def test_a_name_fixes_the_stream() -> None:
 def test_the_stream_of_a_name_is_the_same_in_every_release() -> None:
     """Published numbers rest on it: raw output of the generator, which numpy keeps stable."""
     raw = stream(1, "sine", 0.5).bit_generator.random_raw(2)
-    assert [int(value) for value in raw] == PINNED
-
-
-PINNED = [10173186565184470323, 13287071227314129309]
+    assert raw.tolist() == [10173186565184470323, 13287071227314129309]
 
 
 def test_every_part_of_a_name_counts() -> None:
-    names = [(), ("a",), ("b",), ("a", "b"), ("b", "a"), ("ab",), ("a", ""), (1,), ("1",), (1.0,),
-             (1, 2), (12,), (2, 1), (-1,), ("a", 1), ("a", 2), ("a1",), ("a", "1")]
-    for one, other in itertools.combinations(names, 2):
-        assert first(*one) != first(*other), (one, other)
+    parts = ("a", "b", "ab", "a1", "", 1, 2, 12, -1, "1", 1.0)
+    names = [name for length in range(3) for name in itertools.product(parts, repeat=length)]
+    assert len({first(*name) for name in names}) == len(names)
 
 
 def test_counted_streams_are_uncorrelated() -> None:
