@@ -347,20 +347,6 @@ def test_verdicts_of_several_runs_stand_side_by_side(tmp_path: Path, capsys) -> 
     assert "none/verdicts.json is missing" in capsys.readouterr().err
 
 
-def test_asking_for_help_imports_nothing_heavy() -> None:
-    script = (
-        "import sys, zeroloss.cli as c\n"
-        "c.main(['--help'])\n"
-        "heavy = {'torch', 'pandas', 'scipy', 'matplotlib', 'numpy'} & set(sys.modules)\n"
-        "sys.exit(' '.join(sorted(heavy)) or 0)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "publish" in done.stdout
-
-
 def test_a_reader_who_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     results.write_sealed(tmp_path / "full" / "verdicts.json", {
         "mode": "full", "numbers": [],
