@@ -97,21 +97,27 @@ def run_with_failure(folder: Path, toy: Toy) -> tuple[Path, Path]:
     return specs, table
 
 
-def test_a_case_that_is_not_finite_makes_its_claims_inconclusive(
-    tmp_path: Path, toy: Toy, capsys
-) -> None:
-    _, table = run_with_failure(tmp_path, toy)
+def test_a_case_that_is_not_finite(tmp_path: Path, toy: Toy, capsys) -> None:
+    """Its claims are inconclusive, no figure is drawn of it, and the run is not published."""
+    base = tmp_path / "results" / "full"
+    specs, table = run_with_failure(base / "toy", toy)
     assert "study toy, case late: risk is nan at step 7" in capsys.readouterr().err
-    assert len(results.read_table(tmp_path / "late.parquet")) == 0
-    assert results.read_manifest(tmp_path / "late.parquet")["failed"] == "risk is nan at step 7"
+    assert len(results.read_table(base / "toy" / "late.parquet")) == 0
+    manifest = results.read_manifest(base / "toy" / "late.parquet")
+    assert manifest["failed"] == "risk is nan at step 7"
     assert len(results.read_table(table)) == 2, "the other cases are measured"
     claims = evidence.write_claims(tmp_path / "claims.yaml", evidence.claim_entry())
-    out = tmp_path / "verdicts.json"
-    words = ["--claims", str(claims), "--estimates", str(table), "--mode", "quick"]
-    assert cli.main(["judge", *words, "--out", str(out)]) == 0
-    (claim,) = results.read_sealed(out)["claims"]
+    words = ["--claims", str(claims), "--estimates", str(table), "--mode", "full"]
+    assert cli.main(["judge", *words, "--out", str(base / "verdicts.json")]) == 0
+    (claim,) = results.read_sealed(base / "verdicts.json")["claims"]
     assert claim["verdict"] == "inconclusive" and claim["rows"]
     assert claim["reasons"] == ["case late failed: risk is nan at step 7"]
+    with pytest.raises(ResultError, match="case late has no rows, since it failed: risk is nan at"):
+        jobs.read_run(jobs.read_cases("toy", specs), base / "toy")
+    places = ["--results", str(tmp_path / "results"), "--published", str(tmp_path / "published")]
+    assert cli.main(["publish", *places]) == 2
+    assert "must not be published, got toy: late" in capsys.readouterr().err
+    assert not (tmp_path / "published").exists()
 
 
 def test_a_failure_of_another_spec_is_stale(tmp_path: Path, toy: Toy) -> None:
@@ -126,24 +132,6 @@ def test_what_cannot_be_measured_without_a_case_is_left_out(tmp_path: Path, toy:
     _, table = run_with_failure(tmp_path, toy)
     assert len(results.read_table(table)) == 0
     assert results.read_manifest(table)["failed"] == {"late": "risk is nan at step 7"}
-
-
-def test_a_figure_of_a_failed_case_says_why_it_cannot_be(tmp_path: Path, toy: Toy) -> None:
-    specs, _ = run_with_failure(tmp_path, toy)
-    with pytest.raises(ResultError, match="case late has no rows, since it failed: risk is nan at"):
-        jobs.read_run(jobs.read_cases("toy", specs), tmp_path)
-
-
-def test_a_run_with_failed_cases_is_not_published(tmp_path: Path, toy: Toy, capsys) -> None:
-    _, table = run_with_failure(tmp_path / "results" / "full" / "toy", toy)
-    claims = evidence.write_claims(tmp_path / "claims.yaml", evidence.claim_entry())
-    record = tmp_path / "results" / "full" / "verdicts.json"
-    words = ["--claims", str(claims), "--estimates", str(table), "--mode", "full"]
-    assert cli.main(["judge", *words, "--out", str(record)]) == 0
-    places = ["--results", str(tmp_path / "results"), "--published", str(tmp_path / "published")]
-    assert cli.main(["publish", *places]) == 2
-    assert "must not be published, got toy: late" in capsys.readouterr().err
-    assert not (tmp_path / "published").exists()
 
 
 def test_a_table_of_another_spec_is_stale(tmp_path: Path, toy: Toy) -> None:

@@ -400,15 +400,6 @@ def test_networks_in_torch_serve_the_constant_alone(
         Settings.model_validate(content)
 
 
-def made_ensemble(sampling: str) -> Ensemble:
-    return Ensemble("made", sampling, 8, 32, ("units",), (0.0,), np.array([[[3.0, 4.0]]]), ["one"])
-
-
-def test_how_many_draws_an_ensemble_averages() -> None:
-    assert made_ensemble("independent").count == 256 and made_ensemble("path").count == 32
-    assert made_ensemble("path").risk.tolist() == [[6.25]]
-
-
 # ---- figures
 
 
