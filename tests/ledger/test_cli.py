@@ -171,6 +171,8 @@ def test_errors_are_said_in_words(tmp_path: Path, toy: Toy, capsys) -> None:
     run = ["run", "toy", "--config", "any", "--out", tmp_path]
     assert said("run", "elsewhere", "wide", *run[2:]).startswith(
         "zeroloss run: study must be one of toy, got elsewhere; give the")
+    assert "study must be one of toy, got elsewhere; install it" in said(
+        "measure", "elsewhere", "--specs", specs, "--tables", tmp_path, "--out", tmp_path / "e")
     assert "zeroloss run: cases must be those of" in said("run", "toy", "broad", *run[2:])
     assert "Missing argument 'CASE'; zeroloss run --help says more" in said(*run)
     assert said("claims", "--mode", "fast") == (

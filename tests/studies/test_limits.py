@@ -426,8 +426,9 @@ def drawn(ax: Axes) -> list[tuple[list[float], list[float]]]:
 
 def test_gaps_are_drawn_as_their_slopes_are_measured(ran: Run) -> None:
     """To the limit where it is known, else between nested depths, and the axis says which."""
-    ax, r = on_paths(ran, (1e-4, 1e-4))
+    ax, r = on_paths(ran, (4.5e-3, 1e-4))
     assert "to the limit" in ax.get_ylabel() and "nested" not in ax.get_ylabel()
+    assert len(ax.patches) == 1, "the error of the reference is shaded where it is near the gaps"
     ax, r = on_paths(ran, (0.02, 0.2))
     assert "nested" in ax.get_ylabel() and "limit" not in ax.get_ylabel()
     for t, (sizes, gaps) in enumerate(drawn(ax)):
