@@ -38,8 +38,13 @@ class Ladder:
     seconds that all of them may take together: sizes from the first that would pass it are left."""
 
     sizes: tuple[tuple[int, int, int], ...] = (
-        (16, 64, 256), (32, 128, 128), (64, 256, 64), (128, 512, 24), (256, 1024, 8),
-        (512, 2048, 4))
+        (16, 64, 256),
+        (32, 128, 128),
+        (64, 256, 64),
+        (128, 512, 24),
+        (256, 1024, 8),
+        (512, 2048, 4),
+    )
     rtol: float = 1e-5
     budget: float = 30.0
 
@@ -56,11 +61,9 @@ class Trained(NamedTuple):
 def _train(case: LimitCase, L: int, M: int, replicates: int, rtol: float) -> Trained:
     network = Network(case.problem, L, M)
     streams = [stream("bench", case.name, L, M, i) for i in range(replicates)]
-    theta = torch.from_numpy(np.stack([
-        sample_independent(case.law, one, L, M, case.problem.dim) for one in streams]))
+    theta = torch.from_numpy(np.stack([sample_independent(case.law, one, L, M, case.problem.dim) for one in streams]))
     risks: list[np.ndarray] = []
-    taken = lap(Method(NAME, lambda _: risks.append(
-        network.train(theta, [case.flow_time], rtol=rtol).risk[0].numpy())))
+    taken = lap(Method(NAME, lambda _: risks.append(network.train(theta, [case.flow_time], rtol=rtol).risk[0].numpy())))
     return Trained(L, M, risks[0], taken.cpu / replicates)
 
 
@@ -99,8 +102,7 @@ def brute_force(case: LimitCase, truth: float, ladder: Ladder) -> list[Row]:
     found = _climb(case, ladder)
     rows: list[Row] = []
     for L, M, risks, seconds in found:
-        row = partial(Row, "limit", case.name, NAME, size=L * M, repeats=len(risks),
-                      note=f"L = {L}, M = {M}")
+        row = partial(Row, "limit", case.name, NAME, size=L * M, repeats=len(risks), note=f"L = {L}, M = {M}")
         rms = math.sqrt(float(np.mean((risks / truth - 1.0) ** 2)))
         rows += [row("network_seconds", seconds, "s"), row("network_error", rms)]
     A, B, kappa = _constants(found, truth)
@@ -108,6 +110,5 @@ def brute_force(case: LimitCase, truth: float, ladder: Ladder) -> list[Row]:
         units = (2 * NORMAL * B / accuracy) ** 2
         row = partial(Row, "limit", case.name, NAME, size=accuracy)
         to = f"extrapolated to L M = {units:.1e}, L at least {2 * A / accuracy:.0f}"
-        rows += [row("cpu_seconds", kappa * units, "s", note=to),
-                 row("relative_error", accuracy, note="extrapolated")]
+        rows += [row("cpu_seconds", kappa * units, "s", note=to), row("relative_error", accuracy, note="extrapolated")]
     return rows

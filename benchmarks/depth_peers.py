@@ -65,9 +65,15 @@ def _with_torchdiffeq(case: LimitCase, tolerance: float) -> DepthPeer:
 
     def evaluate(theta: Tensor) -> tuple[Tensor, Tensor]:
         equation = DepthEquation(theta, coefficients)
-        z: Any = odeint_adjoint(equation, problem.inputs, ends, rtol=tolerance,
-                                atol=tolerance, method="dopri5",
-                                adjoint_options={"norm": "seminorm"})
+        z: Any = odeint_adjoint(
+            equation,
+            problem.inputs,
+            ends,
+            rtol=tolerance,
+            atol=tolerance,
+            method="dopri5",
+            adjoint_options={"norm": "seminorm"},
+        )
         r = problem.residuals(z[-1])
         problem.risk(r).backward()
         assert equation.theta.grad is not None
@@ -85,8 +91,9 @@ def _with_diffrax(case: LimitCase, tolerance: float) -> DepthPeer:
 
     jax.config.update("jax_enable_x64", True)
     problem, rule = case.problem, gauss_legendre(case.depth_nodes)
-    x, y, g, mass = (jnp.asarray(part.numpy()) for part in (
-        problem.inputs, problem.targets, problem.readout, rule.weights))
+    x, y, g, mass = (
+        jnp.asarray(part.numpy()) for part in (problem.inputs, problem.targets, problem.readout, rule.weights)
+    )
     coefficients, powers = jnp.asarray(basis(rule.nodes.numpy())), jnp.arange(rule.num_nodes)
     d = problem.dim
 
@@ -97,8 +104,15 @@ def _with_diffrax(case: LimitCase, tolerance: float) -> DepthPeer:
 
     def risk(theta: Any) -> tuple[Any, Any]:
         solution = diffrax.diffeqsolve(
-            diffrax.ODETerm(velocity), diffrax.Tsit5(), 0.0, 1.0, None, x, args=theta,
-            stepsize_controller=diffrax.PIDController(rtol=tolerance, atol=tolerance))
+            diffrax.ODETerm(velocity),
+            diffrax.Tsit5(),
+            0.0,
+            1.0,
+            None,
+            x,
+            args=theta,
+            stepsize_controller=diffrax.PIDController(rtol=tolerance, atol=tolerance),
+        )
         ends: Any = solution.ys
         r = ends[-1] @ g - y
         return 0.5 * jnp.mean(r**2), r
@@ -108,9 +122,9 @@ def _with_diffrax(case: LimitCase, tolerance: float) -> DepthPeer:
         (_, r), slope = jax.value_and_grad(risk, has_aux=True)(theta)
         return r, -slope * theta.shape[-1] / mass[:, None, None]
 
-    return DepthPeer(DIFFRAX, lambda theta: jnp.asarray(theta.numpy()),
-                     lambda theta: jax.block_until_ready(both(theta)))
+    return DepthPeer(
+        DIFFRAX, lambda theta: jnp.asarray(theta.numpy()), lambda theta: jax.block_until_ready(both(theta))
+    )
 
 
-MAKERS: dict[str, Callable[[LimitCase, float], DepthPeer]] = {
-    TORCHDIFFEQ: _with_torchdiffeq, DIFFRAX: _with_diffrax}
+MAKERS: dict[str, Callable[[LimitCase, float], DepthPeer]] = {TORCHDIFFEQ: _with_torchdiffeq, DIFFRAX: _with_diffrax}

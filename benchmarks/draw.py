@@ -40,8 +40,13 @@ def _peers(ax: Axes, rows: list[Row]) -> None:
         i = WORKS.index(row.work)
         place = peers.index(row.method) + 0.18 * (kinds.index((row.work, row.case)) - 1.5)
         colour = style.colours(len(WORKS))[i]
-        mark = {"color": colour, "capsize": 1.5, "elinewidth": 0.8, "markeredgewidth": 0.8,
-                "markerfacecolor": colour if row.case == "float64" else "white"}
+        mark = {
+            "color": colour,
+            "capsize": 1.5,
+            "elinewidth": 0.8,
+            "markeredgewidth": 0.8,
+            "markerfacecolor": colour if row.case == "float64" else "white",
+        }
         ends = [[row.value - row.lower], [row.upper - row.value]]
         ax.errorbar(row.value, place, xerr=ends, fmt=style.MARKERS[i], **mark)
     ax.axvline(1.0, color=style.GUIDE, linewidth=0.8)
@@ -55,9 +60,10 @@ def _peers(ax: Axes, rows: list[Row]) -> None:
 
 def _bounds(ax: Axes, rows: list[Row]) -> None:
     """Seconds of ours on W1 above the parts of the bound, float64."""
-    own = [*pick(rows, work="gradient", case="float64", method=OURS, quantity="cpu_seconds"),
-           *(row for name in BOUNDS for row in pick(rows, work="bound", quantity="seconds",
-                                                    case="float64", method=name))]
+    own = [
+        *pick(rows, work="gradient", case="float64", method=OURS, quantity="cpu_seconds"),
+        *(row for name in BOUNDS for row in pick(rows, work="bound", quantity="seconds", case="float64", method=name)),
+    ]
     colours = [style.colours(2)[0], *["0.7"] * len(BOUNDS)]
     ax.barh(range(len(own)), [1e3 * row.value for row in own], height=0.6, color=colours)
     ax.set_yticks(range(len(own)), [row.method for row in own])
@@ -104,9 +110,12 @@ def _memory(ax: Axes, rows: list[Row]) -> None:
     ax.set_ylabel("peak memory / held data")
 
 
-PANELS = {"peers": (_peers, "gradient", "Peers"),
-          "bounds": (_bounds, "bound", "Bounds of the machine"),
-          "scaling": (_scaling, "scaling", "Exponents"), "memory": (_memory, "memory", "Memory")}
+PANELS = {
+    "peers": (_peers, "gradient", "Peers"),
+    "bounds": (_bounds, "bound", "Bounds of the machine"),
+    "scaling": (_scaling, "scaling", "Exponents"),
+    "memory": (_memory, "memory", "Memory"),
+}
 
 
 def overview(rows: list[Row]) -> Figure:
@@ -119,8 +128,9 @@ def overview(rows: list[Row]) -> Figure:
             style.missing(axes[name], name)
     style.names(axes, {name: title for name, (_, _, title) in PANELS.items()})
     entries = [*map(style.entry, WORKS, style.colours(2), ["none"] * 2, style.MARKERS)]
-    entries += [style.entry(name, marker="o", markerfacecolor=face)
-                for name, face in (("float64", None), ("float32", "white"))]
+    entries += [
+        style.entry(name, marker="o", markerfacecolor=face) for name, face in (("float64", None), ("float32", "white"))
+    ]
     style.legend(figure, entries)
     return figure
 
@@ -135,15 +145,16 @@ def _case(ax: Axes, rows: list[Row]) -> None:
         own = [row for row in pick(rows, method=method, quantity="cpu_seconds") if row.repeats]
         if not own:
             continue
-        found = sorted((row.size if method == BRUTE else stated[row.size], row.value)
-                       for row in own)
+        found = sorted((row.size if method == BRUTE else stated[row.size], row.value) for row in own)
         errors, seconds = np.array(found).T
         mark: dict[str, Any] = {"color": colour, "marker": style.MARKERS[i]}
         if method != BRUTE:
             ax.plot(errors, seconds, **mark)
             continue
-        measured, taken = ([row.value for row in pick(rows, method=method, quantity=quantity)]
-                           for quantity in ("network_error", "network_seconds"))
+        measured, taken = (
+            [row.value for row in pick(rows, method=method, quantity=quantity)]
+            for quantity in ("network_error", "network_seconds")
+        )
         ax.plot(measured, taken, linestyle="none", **mark)
         ends = np.array([errors[0], max(errors[-1], *measured)])
         ax.plot(ends, seconds[0] * (errors[0] / ends) ** 2, color=colour, linestyle="--", zorder=1)

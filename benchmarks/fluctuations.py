@@ -49,8 +49,7 @@ def _needed(case: LimitCase, target: Target) -> tuple[int, float]:
     The largest rule where none is.
     """
     scrambles = range(target.scrambles)
-    truth = np.mean([_covariance(case, target.truth_points, target.rtol, "truth", i)
-                     for i in scrambles], axis=0)
+    truth = np.mean([_covariance(case, target.truth_points, target.rtol, "truth", i) for i in scrambles], axis=0)
     log2_points, error = target.log2_points[0], math.inf
     for log2_points in target.log2_points:
         differences = [_covariance(case, log2_points, target.rtol, i) - truth for i in scrambles]
@@ -67,10 +66,11 @@ def _cost(case: LimitCase, log2_points: int, rtol: float, effort: Effort) -> lis
     both = Method("limit and Σ", lambda _: _covariance(case, log2_points, rtol, 0))
     pairs = alternate(limit, both, effort)
     row = partial(Row, "influence", case.name, note=f"{2**log2_points} points, rtol {rtol:g}")
-    return [row(limit.name, "cpu_seconds", unit="s", **spread([a.cpu for a, _ in pairs])),
-            row(both.name, "cpu_seconds", unit="s", **spread([b.cpu for _, b in pairs])),
-            row(both.name, "cpu_ratio", unit="over the limit",
-                **spread([b.cpu / a.cpu for a, b in pairs]))]
+    return [
+        row(limit.name, "cpu_seconds", unit="s", **spread([a.cpu for a, _ in pairs])),
+        row(both.name, "cpu_seconds", unit="s", **spread([b.cpu for _, b in pairs])),
+        row(both.name, "cpu_ratio", unit="over the limit", **spread([b.cpu / a.cpu for a, b in pairs])),
+    ]
 
 
 def _memory_of(case: LimitCase, log2_points: int, rtol: float) -> tuple[int, float]:
@@ -89,9 +89,11 @@ def fluctuations(case: LimitCase, target: Target, effort: Effort) -> list[Row]:
     log2_points, error = _needed(case, target)
     note = "" if error <= target.error else "above what was asked for, on the largest rule"
     row = partial(Row, "influence", case.name, OURS)
-    rows = [row("points", 2**log2_points),
-            row("relative_error", error, "", target.error, repeats=target.scrambles, note=note),
-            *_cost(case, log2_points, target.rtol, effort)]
+    rows = [
+        row("points", 2**log2_points),
+        row("relative_error", error, "", target.error, repeats=target.scrambles, note=note),
+        *_cost(case, log2_points, target.rtol, effort),
+    ]
     for rtol in target.rtols:
         steps, ratio = in_process(_memory_of, case, log2_points, rtol)
         rows.append(row("memory_ratio", ratio, "rise/costates", steps, note=f"rtol {rtol:g}"))

@@ -37,6 +37,7 @@ def _wait(device: str) -> None:
 
 def _on(device: str, work: str, load: Workload) -> dict[str, Callable[[], Method]]:
     """The methods of a work on a device, timed until it is done."""
+
     def made(make: Callable[[], Method]) -> Method:
         method = make()
 
@@ -51,15 +52,13 @@ def _on(device: str, work: str, load: Workload) -> dict[str, Callable[[], Method
     return {name: partial(made, make) for name, make in networks.methods(work, there).items()}
 
 
-def _rows(work: str, name: str, load: Workload, device: str, effort: Effort, tolerance: float
-          ) -> list[Row]:
+def _rows(work: str, name: str, load: Workload, device: str, effort: Effort, tolerance: float) -> list[Row]:
     """Times of ours and of torch.func; agreement of the first networks with the processor."""
     makers = _on(device, work, load)
     rows = compare(work, name, makers[OURS](), [makers[FUNC]()], effort, tolerance)
     few = replace(load, shape=replace(load.shape, networks=2), theta=load.theta[:2])
     expected, found = (_on(where, work, few)[OURS]().result() for where in ("cpu", device))
-    return [*rows, Row(work, name, OURS, "difference", difference(expected, found),
-                       note="from the processor")]
+    return [*rows, Row(work, name, OURS, "difference", difference(expected, found), note="from the processor")]
 
 
 def measure(device: str, shape: Shape, probe: Probe, effort: Effort) -> list[Row]:
@@ -69,8 +68,10 @@ def measure(device: str, shape: Shape, probe: Probe, effort: Effort) -> list[Row
     """
     rows: list[Row] = []
     for name, (dtype, tolerance) in networks.PRECISIONS.items():
-        rate = {what: count / best(work, probe.seconds, time.perf_counter, partial(_wait, device))
-                for what, (count, work) in operations(probe, dtype, device).items()}
+        rate = {
+            what: count / best(work, probe.seconds, time.perf_counter, partial(_wait, device))
+            for what, (count, work) in operations(probe, dtype, device).items()
+        }
         rows += [Row("machine", name, "torch", *one, "1/s") for one in rate.items()]
         moved, held = (count(shape, dtype.itemsize) for count in (bytes_moved, bytes_held))
         bound = least(shape, rate, dtype.itemsize)
@@ -80,24 +81,29 @@ def measure(device: str, shape: Shape, probe: Probe, effort: Effort) -> list[Row
         for work, evaluations in (("gradient", 1), ("training", shape.steps + 1)):
             rows += _rows(work, name, load, device, effort, tolerance)
             wall = pick(rows, work=work, case=name, method=OURS, quantity="wall_seconds")[0].value
-            rows += [Row("over bound", name, what, work, wall / (evaluations * value))
-                     for what, value in bound.items()]
+            rows += [Row("over bound", name, what, work, wall / (evaluations * value)) for what, value in bound.items()]
     return rows
 
 
 def _table(rows: Sequence[Row], device: str, shape: Shape) -> Table:
-    lines = [[row.case, f"{row.work} {row.quantity}", row.method, first([row]), row.unit]
-             for row in rows if not row.quantity.startswith("cpu")]
+    lines = [
+        [row.case, f"{row.work} {row.quantity}", row.method, first([row]), row.unit]
+        for row in rows
+        if not row.quantity.startswith("cpu")
+    ]
     return Table(
-        "gpu", f"{device}: {shape.networks} networks, L = {shape.L}, M = {shape.M}, N = {shape.N}, "
+        "gpu",
+        f"{device}: {shape.networks} networks, L = {shape.L}, M = {shape.M}, N = {shape.N}, "
         f"d = {shape.d}; training: {shape.steps} steps.",
-        "precision | what | of | value | unit", "Z15 Z25 Z25 Y20 Z15", lines)
+        "precision | what | of | value | unit",
+        "Z15 Z25 Z25 Y20 Z15",
+        lines,
+    )
 
 
 def _disagreements(rows: Sequence[Row]) -> list[Row]:
     """float64 results of ours that differ from the processor's."""
-    return [row for row in pick(rows, method=OURS, quantity="difference", case="float64")
-            if not row.value <= AGREEMENT]
+    return [row for row in pick(rows, method=OURS, quantity="difference", case="float64") if not row.value <= AGREEMENT]
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -113,8 +119,7 @@ def main(given: Sequence[str] | None = None) -> int:
     rows = measure("cuda", shape, PROBE, Effort(repeats=7, seconds=0.5))
     print(_table(rows, device, shape).markdown())
     for row in (wrong := _disagreements(rows)):
-        print(f"{row.work} differs from the processor by {row.value:.1e}, more than {AGREEMENT:g}",
-              file=sys.stderr)
+        print(f"{row.work} differs from the processor by {row.value:.1e}, more than {AGREEMENT:g}", file=sys.stderr)
     return int(bool(wrong))
 
 

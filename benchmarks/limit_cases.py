@@ -45,16 +45,14 @@ class LimitCase:
         """The flow of one cloud of so many particles at the Gauss nodes in depth."""
         return MeanField(self.problem, gauss_legendre(depth_nodes or self.depth_nodes), particles)
 
-    def cloud(self, log2_points: int, *name: str | int, depth_nodes: int | None = None
-              ) -> tuple[MeanField, Tensor]:
+    def cloud(self, log2_points: int, *name: str | int, depth_nodes: int | None = None) -> tuple[MeanField, Tensor]:
         """The flow of a scrambled Sobol rule of ρ_ini with 2^log2_points points; its start."""
         points = sobol_rule(self.law, self.problem.dim, log2_points, "bench", *name)
         flow = self.field(points.shape[-1], depth_nodes)
         return flow, flow.start(points[None])
 
 
-def cloud_risks(case: LimitCase, log2_points: int, scrambles: int, rtol: float,
-                depth_nodes: int) -> np.ndarray:
+def cloud_risks(case: LimitCase, log2_points: int, scrambles: int, rtol: float, depth_nodes: int) -> np.ndarray:
     """E(ρ(s)) by one cloud per scramble: (scrambles,)."""
     risks = []
     for i in range(scrambles):

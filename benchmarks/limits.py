@@ -75,8 +75,7 @@ def _ours(case: LimitCase, accuracy: float, truth: Refined) -> tuple[list[Row], 
     found: list[LimitNumbers] = []
 
     def run(_: None) -> None:
-        found.append(solve(case.problem, case.law, [case.flow_time], accuracy=accuracy,
-                           **case.options))
+        found.append(solve(case.problem, case.law, [case.flow_time], accuracy=accuracy, **case.options))
 
     with counted(case.depth_nodes) as counts:
         taken = lap(Method(OURS, run))
@@ -88,7 +87,8 @@ def _ours(case: LimitCase, accuracy: float, truth: Refined) -> tuple[list[Row], 
     refined = f"against the refined run, itself within {truth.error / truth.risk:.1e}"
     row = partial(Row, "limit", case.name, OURS, size=accuracy)
     return [
-        row("cpu_seconds", taken.cpu, "s", note=note), row("stated_error", stated),
+        row("cpu_seconds", taken.cpu, "s", note=note),
+        row("stated_error", stated),
         row("relative_error", error, note=refined),
     ], _Solved(numbers.log2_points, sum(counts), error)
 
@@ -147,8 +147,7 @@ def _whole_run(case: LimitCase, peer: DepthPeer, search: Search) -> float:
     return abs(float(case.problem.risk(flow.observed)[0, 0] / expected.risk[0, 0]) - 1.0)
 
 
-def _tuned(case: LimitCase, name: str, accuracy: float, search: Search
-           ) -> tuple[DepthPeer, float, float]:
+def _tuned(case: LimitCase, name: str, accuracy: float, search: Search) -> tuple[DepthPeer, float, float]:
     """The peer at its loosest tolerance whose whole run is right to ε/10; tolerance, difference.
 
     Where none is, at the loosest whose run is nearly as right as the best of them.
@@ -163,8 +162,7 @@ def _tuned(case: LimitCase, name: str, accuracy: float, search: Search
     return next(one for one in found if one[2] <= 1.5 * best)
 
 
-def _peer_rows(case: LimitCase, name: str, accuracy: float, ours: _Solved, search: Search,
-               effort: Effort) -> list[Row]:
+def _peer_rows(case: LimitCase, name: str, accuracy: float, ours: _Solved, search: Search, effort: Effort) -> list[Row]:
     """Cost of one gradient against ours, and of as many as ours took.
 
     Theirs is taken at three states of the flow in turn, ours in a run of it.
@@ -182,24 +180,26 @@ def _peer_rows(case: LimitCase, name: str, accuracy: float, ours: _Solved, searc
     seconds = [lap_.cpu / len(states) for _, lap_ in pairs]
     ratios = [b.cpu / len(states) / (a.cpu / evaluations) for a, b in pairs]
     total = spread(seconds)["value"] * ours.particles / 2**log2_points
-    row = partial(Row, "limit", case.name, name, size=accuracy,
-                  note=f"tolerance {tolerance:g}, {2**log2_points} points")
+    row = partial(
+        Row, "limit", case.name, name, size=accuracy, note=f"tolerance {tolerance:g}, {2**log2_points} points"
+    )
     return [
         row("gradient_seconds", unit="s", **spread(seconds)),
         row("gradient_ratio", unit="peer/ours", **spread(ratios)),
-        row("depth_error", errors[0]), row("gradient_error", errors[1]),
+        row("depth_error", errors[0]),
+        row("gradient_error", errors[1]),
         row("run_difference", difference, note=f"one cloud of {2**search.log2_points} points"),
         row("cpu_seconds", total, "s", note="gradients of zeroloss times the cost of one"),
         row("relative_error", ours.error, note="of the rule in θ, which all share"),
     ]
 
 
-def limits(case: LimitCase, truth: Refined, ladder: Ladder, search: Search, effort: Effort
-           ) -> list[Row]:
+def limits(case: LimitCase, truth: Refined, ladder: Ladder, search: Search, effort: Effort) -> list[Row]:
     """All rows of one case."""
     low, high = truth.risk - truth.error, truth.risk + truth.error
-    rows = [Row("limit", case.name, "refined run", "risk", truth.risk, lower=low, upper=high,
-                note="bounds of its error")]
+    rows = [
+        Row("limit", case.name, "refined run", "risk", truth.risk, lower=low, upper=high, note="bounds of its error")
+    ]
     for accuracy in case.accuracies:
         own, solved = _ours(case, accuracy, truth)
         rows += own

@@ -20,7 +20,9 @@ CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 ONE_THREAD = {
     **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NPROC"), "1"),
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-    "JAX_PLATFORMS": "cpu", "PYTHONHASHSEED": "0"}
+    "JAX_PLATFORMS": "cpu",
+    "PYTHONHASHSEED": "0",
+}
 
 
 def in_process(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -34,8 +36,9 @@ def _caches() -> dict[str, str]:
     found = {}
     for folder in sorted(CACHES.glob("index*")):
         with suppress(OSError):
-            level, kind, size = ((folder / name).read_text(encoding="ascii").strip()
-                                 for name in ("level", "type", "size"))
+            level, kind, size = (
+                (folder / name).read_text(encoding="ascii").strip() for name in ("level", "type", "size")
+            )
             found[f"L{level} {kind}"] = size
     return found
 
@@ -46,5 +49,9 @@ def describe() -> dict[str, Any]:
     for name in PEERS:
         with suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
-    return {"machine": provenance.machine(), "caches": _caches(), "versions": versions,
-            "commit": provenance.git_commit()}
+    return {
+        "machine": provenance.machine(),
+        "caches": _caches(),
+        "versions": versions,
+        "commit": provenance.git_commit(),
+    }

@@ -72,9 +72,11 @@ def descent_memory(shape: Shape, steps: Sequence[int], names: Sequence[str]) -> 
             try:
                 ratio = in_process(_descent, name, replace(shape, steps=count)) / bytes_held(shape)
             except ImportError as error:
-                rows.append(unavailable("memory", "float64", name, error, quantity="ratio",
-                                        size=count))
+                rows.append(unavailable("memory", "float64", name, error, quantity="ratio", size=count))
                 break
-            rows.append(Row("memory", "float64", name, "ratio", ratio,
-                            "rise/(parameters + gradients + activations)", size=count))
+            rows.append(
+                Row(
+                    "memory", "float64", name, "ratio", ratio, "rise/(parameters + gradients + activations)", size=count
+                )
+            )
     return rows

@@ -40,21 +40,27 @@ def our_descent(load: Workload) -> Method:
     """Risks before each step and after the last, and final parameters, by Network.descend."""
     shape = load.shape
     network = Network(load.problem, shape.L, shape.M, "tanh")
-    return Method(OURS, lambda _: network.descend(load.theta, shape.step, shape.steps),
-                  numbers=lambda run: [run.risk.cpu().numpy(), run.parameters.cpu().numpy()])
+    return Method(
+        OURS,
+        lambda _: network.descend(load.theta, shape.step, shape.steps),
+        numbers=lambda run: [run.risk.cpu().numpy(), run.parameters.cpu().numpy()],
+    )
 
 
 def methods(work: str, load: Workload) -> dict[str, Callable[[], Method]]:
     """Ours and the peers of `gradient` or `training`; JAX is looked for when it is asked for."""
+
     def in_jax(name: str) -> Method:
         from benchmarks import peers_jax
 
         return (peers_jax.gradient if work == "gradient" else peers_jax.descent)(name, load)
 
     ours = our_gradient if work == "gradient" else our_descent
-    return {OURS: partial(ours, load),
-            **{name: partial(make, load) for name, make in PEERS[work].items()},
-            **{name: partial(in_jax, name) for name in JAX}}
+    return {
+        OURS: partial(ours, load),
+        **{name: partial(make, load) for name, make in PEERS[work].items()},
+        **{name: partial(in_jax, name) for name in JAX},
+    }
 
 
 def measure(work: str, shape: Shape, effort: Effort) -> list[Row]:

@@ -21,15 +21,16 @@ from benchmarks.workload import Workload
 __all__ = ["BATCHES", "descent", "gradient"]
 
 BATCHES: dict[str, Callable[[Any], Any]] = {
-    "JAX vmap": jax.vmap, "JAX map": lambda function: partial(jax.lax.map, function)}
+    "JAX vmap": jax.vmap,
+    "JAX map": lambda function: partial(jax.lax.map, function),
+}
 jax.config.update("jax_enable_x64", True)
 
 
 def _risk(load: Workload) -> Callable[[Any], Any]:
     """Risk of one network as a function of theta (L, dim_theta, M)."""
     problem, d, scale = load.problem, load.problem.dim, load.scale
-    x, y, g = (jnp.asarray(part.cpu().numpy())
-               for part in (problem.inputs, problem.targets, problem.readout))
+    x, y, g = (jnp.asarray(part.cpu().numpy()) for part in (problem.inputs, problem.targets, problem.readout))
 
     def layer(z: Any, theta: Any) -> tuple[Any, None]:
         a, w, b = theta[:d], theta[d : 2 * d], theta[2 * d]
@@ -42,20 +43,26 @@ def _risk(load: Workload) -> Callable[[Any], Any]:
     return risk
 
 
-def _compiled(name: str, load: Workload, function: Callable[[Any], Any],
-              numbers: Callable[[Any], list[np.ndarray]]) -> Method:
+def _compiled(
+    name: str, load: Workload, function: Callable[[Any], Any], numbers: Callable[[Any], list[np.ndarray]]
+) -> Method:
     """The function of one network on all of them; the CPU seconds of tracing and compiling."""
     theta = jnp.asarray(load.theta.cpu().numpy())
     begun = time.process_time()
     call = jax.jit(BATCHES[name](function)).lower(theta).compile()
-    return Method(name, lambda _: jax.block_until_ready(call(theta)), numbers=numbers,
-                  compile_seconds=time.process_time() - begun)
+    return Method(
+        name, lambda _: jax.block_until_ready(call(theta)), numbers=numbers, compile_seconds=time.process_time() - begun
+    )
 
 
 def gradient(name: str, load: Workload) -> Method:
     """All risks and gradients by one compiled call."""
-    return _compiled(name, load, jax.value_and_grad(_risk(load)), lambda outcome: [
-        np.asarray(outcome[0]), np.asarray(outcome[1]) / load.scale])
+    return _compiled(
+        name,
+        load,
+        jax.value_and_grad(_risk(load)),
+        lambda outcome: [np.asarray(outcome[0]), np.asarray(outcome[1]) / load.scale],
+    )
 
 
 def descent(name: str, load: Workload) -> Method:
@@ -74,5 +81,4 @@ def descent(name: str, load: Workload) -> Method:
         final, risks = jax.lax.scan(step, theta, None, length=load.shape.steps)
         return jnp.append(risks, risk_of(final)), final
 
-    return _compiled(name, load, descend, lambda outcome: [
-        np.asarray(outcome[0]).T, np.asarray(outcome[1])])
+    return _compiled(name, load, descend, lambda outcome: [np.asarray(outcome[0]).T, np.asarray(outcome[1])])

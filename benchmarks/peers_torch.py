@@ -44,9 +44,9 @@ def _networks(load: Workload) -> list[nn.Sequential]:
 
 def _stacked(networks: list[nn.Sequential], of: Callable[[Tensor], Any]) -> Tensor:
     """What ``of`` takes from the parameters, in the layout (networks, L, dim_theta, M)."""
+
     def rows(block: Any) -> Tensor:
-        return torch.cat([of(block.outer.weight), of(block.inner.weight).T,
-                          of(block.inner.bias)[None]])
+        return torch.cat([of(block.outer.weight), of(block.inner.weight).T, of(block.inner.bias)[None]])
 
     return torch.stack([torch.stack([rows(block) for block in one]) for one in networks])
 
@@ -70,9 +70,11 @@ def _arrays(*parts: Tensor) -> list[np.ndarray]:
 def modules_gradient(load: Workload) -> Method:
     """One nn.Module per network, a loop over them, autograd."""
     networks = _networks(load)
-    return Method(MODULES, lambda _: [_backward(network, load) for network in networks],
-                  numbers=lambda risks: _arrays(
-                      torch.stack(risks), _stacked(networks, lambda p: p.grad) / load.scale))
+    return Method(
+        MODULES,
+        lambda _: [_backward(network, load) for network in networks],
+        numbers=lambda risks: _arrays(torch.stack(risks), _stacked(networks, lambda p: p.grad) / load.scale),
+    )
 
 
 def modules_descent(load: Workload) -> Method:
@@ -80,8 +82,9 @@ def modules_descent(load: Workload) -> Method:
     shape = load.shape
 
     def fresh() -> list[tuple[nn.Sequential, torch.optim.Optimizer]]:
-        return [(network, torch.optim.SGD(network.parameters(), lr=shape.step / load.scale))
-                for network in _networks(load)]
+        return [
+            (network, torch.optim.SGD(network.parameters(), lr=shape.step / load.scale)) for network in _networks(load)
+        ]
 
     def run(state: list[tuple[nn.Sequential, torch.optim.Optimizer]]) -> Any:
         history = []
@@ -95,8 +98,7 @@ def modules_descent(load: Workload) -> Method:
             history.append(torch.stack(risks))
         return torch.stack(history, 1), [network for network, _ in state]
 
-    return Method(MODULES, run, fresh,
-                  lambda outcome: _arrays(outcome[0], _stacked(outcome[1], lambda p: p)))
+    return Method(MODULES, run, fresh, lambda outcome: _arrays(outcome[0], _stacked(outcome[1], lambda p: p)))
 
 
 def _functional_risk(load: Workload) -> Callable[[Tensor], Tensor]:
@@ -116,8 +118,9 @@ def _functional_risk(load: Workload) -> Callable[[Tensor], Tensor]:
 def func_gradient(load: Workload) -> Method:
     """vmap over networks of torch.func.grad_and_value."""
     both = torch.func.vmap(torch.func.grad_and_value(_functional_risk(load)))
-    return Method(FUNC, lambda _: both(load.theta),
-                  numbers=lambda outcome: _arrays(outcome[1], outcome[0] / load.scale))
+    return Method(
+        FUNC, lambda _: both(load.theta), numbers=lambda outcome: _arrays(outcome[1], outcome[0] / load.scale)
+    )
 
 
 def func_descent(load: Workload) -> Method:
@@ -142,4 +145,5 @@ def func_descent(load: Workload) -> Method:
 
 PEERS: dict[str, dict[str, Callable[[Workload], Method]]] = {
     "gradient": {MODULES: modules_gradient, FUNC: func_gradient},
-    "training": {MODULES: modules_descent, FUNC: func_descent}}
+    "training": {MODULES: modules_descent, FUNC: func_descent},
+}

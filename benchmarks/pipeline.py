@@ -28,8 +28,9 @@ def _run(folder: Path, *command: str) -> dict[str, float]:
     environment = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", *ONE_THREAD}}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     wall = time.perf_counter() - begun
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
@@ -50,6 +51,8 @@ def pipeline() -> list[Row]:
             if case == "one figure changed":
                 with (copy / FIGURE).open("a", encoding="utf-8") as file:
                     file.write("\n# an edit\n")
-            rows += [Row("pipeline", case, "make quick", quantity, seconds, "s")
-                     for quantity, seconds in _run(copy, "make", "quick", python).items()]
+            rows += [
+                Row("pipeline", case, "make quick", quantity, seconds, "s")
+                for quantity, seconds in _run(copy, "make", "quick", python).items()
+            ]
     return rows

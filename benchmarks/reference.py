@@ -52,7 +52,8 @@ def refine(case: LimitCase, resolution: Resolution) -> Refined:
     mean = student(cloud_risks(case, r.log2_points, r.scrambles, r.rtol, n))
     base, fewer, looser = (
         float(cloud_risks(case, min(PROBE_POINTS, r.log2_points), 1, rtol, nodes)[0])
-        for nodes, rtol in ((n, r.rtol), (n - 1, r.rtol), (n, 100 * r.rtol)))
+        for nodes, rtol in ((n, r.rtol), (n - 1, r.rtol), (n, 100 * r.rtol))
+    )
     return Refined(mean.value, mean.half_width + abs(fewer - base) + abs(looser - base))
 
 
@@ -60,14 +61,14 @@ def known(case: LimitCase) -> Refined:
     """The stored number of a case; raises ResultError when none was computed for it."""
     stored = results.read_json(FILE).get(case.name)
     if stored is None or stored["case"] != _key(case):
-        raise results.ResultError(f"{FILE.name} holds no E(ρ(s)) of {case.name} as it is now; run "
-                                  f"python -m benchmarks.reference {case.name}")
+        raise results.ResultError(
+            f"{FILE.name} holds no E(ρ(s)) of {case.name} as it is now; run python -m benchmarks.reference {case.name}"
+        )
     return Refined(stored["risk"], stored["error"])
 
 
 def _key(case: LimitCase) -> dict[str, Any]:
-    return {"num_samples": case.num_samples, "scales": list(case.scales),
-            "flow_time": case.flow_time}
+    return {"num_samples": case.num_samples, "scales": list(case.scales), "flow_time": case.flow_time}
 
 
 def main(names: Sequence[str]) -> None:
@@ -81,8 +82,12 @@ def main(names: Sequence[str]) -> None:
         found = refine(case, resolution)
         stored = results.read_json(FILE) if FILE.exists() else {}
         stored[case.name] = {
-            **found._asdict(), "case": _key(case), "resolution": asdict(resolution),
-            "cpu_seconds": round(time.process_time() - begun, 1), **describe()}
+            **found._asdict(),
+            "case": _key(case),
+            "resolution": asdict(resolution),
+            "cpu_seconds": round(time.process_time() - begun, 1),
+            **describe(),
+        }
         results.write_json(FILE, stored)
         print(f"{case.name}: {found.risk:.9f} +- {found.error:.1e}")
 

@@ -32,8 +32,9 @@ class Probe:
     seconds: float = 0.5
 
 
-def best(work: Call, seconds: float, clock: Callable[[], float] = time.process_time,
-         wait: Call = lambda: None) -> float:
+def best(
+    work: Call, seconds: float, clock: Callable[[], float] = time.process_time, wait: Call = lambda: None
+) -> float:
     """Shortest time of one call among those that fit in so many seconds, after a warm-up.
 
     Calls are timed in rows of some 10 ms, at whose end ``wait()`` returns when all are done.
@@ -53,17 +54,18 @@ def best(work: Call, seconds: float, clock: Callable[[], float] = time.process_t
     return fastest
 
 
-def operations(probe: Probe, dtype: torch.dtype, device: str = "cpu"
-               ) -> dict[str, tuple[float, Call]]:
+def operations(probe: Probe, dtype: torch.dtype, device: str = "cpu") -> dict[str, tuple[float, Call]]:
     """By torch: evaluations of tanh in cache, operations of a matrix product, bytes of a copy read
     and written, each with the call that does so many; all out of place."""
     x = torch.linspace(-3.0, 3.0, probe.elements, dtype=dtype, device=device)
     a, b = torch.ones((2, probe.matrix, probe.matrix), dtype=dtype, device=device)
     source = torch.ones(probe.far_bytes // dtype.itemsize, dtype=dtype, device=device)
     y, c, target = map(torch.empty_like, (x, a, source))
-    return {"tanh": (probe.elements, lambda: torch.tanh(x, out=y)),
-            "products": (2 * probe.matrix**3, lambda: torch.mm(a, b, out=c)),
-            "memory": (2 * source.nbytes, lambda: target.copy_(source))}
+    return {
+        "tanh": (probe.elements, lambda: torch.tanh(x, out=y)),
+        "products": (2 * probe.matrix**3, lambda: torch.mm(a, b, out=c)),
+        "memory": (2 * source.nbytes, lambda: target.copy_(source)),
+    }
 
 
 def _other_tanh(dtype: torch.dtype, elements: int) -> dict[str, tuple[float, Call]]:
@@ -92,19 +94,20 @@ def rates(probe: Probe) -> list[Row]:
 
     Best of many: a bound needs the machine at its best.
     """
-    def row(where: str, by: str, quantity: str, work: tuple[float, Call], longer: int = 1,
-            unit: str = "1/s") -> Row:
+
+    def row(where: str, by: str, quantity: str, work: tuple[float, Call], longer: int = 1, unit: str = "1/s") -> Row:
         rate = work[0] / best(work[1], longer * probe.seconds)
         return Row("machine", where, by, quantity, rate, unit)
 
     rows = []
     for name, dtype in DTYPES.items():
         by_torch = operations(replace(probe, far_bytes=8), dtype)
-        rows += [row(name, by, "tanh_rate", work) for by, work in
-                 {"torch": by_torch["tanh"], **_other_tanh(dtype, probe.elements)}.items()]
+        rows += [
+            row(name, by, "tanh_rate", work)
+            for by, work in {"torch": by_torch["tanh"], **_other_tanh(dtype, probe.elements)}.items()
+        ]
         rows.append(row(name, "torch", "flop_rate", by_torch["products"], 2))
-    for where, size, longer in (("second cache", probe.near_bytes, 1),
-                                ("memory", probe.far_bytes, 4)):
+    for where, size, longer in (("second cache", probe.near_bytes, 1), ("memory", probe.far_bytes, 4)):
         copy = operations(Probe(1, 1, far_bytes=size), torch.float64)["memory"]
         rows.append(row(where, "torch", "bandwidth", copy, longer, "B/s"))
     return rows
@@ -113,9 +116,11 @@ def rates(probe: Probe) -> list[Row]:
 def least(shape: Shape, rate: Mapping[str, float], item: int) -> dict[str, float]:
     """Seconds of one gradient of all networks at least, by what limits it: tanh evaluations, other
     operations at the rate of a matrix product, bytes of parameters and gradients."""
-    return {"tanh": tanh_evaluations(shape) / rate["tanh"],
-            "products": flops(shape) / rate["products"],
-            "memory": bytes_moved(shape, item) / rate["memory"]}
+    return {
+        "tanh": tanh_evaluations(shape) / rate["tanh"],
+        "products": flops(shape) / rate["products"],
+        "memory": bytes_moved(shape, item) / rate["memory"],
+    }
 
 
 def bounds(shape: Shape, measured: list[Row]) -> list[Row]:
@@ -131,10 +136,11 @@ def bounds(shape: Shape, measured: list[Row]) -> list[Row]:
         products = pick(measured, quantity="flop_rate", case=name)[0].value
         parts = least(shape, {"tanh": tanh, "products": products, "memory": far}, dtype.itemsize)
         parts |= {"sum": parts["tanh"] + parts["products"], "largest": max(parts.values())}
-        rows += [Row("bound", name, part, "seconds", seconds, "s")
-                 for part, seconds in parts.items()]
+        rows += [Row("bound", name, part, "seconds", seconds, "s") for part, seconds in parts.items()]
         ours = pick(measured, work="gradient", case=name, method=OURS, quantity="cpu_seconds")
-        rows += [one.over(parts[part])._replace(work="bound", method=part, quantity="ratio",
-                                                unit="zeroloss/bound")
-                 for one in ours for part in ("sum", "largest")]
+        rows += [
+            one.over(parts[part])._replace(work="bound", method=part, quantity="ratio", unit="zeroloss/bound")
+            for one in ours
+            for part in ("sum", "largest")
+        ]
     return rows

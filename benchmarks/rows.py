@@ -34,8 +34,7 @@ class Row(NamedTuple):
 
     def over(self, unit: float) -> Row:
         """The same with value and bounds in a unit."""
-        return self._replace(value=self.value / unit, lower=self.lower / unit,
-                             upper=self.upper / unit)
+        return self._replace(value=self.value / unit, lower=self.lower / unit, upper=self.upper / unit)
 
 
 def spread(samples: Sequence[float]) -> dict[str, Any]:
@@ -46,13 +45,11 @@ def spread(samples: Sequence[float]) -> dict[str, Any]:
 
 def pick(rows: Iterable[Row], **wanted: Any) -> list[Row]:
     """The rows whose fields have the wanted values, in their order."""
-    return [row for row in rows
-            if all(getattr(row, name) == value for name, value in wanted.items())]
+    return [row for row in rows if all(getattr(row, name) == value for name, value in wanted.items())]
 
 
 def unavailable(work: str, case: str, method: str, reason: object, **fields: Any) -> Row:
     """The row of a method that does not run here, and why."""
     first = next(iter(str(reason).splitlines()), "no reason given")
     fields = {"quantity": "cpu_seconds", **fields}
-    return Row(work, case, method, value=math.nan, repeats=0,
-               note=f"not available: {first[:120]}", **fields)
+    return Row(work, case, method, value=math.nan, repeats=0, note=f"not available: {first[:120]}", **fields)

@@ -42,14 +42,17 @@ def read(folder: Path) -> tuple[dict[str, list[Row]], dict[str, Any]]:
     except results.MissingResultError:
         return {}, {}
     frame = pd.read_csv(io.StringIO(text)).fillna(dict.fromkeys(TEXT, ""))
-    return {str(name): [Row(*row) for row in part.drop(columns="group").itertuples(index=False)]
-            for name, part in frame.groupby("group", sort=False)}, records
+    return {
+        str(name): [Row(*row) for row in part.drop(columns="group").itertuples(index=False)]
+        for name, part in frame.groupby("group", sort=False)
+    }, records
 
 
 def write(folder: Path, groups: Mapping[str, list[Row]], records: Mapping[str, Any]) -> None:
     """Write bench.csv, .json, .md, .tex and the figures into the folder; print the tables."""
-    frame = pd.concat([pd.DataFrame(rows, columns=Row._fields) for rows in groups.values()],
-                      keys=groups, names=["group", None]).droplevel(1)
+    frame = pd.concat(
+        [pd.DataFrame(rows, columns=Row._fields) for rows in groups.values()], keys=groups, names=["group", None]
+    ).droplevel(1)
     results.write_text(folder / "bench.csv", frame.to_csv(float_format="%.6g"))
     results.write_json(folder / "bench.json", records)
     rows = [row for part in groups.values() for row in part]
@@ -69,7 +72,8 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="folder to write into")
     options = parser.parse_args(given)
     options.works = [name for name in options.only.split(",") if name] or [
-        name for name in works.WORKS if name != "pipeline"]
+        name for name in works.WORKS if name != "pipeline"
+    ]
     for name in options.works:
         if name not in works.WORKS:
             parser.error(f"unknown work {name!r}; choose of {', '.join(works.WORKS)}")
@@ -97,8 +101,7 @@ def main(given: Sequence[str] | None = None) -> int:
         print(f"{name}: {seconds:.0f} s", flush=True)
     if groups:
         names = [name for name in works.WORKS if name in groups]
-        write(options.out, {name: groups[name] for name in names},
-              {name: records[name] for name in names})
+        write(options.out, {name: groups[name] for name in names}, {name: records[name] for name in names})
         print(f"written to {options.out}")
     return failed
 

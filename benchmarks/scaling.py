@@ -42,17 +42,31 @@ def exponents(sweep: Sweep, effort: Effort) -> list[Row]:
     rows: list[Row] = []
     for name, attribute in FACTORS.items():
         sizes = [getattr(sweep.start, attribute) * factor for factor in sweep.factors]
-        methods = [our_gradient(workload(replace(sweep.start, **{attribute: size})))
-                   for size in sizes]
+        methods = [our_gradient(workload(replace(sweep.start, **{attribute: size}))) for size in sizes]
         calls = [calls_for(method, effort.seconds) for method in methods]
-        laps = [[lap(method, count).cpu for method, count in zip(methods, calls, strict=True)]
-                for _ in range(effort.repeats)]
+        laps = [
+            [lap(method, count).cpu for method, count in zip(methods, calls, strict=True)]
+            for _ in range(effort.repeats)
+        ]
         seconds = [spread(column) for column in zip(*laps, strict=True)]
-        rows += [Row("scaling", name, OURS, "cpu_seconds", unit="s", size=size, **one)
-                 for size, one in zip(sizes, seconds, strict=True)]
+        rows += [
+            Row("scaling", name, OURS, "cpu_seconds", unit="s", size=size, **one)
+            for size, one in zip(sizes, seconds, strict=True)
+        ]
         slope, low, high = exponent(sweep.factors, [one["value"] for one in seconds])
-        rows.append(Row("scaling", name, OURS, "exponent", slope, lower=low, upper=high,
-                        repeats=effort.repeats, note="95 % interval of the fit"))
+        rows.append(
+            Row(
+                "scaling",
+                name,
+                OURS,
+                "exponent",
+                slope,
+                lower=low,
+                upper=high,
+                repeats=effort.repeats,
+                note="95 % interval of the fit",
+            )
+        )
     return rows
 
 
@@ -62,5 +76,14 @@ def threads(shape: Shape, effort: Effort) -> list[Row]:
         return [unavailable("threads", "float64", OURS, "one processor", quantity="speedup")]
     load = workload(shape)
     pairs = alternate(our_gradient(load), our_gradient(load, threads=2), effort)
-    return [Row("threads", "float64", OURS, "speedup", unit="wall 1/wall 2", size=2,
-                **spread([one.wall / two.wall for one, two in pairs]))]
+    return [
+        Row(
+            "threads",
+            "float64",
+            OURS,
+            "speedup",
+            unit="wall 1/wall 2",
+            size=2,
+            **spread([one.wall / two.wall for one, two in pairs]),
+        )
+    ]

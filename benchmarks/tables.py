@@ -69,15 +69,14 @@ class Table:
         """A heading, the caption and the table."""
         rule = "---|" * len(self.columns.split())
         lines = [f"| {self.headings} |", f"|{rule}"]
-        lines += ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |"
-                  for row in self.rows]
+        lines += ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in self.rows]
         return "\n".join([f"## {self.key.capitalize()}", "", self.caption, "", *lines, ""])
 
     def tex(self) -> str:
         """A booktabs longtable labelled `tab:bench-KEY`."""
-        columns = [latex.Column(_tex(heading.strip()), float(kind[1:]), kind[0] == "Y")
-                   for heading, kind in zip(self.headings.split("|"), self.columns.split(),
-                                            strict=True)]
+        columns = [
+            latex.Column(_tex(heading.strip()), float(kind[1:]), kind[0] == "Y")
+            for heading, kind in zip(self.headings.split("|"), self.columns.split(), strict=True)
+        ]
         rows = [latex.row(*map(_tex, row)) for row in self.rows]
-        return latex.longtable(columns, rows, _tex(self.caption), f"tab:bench-{self.key}",
-                               r"\scriptsize")
+        return latex.longtable(columns, rows, _tex(self.caption), f"tab:bench-{self.key}", r"\scriptsize")

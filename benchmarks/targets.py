@@ -40,8 +40,10 @@ def over_brute_force(rows: list[Row], case: str, accuracy: float) -> float | Non
     """Brute force over ours at the error that ours states; its cost grows with the square of the
     inverse error."""
     own = pick(rows, work="limit", case=case, size=accuracy)
-    found = [pick(own, method=method, quantity=quantity) for method, quantity in (
-        (BRUTE, "cpu_seconds"), (OURS, "cpu_seconds"), (OURS, "stated_error"))]
+    found = [
+        pick(own, method=method, quantity=quantity)
+        for method, quantity in ((BRUTE, "cpu_seconds"), (OURS, "cpu_seconds"), (OURS, "stated_error"))
+    ]
     if not all(found):
         return None
     brute, ours, reached = (part[0].value for part in found)
@@ -70,24 +72,26 @@ def judged(rows: list[Row]) -> Iterator[Judged]:
             for value in _worst([row for row in own if row.method in methods]):
                 yield Judged(name, f"{least} × faster than {peer}", value, low=least)
     for row in pick(rows, work="bound", quantity="ratio", case="float64", method="sum"):
-        yield Judged(NETWORKS["gradient"], "within 2.5 × of tanh and products", _value(row),
-                     high=2.5)
+        yield Judged(NETWORKS["gradient"], "within 2.5 × of tanh and products", _value(row), high=2.5)
     for row in pick(rows, work="scaling", quantity="exponent"):
         yield Judged(f"W1 scaling, {row.case}", "exponent 1 ± 0.05", _value(row), 0.95, 1.05)
     for row in pick(rows, work="threads", quantity="speedup"):
         yield Judged("W1 scaling, threads", "two at least 1.8 × one", _value(row), low=1.8)
-    memory = {row.size: row.value for row in pick(rows, work="memory", quantity="ratio",
-                                                  method=OURS)}
+    memory = {row.size: row.value for row in pick(rows, work="memory", quantity="ratio", method=OURS)}
     if memory:
-        yield Judged("W2 memory", "at most 1.5 × the arrays", _alone(max(memory.values())),
-                     high=1.5)
-        yield Judged("W2 memory", "flat in the steps: most steps over fewest at most 1.1",
-                     _alone(memory[max(memory)] / memory[min(memory)]), high=1.1)
+        yield Judged("W2 memory", "at most 1.5 × the arrays", _alone(max(memory.values())), high=1.5)
+        yield Judged(
+            "W2 memory",
+            "flat in the steps: most steps over fewest at most 1.1",
+            _alone(memory[max(memory)] / memory[min(memory)]),
+            high=1.1,
+        )
     for accuracy, least in SPENT.items():
         ratio = over_brute_force(rows, "sine", accuracy)
         if ratio is not None:
-            yield Judged("W3 limit, sine", f"{least:g} × less than brute force at {accuracy:g}",
-                         _alone(ratio), low=least)
+            yield Judged(
+                "W3 limit, sine", f"{least:g} × less than brute force at {accuracy:g}", _alone(ratio), low=least
+            )
     for peer in SOLVERS:
         for value in _worst(pick(rows, work="limit", method=peer, quantity="gradient_ratio")):
             yield Judged("W3 limit", f"10 × less than {peer} on the same particles", value, low=10)

@@ -89,14 +89,13 @@ def difference(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> float:
     """Largest distance of two results, array by array, relative to the largest entry of ``one``."""
     for x, y in zip(one, other, strict=True):
         if x.shape != y.shape:
-            raise ValueError(f"results must have one shape, got {x.shape} and {y.shape}; "
-                             "correct numbers() of the method")
-    return max(float(np.abs(x - y).max() / max(np.abs(x).max(), 1e-300))
-               for x, y in zip(one, other, strict=True))
+            raise ValueError(
+                f"results must have one shape, got {x.shape} and {y.shape}; correct numbers() of the method"
+            )
+    return max(float(np.abs(x - y).max() / max(np.abs(x).max(), 1e-300)) for x, y in zip(one, other, strict=True))
 
 
-def compare(work: str, case: str, ours: Method, peers: Iterable[Method], effort: Effort,
-            tolerance: float) -> list[Row]:
+def compare(work: str, case: str, ours: Method, peers: Iterable[Method], effort: Effort, tolerance: float) -> list[Row]:
     """Rows of ours and of each peer whose result agrees with ours to the relative tolerance.
 
     A peer that disagrees is named with its difference and has no times.
@@ -118,12 +117,16 @@ def compare(work: str, case: str, ours: Method, peers: Iterable[Method], effort:
         laps[OURS] += [mine for mine, _ in pairs]
         laps[peer.name] = [theirs for _, theirs in pairs]
         ratios = np.array([theirs for _, theirs in pairs]) / [mine for mine, _ in pairs]
-        rows += [row(f"{clock}_ratio", unit="peer/ours", **spread(column))
-                 for clock, column in zip(Lap._fields, ratios.T, strict=True)]
+        rows += [
+            row(f"{clock}_ratio", unit="peer/ours", **spread(column))
+            for clock, column in zip(Lap._fields, ratios.T, strict=True)
+        ]
     if not laps[OURS]:
         calls = calls_for(ours, effort.seconds)
         laps[OURS] = [lap(ours, calls) for _ in range(effort.repeats)]
-    clocks = [Row(work, case, name, f"{clock}_seconds", unit="s", **spread(column))
-              for name, of in laps.items()
-              for clock, column in zip(Lap._fields, zip(*of, strict=True), strict=True)]
+    clocks = [
+        Row(work, case, name, f"{clock}_seconds", unit="s", **spread(column))
+        for name, of in laps.items()
+        for clock, column in zip(Lap._fields, zip(*of, strict=True), strict=True)
+    ]
     return [*clocks, *rows]

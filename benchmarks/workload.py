@@ -12,8 +12,7 @@ from ledger.record.streams import stream
 from zeroloss.model.law import InitialLaw, sample_independent
 from zeroloss.model.problem import Problem, built_in
 
-__all__ = ["Shape", "Workload", "bytes_held", "bytes_moved", "flops", "tanh_evaluations",
-           "workload"]
+__all__ = ["Shape", "Workload", "bytes_held", "bytes_moved", "flops", "tanh_evaluations", "workload"]
 
 LAW = InitialLaw("gaussian", scale_a=1.0, scale_w=1.0, scale_b=1.0)
 
@@ -102,7 +101,7 @@ def workload(shape: Shape, dtype: torch.dtype = torch.float64) -> Workload:
     """Independent layers of ρ_ini = N(0, I), a stream per network, on the problem `sine`."""
     problem = built_in("sine", shape.N, 0)
     parts = {name: getattr(problem, name).to(dtype) for name in ("inputs", "targets", "readout")}
-    theta = np.stack([
-        sample_independent(LAW, stream(0, "bench", i), shape.L, shape.M, shape.d)
-        for i in range(shape.networks)])
+    theta = np.stack(
+        [sample_independent(LAW, stream(0, "bench", i), shape.L, shape.M, shape.d) for i in range(shape.networks)]
+    )
     return Workload(shape, replace(problem, **parts), torch.from_numpy(theta).to(dtype))

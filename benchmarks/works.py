@@ -34,9 +34,9 @@ class Settings:
     memory_steps: tuple[int, ...] = (5, 50, 200)
     memory_of: tuple[str, ...] = (OURS, *networks.PEERS["training"], *networks.JAX)
     limit_cases: tuple[LimitCase, ...] = (
-        LimitCase("sine", 8, (1.0, 1.0, 1.0), (1e-3, 1e-4, 1e-5),
-                  options={"max_log2_points": 17}),
-        LimitCase("diabetes", 32, (2.0, 0.5, 0.5), (1e-3,), options={"max_log2_points": 12}))
+        LimitCase("sine", 8, (1.0, 1.0, 1.0), (1e-3, 1e-4, 1e-5), options={"max_log2_points": 17}),
+        LimitCase("diabetes", 32, (2.0, 0.5, 0.5), (1e-3,), options={"max_log2_points": 12}),
+    )
     limit_search: Search = field(default_factory=Search)
     limit_effort: Effort = field(default_factory=lambda: Effort(repeats=5, seconds=0.05))
     ladder: Ladder = field(default_factory=Ladder)
@@ -46,16 +46,19 @@ class Settings:
 
 _SHAPE, _EFFORT = Shape(networks=2, L=3, M=16, N=4, steps=3), Effort(repeats=2, seconds=0.002)
 SMOKE = Settings(
-    _SHAPE, _EFFORT, _EFFORT, _EFFORT,
-    roofline.Probe(matrix=64, elements=1 << 10, near_bytes=1 << 16, far_bytes=1 << 22,
-                   seconds=0.01),
-    scaling.Sweep(_SHAPE, (1, 2, 4)), memory_steps=(2, 4),
+    _SHAPE,
+    _EFFORT,
+    _EFFORT,
+    _EFFORT,
+    roofline.Probe(matrix=64, elements=1 << 10, near_bytes=1 << 16, far_bytes=1 << 22, seconds=0.01),
+    scaling.Sweep(_SHAPE, (1, 2, 4)),
+    memory_steps=(2, 4),
     limit_cases=(
-        LimitCase("sine", 4, (1.0, 1.0, 1.0), (0.2,), 0.5, 2,
-                  {"log2_points": 5, "max_log2_points": 5, "scrambles": 2}),
+        LimitCase("sine", 4, (1.0, 1.0, 1.0), (0.2,), 0.5, 2, {"log2_points": 5, "max_log2_points": 5, "scrambles": 2}),
     ),
     limit_search=Search((1e-3, 1e-5), log2_points=4, most=5, fine_nodes=6),
-    limit_effort=_EFFORT, ladder=Ladder(((2, 8, 4), (4, 16, 3)), rtol=1e-3, budget=5.0),
+    limit_effort=_EFFORT,
+    ladder=Ladder(((2, 8, 4), (4, 16, 3)), rtol=1e-3, budget=5.0),
     refined=reference.Resolution(6, 2, 3, 1e-4),
     target=Target(0.5, (4, 5), truth_points=5, scrambles=2, rtol=1e-2, rtols=(1e-2,)),
 )
@@ -63,8 +66,7 @@ SMOKE = Settings(
 
 def _gradient(settings: Settings) -> list[Row]:
     """W1, and in the same run what the machine can do at most."""
-    rows = [*networks.measure("gradient", settings.shape, settings.gradient_effort),
-            *roofline.rates(settings.probe)]
+    rows = [*networks.measure("gradient", settings.shape, settings.gradient_effort), *roofline.rates(settings.probe)]
     return [*rows, *roofline.bounds(settings.shape, rows)]
 
 
@@ -81,8 +83,7 @@ def _limit(settings: Settings) -> list[Row]:
 WORKS: dict[str, Callable[[Settings], list[Row]]] = {
     "w1": _gradient,
     "w2": lambda s: networks.measure("training", s.shape, s.training_effort),
-    "scaling": lambda s: [*scaling.exponents(s.sweep, s.scaling_effort),
-                          *scaling.threads(s.shape, s.gradient_effort)],
+    "scaling": lambda s: [*scaling.exponents(s.sweep, s.scaling_effort), *scaling.threads(s.shape, s.gradient_effort)],
     "memory": lambda s: memory.descent_memory(s.shape, s.memory_steps, s.memory_of),
     "w3": _limit,
     "w4": lambda s: fluctuations(s.limit_cases[0], s.target, s.limit_effort),

@@ -31,19 +31,29 @@ highlight_language = "none"  # indented text is mathematics
 myst_heading_anchors = 3
 
 # The pages of the packages are written anew at each build; git ignores them.
-apidoc_modules = [{
-    "path": SOURCE / name,
-    "destination": f"api/{name}",  # a folder each, since a run clears its folder
-    "separate_modules": True,
-    "module_first": True,
-    # relative patterns would be taken from here; the compiled engine lies beside its source
-    "exclude_patterns": [f"{SOURCE}/**/{name}" for name in ("__main__.py", "*.so")],
-    "automodule_options": {"members"},
-} for name in ("ledger", "zeroloss")]
+apidoc_modules = [
+    {
+        "path": SOURCE / name,
+        "destination": f"api/{name}",  # a folder each, since a run clears its folder
+        "separate_modules": True,
+        "module_first": True,
+        # relative patterns would be taken from here; the compiled engine lies beside its source
+        "exclude_patterns": [f"{SOURCE}/**/{name}" for name in ("__main__.py", "*.so")],
+        "automodule_options": {"members"},
+    }
+    for name in ("ledger", "zeroloss")
+]
 
 # The packages are imported, not run: what is large is not needed for that.
 autodoc_mock_imports = [
-    "matplotlib", "ot", "rich", "rocrate", "scipy", "seaborn", "sklearn", "torch",
+    "matplotlib",
+    "ot",
+    "rich",
+    "rocrate",
+    "scipy",
+    "seaborn",
+    "sklearn",
+    "torch",
 ]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

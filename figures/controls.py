@@ -18,8 +18,7 @@ from zeroloss.studies.controls.plan import Identity, Labels, Line, Parameters, R
 
 LOWEST = 1e-4  # excess over the floor at which the axis ends
 EARLIEST = 0.1  # training time at which the logarithmic axes begin
-FLOORED: dict[type[Identity | Labels], str] = {
-    Identity: "identity activation", Labels: "contradictory labels"}
+FLOORED: dict[type[Identity | Labels], str] = {Identity: "identity activation", Labels: "contradictory labels"}
 LINES = {"limit": "-", "network": "--"}
 FLOOR = {"color": "0.25", "linestyle": ":", "linewidth": 1.1, "zorder": 4}
 
@@ -56,17 +55,28 @@ def _line(ax: Axes, case: Line, table: pd.DataFrame, colours: dict[int, Any]) ->
         folded = table.loc[run.index].query("quantity == 'slope' and value <= 0").flow_time.min()
         at = run.loc[(run.quantity == "risk") & (run.flow_time == folded), "value"]
         ax.plot([folded] * len(at), at, "s", color=colour, markersize=3.5, zorder=6)
-    ax.set(xscale="log", yscale="log", ylim=(LOWEST, None), xlabel="training time $s$",
-           ylabel="risk / isotonic floor $-\\,1$")
+    ax.set(
+        xscale="log",
+        yscale="log",
+        ylim=(LOWEST, None),
+        xlabel="training time $s$",
+        ylabel="risk / isotonic floor $-\\,1$",
+    )
 
 
 def _crossings(ax: Axes, case: Line, table: pd.DataFrame, colours: list[Any]) -> None:
     """Times at which each network folds and crosses, and their medians, against depth."""
     first = crossings(table).replace(np.inf, np.nan)
-    for quantity, colour, marker, side in (("folded", colours[1], "s", 0.93),
-                                           ("crossed", colours[0], "o", 1.07)):
-        ax.plot(first.num_layers * side, first[quantity], marker, color=colour, markersize=3,
-                markerfacecolor="white", markeredgewidth=0.7)
+    for quantity, colour, marker, side in (("folded", colours[1], "s", 0.93), ("crossed", colours[0], "o", 1.07)):
+        ax.plot(
+            first.num_layers * side,
+            first[quantity],
+            marker,
+            color=colour,
+            markersize=3,
+            markerfacecolor="white",
+            markeredgewidth=0.7,
+        )
         middle = first.groupby("num_layers")[quantity].median()
         ax.plot(middle.index, middle, color=colour, zorder=3)
     ax.set_yscale("log")
@@ -76,20 +86,26 @@ def _crossings(ax: Axes, case: Line, table: pd.DataFrame, colours: list[Any]) ->
 
 def _widths(ax: Axes, case: RootScaling, table: pd.DataFrame, colours: list[Any]) -> None:
     """Spread of the residuals against width under branches of 1/(L√M)."""
-    for (tau, part), colour, marker in zip(table.groupby("kernel_time"), colours, style.MARKERS,
-                                           strict=False):
+    for (tau, part), colour, marker in zip(table.groupby("kernel_time"), colours, style.MARKERS, strict=False):
         r, _ = untidy(part, ["num_units", "replicate", "sample"], "value")
         spread = np.sqrt(r.var(axis=1, ddof=1).sum(1))
         ax.axhline(float(spread[0]), **FLOOR)
         ax.plot(case.num_units, spread, marker, color=colour, linestyle="none", zorder=5)
-        style.note(ax, rf"$sM = {tau:g}$", (case.num_units[-1], float(spread[-1])), (0, 5),
-                   va="bottom", ha="right", color=colour)
-    r, _ = untidy(table.loc[(table.kernel_time == 0) & (table.num_units == case.num_units[0])],
-                  ["replicate", "sample"], "value")
+        style.note(
+            ax,
+            rf"$sM = {tau:g}$",
+            (case.num_units[-1], float(spread[-1])),
+            (0, 5),
+            va="bottom",
+            ha="right",
+            color=colour,
+        )
+    r, _ = untidy(
+        table.loc[(table.kernel_time == 0) & (table.num_units == case.num_units[0])], ["replicate", "sample"], "value"
+    )
     start = float(np.sqrt(r.var(axis=0, ddof=1).sum()))
     widths = np.geomspace(case.num_units[0], case.num_units[-1])
-    ax.plot(widths, start * (widths / widths[0]) ** -0.5, color=style.GUIDE, linewidth=0.8,
-            zorder=1)
+    ax.plot(widths, start * (widths / widths[0]) ** -0.5, color=style.GUIDE, linewidth=0.8, zorder=1)
     ax.set_ylim(0, 1.2 * start)
     style.sizes_axis(ax, case.num_units)
     ax.set(xlabel="units $M$", ylabel="std of the residuals")
@@ -102,28 +118,43 @@ def predicted(frames: Frames) -> Figure:
     colours: dict[type[Case], Any] = dict(zip([*FLOORED, Parameters], palette, strict=False))
     _floors(axes["floors"], frames, colours)
     _, case, table = frames.run.one(Line)
-    shades = {L: (*palette[0], 0.3 + 0.7 * (i + 1) / len(case.num_layers))
-              for i, L in enumerate(case.num_layers)}
+    shades = {L: (*palette[0], 0.3 + 0.7 * (i + 1) / len(case.num_layers)) for i, L in enumerate(case.num_layers)}
     _line(axes["line"], case, table, shades)
     _crossings(axes["folds"], case, table, palette)
     _widths(axes["widths"], *frames.run.one(RootScaling)[1:], palette[2:])
-    style.names(axes, {
-        "floors": "risk that stays", "line": rf"on a line, $M={case.num_units}$",
-        "folds": "first fold, and crossing", "widths": r"branches of scale $1/(L\sqrt{M})$"})
+    style.names(
+        axes,
+        {
+            "floors": "risk that stays",
+            "line": rf"on a line, $M={case.num_units}$",
+            "folds": "first fold, and crossing",
+            "widths": r"branches of scale $1/(L\sqrt{M})$",
+        },
+    )
     style.legend(
         figure,
-        [*(style.entry(text, color=colours[kind], linestyle="-") for kind, text in FLOORED.items()),
-         style.entry("fewer parameters than samples", color=colours[Parameters],
-                     linestyle="--")],
-        [style.entry("limit", linestyle="-"), style.entry("network", linestyle="--"),
-         style.entry("predicted beforehand", color=FLOOR["color"], linestyle=":")],
-        [style.entry("(b) limit", color="0.15", linestyle="-"),
-         *(style.entry(f"(b) $L={L}$", color=shades[L], linestyle="-")
-           for L in (case.num_layers[0], case.num_layers[-1]))],
-        [style.entry("(c) crossing", color=palette[0], marker="o", markerfacecolor="white"),
-         style.entry("(c) first fold, in (b) filled", color=palette[1], marker="s",
-                     markerfacecolor="white"),
-         style.entry(r"(d) $\propto M^{-1/2}$", color=style.GUIDE, linestyle="-")])
+        [
+            *(style.entry(text, color=colours[kind], linestyle="-") for kind, text in FLOORED.items()),
+            style.entry("fewer parameters than samples", color=colours[Parameters], linestyle="--"),
+        ],
+        [
+            style.entry("limit", linestyle="-"),
+            style.entry("network", linestyle="--"),
+            style.entry("predicted beforehand", color=FLOOR["color"], linestyle=":"),
+        ],
+        [
+            style.entry("(b) limit", color="0.15", linestyle="-"),
+            *(
+                style.entry(f"(b) $L={L}$", color=shades[L], linestyle="-")
+                for L in (case.num_layers[0], case.num_layers[-1])
+            ),
+        ],
+        [
+            style.entry("(c) crossing", color=palette[0], marker="o", markerfacecolor="white"),
+            style.entry("(c) first fold, in (b) filled", color=palette[1], marker="s", markerfacecolor="white"),
+            style.entry(r"(d) $\propto M^{-1/2}$", color=style.GUIDE, linestyle="-"),
+        ],
+    )
     return figure
 
 

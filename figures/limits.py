@@ -37,11 +37,9 @@ def covariance(frames: Frames) -> Figure:
         axes[name].set_xlabel(r"predicted $\Sigma_{ij}$")
     axes[columns[0]].set_ylabel(r"measured $n\,\mathrm{Cov}(r_i,r_j)$")
     titles = {"ratio": "trace of the covariance in every cell (simultaneous 95 % intervals)"}
-    titles |= {name: f"{setting}, entries at {style.time_label(s)}"
-               for name, s in zip(columns, times, strict=True)}
+    titles |= {name: f"{setting}, entries at {style.time_label(s)}" for name, s in zip(columns, times, strict=True)}
     style.names(axes, titles)
-    named = map(style.entry, ("start", "middle", "late in training"), style.colours(3),
-                ["none"] * 3, style.MARKERS)
+    named = map(style.entry, ("start", "middle", "late in training"), style.colours(3), ["none"] * 3, style.MARKERS)
     style.legend(figure, [*named, *style.law_entries()])
     return figure
 
@@ -62,10 +60,15 @@ def _ratios(ax: Axes, frames: Frames) -> None:
                 row = estimate(frames, "limits.constant", "ratio_", cell(setting, s, law))
                 if row is not None:
                     x = i + side + 0.33 / len(times) * (t - (len(times) - 1) / 2)
-                    style.intervals(ax, [x], *([row[part]] for part in PARTS), colour=colour,
-                                    marker=style.MARKERS[t], filled=law == "independent")
-    ax.set(xticks=range(len(cells)), xticklabels=list(cells),
-           xlim=(-0.5, max(len(cells), 1) - 0.5))
+                    style.intervals(
+                        ax,
+                        [x],
+                        *([row[part]] for part in PARTS),
+                        colour=colour,
+                        marker=style.MARKERS[t],
+                        filled=law == "independent",
+                    )
+    ax.set(xticks=range(len(cells)), xticklabels=list(cells), xlim=(-0.5, max(len(cells), 1) - 0.5))
     ax.tick_params(axis="x", length=0)
     ax.grid(False, axis="x")
     ax.set_ylabel("measured / predicted trace")
@@ -82,9 +85,18 @@ def _entries(ax: Axes, evidence: Evidence, ensembles: list[Ensemble], t: int) ->
         products = r[:, upper[0]] * r[:, upper[1]] * e.count
         value = products.sum(0) / (len(r) - 1)
         half = 1.96 * products.std(0, ddof=1) / np.sqrt(len(r))
-        style.intervals(ax, predicted[upper], value, value - half, value + half,
-                        style.colours(len(e.flow_times))[t], style.MARKERS[t],
-                        e.sampling == "independent", size=2.5, caps=0)
+        style.intervals(
+            ax,
+            predicted[upper],
+            value,
+            value - half,
+            value + half,
+            style.colours(len(e.flow_times))[t],
+            style.MARKERS[t],
+            e.sampling == "independent",
+            size=2.5,
+            caps=0,
+        )
     ax.axline((0, 0), slope=1, color="0.25", linewidth=0.8, zorder=2)
     style.few_ticks(ax.xaxis, 4)
     style.few_ticks(ax.yaxis, 5)
@@ -96,8 +108,7 @@ def risk(frames: Frames) -> Figure:
     evidence = evidence_of(frames, setting)
     ensembles, times = evidence.largest(), evidence.flow_times(setting)
     rows = [*(e.sampling for e in ensembles), "quantiles"]
-    figure, axes = style.canvas([[f"{row} {t}" for t in range(len(times))] for row in rows],
-                                1.55 * len(rows) + 0.5)
+    figure, axes = style.canvas([[f"{row} {t}" for t in range(len(times))] for row in rows], 1.55 * len(rows) + 0.5)
     titles = {}
     for t, s in enumerate(times):
         last = axes[f"quantiles {t}"]
@@ -112,16 +123,20 @@ def risk(frames: Frames) -> Figure:
         last.set(xlabel="probability of the quantile (%)", xticks=[100 * q for q in QUANTILES])
         titles[f"quantiles {t}"] = f"quantiles, {style.time_label(s)}"
     for e in ensembles:
-        axes[f"{e.sampling} 0"].set_ylabel(
-            f"density of $E$\n$L={e.num_layers}$, $M={e.num_units}$")
+        axes[f"{e.sampling} 0"].set_ylabel(f"density of $E$\n$L={e.num_layers}$, $M={e.num_units}$")
     style.share_rows([axes[f"quantiles {t}"] for t in range(len(times))])
     axes["quantiles 0"].set_ylabel("trained − predicted\n(predicted std of $E$)")
     in_rows = {f"{row} {t}": titles[f"{row} {t}"] for row in rows for t in range(len(times))}
     style.names(axes, in_rows)
-    style.legend(figure, [
-        style.entry("trained networks", marker="s", color="0.75", markersize=7),
-        style.entry("predicted law", linestyle="-", color=style.colours(1)[0]),
-        style.entry("risk of the limit", linestyle=":", color="0.3"), *style.law_entries()])
+    style.legend(
+        figure,
+        [
+            style.entry("trained networks", marker="s", color="0.75", markersize=7),
+            style.entry("predicted law", linestyle="-", color=style.colours(1)[0]),
+            style.entry("risk of the limit", linestyle=":", color="0.3"),
+            *style.law_entries(),
+        ],
+    )
     return figure
 
 
@@ -129,8 +144,7 @@ def _density(ax: Axes, frames: Frames, e: Ensemble, t: int, predicted: Array) ->
     """One histogram under its predicted density; the risk of the limit where it is near."""
     measured = e.risk[:, t]
     low, high = np.quantile(np.concatenate([measured, predicted]), [0.0005, 0.9995])
-    ax.hist(measured, np.linspace(low, high, BINS + 1).tolist(), density=True, color="0.75",
-            linewidth=0)
+    ax.hist(measured, np.linspace(low, high, BINS + 1).tolist(), density=True, color="0.75", linewidth=0)
     edges = np.linspace(low, high, 2 * BINS + 1)
     density, _ = np.histogram(predicted, edges, density=True)
     ax.plot(0.5 * (edges[1:] + edges[:-1]), density, color=style.colours(1)[0])
@@ -139,8 +153,15 @@ def _density(ax: Axes, frames: Frames, e: Ensemble, t: int, predicted: Array) ->
         if abs(limit.estimate - (low + high) / 2) < 0.8 * (high - low):
             ax.axvline(limit.estimate, color="0.3", linestyle=":", linewidth=1.0)
         else:  # it would leave no room for the law
-            style.note(ax, f"limit:\n{limit.estimate:.3g}", (0.03, 0.97), xycoords="axes fraction",
-                       va="top", fontsize=7, color="0.3")
+            style.note(
+                ax,
+                f"limit:\n{limit.estimate:.3g}",
+                (0.03, 0.97),
+                xycoords="axes fraction",
+                va="top",
+                fontsize=7,
+                color="0.3",
+            )
     ax.set(ylim=(0.0, None), yticks=[])
     style.few_ticks(ax.xaxis, 4)
     ax.set_xlabel("risk $E$ of a network")
@@ -153,18 +174,19 @@ def _quantiles(ax: Axes, frames: Frames, e: Ensemble, t: int, predicted: Array) 
     for q in QUANTILES:
         row = estimate(frames, "", f"quantile_{100 * q:g}", where)
         if row is not None:
-            values = [[(row[part] - np.quantile(predicted, q)) / predicted.std()]
-                      for part in PARTS]
-            style.intervals(ax, [100 * q + shift], *values, colour="0.3", marker="o",
-                            filled=e.sampling == "independent")
+            values = [[(row[part] - np.quantile(predicted, q)) / predicted.std()] for part in PARTS]
+            style.intervals(
+                ax, [100 * q + shift], *values, colour="0.3", marker="o", filled=e.sampling == "independent"
+            )
 
 
 def smooth(frames: Frames) -> Figure:
     """trace Σ_{ℓ,L} against the correlation length ℓ, and its ends: ℓ → 0 are independent layers,
     ℓ → ∞ constant paths, of the same depth."""
     _, case, pairs = frames.run.one(plan.Pairs)
-    lengths = sorted({x for one in frames.cases.values() if isinstance(one, plan.Smooth)
-                      for x in one.correlation_lengths})
+    lengths = sorted(
+        {x for one in frames.cases.values() if isinstance(one, plan.Smooth) for x in one.correlation_lengths}
+    )
     L, times = case.num_layers, case.flow_times
     figure, axes = style.canvas([["curve"]], 3.5, 5.0)
     ax = axes["curve"]
@@ -174,27 +196,48 @@ def smooth(frames: Frames) -> Figure:
         for height, line in zip(ends, ("--", ":"), strict=True):
             ax.axhline(height, color=colour, linestyle=line, linewidth=0.8)
         ax.plot(curve, smooth_prediction(pairs, s, curve.tolist()).mean(1), color=colour)
-        rows = {x: estimate(frames, "", "smooth_measured", cell(case.setting, s, f"l{x:g}"))
-                for x in lengths}
+        rows = {x: estimate(frames, "", "smooth_measured", cell(case.setting, s, f"l{x:g}")) for x in lengths}
         found = {x: row for x, row in rows.items() if row is not None}
-        style.intervals(ax, list(found), *(np.array([row[part] for row in found.values()])
-                        for part in PARTS), colour=colour, marker=style.MARKERS[t])
+        style.intervals(
+            ax,
+            list(found),
+            *(np.array([row[part] for row in found.values()]) for part in PARTS),
+            colour=colour,
+            marker=style.MARKERS[t],
+        )
     _smooth_axes(ax, L, curve)
-    style.legend(figure, [
-        *time_entries(times), style.entry("predicted", linestyle="-"),
-        style.entry("constant paths", linestyle=":"),
-        style.entry("independent layers", linestyle="--")])
+    style.legend(
+        figure,
+        [
+            *time_entries(times),
+            style.entry("predicted", linestyle="-"),
+            style.entry("constant paths", linestyle=":"),
+            style.entry("independent layers", linestyle="--"),
+        ],
+    )
     return figure
 
 
 def _smooth_axes(ax: Axes, L: int, curve: Array) -> None:
     """Logarithmic axes, and where a correlation length is one layer."""
     ax.axvline(1 / L, color="0.6", linewidth=0.8)
-    style.note(ax, f"$\\ell = 1/L = 1/{L}$", (1 / L, 1.0), (0, 2), color="0.4",
-               xycoords=("data", "axes fraction"), ha="center", va="bottom")
-    ax.set(xscale="log", yscale="log", xlim=(curve[0], curve[-1]),
-           xlabel=r"correlation length $\ell$ of the paths (total depth 1)",
-           ylabel=r"$M\,\mathrm{tr}\,\mathrm{Cov}\,r$, predicted $\mathrm{tr}\,\Sigma_{\ell,L}$")
+    style.note(
+        ax,
+        f"$\\ell = 1/L = 1/{L}$",
+        (1 / L, 1.0),
+        (0, 2),
+        color="0.4",
+        xycoords=("data", "axes fraction"),
+        ha="center",
+        va="bottom",
+    )
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlim=(curve[0], curve[-1]),
+        xlabel=r"correlation length $\ell$ of the paths (total depth 1)",
+        ylabel=r"$M\,\mathrm{tr}\,\mathrm{Cov}\,r$, predicted $\mathrm{tr}\,\Sigma_{\ell,L}$",
+    )
 
 
 FIGURES = {"rates": rates, "covariance": covariance, "risk": risk, "smooth": smooth, "flow": flow}

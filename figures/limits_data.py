@@ -17,15 +17,23 @@ Array = np.ndarray
 
 def evidence_of(frames: Frames, setting: str) -> Evidence:
     """The evidence on one setting alone: what other settings weigh is not read."""
-    return Evidence(Run({name: case for name, case in frames.cases.items()
-                         if isinstance(case, LimitCase) and case.setting == setting},
-                        frames.tables))
+    return Evidence(
+        Run(
+            {
+                name: case
+                for name, case in frames.cases.items()
+                if isinstance(case, LimitCase) and case.setting == setting
+            },
+            frames.tables,
+        )
+    )
 
 
 def main_setting(frames: Frames) -> str:
     """The setting that was run at most sizes; the first one if no network was run."""
     sizes: dict[str, set[tuple[int, int]]] = {
-        case.setting: set() for case in frames.cases.values() if isinstance(case, Reference)}
+        case.setting: set() for case in frames.cases.values() if isinstance(case, Reference)
+    }
     for case in frames.cases.values():
         if isinstance(case, Ensemble):  # a size may be spread over many cases
             sizes[case.setting] |= {(z.num_layers, z.num_units) for z in case.sizes}
@@ -35,8 +43,7 @@ def main_setting(frames: Frames) -> str:
 def estimate(frames: Frames, claim: str, quantity: str, where: str) -> pd.Series | None:
     """The row of an estimate, None if the run has none; ``quantity`` may be the start of it."""
     table = frames.estimates
-    found = table[(table.claim == claim) & table.quantity.str.startswith(quantity)
-                  & (table.cell == where)]
+    found = table[(table.claim == claim) & table.quantity.str.startswith(quantity) & (table.cell == where)]
     return None if found.empty else found.iloc[0]
 
 
@@ -51,5 +58,6 @@ def limit_traces(evidence: Evidence, setting: str, sampling: str) -> Array | Non
 
 def time_entries(times: tuple[float, ...]) -> list[Line2D]:
     """Legend entries of training times."""
-    return [*map(style.entry, map(style.time_label, times), style.colours(len(times)),
-                 ["none"] * len(times), style.MARKERS)]
+    return [
+        *map(style.entry, map(style.time_label, times), style.colours(len(times)), ["none"] * len(times), style.MARKERS)
+    ]

@@ -46,9 +46,15 @@ def rates(frames: Frames) -> Figure:
     _wide_gap(axes["wide"], evidence, setting)
     _paths_gap(axes["paths"], evidence, times)
     axes["M"].set_ylabel(r"std of residuals, $(\mathrm{tr}\,\mathrm{Cov}\,r/N)^{1/2}$")
-    style.names(axes, {"M": f"{setting}: fluctuation against width",
-                       "L": f"{setting}: fluctuation against depth",
-                       "wide": r"depth gap at $M=\infty$", "paths": "depth gap on smooth paths"})
+    style.names(
+        axes,
+        {
+            "M": f"{setting}: fluctuation against width",
+            "L": f"{setting}: fluctuation against depth",
+            "wide": r"depth gap at $M=\infty$",
+            "paths": "depth gap on smooth paths",
+        },
+    )
     floor = style.entry("error of the reference", marker="s", color="0.85", markersize=8)
     style.legend(figure, time_entries(times), [*style.law_entries(lines=True), floor])
     return figure
@@ -77,8 +83,7 @@ def _fluctuations(ax: Axes, evidence: Evidence, setting: str, role: str) -> None
         style.missing(ax, "networks of several sizes")
         return
     style.sizes_axis(ax, sizes)
-    name, symbol = (("width $M$", "L") if role == "units"
-                    else ("depth $L$", "M"))
+    name, symbol = ("width $M$", "L") if role == "units" else ("depth $L$", "M")
     ax.set_xlabel(f"{name}, at ${symbol}$ = {', '.join(at)}")
 
 
@@ -90,13 +95,13 @@ def _law_of_std(ax: Axes, x: Array, group: list[Ensemble], traces: Array | None)
     heights = []
     for t, colour in enumerate(style.colours(len(group[0].flow_times))):
         found = [trace_ratio(e.residuals[:, t], float(N)) for e in group]
-        value, lower, upper = (np.sqrt([max(getattr(f, part), 0.0) for f in found])
-                               for part in ("value", "lower", "upper"))
+        value, lower, upper = (
+            np.sqrt([max(getattr(f, part), 0.0) for f in found]) for part in ("value", "lower", "upper")
+        )
         style.intervals(ax, x, value, lower, upper, colour, style.MARKERS[t], filled)
         heights.append(value[0])
         if traces is not None:
-            ax.plot(x, np.sqrt(traces[t] / N / counts), color=colour,
-                    linestyle="-" if filled else "--", zorder=2)
+            ax.plot(x, np.sqrt(traces[t] / N / counts), color=colour, linestyle="-" if filled else "--", zorder=2)
     return heights
 
 
@@ -111,8 +116,11 @@ def _wide_gap(ax: Axes, evidence: Evidence, setting: str) -> None:
     """Gap of the wide limit, scramble by scramble on common rules, at s > 0."""
     depths, r = evidence.ladder(setting)  # depths −1 (fewer nodes), 0 (the limit), L, …
     times = evidence.flow_times(setting)
-    series = {s: _gap(r[:, :, t].swapaxes(0, 1), depths[2:], lambda g: student(np.sqrt(g)))
-              for t, s in enumerate(times) if s > 0}
+    series = {
+        s: _gap(r[:, :, t].swapaxes(0, 1), depths[2:], lambda g: student(np.sqrt(g)))
+        for t, s in enumerate(times)
+        if s > 0
+    }
     _gaps(ax, times, series)
     ax.set_xlabel("depth $L$")
 
@@ -125,8 +133,7 @@ def _paths_gap(ax: Axes, evidence: Evidence, times: tuple[float, ...]) -> None:
     for _, case, table in runs:
         r, labels = untidy(table, ["num_layers", "replicate", "flow_time", "sample"], "residual")
         depths = labels["num_layers"][2:].tolist()  # as in the ladder
-        series = {s: _gap(r[:, :, t], depths, _root_mean)
-                  for t, s in enumerate(case.flow_times)}
+        series = {s: _gap(r[:, :, t], depths, _root_mean) for t, s in enumerate(case.flow_times)}
         _gaps(ax, times, series)
         ax.set_xlabel(f"depth $L$, at $M$ = {case.num_units}")
 
@@ -142,8 +149,11 @@ def _gap(r: Array, depths: list[int], interval: Callable[[Array], Estimate]) -> 
     r (2 + depths, draws, N); ``interval`` is of the squares (draws,) at one depth.
     """
     gaps, N = depth_gaps(r), r.shape[-1]
-    return Gap(depths[:len(gaps.squares)], [interval(g / N) for g in gaps.squares],
-               None if gaps.nested else gaps.floor / np.sqrt(N))
+    return Gap(
+        depths[: len(gaps.squares)],
+        [interval(g / N) for g in gaps.squares],
+        None if gaps.nested else gaps.floor / np.sqrt(N),
+    )
 
 
 def _gaps(ax: Axes, times: tuple[float, ...], series: dict[float, Gap]) -> None:
@@ -151,29 +161,27 @@ def _gaps(ax: Axes, times: tuple[float, ...], series: dict[float, Gap]) -> None:
     if not series:
         style.missing(ax, "flow times after the start")
         return
-    look = dict(zip(times, zip(style.colours(len(times)), style.MARKERS, strict=False),
-                    strict=False))
+    look = dict(zip(times, zip(style.colours(len(times)), style.MARKERS, strict=False), strict=False))
     ax.set_yscale("log")
     sizes = sorted({L for gap in series.values() for L in gap.depths})
     style.sizes_axis(ax, sizes)
     for s, gap in series.items():
         value, lower, upper = np.array([(g.value, g.lower, g.upper) for g in gap.estimates]).T
         style.intervals(ax, gap.depths, value, lower.clip(min=value.min() / 100), upper, *look[s])
-    _guide(ax, np.array(sizes, dtype=float),
-           min(gap.estimates[0].value for gap in series.values()) * 0.4, -1.0)
+    _guide(ax, np.array(sizes, dtype=float), min(gap.estimates[0].value for gap in series.values()) * 0.4, -1.0)
     ax.set_ylabel(_which_gap(series))
     _floors(ax, series, {s: colour for s, (colour, _) in look.items()})
 
 
 def _which_gap(series: dict[float, Gap]) -> str:
     """The label of an axis of gaps: to the limit, between nested depths, or which is which."""
-    words = {False: ("to the limit", r"$|r_L-r|/\sqrt{N}$"),
-             True: ("nested", r"$|r_{2L}-r_L|/\sqrt{N}$")}
-    times = {nested: [s for s, gap in series.items() if (gap.floor is None) == nested]
-             for nested in words}
+    words = {False: ("to the limit", r"$|r_L-r|/\sqrt{N}$"), True: ("nested", r"$|r_{2L}-r_L|/\sqrt{N}$")}
+    times = {nested: [s for s, gap in series.items() if (gap.floor is None) == nested] for nested in words}
     if all(times.values()):
-        return "\n".join(f"{name}, $s =$ {', '.join(f'{s:g}' for s in times[nested])}: {formula}"
-                         for nested, (name, formula) in words.items())
+        return "\n".join(
+            f"{name}, $s =$ {', '.join(f'{s:g}' for s in times[nested])}: {formula}"
+            for nested, (name, formula) in words.items()
+        )
     if times[True]:
         return "gap between nested depths\n" + words[True][1]
     return "gap of residuals to the limit\n" + words[False][1]
@@ -189,8 +197,14 @@ def _floors(ax: Axes, series: dict[float, Gap], colour: dict[float, Any]) -> Non
         ax.axhspan(bottom, floor, color=colour[s], alpha=0.12, linewidth=0)
         ax.axhline(floor, color=colour[s], linewidth=0.8, linestyle=":")
     ax.set_ylim(bottom=bottom)
-    below = [f"{style.number(floor)} at {style.time_label(s)}"
-             for s, floor in floors.items() if s not in shown]
+    below = [f"{style.number(floor)} at {style.time_label(s)}" for s, floor in floors.items() if s not in shown]
     if below:
-        style.note(ax, "error of the reference below: " + ", ".join(below), (0.02, 0.02),
-                   xycoords="axes fraction", fontsize=7, color="0.4", bbox=style.PATCH)
+        style.note(
+            ax,
+            "error of the reference below: " + ", ".join(below),
+            (0.02, 0.02),
+            xycoords="axes fraction",
+            fontsize=7,
+            color="0.4",
+            bbox=style.PATCH,
+        )

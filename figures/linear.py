@@ -18,13 +18,17 @@ from zeroloss.studies.linear.plan import Ends, Portrait, Stages, Unbalanced
 
 Array = np.ndarray
 MAPPED = 3  # layers of the networks whose map is drawn
-QUARTERS = ([0, np.pi / 2, np.pi, 3 * np.pi / 2, 2 * np.pi],
-            ["0", r"$\frac{\pi}{2}$", r"$\pi$", r"$\frac{3\pi}{2}$", r"$2\pi$"])
+QUARTERS = (
+    [0, np.pi / 2, np.pi, 3 * np.pi / 2, 2 * np.pi],
+    ["0", r"$\frac{\pi}{2}$", r"$\pi$", r"$\frac{3\pi}{2}$", r"$2\pi$"],
+)
 
 
 def _end_names(ends: Array) -> dict[int, str]:
-    return {int(k): "origin" if k == ORIGIN else "best rank-one approximation" if k == 1
-            else f"saddle {k}" for k in sorted(ends, key=lambda k: (k == ORIGIN, k))}
+    return {
+        int(k): "origin" if k == ORIGIN else "best rank-one approximation" if k == 1 else f"saddle {k}"
+        for k in sorted(ends, key=lambda k: (k == ORIGIN, k))
+    }
 
 
 def ends(frames: Frames) -> Figure:
@@ -39,8 +43,14 @@ def ends(frames: Frames) -> Figure:
     # a start near the boundary takes longer: the area of a mark is the logarithm of its time
     for end, part in torus.groupby("measured"):
         size = 2 + 10 * np.log1p(part.horizon / torus.horizon.median())
-        ax.scatter(part["first"], part["second"], s=size, color=colours.get(int(end), "0.6"),
-                   marker="o" if end == 1 else "s", linewidths=0)
+        ax.scatter(
+            part["first"],
+            part["second"],
+            s=size,
+            color=colours.get(int(end), "0.6"),
+            marker="o" if end == 1 else "s",
+            linewidths=0,
+        )
     wrong = torus.loc[torus.measured != torus.predicted]
     ax.plot(wrong["first"], wrong["second"], "x", color="black", markersize=6)
     ax.set(xlabel=r"angle $\varphi$ of $u$", ylabel=r"angle $\psi$ of $v$")
@@ -50,9 +60,13 @@ def ends(frames: Frames) -> Figure:
     ax.set_aspect("equal")
     _sphere(axes["sphere"], paths, colours)
     style.names(axes, {"map": f"ends, $N={MAPPED}$", "sphere": "directions $u(s)$"})
-    style.legend(figure, [style.entry(name, color=colours[k], linestyle="-",
-                                      marker="o" if k == 1 else "s")
-                          for k, name in kinds.items()])
+    style.legend(
+        figure,
+        [
+            style.entry(name, color=colours[k], linestyle="-", marker="o" if k == 1 else "s")
+            for k, name in kinds.items()
+        ],
+    )
     return figure
 
 
@@ -80,15 +94,18 @@ def stages(frames: Frames) -> Figure:
         of = dict(tuple(part.groupby("quantity")))
         ax.plot(of["escape-predicted"].sigma, of["escape-predicted"].value, color=colours[N])
         ax.plot(of["escape-measured"].sigma, of["escape-measured"].value, "o", color=colours[N])
-    ax.set(xscale="log", yscale="log", xlabel=r"singular value $\sigma_0$ at the start",
-           ylabel="time to leave the origin")
+    ax.set(
+        xscale="log", yscale="log", xlabel=r"singular value $\sigma_0$ at the start", ylabel="time to leave the origin"
+    )
     _rates(axes["rates"], case, table)
     _, unbalanced, imbalances = frames.run.one(Unbalanced)
     _imbalance(axes["imbalance"], unbalanced, imbalances, colours)
     style.names(axes, {"escape": "escape", "rates": "last rate", "imbalance": "imbalance"})
-    style.legend(figure, [style.entry(f"$N={N}$", color=c, linestyle="-")
-                          for N, c in colours.items()],
-                 [style.entry("measured", marker="o"), style.entry("predicted", linestyle="-")])
+    style.legend(
+        figure,
+        [style.entry(f"$N={N}$", color=c, linestyle="-") for N, c in colours.items()],
+        [style.entry("measured", marker="o"), style.entry("predicted", linestyle="-")],
+    )
     return figure
 
 
@@ -98,12 +115,19 @@ def _rates(ax: Axes, case: Stages, table: pd.DataFrame) -> None:
     series.append(("aligned", case.ratios[0], "aligned"))
     for kind, ratio, label in series:
         part = table.loc[table.ratio == ratio]
-        predicted, measured = (part.loc[part.quantity == f"{kind}-{what}"].sort_values("num_layers")
-                               for what in ("predicted", "measured"))
+        predicted, measured = (
+            part.loc[part.quantity == f"{kind}-{what}"].sort_values("num_layers") for what in ("predicted", "measured")
+        )
         ax.plot(predicted.num_layers, predicted.value, color="0.5", linewidth=0.8)
         ax.plot(measured.num_layers, measured.value, "o", color="0.2")
-        style.note(ax, label, (predicted.num_layers.iloc[-1], predicted.value.iloc[-1]), (5, 0),
-                   va="center", fontsize=style.SMALL - 1)
+        style.note(
+            ax,
+            label,
+            (predicted.num_layers.iloc[-1], predicted.value.iloc[-1]),
+            (5, 0),
+            va="center",
+            fontsize=style.SMALL - 1,
+        )
     ax.set_yscale("log")
     ax.set_xlim(right=max(case.num_layers) + 2.4)  # room for the words
     ax.xaxis.set_major_locator(FixedLocator(case.num_layers))

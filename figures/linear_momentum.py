@@ -10,8 +10,12 @@ from zeroloss.studies.linear.accelerated import METHODS
 from zeroloss.studies.linear.measure import wide_form
 from zeroloss.studies.linear.plan import Momentum
 
-TITLES = {"deep": "deep linear", "resnet": "ResNet, $1/L$", "resnet-root": r"ResNet, $1/\sqrt{L}$",
-          "relu": "two-layer ReLU"}
+TITLES = {
+    "deep": "deep linear",
+    "resnet": "ResNet, $1/L$",
+    "resnet-root": r"ResNet, $1/\sqrt{L}$",
+    "relu": "two-layer ReLU",
+}
 NAMES = {"descent": "gradient descent", "nesterov": "Nesterov", "heavy-ball": "heavy ball"}
 LEAST = 1e-6  # of the relative errors that are shown
 
@@ -41,14 +45,17 @@ def momentum(frames: Frames) -> Figure:
         width.set_xscale("log", base=2)
         width.set(yscale="log", xlabel="width $M$")
         rate.set_xlabel(r"condition number $\kappa$")
-    for row, label in (("rate", r"rate $-\log\rho$ per iteration"),
-                       ("width", "error of the prediction")):
+    for row, label in (("rate", r"rate $-\log\rho$ per iteration"), ("width", "error of the prediction")):
         panels = [axes[f"{row}-{a}"] for a in shown]
         style.share_rows(panels)
         panels[0].set_ylabel(label)
     style.names(axes, {f"rate-{a}": TITLES[a] for a in shown})
-    style.legend(figure, [*map(style.entry, NAMES.values(), colours.values(),
-                               ["none"] * len(NAMES), style.MARKERS)],
-                 [style.entry("predicted", linestyle="-"),
-                  style.entry("tolerance and stated width", color="0.5", linestyle=":")])
+    style.legend(
+        figure,
+        [*map(style.entry, NAMES.values(), colours.values(), ["none"] * len(NAMES), style.MARKERS)],
+        [
+            style.entry("predicted", linestyle="-"),
+            style.entry("tolerance and stated width", color="0.5", linestyle=":"),
+        ],
+    )
     return figure

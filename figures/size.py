@@ -24,8 +24,12 @@ CONTOURS = (0.05, 0.5, 0.95)
 CONTOUR_LINES = (":", "--", "-")
 FINE = 40  # widths at which contours are computed
 METHODS: tuple[str, ...] = ("theorem", "chebyshev", "law", "measured")
-NAMES = {"theorem": "theorem with constants", "chebyshev": "Chebyshev with $\\Sigma$",
-         "law": "predicted law", "measured": "measured"}
+NAMES = {
+    "theorem": "theorem with constants",
+    "chebyshev": "Chebyshev with $\\Sigma$",
+    "law": "predicted law",
+    "measured": "measured",
+}
 
 
 def _shades() -> Colormap:
@@ -56,16 +60,28 @@ def phases(frames: Frames) -> Figure:
     ax.set(xlabel="width $M$", ylabel=r"$P(|E-E(\rho)|\leq\varepsilon)$", ylim=(-0.03, 1.03))
     style.sizes_axis(ax, sorted(ladders[0].risks))
     s = ladders[0].flow_times[0]
-    style.names(axes, {"map": f"{ladders[0].setting}, {style.time_label(s)}, "
-                              f"$\\varepsilon={eps:g}$", "slices": "the same, depth by depth"})
+    style.names(
+        axes,
+        {
+            "map": f"{ladders[0].setting}, {style.time_label(s)}, $\\varepsilon={eps:g}$",
+            "slices": "the same, depth by depth",
+        },
+    )
     style.legend(
         figure,
-        [style.entry(f"predicted {100 * level:g} %", linestyle=line)
-         for level, line in zip(CONTOURS, CONTOUR_LINES, strict=True)],
-        [style.entry("trained: agrees with the law", marker="o", markerfacecolor="white"),
-         style.entry("does not", marker="X", color=style.colours(5)[4])],
-        [style.entry(f"$L={ladder.num_layers}$", color=colour, linestyle="-", marker="o")
-         for ladder, colour in zip(ladders, style.colours(len(ladders)), strict=True)])
+        [
+            style.entry(f"predicted {100 * level:g} %", linestyle=line)
+            for level, line in zip(CONTOURS, CONTOUR_LINES, strict=True)
+        ],
+        [
+            style.entry("trained: agrees with the law", marker="o", markerfacecolor="white"),
+            style.entry("does not", marker="X", color=style.colours(5)[4]),
+        ],
+        [
+            style.entry(f"$L={ladder.num_layers}$", color=colour, linestyle="-", marker="o")
+            for ladder, colour in zip(ladders, style.colours(len(ladders)), strict=True)
+        ],
+    )
     return figure
 
 
@@ -85,20 +101,25 @@ def _contours(ax: Axes, evidence: Evidence, ladders: list[Ladder], shades: Color
     predicted = np.array([_success(evidence, ladders[0], L, widths) for L in inside])
     fine = np.geomspace(inside[0], inside[-1], FINE)
     height = PchipInterpolator(np.log(inside), predicted, axis=0)(np.log(fine)).clip(0.0, 1.0)
-    ax.contourf(fine, widths, height.T, levels=np.linspace(0.0, 1.0, 26).tolist(),
-                cmap=_paler(shades), zorder=0)
-    ax.contour(fine, widths, height.T, levels=CONTOURS, colors="0.15",
-               linestyles=CONTOUR_LINES, linewidths=1.1, zorder=2)
+    ax.contourf(fine, widths, height.T, levels=np.linspace(0.0, 1.0, 26).tolist(), cmap=_paler(shades), zorder=0)
+    ax.contour(
+        fine, widths, height.T, levels=CONTOURS, colors="0.15", linestyles=CONTOUR_LINES, linewidths=1.1, zorder=2
+    )
     ax.set_yscale("log")
     style.sizes_axis(ax, [ladder.num_layers for ladder in ladders])
     ax.set_yticks(M, [f"{m:g}" for m in M])
     ax.yaxis.set_minor_locator(NullLocator())
-    ax.set(xlim=(ladders[0].num_layers / 1.35, ladders[-1].num_layers * 1.35),
-           ylim=(M[0] / 1.5, M[-1] * 1.5), xlabel="depth $L$", ylabel="width $M$")
+    ax.set(
+        xlim=(ladders[0].num_layers / 1.35, ladders[-1].num_layers * 1.35),
+        ylim=(M[0] / 1.5, M[-1] * 1.5),
+        xlabel="depth $L$",
+        ylabel="width $M$",
+    )
 
 
-def _marks(axes: dict[str, Axes], evidence: Evidence, ladder: Ladder, shades: Colormap,
-           colour: Any, level: float) -> None:
+def _marks(
+    axes: dict[str, Axes], evidence: Evidence, ladder: Ladder, shades: Colormap, colour: Any, level: float
+) -> None:
     """Trained networks of one depth in both panels, and the predicted curve in the second."""
     predicted, eps, L = evidence.predicted(ladder), ladder.accuracies[0], ladder.num_layers
     M = sorted(ladder.risks)
@@ -110,11 +131,17 @@ def _marks(axes: dict[str, Axes], evidence: Evidence, ladder: Ladder, shades: Co
         held = clopper_pearson(total - failed, total, level)
         expected, error = 1.0 - predicted.law.failure(L * m, eps, 0), predicted.error(L * m, eps, 0)
         agrees = held.lower - error <= expected <= held.upper + error
-        axes["map"].plot([L], [m], marker="o" if agrees else "X", markersize=7,
-                         markerfacecolor=shades(seen.value), markeredgewidth=0.9,
-                         markeredgecolor="0.15" if agrees else style.colours(5)[4], zorder=3)
-        style.intervals(axes["slices"], [m], [seen.value], [seen.lower], [seen.upper], colour,
-                        "o", size=3.0)
+        axes["map"].plot(
+            [L],
+            [m],
+            marker="o" if agrees else "X",
+            markersize=7,
+            markerfacecolor=shades(seen.value),
+            markeredgewidth=0.9,
+            markeredgecolor="0.15" if agrees else style.colours(5)[4],
+            zorder=3,
+        )
+        style.intervals(axes["slices"], [m], [seen.value], [seen.lower], [seen.upper], colour, "o", size=3.0)
 
 
 def width(frames: Frames) -> Figure:
@@ -123,8 +150,10 @@ def width(frames: Frames) -> Figure:
     ladders = evidence.with_role("ladder")
     settings = list(dict.fromkeys(ladder.setting for ladder in ladders))
     figure, axes = style.canvas(
-        [[f"theorem {name}" for name in settings], [f"others {name}" for name in settings]], 4.2,
-        height_ratios=[1.0, 2.2])
+        [[f"theorem {name}" for name in settings], [f"others {name}" for name in settings]],
+        4.2,
+        height_ratios=[1.0, 2.2],
+    )
     etas = evidence.common.failure_probabilities
     colours = dict(zip(METHODS, style.colours(len(METHODS)), strict=True))
     for ladder in ladders:
@@ -134,27 +163,50 @@ def width(frames: Frames) -> Figure:
         _curve(top, ladder, etas, [one.log10_theorem for one in demands], "theorem", colours)
         for name in METHODS[1:]:
             values = [getattr(one, name) for one in demands]
-            _curve(below, ladder, etas,
-                   [math.log10(value) if 0 < value < math.inf else math.nan for value in values],
-                   name, colours)
+            _curve(
+                below,
+                ladder,
+                etas,
+                [math.log10(value) if 0 < value < math.inf else math.nan for value in values],
+                name,
+                colours,
+            )
     for name in settings:
         shown = [f"{middle(ladder):g}" for ladder in ladders if ladder.setting == name]
-        style.note(axes[f"others {name}"], rf"$\varepsilon$ = {', '.join(shown)}", (0.96, 0.03),
-                   xycoords="axes fraction", ha="right", color="0.35")
+        style.note(
+            axes[f"others {name}"],
+            rf"$\varepsilon$ = {', '.join(shown)}",
+            (0.96, 0.03),
+            xycoords="axes fraction",
+            ha="right",
+            color="0.35",
+        )
     _dress(axes, settings, etas)
     style.names(axes, {f"theorem {name}": name for name in settings})
-    style.legend(figure, [style.entry(NAMES[name], color=colours[name], linestyle="-",
-                                      marker=style.MARKERS[i])
-                          for i, name in enumerate(METHODS)],
-                 style.law_entries(lines=True))
+    style.legend(
+        figure,
+        [
+            style.entry(NAMES[name], color=colours[name], linestyle="-", marker=style.MARKERS[i])
+            for i, name in enumerate(METHODS)
+        ],
+        style.law_entries(lines=True),
+    )
     return figure
 
 
-def _curve(ax: Axes, ladder: Ladder, etas: Sequence[float], values: list[float], name: str,
-           colours: dict[str, Any]) -> None:
+def _curve(
+    ax: Axes, ladder: Ladder, etas: Sequence[float], values: list[float], name: str, colours: dict[str, Any]
+) -> None:
     filled, marker = ladder.sampling == "independent", style.MARKERS[METHODS.index(name)]
-    ax.plot(etas, values, color=colours[name], linestyle="-" if filled else "--", marker=marker,
-            markersize=3.5, markerfacecolor=colours[name] if filled else "white")
+    ax.plot(
+        etas,
+        values,
+        color=colours[name],
+        linestyle="-" if filled else "--",
+        marker=marker,
+        markersize=3.5,
+        markerfacecolor=colours[name] if filled else "white",
+    )
 
 
 def _dress(axes: dict[str, Axes], settings: list[str], etas: Sequence[float]) -> None:

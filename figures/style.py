@@ -37,8 +37,9 @@ _STYLE = {
 }  # fmt: skip
 
 
-def canvas(mosaic: Sequence[Sequence[str]], height: float, width: float = WIDTH,
-           **options: Any) -> tuple[Figure, dict[str, Axes]]:
+def canvas(
+    mosaic: Sequence[Sequence[str]], height: float, width: float = WIDTH, **options: Any
+) -> tuple[Figure, dict[str, Axes]]:
     """An empty figure (inches) in the paper's style, and its axes by their names in ``mosaic``.
 
     The style stays set after the call, since some of it is read only when the figure is saved.
@@ -79,27 +80,62 @@ def names(axes: dict[str, Axes], titles: dict[str, str]) -> None:
         axes[key].set_title(f"({chr(ord('a') + i)}) {title}", loc="left")
 
 
-def intervals(ax: Axes, x: ArrayLike, value: ArrayLike, lower: ArrayLike, upper: ArrayLike,
-              colour: Any, marker: str, filled: bool = True, size: float = 4.0,
-              caps: float = 1.5) -> None:
+def intervals(
+    ax: Axes,
+    x: ArrayLike,
+    value: ArrayLike,
+    lower: ArrayLike,
+    upper: ArrayLike,
+    colour: Any,
+    marker: str,
+    filled: bool = True,
+    size: float = 4.0,
+    caps: float = 1.5,
+) -> None:
     """Markers with their intervals; hollow ones for the second of two laws."""
     errors = np.stack([np.subtract(value, lower), np.subtract(upper, value)]).clip(min=0.0)
-    ax.errorbar(x, value, yerr=errors, fmt=marker, color=colour, capsize=caps, elinewidth=0.8,
-                markerfacecolor=colour if filled else "white", markeredgewidth=0.8,
-                markersize=size, zorder=3)
+    ax.errorbar(
+        x,
+        value,
+        yerr=errors,
+        fmt=marker,
+        color=colour,
+        capsize=caps,
+        elinewidth=0.8,
+        markerfacecolor=colour if filled else "white",
+        markeredgewidth=0.8,
+        markersize=size,
+        zorder=3,
+    )
 
 
-def entry(label: str, color: Any = "0.3", linestyle: Any = "none", marker: str = "none",
-          markersize: float = 4.0, markerfacecolor: Any = None) -> Line2D:
+def entry(
+    label: str,
+    color: Any = "0.3",
+    linestyle: Any = "none",
+    marker: str = "none",
+    markersize: float = 4.0,
+    markerfacecolor: Any = None,
+) -> Line2D:
     """One entry of a legend."""
-    return Line2D([], [], label=label, color=color, linestyle=linestyle, marker=marker,
-                  markersize=markersize, markerfacecolor=markerfacecolor or color)
+    return Line2D(
+        [],
+        [],
+        label=label,
+        color=color,
+        linestyle=linestyle,
+        marker=marker,
+        markersize=markersize,
+        markerfacecolor=markerfacecolor or color,
+    )
 
 
 def law_entries(lines: bool = False) -> list[Line2D]:
     """Legend entries of the two laws: filled and hollow, with solid and dashed predictions."""
-    return [entry(name, marker="o", markerfacecolor=face, linestyle=line if lines else "none")
-            for name, face, line in zip(LAWS.values(), ("0.3", "white"), ("-", "--"), strict=True)]
+    return [
+        entry(name, marker="o", markerfacecolor=face, linestyle=line if lines else "none")
+        for name, face, line in zip(LAWS.values(), ("0.3", "white"), ("-", "--"), strict=True)
+    ]
 
 
 def legend(figure: Figure, *rows: Sequence[Line2D]) -> None:
@@ -107,8 +143,7 @@ def legend(figure: Figure, *rows: Sequence[Line2D]) -> None:
     columns = max(len(row) for row in rows)
     padded = [[*row, *(entry(" ") for _ in range(columns - len(row)))] for row in rows]
     handles = [row[i] for i in range(columns) for row in padded]  # matplotlib fills columns first
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns,
-                  columnspacing=1.4, handletextpad=0.5)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.4, handletextpad=0.5)
 
 
 def sizes_axis(ax: Axes, sizes: Sequence[float]) -> None:
@@ -142,13 +177,18 @@ def slope_guide(ax: Axes, x: tuple[float, float], y: float, slope: float, text: 
     note(ax, text, (ends[1], heights[1]), (3, 0), ha="left", va="center", color=GUIDE, bbox=PATCH)
 
 
-def note(ax: Axes, text: str, at: tuple[float, float], offset: tuple[float, float] = (0, 0),
-         fontsize: float = SMALL, **options: Any) -> None:
+def note(
+    ax: Axes,
+    text: str,
+    at: tuple[float, float],
+    offset: tuple[float, float] = (0, 0),
+    fontsize: float = SMALL,
+    **options: Any,
+) -> None:
     """Small words, so many points from a point of the data or of what ``xycoords`` names."""
     ax.annotate(text, at, xytext=offset, textcoords="offset points", fontsize=fontsize, **options)
 
 
 def missing(ax: Axes, what: str) -> None:
     """Says in an empty panel what the run does not hold."""
-    note(ax, f"{what}: not in this run", (0.5, 0.5), xycoords="axes fraction", ha="center",
-         va="center", color=GUIDE)
+    note(ax, f"{what}: not in this run", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center", color=GUIDE)

@@ -21,17 +21,17 @@ CERTIFIED = "tanh"  # the activation whose certificate and kernel are drawn
 EARLIEST = 0.1  # training time at which the logarithmic axes begin
 
 
-def _panels(frames: Frames, height: float
-            ) -> tuple[Figure, list[Axes], list[tuple[Flow, pd.DataFrame]]]:
+def _panels(frames: Frames, height: float) -> tuple[Figure, list[Axes], list[tuple[Flow, pd.DataFrame]]]:
     """One panel per setting, two in a row."""
     cases = [(case, table) for _, case, table in frames.run.of(Flow)]
     names = [case.setting for case, _ in cases]
-    rows = [names[i:i + 2] for i in range(0, len(names), 2)]
+    rows = [names[i : i + 2] for i in range(0, len(names), 2)]
     if len(rows[-1]) < len(rows[0]):
         rows[-1] = [*rows[-1], "."]
     figure, axes = style.canvas(rows, height)
-    style.names(axes, {name: f"{name}, $N={case.problem.num_samples}$"
-                       for name, (case, _) in zip(names, cases, strict=True)})
+    style.names(
+        axes, {name: f"{name}, $N={case.problem.num_samples}$" for name, (case, _) in zip(names, cases, strict=True)}
+    )
     for row in rows:
         axes[row[0]].set_ylabel("risk $E$")
     for name in names[-2:]:
@@ -55,20 +55,29 @@ def risk(frames: Frames) -> Figure:
             for model in MODELS:
                 run = run_of(of_it, model, 0)
                 seen = _shown(run, case.floor)
-                ax.plot(run["flow_time"][seen], run["risk"][seen], LINES[model],
-                        color=colours[training.activation], zorder=3)
+                ax.plot(
+                    run["flow_time"][seen],
+                    run["risk"][seen],
+                    LINES[model],
+                    color=colours[training.activation],
+                    zorder=3,
+                )
                 if training.activation == CERTIFIED and model == "limit":
-                    bound = run["risk"][0] * np.exp(log_certificate(
-                        run["flow_time"], run["eigenvalue"][:, 0], run["eigenvalue"].shape[1]))
-                    ax.plot(run["flow_time"][seen], bound[seen], ":", color="0.25", linewidth=1.3,
-                            zorder=4)
+                    bound = run["risk"][0] * np.exp(
+                        log_certificate(run["flow_time"], run["eigenvalue"][:, 0], run["eigenvalue"].shape[1])
+                    )
+                    ax.plot(run["flow_time"][seen], bound[seen], ":", color="0.25", linewidth=1.3, zorder=4)
         ax.set(xscale="log", yscale="log", ylim=(0.1 * case.floor, 1.0))
         ax.yaxis.set_major_locator(LogLocator(numticks=8))
-    style.legend(figure, [style.entry(name, color=colour, linestyle="-")
-                          for name, colour in colours.items()],
-                 [style.entry("limit", linestyle="-"), style.entry("network", linestyle="--"),
-                  style.entry(f"certificate of the limit, {CERTIFIED}", color="0.25",
-                              linestyle=":")])
+    style.legend(
+        figure,
+        [style.entry(name, color=colour, linestyle="-") for name, colour in colours.items()],
+        [
+            style.entry("limit", linestyle="-"),
+            style.entry("network", linestyle="--"),
+            style.entry(f"certificate of the limit, {CERTIFIED}", color="0.25", linestyle=":"),
+        ],
+    )
     return figure
 
 
@@ -85,12 +94,18 @@ def spectrum(frames: Frames) -> Figure:
             run = run_of(shown, model, 0)
             seen = _shown(run, case.floor)
             for i, values in enumerate(run["eigenvalue"][seen].T):
-                ax.plot(run["flow_time"][seen], values, LINES[model], color=of_model,
-                        linewidth=1.2 if i == 0 else 0.5, alpha=1.0 if i == 0 else 0.6)
-        ax.set(xscale="log", yscale="log",
-               ylabel="" if ax.get_ylabel() == "" else "eigenvalues of $K(s)$")
-    style.legend(figure, [style.entry(model, color=c, linestyle=LINES[model])
-                          for model, c in zip(MODELS, colour, strict=True)])
+                ax.plot(
+                    run["flow_time"][seen],
+                    values,
+                    LINES[model],
+                    color=of_model,
+                    linewidth=1.2 if i == 0 else 0.5,
+                    alpha=1.0 if i == 0 else 0.6,
+                )
+        ax.set(xscale="log", yscale="log", ylabel="" if ax.get_ylabel() == "" else "eigenvalues of $K(s)$")
+    style.legend(
+        figure, [style.entry(model, color=c, linestyle=LINES[model]) for model, c in zip(MODELS, colour, strict=True)]
+    )
     return figure
 
 

@@ -53,9 +53,7 @@ def width_entry() -> dict[str, Any]:
     )
 
 
-def row(
-    quantity: str = "slope_L", value: float = -1.0, half: float = 0.001, **changes: Any
-) -> dict[str, Any]:
+def row(quantity: str = "slope_L", value: float = -1.0, half: float = 0.001, **changes: Any) -> dict[str, Any]:
     """A row of estimates."""
     content: dict[str, Any] = {
         "claim": DEPTH, "quantity": quantity, "cell": "sine.s4", "estimate": value,

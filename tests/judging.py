@@ -38,8 +38,10 @@ def block_of(name: str, *files: Path) -> tuple[Any, study.Common]:
     content: dict[str, Any] = {}
     for path in files or FILES:
         content = overlay(content, read(path))
-    return (part_of(name, "plan").Settings.model_validate(content[name]),
-            study.Common(content["seed"], content["device"]))
+    return (
+        part_of(name, "plan").Settings.model_validate(content[name]),
+        study.Common(content["seed"], content["device"]),
+    )
 
 
 def cases_of(name: str, *files: Path) -> dict[str, Case]:

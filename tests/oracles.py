@@ -28,9 +28,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": torch.nn.functional.gelu,
     "relu": torch.relu,
     "relu2": lambda u: torch.relu(u) ** 2,
-    "regularised-relu": lambda u: torch.where(
-        u <= -0.5, 0 * u, torch.where(u >= 0.5, u, (u + 0.5) ** 2 / 2)
-    ),
+    "regularised-relu": lambda u: torch.where(u <= -0.5, 0 * u, torch.where(u >= 0.5, u, (u + 0.5) ** 2 / 2)),
     "identity": lambda u: u,
 }
 
@@ -47,8 +45,12 @@ def normals(seed: int, *shape: int) -> Tensor:
 def small_problem(num_samples: int = 4, dim: int = 2, seed: int = 0) -> Problem:
     """Random inputs, targets and readout, of order one."""
     numbers = np.random.default_rng([seed, num_samples, dim])
-    return problem("small", numbers.uniform(-1, 1, (num_samples, dim)),
-                   numbers.uniform(-1, 1, num_samples), numbers.uniform(0.3, 1, dim))
+    return problem(
+        "small",
+        numbers.uniform(-1, 1, (num_samples, dim)),
+        numbers.uniform(-1, 1, num_samples),
+        numbers.uniform(0.3, 1, dim),
+    )
 
 
 # ---- the block and the network, entry by entry
@@ -75,8 +77,7 @@ def network_features(theta: Tensor, inputs: Tensor, activation: str, scale: floa
     return torch.stack(z)
 
 
-def network_risk(theta: Tensor, data: Problem, activation: str, scale: float | None = None
-                 ) -> Tensor:
+def network_risk(theta: Tensor, data: Problem, activation: str, scale: float | None = None) -> Tensor:
     """E of one network theta (L, k, M), differentiable by autograd."""
     layers, _, units = theta.shape
     scale = 1 / (layers * units) if scale is None else scale
@@ -143,8 +144,9 @@ def tree_defect(tree: Tree, a: Array, b: Array) -> float:
 # ---- the limit as a system with a mass for each particle, by fixed point and autograd
 
 
-def limit_end(masses: Tensor, theta: Tensor, inputs: Tensor, matrix: Tensor, weights: Tensor,
-              activation: str, sweeps: int = 40) -> Tensor:
+def limit_end(
+    masses: Tensor, theta: Tensor, inputs: Tensor, matrix: Tensor, weights: Tensor, activation: str, sweeps: int = 40
+) -> Tensor:
     """Z(1) (B, N, d) for masses (B, n, particles), theta (B, n, k, particles), by iteration."""
     d = inputs.shape[1]
     a, w, b = theta[:, :, :d], theta[:, :, d : 2 * d], theta[:, :, 2 * d]
@@ -162,8 +164,16 @@ def limit_end(masses: Tensor, theta: Tensor, inputs: Tensor, matrix: Tensor, wei
     return inputs + torch.einsum("q,bqnd->bnd", weights, fields(z))
 
 
-def limit_residuals(masses: Tensor, theta: Tensor, data: Problem, matrix: Tensor, weights: Tensor,
-                    activation: str, flow_time: float, steps: int) -> Tensor:
+def limit_residuals(
+    masses: Tensor,
+    theta: Tensor,
+    data: Problem,
+    matrix: Tensor,
+    weights: Tensor,
+    activation: str,
+    flow_time: float,
+    steps: int,
+) -> Tensor:
     """r(s) (B, N): each particle moves by −∇E over its mass, classical Runge–Kutta in s."""
 
     def residuals(position: Tensor) -> Tensor:
@@ -186,9 +196,17 @@ def limit_residuals(masses: Tensor, theta: Tensor, data: Problem, matrix: Tensor
     return residuals(theta).detach()
 
 
-def influence_by_mass(theta: Tensor, shares: Tensor, data: Problem, matrix: Tensor,
-                      weights: Tensor, activation: str, flow_time: float, steps: int = 60,
-                      step: float = 1e-4) -> Array:
+def influence_by_mass(
+    theta: Tensor,
+    shares: Tensor,
+    data: Problem,
+    matrix: Tensor,
+    weights: Tensor,
+    activation: str,
+    flow_time: float,
+    steps: int = 60,
+    step: float = 1e-4,
+) -> Array:
     """∂r(s)/∂mass (N, n, particles) by central differences, all masses in one batch.
 
     theta (n, k, particles), shares (particles,): the particle (q, j) has mass weights_q shares_j.
@@ -197,8 +215,9 @@ def influence_by_mass(theta: Tensor, shares: Tensor, data: Problem, matrix: Tens
     n, particles = masses.shape
     bumps = step * torch.eye(n * particles, dtype=torch.float64).view(-1, n, particles)
     batch = torch.cat([masses + bumps, masses - bumps])
-    r = limit_residuals(batch, theta.expand(len(batch), *theta.shape), data, matrix, weights,
-                        activation, flow_time, steps)
+    r = limit_residuals(
+        batch, theta.expand(len(batch), *theta.shape), data, matrix, weights, activation, flow_time, steps
+    )
     slope = (r[: len(bumps)] - r[len(bumps) :]) / (2 * step)
     return slope.T.reshape(-1, n, particles).numpy()
 
@@ -233,8 +252,11 @@ def linear_generator(theta: Tensor) -> Array:
 def linear_map(generator: Array, inputs: Tensor, num_layers: int | None = None) -> Array:
     """Z(1) (N, d): exp(G) (x, 1), or the L layers (1 + G/L)^L (x, 1)."""
     size = len(generator)
-    power = (linalg.expm(generator) if num_layers is None else
-             np.linalg.matrix_power(np.eye(size) + generator / num_layers, num_layers))
+    power = (
+        linalg.expm(generator)
+        if num_layers is None
+        else np.linalg.matrix_power(np.eye(size) + generator / num_layers, num_layers)
+    )
     return (np.column_stack([inputs.numpy(), np.ones(len(inputs))]) @ power.T)[:, :-1]
 
 
@@ -244,17 +266,20 @@ def linear_fluctuation(data: Problem, alpha: float, gamma: float, beta: float) -
     return alpha**2 * (g @ g) * (gamma**2 * x @ x.T + beta**2)
 
 
-def linear_covariance(data: Problem, alpha: float, gamma: float, beta: float, num_layers: int,
-                      num_units: int) -> Array:
+def linear_covariance(data: Problem, alpha: float, gamma: float, beta: float, num_layers: int, num_units: int) -> Array:
     """Cov[r_i, r_j] at s = 0 of L × M independent units with σ(u) = u, exact at any size."""
     x, g, d = data.inputs.numpy(), data.readout.numpy(), data.dim
     growth = (1 + d * (alpha * gamma) ** 2 / (num_layers**2 * num_units)) ** num_layers - 1
     return (g @ g) / (d * gamma**2) * (gamma**2 * x @ x.T + beta**2) * growth
 
 
-def linear_pairs(data: Problem, means: tuple[Array, Array, float],
-                 scales: tuple[float, float, float], times: tuple[float, float], kappa: float
-                 ) -> Array:
+def linear_pairs(
+    data: Problem,
+    means: tuple[Array, Array, float],
+    scales: tuple[float, float, float],
+    times: tuple[float, float],
+    kappa: float,
+) -> Array:
     """G_{tt'}(κ) (N, N) at s = 0 of σ(u) = u: Cov[ψ(X, t), ψ(Y, t')] at correlation κ."""
     (a_mean, w_mean, b_mean), (alpha, gamma, beta) = means, scales
     x, g = data.inputs.numpy(), data.readout.numpy()
@@ -265,8 +290,9 @@ def linear_pairs(data: Problem, means: tuple[Array, Array, float],
 
     u0 = x @ w_mean + b_mean
     (z, q, u), (z1, q1, u1) = (
-        (x + np.outer(u0, a_mean) * grown(t), g + w_mean * (a_mean @ g) * grown(1 - t),
-         u0 * math.exp(rate * t)) for t in times)
+        (x + np.outer(u0, a_mean) * grown(t), g + w_mean * (a_mean @ g) * grown(1 - t), u0 * math.exp(rate * t))
+        for t in times
+    )
     Q = gamma**2 * z @ z1.T + beta**2
     both = alpha**2 * (q @ q1)
     linear = both * np.outer(u, u1) + (q @ a_mean) * (q1 @ a_mean) * Q

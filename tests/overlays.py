@@ -22,8 +22,7 @@ def at(place: Place, content: Any = PUBLISHED) -> Any:
 
 def places(content: Any = PUBLISHED, place: Place = ()) -> list[Place]:
     """Every place of a value, mappings and lists included."""
-    inner = content.items() if isinstance(content, dict) else (
-        enumerate(content) if isinstance(content, list) else [])
+    inner = content.items() if isinstance(content, dict) else (enumerate(content) if isinstance(content, list) else [])
     return [place] * bool(place) + [p for key, value in inner for p in places(value, (*place, key))]
 
 

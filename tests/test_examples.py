@@ -30,9 +30,7 @@ def test_examples_print_what_they_say(name: str, capsys: pytest.CaptureFixture[s
     assert result.failed == 0, capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("module", "name"), [(module, name) for module, names in SHOWN.items() for name in names]
-)
+@pytest.mark.parametrize(("module", "name"), [(module, name) for module, names in SHOWN.items() for name in names])
 def test_the_main_functions_have_examples(module: str, name: str) -> None:
     documented = getattr(import_module(module), name)
     found = doctest.DocTestFinder(recurse=False).find(documented, name)

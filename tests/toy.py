@@ -68,15 +68,16 @@ class Toy:
         self.per_job = 1
         self.measured_on: list[list[str]] = []
         self.cases: dict[str, Case] = {"wide": WIDE, "narrow": NARROW}
-        plan, jobs, measure = (ModuleType(f"{PACKAGE}.{name}")
-                               for name in ("plan", "jobs", "measure"))
+        plan, jobs, measure = (ModuleType(f"{PACKAGE}.{name}") for name in ("plan", "jobs", "measure"))
         self.modules = [ModuleType("studies_of_tests"), ModuleType(PACKAGE), plan, jobs, measure]
-        vars(plan).update({kind.__name__: kind for kind in KINDS}, Settings=Settings,
-                          cases=lambda block, common: self.cases)
+        vars(plan).update(
+            {kind.__name__: kind for kind in KINDS}, Settings=Settings, cases=lambda block, common: self.cases
+        )
         vars(jobs).update({kind.kind: job(kind)(self._job()) for kind in KINDS})
         vars(measure).update(
             rates=measures(evidence.DEPTH)(self._measure()),
-            half_order=control(evidence.DEPTH, Wide)(lambda table, case: table.iloc[:1]))
+            half_order=control(evidence.DEPTH, Wide)(lambda table, case: table.iloc[:1]),
+        )
 
     @property
     def specs(self) -> dict[str, dict[str, Any]]:
@@ -138,8 +139,7 @@ def walk(root: Path, mode: str = "quick", *claims_of_it: dict[str, Any]) -> None
     call("specs", "toy", "--config", root / "full.yaml", "--out", specs)
     call("run", "toy", *results.read_sealed(specs), "--config", root / "full.yaml", "--out", study)
     call("measure", "toy", "--specs", specs, "--tables", study, "--out", table)
-    claims = evidence.write_claims(
-        root / "claims.yaml", *(claims_of_it or [evidence.claim_entry()]))
+    claims = evidence.write_claims(root / "claims.yaml", *(claims_of_it or [evidence.claim_entry()]))
     record = base / "verdicts.json"
     call("judge", "--claims", claims, "--estimates", table, "--mode", mode, "--out", record)
     (root / "figures").mkdir(exist_ok=True)

@@ -32,6 +32,7 @@ class Ensemble(Training, NetworkCase):
 def cases(block: Settings, common: Common) -> dict[str, Ensemble]:
     """One case for each width."""
     shared = {name: getattr(block, name) for name in Training.model_fields}
-    return {f"width-{M}": Ensemble(**common._asdict(), **shared, setting="my-study",
-                                   activation="softplus", num_units=M)
-            for M in block.num_units}
+    return {
+        f"width-{M}": Ensemble(**common._asdict(), **shared, setting="my-study", activation="softplus", num_units=M)
+        for M in block.num_units
+    }

@@ -75,8 +75,7 @@ def _cells(tag: str, cells: Sequence[str]) -> str:
     return "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells)
 
 
-def columns(headings: Sequence[str], lines: Sequence[Sequence[str]], right: Collection[str]
-            ) -> list[str]:
+def columns(headings: Sequence[str], lines: Sequence[Sequence[str]], right: Collection[str]) -> list[str]:
     """Headings and lines padded to columns, those in ``right`` to the right; no control character.
 
     >>> columns(["claim", "value"], [["a", "1.5"], ["b", "12"]], right=["value"])
@@ -115,8 +114,7 @@ def quantiles(name: str, values: Any) -> dict[str, Any]:
     return {f"{name}, {100 * level:g} %": np.quantile(found, level, axis=1) for level in LEVELS}
 
 
-def over_time(facts: Mapping[str, object], flow_times: Sequence[float], values: Mapping[str, Any]
-              ) -> Summary:
+def over_time(facts: Mapping[str, object], flow_times: Sequence[float], values: Mapping[str, Any]) -> Summary:
     """Facts, and a table of columns (outputs,): the first flow time, the last, some between."""
     import numpy as np
 

@@ -62,9 +62,15 @@ def _bars() -> Bars:
         console = Console(stderr=True, force_jupyter=False, force_terminal=True)
     # what is printed meanwhile goes where it would go anyway
     return rich.Progress(
-        rich.TextColumn("{task.description}"), rich.BarColumn(), rich.TaskProgressColumn(),
-        rich.TimeElapsedColumn(), rich.TimeRemainingColumn(), console=console,
-        redirect_stdout=False, redirect_stderr=False)
+        rich.TextColumn("{task.description}"),
+        rich.BarColumn(),
+        rich.TaskProgressColumn(),
+        rich.TimeElapsedColumn(),
+        rich.TimeRemainingColumn(),
+        console=console,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
 
 
 def counted(report: Report, stage: str, items: Sequence[Item]) -> Iterator[Item]:

@@ -29,8 +29,19 @@ if TYPE_CHECKING:
 
     Parts = pd.DataFrame | Iterable[pd.DataFrame]
 
-__all__ = ["Case", "Closed", "Common", "Control", "Run", "control", "controls_of", "job",
-           "jobs_of", "measures", "measures_of"]
+__all__ = [
+    "Case",
+    "Closed",
+    "Common",
+    "Control",
+    "Run",
+    "control",
+    "controls_of",
+    "job",
+    "jobs_of",
+    "measures",
+    "measures_of",
+]
 
 C = TypeVar("C", bound=Case)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -56,8 +67,9 @@ class Run:
         """The only such case; LookupError if there is none, or more than one."""
         found = list(self.of(kind, **fields))
         if len(found) != 1:
-            raise LookupError(f"one case of kind {kind.kind} with {fields} must be there, got "
-                              f"{[name for name, _, _ in found]}")
+            raise LookupError(
+                f"one case of kind {kind.kind} with {fields} must be there, got {[name for name, _, _ in found]}"
+            )
         return found[0]
 
 
@@ -68,10 +80,17 @@ def _mark(function: F, mark: str, said: Any) -> F:
 
 def _marked(module: ModuleType, mark: str) -> dict[Callable[..., Any], Any]:
     """Marked functions of a module, and of the modules beside it that it imports."""
-    beside = [other for other in vars(module).values()
-              if isinstance(other, ModuleType) and other.__package__ == module.__package__]
-    return {value: vars(value)[mark] for one in (module, *beside) for value in vars(one).values()
-            if callable(value) and mark in getattr(value, "__dict__", ())}
+    beside = [
+        other
+        for other in vars(module).values()
+        if isinstance(other, ModuleType) and other.__package__ == module.__package__
+    ]
+    return {
+        value: vars(value)[mark]
+        for one in (module, *beside)
+        for value in vars(one).values()
+        if callable(value) and mark in getattr(value, "__dict__", ())
+    }
 
 
 def job(kind: type[C]) -> Callable[[Callable[[C], Parts]], Callable[[C], pd.DataFrame]]:
@@ -107,10 +126,13 @@ class Control:
         """The run with the tables of the control; those of the run given are left alone."""
         if not self.kinds:
             return Run(run.cases, self.function(run))
-        return Run(run.cases, {
-            name: self.function(table.copy(), run.cases[name])
-            if isinstance(run.cases[name], self.kinds) else table
-            for name, table in run.tables.items()})
+        return Run(
+            run.cases,
+            {
+                name: self.function(table.copy(), run.cases[name]) if isinstance(run.cases[name], self.kinds) else table
+                for name, table in run.tables.items()
+            },
+        )
 
 
 def control(claim: str, *kinds: type[Case]) -> Callable[[F], F]:
@@ -118,8 +140,9 @@ def control(claim: str, *kinds: type[Case]) -> Callable[[F], F]:
 
     Without kinds the function takes the run and returns all of its tables, by name.
     """
-    return lambda function: _mark(function, "_ledger_controls", (
-        *vars(function).get("_ledger_controls", ()), Control(claim, function, kinds)))
+    return lambda function: _mark(
+        function, "_ledger_controls", (*vars(function).get("_ledger_controls", ()), Control(claim, function, kinds))
+    )
 
 
 def jobs_of(module: ModuleType) -> dict[type[Case], Callable[[Any], pd.DataFrame]]:

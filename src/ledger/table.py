@@ -13,9 +13,21 @@ __all__ = ["markdown", "plain", "show"]
 STYLES = {"supported": "green", "refuted": "bold red", "inconclusive": "yellow",
           "not judged": "dim",
           "agrees": "green", "differs": "bold red", "missing": "yellow"}  # fmt: skip
-RIGHT = ("estimate", "replicates", "layers", "units", "weights", "seconds",
-         "jobs", "CPU minutes", "wall minutes", "CPU hours", "wall hours", "memory (MB)",
-         "disk (MB)")
+RIGHT = (
+    "estimate",
+    "replicates",
+    "layers",
+    "units",
+    "weights",
+    "seconds",
+    "jobs",
+    "CPU minutes",
+    "wall minutes",
+    "CPU hours",
+    "wall hours",
+    "memory (MB)",
+    "disk (MB)",
+)
 
 
 def show(
@@ -43,9 +55,7 @@ def markdown(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def _print_rich(
-    headings: Sequence[str], lines: Sequence[Sequence[str]], title: str, stream: TextIO
-) -> None:
+def _print_rich(headings: Sequence[str], lines: Sequence[Sequence[str]], title: str, stream: TextIO) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -108,12 +108,13 @@ def test_the_ledger_knows_nothing_of_the_science() -> None:
                 names = [ast.unparse(node.args[0]).strip("'f\"")]
             else:
                 continue
-            named += [f"{name_of(path)}: {name}" for name in names
-                      if name.partition(".")[0] in {"zeroloss", "torch"}]
+            named += [f"{name_of(path)}: {name}" for name in names if name.partition(".")[0] in {"zeroloss", "torch"}]
     assert not named
     modules = [name_of(path).replace("/", ".") for path in MODULES]
-    code = (f"import sys, {', '.join(name for name in modules if name.startswith('ledger'))}\n"
-            "assert not any(m.startswith(('zeroloss', 'torch')) for m in sys.modules)")
+    code = (
+        f"import sys, {', '.join(name for name in modules if name.startswith('ledger'))}\n"
+        "assert not any(m.startswith(('zeroloss', 'torch')) for m in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -124,16 +125,21 @@ def test_every_module_of_the_science_has_a_room() -> None:
 
 def test_studies_know_nothing_of_each_other() -> None:
     study = {path: path.relative_to(STUDIES).parts[0] for path in STUDIES.rglob("*/*.py")}
-    assert not [f"{name_of(path)} imports {name_of(imported)}" for path, imported in links()
-                if path in study and imported in study and study[path] != study[imported]]
+    assert not [
+        f"{name_of(path)} imports {name_of(imported)}"
+        for path, imported in links()
+        if path in study and imported in study and study[path] != study[imported]
+    ]
 
 
 def test_what_is_read_before_every_run_imports_nothing_heavy() -> None:
     names = [*LIGHT, *(f"zeroloss.studies.{folder.name}.plan" for folder in OWN)]
-    code = (f"import importlib, sys\nfor name in {names}:\n    importlib.import_module(name)\n"
-            f"    assert not {HEAVY} & set(sys.modules), name\n"
-            "sys.modules['zeroloss.cli'].main(['--help'])\n"
-            f"assert not {HEAVY} & set(sys.modules), 'zeroloss --help'")
+    code = (
+        f"import importlib, sys\nfor name in {names}:\n    importlib.import_module(name)\n"
+        f"    assert not {HEAVY} & set(sys.modules), name\n"
+        "sys.modules['zeroloss.cli'].main(['--help'])\n"
+        f"assert not {HEAVY} & set(sys.modules), 'zeroloss --help'"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
@@ -155,8 +161,12 @@ def test_a_study_is_typed_and_has_its_places(folder: Path) -> None:
     plan = (folder / "plan.py").read_text(encoding="utf-8")
     assert "# pyright: strict" in plan.splitlines()
     assert not [wrong for path in folder.glob("*.py") for wrong in mappings(path)]
-    places = [f"figures/{folder.name}.py", f"paper/claims/{folder.name}.yaml",
-              f"paper/sections/{folder.name}.tex", f"tests/studies/test_{folder.name}.py"]
+    places = [
+        f"figures/{folder.name}.py",
+        f"paper/claims/{folder.name}.yaml",
+        f"paper/sections/{folder.name}.tex",
+        f"tests/studies/test_{folder.name}.py",
+    ]
     places += [f"src/zeroloss/studies/{folder.name}/{part}.py" for part in PARTS]
     assert not [place for place in places if not (ROOT / place).is_file()]
 
@@ -189,17 +199,19 @@ def file_calls(path: Path) -> list[str]:
     """Calls that read or write files. Text in memory does not count: `to_csv()` returns it and
     `read_csv(io.StringIO(text))` reads it; nor do functions of our own modules."""
     tree, found = tree_of(path), []
-    ours = {alias.asname or alias.name for node in ast.walk(tree)
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ROWS
-            for alias in node.names}
+    ours = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ROWS
+        for alias in node.names
+    }
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute)):
             continue
         called = ast.unparse(node.func)
         owner, _, name = called.rpartition(".")
         first = ast.unparse(node.args[0]) if node.args else ""
-        in_memory = first.startswith(("io.StringIO(", "io.BytesIO(")) or (
-            name.startswith("to_") and not node.args)
+        in_memory = first.startswith(("io.StringIO(", "io.BytesIO(")) or (name.startswith("to_") and not node.args)
         if owner not in ours and not in_memory and (name in FILE_CALLS or called in FILE_CALLS_OF):
             found.append(f"{path}:{node.lineno} {called}")
     return found
@@ -212,8 +224,10 @@ def test_files_are_touched_in_few_places() -> None:
 
 def test_the_scan_sees_file_access(tmp_path: Path) -> None:
     bad = tmp_path / "bad.py"
-    bad.write_text("open('x')\nPath('x').write_text('')\ntorch.load('x')\nframe.to_csv('x')\n"
-                   "frame.to_csv()\npd.read_csv(io.StringIO(text))\n")
+    bad.write_text(
+        "open('x')\nPath('x').write_text('')\ntorch.load('x')\nframe.to_csv('x')\n"
+        "frame.to_csv()\npd.read_csv(io.StringIO(text))\n"
+    )
     assert len(file_calls(bad)) == 4
 
 
@@ -223,7 +237,8 @@ def test_figures_simulate_nothing() -> None:
             if imported.is_relative_to(SOURCE):
                 _, _, room = place_of(imported)
                 assert room not in {"network", "network/engine", "limit", "run", "cli"}, (
-                    f"{path.name} imports {name_of(imported)}")
+                    f"{path.name} imports {name_of(imported)}"
+                )
 
 
 BAD = """
@@ -247,18 +262,37 @@ subprocess.getoutput("ls")
 
 def test_data_never_becomes_code() -> None:
     """No pickle or relative of it, no `eval`, shell or unsafe loader; ruff sees each danger."""
+
     def dangers(*arguments: str, source: str = "") -> list[str]:
         codes = "S102,S301,S307,S506,S602,S604,S605,TID251"
         done = subprocess.run(
-            [sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format", "concise",
-             "--select", codes, *arguments],
-            cwd=ROOT, input=source, capture_output=True, text=True)
+            [
+                sys.executable,
+                "-m",
+                "ruff",
+                "check",
+                "--no-cache",
+                "--output-format",
+                "concise",
+                "--select",
+                codes,
+                *arguments,
+            ],
+            cwd=ROOT,
+            input=source,
+            capture_output=True,
+            text=True,
+        )
         return re.findall(r"^\S+\.py:(\d+):", done.stdout, re.MULTILINE)
 
     folders = ("src", "figures", "benchmarks")
     assert dangers(*folders) == []
-    assert not [path for folder in folders for path in (ROOT / folder).rglob("*.py")
-                if re.search(r"(?<![\w.])(?:compile|__import__)\(", path.read_text("utf-8"))]
+    assert not [
+        path
+        for folder in folders
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(r"(?<![\w.])(?:compile|__import__)\(", path.read_text("utf-8"))
+    ]
     lines = range(4, BAD.count("\n") + 1)
     assert set(map(int, dangers("--stdin-filename", "src/bad.py", "-", source=BAD))) == {*lines}
 

@@ -54,8 +54,7 @@ uncounted = np.vectorize(lambda u: u.value, otypes=[float])
 def naive(load: Workload, i: int) -> tuple[float, np.ndarray]:
     """Risk and L M ∇E of network i, on arrays of numbers that count: a sum of n takes n − 1."""
     N, d, p = load.shape.N, load.shape.d, load.problem
-    z, y, g, theta = (counted(part.numpy())
-                      for part in (p.inputs, p.targets, p.readout, load.theta[i]))
+    z, y, g, theta = (counted(part.numpy()) for part in (p.inputs, p.targets, p.readout, load.theta[i]))
     scale, each, half, one = counted([load.scale, 1 / N, 0.5 / N, 1.0])[:, None]
     states = []
     for layer in theta:
@@ -159,8 +158,7 @@ def test_exponent_of_a_power() -> None:
 
 
 def test_spread_is_median_and_quartiles() -> None:
-    assert spread([4.0, 1.0, 2.0, 3.0, 5.0]) == {"value": 3.0, "lower": 2.0, "upper": 4.0,
-                                                "repeats": 5}
+    assert spread([4.0, 1.0, 2.0, 3.0, 5.0]) == {"value": 3.0, "lower": 2.0, "upper": 4.0, "repeats": 5}
 
 
 def test_a_table_in_two_forms() -> None:
@@ -180,7 +178,8 @@ def test_a_run_is_written_and_read_back(tmp_path: Path) -> None:
     records["w1"]["machine"]["processor"] = "a_processor"
     run.write(tmp_path, groups, records)
     assert {path.name for path in tmp_path.iterdir()} == {
-        f"bench{end}" for end in (".csv", ".json", ".md", ".tex", ".pdf", "-cost.pdf")}
+        f"bench{end}" for end in (".csv", ".json", ".md", ".tex", ".pdf", "-cost.pdf")
+    }
     again, known = run.read(tmp_path)
     assert known == records
     for row, old in zip(again["w1"], groups["w1"], strict=True):
@@ -223,10 +222,11 @@ def test_smoke_runs_end_to_end(tmp_path: Path) -> None:
 
 
 def test_targets_are_judged_by_the_worst_peer() -> None:
-    rows = [Row("gradient", "float64", name, "cpu_ratio", value)
-            for name, value in (("JAX vmap", 9.0), ("JAX map", 2.5), ("torch modules", 7.0))]
-    rows += [Row("bound", "float64", "sum", "ratio", 2.6), Row("threads", "float64", OURS,
-                                                               "speedup", 1.9)]
+    rows = [
+        Row("gradient", "float64", name, "cpu_ratio", value)
+        for name, value in (("JAX vmap", 9.0), ("JAX map", 2.5), ("torch modules", 7.0))
+    ]
+    rows += [Row("bound", "float64", "sum", "ratio", 2.6), Row("threads", "float64", OURS, "speedup", 1.9)]
     assert {(one.work, one.target): one.met for one in judged(rows)} == {
         ("W1 gradient, float64", "3 × faster than the faster JAX"): False,
         ("W1 gradient, float64", "5 × faster than plain PyTorch"): True,
@@ -237,8 +237,10 @@ def test_targets_are_judged_by_the_worst_peer() -> None:
 
 
 def test_brute_force_is_compared_at_the_error_that_was_reached() -> None:
-    rows = [Row("limit", "sine", "brute force", "cpu_seconds", 600.0, size=1e-4),
-            Row("limit", "sine", OURS, "cpu_seconds", 6.0, size=1e-4),
-            Row("limit", "sine", OURS, "stated_error", 5e-5, size=1e-4)]
+    rows = [
+        Row("limit", "sine", "brute force", "cpu_seconds", 600.0, size=1e-4),
+        Row("limit", "sine", OURS, "cpu_seconds", 6.0, size=1e-4),
+        Row("limit", "sine", OURS, "stated_error", 5e-5, size=1e-4),
+    ]
     assert over_brute_force(rows, "sine", 1e-4) == pytest.approx(400.0)
     assert over_brute_force(rows, "sine", 1e-5) is None

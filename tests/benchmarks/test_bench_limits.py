@@ -78,6 +78,7 @@ def test_rows_of_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def own_depth_peer(case: LimitCase, tolerance: float) -> depth_peers.DepthPeer:
     """Our own collocation in the place of a general solver."""
+
     def evaluate(theta: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return limits._exact(case, theta, 8)
 
@@ -86,9 +87,10 @@ def own_depth_peer(case: LimitCase, tolerance: float) -> depth_peers.DepthPeer:
 
 def test_brute_force_recovers_bias_spread_and_cost() -> None:
     rng = np.random.default_rng(0)
-    found = [brute.Trained(L, M, 2 * (1 + 0.5 / L + 1.5 / math.sqrt(L * M) * rng.normal(size=n)),
-                           1e-6 * L * M) for L, M, n in ((8, 64, 4000), (16, 128, 2000),
-                                                         (32, 256, 1000))]
+    found = [
+        brute.Trained(L, M, 2 * (1 + 0.5 / L + 1.5 / math.sqrt(L * M) * rng.normal(size=n)), 1e-6 * L * M)
+        for L, M, n in ((8, 64, 4000), (16, 128, 2000), (32, 256, 1000))
+    ]
     A, B, kappa = brute._constants(found, 2.0)
     assert pytest.approx(0.5, rel=0.05) == A
     assert pytest.approx(1.5, rel=0.05) == B
@@ -121,8 +123,7 @@ def test_rows_of_the_influence() -> None:
     assert len(report.influence_costs(rows)) == 6
 
 
-def test_without_a_gpu_it_says_so(capsys: pytest.CaptureFixture[str],
-                                  monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_gpu_it_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert gpu.main([]) == 0
     assert "no GPU" in capsys.readouterr().out

@@ -45,11 +45,15 @@ def test_the_code_uses_the_word(word: str) -> None:
 
 def test_no_setting_and_no_field_of_a_case_is_a_symbol() -> None:
     """At a boundary stands the word."""
-    fields = [f"{path.parent.name}: {node.target.id}"
-              for pattern in ("**/plan.py", "*.py") for path in SCIENCE.glob(f"studies/{pattern}")
-              for body in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-              if isinstance(body, ast.ClassDef) for node in body.body
-              if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
+    fields = [
+        f"{path.parent.name}: {node.target.id}"
+        for pattern in ("**/plan.py", "*.py")
+        for path in SCIENCE.glob(f"studies/{pattern}")
+        for body in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(body, ast.ClassDef)
+        for node in body.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    ]
     assert fields
     allowed = {"weights", "nodes", "matrix"}  # of a rule: words themselves
     own = {"linear: sigma"}  # the page names it: the singular value of a product of factors

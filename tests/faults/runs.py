@@ -43,14 +43,22 @@ class Run:
         """Where its results lie."""
         return self.root / self.checkout.folder(*OVERLAYS)
 
-    def start(self, *more: str, cores: int = 2, overlays: tuple[str, ...] = OVERLAYS,
-              targets: tuple[str, ...] = TARGETS, **environment: str) -> subprocess.Popen[str]:
+    def start(
+        self,
+        *more: str,
+        cores: int = 2,
+        overlays: tuple[str, ...] = OVERLAYS,
+        targets: tuple[str, ...] = TARGETS,
+        **environment: str,
+    ) -> subprocess.Popen[str]:
         """Start the run, or resume it; its log goes to run.log, anew."""
-        words = self.checkout.command(*targets, "--config", "mode=quick", "--configfile", *overlays,
-                                      "--cores", str(cores), *FLAGS, *more)
+        words = self.checkout.command(
+            *targets, "--config", "mode=quick", "--configfile", *overlays, "--cores", str(cores), *FLAGS, *more
+        )
         with (self.root / "run.log").open("w") as log:
-            return subprocess.Popen(words, cwd=self.root, text=True, stdout=log, stderr=log,
-                                    env=self.checkout.environment(**environment))
+            return subprocess.Popen(
+                words, cwd=self.root, text=True, stdout=log, stderr=log, env=self.checkout.environment(**environment)
+            )
 
     def go(self, *more: str, **how: Any) -> int:
         """Run to the end, as `start` does; the exit status."""
@@ -79,8 +87,7 @@ class Run:
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 words = process.cmdline()
-                if len(words) > 2 and words[1].endswith("zeroloss") and (
-                        process.cwd() == str(self.root)):
+                if len(words) > 2 and words[1].endswith("zeroloss") and (process.cwd() == str(self.root)):
                     found.append(process)
         return found
 
@@ -100,23 +107,22 @@ def reduced(folder: Path) -> Run:
     others = "|".join(name for name in load(*MODES["quick"]).studies if name != STUDY)
     for name in (*MODES["quick"], *OVERLAYS):
         path = folder / name
-        path.write_text(re.sub(rf"^({others}):.*\n([ #].*\n|\n)*", "", path.read_text(),
-                               flags=re.MULTILINE))
+        path.write_text(re.sub(rf"^({others}):.*\n([ #].*\n|\n)*", "", path.read_text(), flags=re.MULTILINE))
     return Run(checkout)
 
 
 def reproducible(folder: Path) -> Iterator[Path]:
     """Files that must have the same bytes in every run: all but manifests and logs."""
     for path in sorted(folder.rglob("*")):
-        if path.suffix in WRITTEN and not path.name.endswith(
-                ".manifest.json") and not path.name.startswith("."):
+        if path.suffix in WRITTEN and not path.name.endswith(".manifest.json") and not path.name.startswith("."):
             yield path
 
 
 def hashes(folder: Path) -> dict[str, str]:
     """The SHA-256 of every file that must be the same."""
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in reproducible(folder)}
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in reproducible(folder)
+    }
 
 
 def check_whole(folder: Path, expected: dict[str, str]) -> None:

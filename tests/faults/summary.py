@@ -20,9 +20,16 @@ def table() -> str:
     totals: Counter[str] = Counter()
     for what, _, tried in ROWS:
         totals[what] += tried
-    return "\n\n".join("\n".join(["| what | how | survived or refused in words |", "|---|---|---:|",
-                                  *(f"| {what} | {how} | {tried} |" for what, how, tried in rows)])
-                       for rows in (ROWS, [(what, "all", tried) for what, tried in totals.items()]))
+    return "\n\n".join(
+        "\n".join(
+            [
+                "| what | how | survived or refused in words |",
+                "|---|---|---:|",
+                *(f"| {what} | {how} | {tried} |" for what, how, tried in rows),
+            ]
+        )
+        for rows in (ROWS, [(what, "all", tried) for what, tried in totals.items()])
+    )
 
 
 def write(path: Path) -> None:

@@ -20,8 +20,7 @@ def trained(batch: int, threads: int, compiled: bool) -> torch.Tensor:
     network = Network(PROBLEM, 3, 9, "tanh", threads=threads, compiled=compiled)
     parts = []
     for first in range(0, REPLICATES, batch):
-        theta = independent_parameters(CASE, PROBLEM, range(first, min(first + batch, REPLICATES)),
-                                       3, 9)
+        theta = independent_parameters(CASE, PROBLEM, range(first, min(first + batch, REPLICATES)), 3, 9)
         parts.append(network.train(theta, [0.5, 2.0], rtol=1e-6).residuals)
     return torch.cat(parts, dim=1)
 
@@ -30,8 +29,7 @@ def trained(batch: int, threads: int, compiled: bool) -> torch.Tensor:
 def test_batches_and_threads(compiled: bool) -> None:
     whole = trained(REPLICATES, 1, compiled)
     assert whole.shape == (2, REPLICATES, PROBLEM.num_samples) and bool(torch.isfinite(whole).all())
-    settings = [(batch, threads) for batch in (1, 7, 64) for threads in ((1, 2) if compiled else
-                                                                         (1,))]
+    settings = [(batch, threads) for batch in (1, 7, 64) for threads in ((1, 2) if compiled else (1,))]
     for batch, threads in settings:
         assert torch.equal(trained(batch, threads, compiled), whole), (batch, threads)
     name = "engine, threads 1 and 2" if compiled else "torch"

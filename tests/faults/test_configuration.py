@@ -19,20 +19,27 @@ from ledger.config.configuration import ConfigError, cases_of, load
 from tests.faults import summary
 
 CASES = 1000
-many = settings(max_examples=CASES, deadline=None,
-                suppress_health_check=[HealthCheck.function_scoped_fixture,
-                                       HealthCheck.too_slow, HealthCheck.data_too_large])
+many = settings(
+    max_examples=CASES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 fewer = settings(many, max_examples=300)
 PLACES = places()
 WHOLE = [0, -1, 1, 2, 3, 7, 10**6, 10**9, 10**12, 10**30, 10**400, 2**63, True, False]
 REAL = [0.0, 1.0, 16.0, 0.1, -0.5, 1e-300, 1e300, math.nan, math.inf, -math.inf]
 TEXT = ["", "a", "a b", "a\nb", "ü", "\U0001f600", "x" * 5000, "1e-5", "null", "sine", "csv"]
 SHELL = ["$(touch owned)", "; touch owned", "`touch owned`", "../../etc"]
-LISTS = [[], [1], [0.0], [1, 2], [2, 1], [0.0, 1.0, 4.0], [4, 8, 16], ["sine"] * 3, [[1, 1]],
-         [[]], [{}]]
+LISTS = [[], [1], [0.0], [1, 2], [2, 1], [0.0, 1.0, 4.0], [4, 8, 16], ["sine"] * 3, [[1, 1]], [[]], [{}]]
 STRANGE = [None, *WHOLE, *REAL, *TEXT, *SHELL, *LISTS, {}, {"a": 1}, {1: 2}]
-VALUES = st.one_of(st.sampled_from(STRANGE), st.integers(), st.floats(), st.text(max_size=12),
-                   st.lists(st.integers(-3, 70), max_size=4), st.lists(st.floats(0, 9), max_size=3))
+VALUES = st.one_of(
+    st.sampled_from(STRANGE),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=12),
+    st.lists(st.integers(-3, 70), max_size=4),
+    st.lists(st.floats(0, 9), max_size=3),
+)
 
 
 @st.composite
@@ -44,8 +51,7 @@ def overlays(draw: st.DrawFn) -> tuple[str, Place, Any]:
     if what == "scale" and isinstance(old, int | float):
         value = old * draw(st.sampled_from([-1, 0, 2, 3, 10, 1000, 10**9]))
     if what == "nudge" and isinstance(old, int | float | list):  # often still valid
-        value = (old[:-1] if isinstance(old, list) else
-                 old + 1 if isinstance(old, int) else 0.9 * old)
+        value = old[:-1] if isinstance(old, list) else old + 1 if isinstance(old, int) else 0.9 * old
     if what == "add" and isinstance(at(place[:-1]), dict):
         place = (*place[:-1], draw(st.text(min_size=1, max_size=8)))
     return yaml.block(laid_over(place, value)), place, value
@@ -56,13 +62,12 @@ def parsed_once() -> Iterator[None]:
     """The published file is parsed once: a thousand times would take most of the time."""
     read, published = configuration.read, configuration.read(FULL)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(configuration, "read",
-                      lambda path: published if path == FULL else read(path))
+        patch.setattr(configuration, "read", lambda path: published if path == FULL else read(path))
         yield
 
 
 def plan(path: Path) -> str:
-    """"" when every study plans, else what the refusal says; any other end is a failure."""
+    """ "" when every study plans, else what the refusal says; any other end is a failure."""
     try:
         config = load(FULL, path)
     except ConfigError as error:
@@ -73,15 +78,15 @@ def plan(path: Path) -> str:
         return str(error)
     for study in config.studies:
         made = cases_of(config, study)
-        assert made and all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
-                            and len(name) < 200 for name in made)
+        assert made and all(
+            set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") and len(name) < 200 for name in made
+        )
     return ""
 
 
 @many
 @given(change=overlays())
-def test_a_changed_configuration(tmp_path: Path, seen: Counter[str],
-                                 change: tuple[str, Place, Any]) -> None:
+def test_a_changed_configuration(tmp_path: Path, seen: Counter[str], change: tuple[str, Place, Any]) -> None:
     text, place, value = change
     path = tmp_path / "mine.yaml"
     path.write_text(text, encoding="utf-8")
@@ -90,8 +95,7 @@ def test_a_changed_configuration(tmp_path: Path, seen: Counter[str],
     if said:
         keys = [line.partition(f"{path}: ")[2] for line in said.splitlines()]
         assert any(names(re.split("[:,]", key)[0], place) for key in keys), (place, said)
-        assert all(re.search("got |value |missing|not defined in|occurs twice", key)
-                   for key in keys), (value, said)
+        assert all(re.search("got |value |missing|not defined in|occurs twice", key) for key in keys), (value, said)
 
 
 def names(key: str, place: Place) -> bool:
@@ -130,13 +134,14 @@ BROKEN = {
 
 # names of settings are part of the names of cases, of files and of words on command lines
 NO_WORDS = ["$(touch owned)", "a;b", "`a`", "a b", "-rf", "--out", "../a", "A", "a\n", "", "x" * 61]
-BROKEN |= {f"name {name!r}": yaml.block(
-    {"size": {"settings": {name: at(("size", "settings", "sine"))}}}).encode() for name in NO_WORDS}
+BROKEN |= {
+    f"name {name!r}": yaml.block({"size": {"settings": {name: at(("size", "settings", "sine"))}}}).encode()
+    for name in NO_WORDS
+}
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_file_over_the_published_one(tmp_path: Path, seen: Counter[str],
-                                              name: str) -> None:
+def test_a_broken_file_over_the_published_one(tmp_path: Path, seen: Counter[str], name: str) -> None:
     path = tmp_path / "mine.yaml"
     path.write_bytes(BROKEN[name])
     with pytest.raises(ConfigError) as caught:

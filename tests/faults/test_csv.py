@@ -19,14 +19,19 @@ from zeroloss import cli
 from zeroloss.model.problem import DataError, from_csv
 
 CASES = 1000
-many = settings(max_examples=CASES, deadline=None, suppress_health_check=[
-    HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+many = settings(
+    max_examples=CASES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 NUMBERS = ["nan", "inf", "-inf", "1e308", "-1e308", "1e-320", "0x10", "1_0", " 3 ", "１"]
 WORDS = ["", "NA", "1,5", '"1,5"', "True", "x", '"', "\x00", "=1+1", "$(touch owned)"]
-CELLS = (st.floats().map(repr) | st.integers().map(str) | st.integers(-9, 9).map(str)
-         | st.sampled_from([*NUMBERS, *WORDS]) | st.text(max_size=4))
-NAMES = st.one_of(st.sampled_from(["x", "y", "z", "x ", "", "y", "Y", "ü", "$(touch owned)"]),
-                  st.text(max_size=3))
+CELLS = (
+    st.floats().map(repr)
+    | st.integers().map(str)
+    | st.integers(-9, 9).map(str)
+    | st.sampled_from([*NUMBERS, *WORDS])
+    | st.text(max_size=4)
+)
+NAMES = st.one_of(st.sampled_from(["x", "y", "z", "x ", "", "y", "Y", "ü", "$(touch owned)"]), st.text(max_size=3))
 
 
 @st.composite
@@ -34,15 +39,12 @@ def tables(draw: st.DrawFn) -> bytes:
     """A table with a header, mostly of a common width, in some encoding."""
     tame = draw(st.booleans())
     width = draw(st.integers(2 if tame else 1, 4))
-    names = ["x", "y", "z", "u"][:width] if tame else draw(
-        st.lists(NAMES, min_size=width, max_size=width))
+    names = ["x", "y", "z", "u"][:width] if tame else draw(st.lists(NAMES, min_size=width, max_size=width))
     cells = st.floats(-1e6, 1e6).map(repr) if tame and draw(st.booleans()) else CELLS
-    rows = draw(st.lists(st.lists(cells, min_size=width, max_size=width), min_size=2 * tame,
-                         max_size=6))
+    rows = draw(st.lists(st.lists(cells, min_size=width, max_size=width), min_size=2 * tame, max_size=6))
     end = draw(st.sampled_from(["\n", "\r\n", "\r"]))
     text = end.join(",".join(row) for row in [names, *rows])
-    encoding = draw(st.sampled_from(["utf-8", "utf-8", "utf-8", "utf-8-sig", "utf-16", "latin-1",
-                                     "cp1252", "utf-32"]))
+    encoding = draw(st.sampled_from(["utf-8", "utf-8", "utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252", "utf-32"]))
     return text.encode(encoding, errors="replace")
 
 
@@ -112,8 +114,10 @@ def test_a_configuration_that_names_a_bad_table_is_refused(tmp_path: Path) -> No
         load(FULL, mine)
     table.write_text("x,y\n1,2\n3,3\n4,5\n")
     assert load(FULL, mine).limits.settings["sine"].problem.path == str(table)
-    for settings_, message in (({"identity": {"num_samples": {"diabetes": 5000}}}, "at most 442"),
-                               ({"labels": {"num_samples": {"diabetes": 443}}}, "at most 442")):
+    for settings_, message in (
+        ({"identity": {"num_samples": {"diabetes": 5000}}}, "at most 442"),
+        ({"labels": {"num_samples": {"diabetes": 443}}}, "at most 442"),
+    ):
         mine.write_text(json.dumps({"controls": settings_}))
         with pytest.raises(ConfigError, match=message):
             load(FULL, mine)
@@ -122,8 +126,19 @@ def test_a_configuration_that_names_a_bad_table_is_refused(tmp_path: Path) -> No
 def test_the_command_line_refuses_in_one_line(tmp_path: Path, capsys) -> None:
     path = tmp_path / "$(touch owned); mine.csv"
     path.write_text("x,y\n1,2\n,3\n")
-    words = ["size", "--csv", str(path), "--target", "y", "--accuracy", "0.1",
-             "--failure-probability", "0.1", "--flow-time", "1"]
+    words = [
+        "size",
+        "--csv",
+        str(path),
+        "--target",
+        "y",
+        "--accuracy",
+        "0.1",
+        "--failure-probability",
+        "0.1",
+        "--flow-time",
+        "1",
+    ]
     assert cli.main(words) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "missing value in line 3; fill it" in said

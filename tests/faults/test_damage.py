@@ -48,8 +48,9 @@ DAMAGE = [
 
 
 @pytest.mark.parametrize(("name", "harm"), DAMAGE, ids=lambda part: getattr(part, "__name__", part))
-def test_a_damaged_file(run: Run, whole: Whole, name: str, rng: random.Random,
-                        harm: Callable[[Path, random.Random], None]) -> None:
+def test_a_damaged_file(
+    run: Run, whole: Whole, name: str, rng: random.Random, harm: Callable[[Path, random.Random], None]
+) -> None:
     expected, path = whole[1], run.folder / name
     harm(path, rng)
     assert run.go() != 0, "damage went unnoticed"
@@ -92,9 +93,7 @@ def mounted(new_run: Callable[[], Run]) -> Iterator[tuple[Run, Callable[[str], N
         subprocess.run(["umount", str(folder)], capture_output=True)
 
 
-def test_a_full_disk_and_a_read_only_one(
-    mounted: tuple[Run, Callable[[str], None]], whole: Whole
-) -> None:
+def test_a_full_disk_and_a_read_only_one(mounted: tuple[Run, Callable[[str], None]], whole: Whole) -> None:
     run, mount = mounted
     expected = whole[1]
     assert run.go() != 0

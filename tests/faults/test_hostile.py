@@ -52,21 +52,25 @@ def test_the_trap_works(trap: Path) -> None:
     assert trap.exists()
 
 
-@pytest.mark.parametrize(("name", "read", "said"), [
-    ("table.parquet", results.read_table, "is not parquet"),
-    ("estimates.parquet", lambda path: estimates.read([path]), "is not parquet"),
-    ("verdicts.json", verify.read_verdicts, "is not"),
-    ("specs.json", lambda path: jobs.read_cases("zero_loss", path), "is not"),
-    ("mine.yaml", config.load, "not readable as YAML"),
-    ("claims.yaml", claims.load_claims, "is not YAML"),
-])
+@pytest.mark.parametrize(
+    ("name", "read", "said"),
+    [
+        ("table.parquet", results.read_table, "is not parquet"),
+        ("estimates.parquet", lambda path: estimates.read([path]), "is not parquet"),
+        ("verdicts.json", verify.read_verdicts, "is not"),
+        ("specs.json", lambda path: jobs.read_cases("zero_loss", path), "is not"),
+        ("mine.yaml", config.load, "not readable as YAML"),
+        ("claims.yaml", claims.load_claims, "is not YAML"),
+    ],
+)
 def test_what_a_file_holds_does_not_run(
     tmp_path: Path, trap: Path, name: str, read: Callable[[Path], object], said: str
 ) -> None:
     """A pickle, or a tag of YAML; a manifest is right, since somebody made both."""
     path, what = tmp_path / name, "YAML tag" if name.endswith(".yaml") else "pickle"
-    path.write_bytes(f"!!python/object/apply:os.mkdir ['{trap}']\n".encode()
-                     if what == "YAML tag" else pickle.dumps(Hostile(trap)))
+    path.write_bytes(
+        f"!!python/object/apply:os.mkdir ['{trap}']\n".encode() if what == "YAML tag" else pickle.dumps(Hostile(trap))
+    )
     manifest = {"sha256": results.sha256_of(path.read_bytes()), "study": "limits"}
     results.write_sealed(results.manifest_path(path), manifest)
     with pytest.raises((results.ResultError, config.ConfigError, claims.ClaimError), match=said):
@@ -78,15 +82,16 @@ def test_what_a_file_holds_does_not_run(
 def test_a_parquet_with_a_pickle_in_its_types_runs_nothing(tmp_path: Path, trap: Path) -> None:
     """Arrow once unpickled extension types that a file names (CVE-2023-47248)."""
     payload = pickle.dumps(Hostile(trap))
-    names = ({b"ARROW:extension:name": name, b"ARROW:extension:metadata": payload}
-             for name in (b"arrow.py_extension_type", b"pandas.period"))
+    names = (
+        {b"ARROW:extension:name": name, b"ARROW:extension:metadata": payload}
+        for name in (b"arrow.py_extension_type", b"pandas.period")
+    )
     for number, metadata in enumerate(names):
         field = pa.field("x", pa.int64(), metadata=metadata)
         schema = pa.schema([field], metadata={b"pandas": payload.hex().encode()})
         path = tmp_path / f"{number}.parquet"
         pq.write_table(pa.table({"x": [1, 2]}).cast(schema), path)
-        results.write_sealed(results.manifest_path(path),
-                             {"sha256": results.sha256_of(path.read_bytes())})
+        results.write_sealed(results.manifest_path(path), {"sha256": results.sha256_of(path.read_bytes())})
         try:
             assert list(results.read_table(path)["x"]) == [1, 2]
         except results.ResultError as error:

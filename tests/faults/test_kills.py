@@ -29,8 +29,9 @@ def strike(run: Run, driver: int, kind: str, rng: random.Random) -> bool:
         snakemake = psutil.Process(driver)
         family = snakemake.children(recursive=True)
         jobs = [process for process in run.processes() if process in family]
-        chosen = {"job": [rng.choice(jobs)] if jobs else [], "snakemake": [snakemake],
-                  "both": [snakemake, *family]}[kind]
+        chosen = {"job": [rng.choice(jobs)] if jobs else [], "snakemake": [snakemake], "both": [snakemake, *family]}[
+            kind
+        ]
         for process in chosen:
             with suppress(psutil.Error):  # it is gone already
                 process.kill()
@@ -38,8 +39,7 @@ def strike(run: Run, driver: int, kind: str, rng: random.Random) -> bool:
     return False
 
 
-def test_killed_at_random_moments(whole: Whole, new_run: Callable[[], Run],
-                                  rng: random.Random) -> None:
+def test_killed_at_random_moments(whole: Whole, new_run: Callable[[], Run], rng: random.Random) -> None:
     _, expected, seconds = whole
     run = new_run()
     struck = {kind: 0 for kind in KINDS}

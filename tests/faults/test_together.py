@@ -31,8 +31,9 @@ def test_the_second_run_refuses_and_nothing_else_matters(whole: Whole, tmp_path:
     first = run.start(cores=1, overlays=overlays)
     while first.poll() is None and not any((run.root / ".snakemake" / "locks").glob("*")):
         time.sleep(0.05)
-    second = run.checkout.attempt("--profile", "workflow/profiles/local", "--cores", "1",
-                                  "--config", "mode=quick", "--configfile", *overlays)
+    second = run.checkout.attempt(
+        "--profile", "workflow/profiles/local", "--cores", "1", "--config", "mode=quick", "--configfile", *overlays
+    )
     assert first.poll() is None, "the first run was over too soon to tell"
     assert second.returncode != 0
     for part in ("cannot be locked", "no other Snakemake process", "with the --unlock argument"):
@@ -54,11 +55,9 @@ def test_a_csv_of_a_strange_name(whole: Whole, new_run: Callable[[], Run]) -> No
     rows = "".join(f"{i},{i * i % 7}\n" for i in range(32))
     (run.root / table).write_text(f"x,{column}\n{rows}", encoding="utf-8")
     setting = {"problem": {"kind": "csv", "path": table, "target": column, "num_samples": 3}}
-    (run.root / "mine.yaml").write_text(
-        json.dumps({"cases_per_job": 1, "zero_loss": {"settings": {"sine": setting}}}))
+    (run.root / "mine.yaml").write_text(json.dumps({"cases_per_job": 1, "zero_loss": {"settings": {"sine": setting}}}))
     target = str(run.checkout.folder(*OVERLAYS, "mine.yaml") / STUDY / "steps.parquet")
-    run.checkout.snakemake(target, "--config", "mode=quick", "--configfile", *OVERLAYS,
-                           "mine.yaml", "--cores", "1")
+    run.checkout.snakemake(target, "--config", "mode=quick", "--configfile", *OVERLAYS, "mine.yaml", "--cores", "1")
     manifest = results.read_manifest(run.root / target)
     assert manifest["spec"]["problem"]["path"] == table
     assert manifest["spec"]["problem"]["target"] == column
@@ -79,8 +78,11 @@ def test_a_case_that_is_not_finite(whole: Whole, new_run: Callable[[], Run]) -> 
     for claim in results.read_sealed(folder / "verdicts.json")["claims"]:
         assert claim["verdict"] == "inconclusive"
         assert claim["reasons"][0] == f"case flow-sine failed: {reason}"
-    cases = {name: digest for name, digest in whole[1].items()
-             if name.endswith(".parquet") and name not in (bad, f"{STUDY}/estimates.parquet")}
+    cases = {
+        name: digest
+        for name, digest in whole[1].items()
+        if name.endswith(".parquet") and name not in (bad, f"{STUDY}/estimates.parquet")
+    }
     made = hashes(folder)
     assert {name: made[name] for name in cases} == cases, "the other cases are what they were"
     assert not any("Traceback" in path.read_text() for path in (folder / "logs").rglob("*.log"))
@@ -89,26 +91,30 @@ def test_a_case_that_is_not_finite(whole: Whole, new_run: Callable[[], Run]) -> 
 
 def command(run: Run, *words: str | Path, **environment: str) -> None:
     """Run a command in the copy; it must succeed."""
-    done = subprocess.run(["zeroloss", *words], cwd=run.root, capture_output=True, text=True,
-                          env=run.checkout.environment(**environment))
+    done = subprocess.run(
+        ["zeroloss", *words], cwd=run.root, capture_output=True, text=True, env=run.checkout.environment(**environment)
+    )
     assert done.returncode == 0, done.stderr
 
 
 SOME = ("flow-digits", "flow-sine", "regularised", "steps", "weak-form")
 
 
-@pytest.mark.parametrize(("together", "settings"), [
-    (SOME, {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "2"}),
-    (("flow-sine",), {"PYTHONHASHSEED": "2", "OMP_NUM_THREADS": "1"}),
-    (("weak-form",), {"PYTHONHASHSEED": "random", "OMP_NUM_THREADS": "2"}),
-], ids=["five in one process", "one alone", "another alone"])
-def test_a_case_has_the_same_bytes(whole: Whole, tmp_path: Path, together: Sequence[str],
-                                   settings: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("together", "settings"),
+    [
+        (SOME, {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "2"}),
+        (("flow-sine",), {"PYTHONHASHSEED": "2", "OMP_NUM_THREADS": "1"}),
+        (("weak-form",), {"PYTHONHASHSEED": "random", "OMP_NUM_THREADS": "2"}),
+    ],
+    ids=["five in one process", "one alone", "another alone"],
+)
+def test_a_case_has_the_same_bytes(
+    whole: Whole, tmp_path: Path, together: Sequence[str], settings: dict[str, str]
+) -> None:
     run, expected, _ = whole
-    command(run, "run", STUDY, *together, "--config", *MODES["quick"], *OVERLAYS, "--out", tmp_path,
-            **settings)
-    assert hashes(tmp_path) == {f"{case}.parquet": expected[f"{STUDY}/{case}.parquet"]
-                                for case in together}
+    command(run, "run", STUDY, *together, "--config", *MODES["quick"], *OVERLAYS, "--out", tmp_path, **settings)
+    assert hashes(tmp_path) == {f"{case}.parquet": expected[f"{STUDY}/{case}.parquet"] for case in together}
     said = ", ".join(f"{key}={value}" for key, value in settings.items())
     summary.count("same bytes", f"{len(together)} cases in one process, {said}", len(together))
 
@@ -116,11 +122,34 @@ def test_a_case_has_the_same_bytes(whole: Whole, tmp_path: Path, together: Seque
 def test_estimates_and_verdicts_have_the_same_bytes(whole: Whole, tmp_path: Path) -> None:
     run, expected, _ = whole
     table, folder = tmp_path / "estimates.parquet", run.folder / STUDY
-    command(run, "measure", STUDY, "--specs", folder / "specs.json", "--tables", folder, "--out",
-            table, OMP_NUM_THREADS="2", PYTHONHASHSEED="3")
-    command(run, "judge", "--claims", f"paper/claims/{STUDY}.yaml", "--estimates", table, "--specs",
-            folder / "specs.json", "--mode", "quick", "--out", tmp_path / "verdicts.json",
-            PYTHONHASHSEED="3")
+    command(
+        run,
+        "measure",
+        STUDY,
+        "--specs",
+        folder / "specs.json",
+        "--tables",
+        folder,
+        "--out",
+        table,
+        OMP_NUM_THREADS="2",
+        PYTHONHASHSEED="3",
+    )
+    command(
+        run,
+        "judge",
+        "--claims",
+        f"paper/claims/{STUDY}.yaml",
+        "--estimates",
+        table,
+        "--specs",
+        folder / "specs.json",
+        "--mode",
+        "quick",
+        "--out",
+        tmp_path / "verdicts.json",
+        PYTHONHASHSEED="3",
+    )
     made = hashes(tmp_path)
     assert made["estimates.parquet"] == expected[f"{STUDY}/estimates.parquet"]
     assert made["verdicts.json"] == expected["verdicts.json"]

@@ -29,9 +29,14 @@ def linear(theta: torch.Tensor) -> Linearised:
     """r = a σ with σ fixed and a = θ: K is constant, the flow is linear."""
     sigma = torch.linspace(1.0, 1e-4, 3).double().diag().reshape(1, 3, 3)
     a = theta[0, 0]
-    return Linearised(sigma[0] @ a - 1.0, torch.zeros(1, 3, 1).double(),
-                      torch.ones(1, 3, 1).double(), sigma, torch.zeros(1, 3, 3).double(),
-                      torch.ones(1, 3).double())
+    return Linearised(
+        sigma[0] @ a - 1.0,
+        torch.zeros(1, 3, 1).double(),
+        torch.ones(1, 3, 1).double(),
+        sigma,
+        torch.zeros(1, 3, 3).double(),
+        torch.ones(1, 3).double(),
+    )
 
 
 def test_a_linear_flow_is_exact_whatever_the_step() -> None:
@@ -72,13 +77,14 @@ def test_a_network_reaches_the_floor_of_its_numbers_in_few_steps() -> None:
     data = built_in("sine", 4, 0)
     network = Network(data, 8, 16)
     seen: list[Point] = []
-    follow(network.linearise, oracles.normals(3, 8, 5, 16), [1e5], rtol=1e-4, floor=1e-27,
-           each=seen.append)
+    follow(network.linearise, oracles.normals(3, 8, 5, 16), [1e5], rtol=1e-4, floor=1e-27, each=seen.append)
     assert seen[-1].risk < 1e-27 < seen[-2].risk
     assert len(seen) < 200
     # the late rate comes down to the slowest mode's
-    rates = [math.log(a.risk / b.risk) / (b.s - a.s) / (2 * float(b.spectrum[0]) / 4)
-             for a, b in pairwise(p for p in seen if 1e-25 < p.risk < 1e-9)]
+    rates = [
+        math.log(a.risk / b.risk) / (b.s - a.s) / (2 * float(b.spectrum[0]) / 4)
+        for a, b in pairwise(p for p in seen if 1e-25 < p.risk < 1e-9)
+    ]
     assert 1.0 < rates[-1] < 1.05 and rates[-1] == min(rates)
 
 

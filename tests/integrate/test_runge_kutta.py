@@ -18,8 +18,7 @@ from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, int
 
 ORDER = DORMAND_PRINCE.order
 a = np.array([[*row, *[0.0] * (len(DORMAND_PRINCE.c) - len(row))] for row in DORMAND_PRINCE.a])
-b, error, c = (np.array(part) for part in (DORMAND_PRINCE.b, DORMAND_PRINCE.error,
-                                           DORMAND_PRINCE.c))
+b, error, c = (np.array(part) for part in (DORMAND_PRINCE.b, DORMAND_PRINCE.error, DORMAND_PRINCE.c))
 
 
 # ---- algebra
@@ -40,8 +39,7 @@ def test_order_conditions_hold_for_all_trees_and_fail_beyond() -> None:
         for size in range(1, order + 1):
             for tree in oracles.rooted_trees(size):
                 assert oracles.tree_defect(tree, a, weights) == pytest.approx(0, abs=1e-14), tree
-        beyond = [abs(oracles.tree_defect(tree, a, weights))
-                  for tree in oracles.rooted_trees(order + 1)]
+        beyond = [abs(oracles.tree_defect(tree, a, weights)) for tree in oracles.rooted_trees(order + 1)]
         assert max(beyond) > 1e-4
 
 
@@ -82,8 +80,9 @@ def test_solution_and_integral_of_the_rate_have_the_stated_order() -> None:
     exact = quad(lambda s: math.exp(math.sin(s)), 0, 6, epsabs=1e-13)[0]
     flows = [fixed_steps(count) for count in (64, 128, 256)]
     for errors, within in (
-            ([float((flow.final - solution(6.0)).abs().max()) for flow in flows], 0.05),
-            ([abs(float(flow.integral[-1, 0]) - exact) for flow in flows], 0.1)):
+        ([float((flow.final - solution(6.0)).abs().max()) for flow in flows], 0.05),
+        ([abs(float(flow.integral[-1, 0]) - exact) for flow in flows], 0.1),
+    ):
         assert errors[-1] > 1e-12  # above round-off
         assert oracles.observed_orders(errors)[-1] == pytest.approx(ORDER, abs=within)
 
@@ -94,8 +93,7 @@ def test_interpolation_in_a_step_is_of_fourth_order() -> None:
         trajectory = fixed_steps(count, record=True).trajectory
         assert trajectory is not None and len(trajectory.s) == count + 1
         s = [(trajectory.s[i] + trajectory.s[i + 1]) / 2 for i in range(count)]
-        errors.append(max(float((trajectory.at(i, 0.5) - solution(s[i])[0]).abs().max())
-                          for i in range(count)))
+        errors.append(max(float((trajectory.at(i, 0.5) - solution(s[i])[0]).abs().max()) for i in range(count)))
     assert oracles.observed_orders(errors)[-1] == pytest.approx(4, abs=0.1)
 
 
@@ -109,8 +107,7 @@ def test_interpolation_passes_through_its_points() -> None:
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_points_that_were_not_kept_are_computed_again(order: int, monkeypatch: pytest.MonkeyPatch
-                                                      ) -> None:
+def test_points_that_were_not_kept_are_computed_again(order: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bit by bit, with rejected steps between, and from a bounded number of kept states."""
     flows = []
     for most in (10**6, 3):
@@ -151,8 +148,7 @@ def test_steps_grow_and_shrink_with_the_solution() -> None:
 
 def test_output_times_are_hit_exactly() -> None:
     outputs = [0.0, 0.1, 0.1 + 1e-9, 1 / 3, 0.7, 2.0, 7.7]
-    flow = run(forced, solution(0.0).expand(3, 2), outputs, rtol=1e-7,
-               keep_states=True)
+    flow = run(forced, solution(0.0).expand(3, 2), outputs, rtol=1e-7, keep_states=True)
     assert flow.observed[:, :, 0].tolist() == [[s] * 3 for s in outputs]
     assert flow.states is not None
     assert torch.equal(flow.states, flow.observed[:, :, 1:])
@@ -207,13 +203,16 @@ def test_a_start_that_is_not_finite_is_refused_at_time_zero(outputs: list[float]
         run(forced, torch.cat([solution(0.0), torch.full((1, 2), torch.nan)]), outputs)
 
 
-@pytest.mark.parametrize(("outputs", "rtol", "message"), [
-    ([1.0, 0.5], 1e-6, r"flow_times must be increasing .* got \[1.0, 0.5\]; set flow_times"),
-    ([1.0, 1.0], 1e-6, "flow_times must be increasing"),
-    ([-1.0], 1e-6, "at least 0"),
-    ([], 1e-6, "flow_times must be increasing"),
-    ([1.0], 0.0, "rtol and atol must be above 0, got 0.0 and 0.0; set rtol"),
-])
+@pytest.mark.parametrize(
+    ("outputs", "rtol", "message"),
+    [
+        ([1.0, 0.5], 1e-6, r"flow_times must be increasing .* got \[1.0, 0.5\]; set flow_times"),
+        ([1.0, 1.0], 1e-6, "flow_times must be increasing"),
+        ([-1.0], 1e-6, "at least 0"),
+        ([], 1e-6, "flow_times must be increasing"),
+        ([1.0], 0.0, "rtol and atol must be above 0, got 0.0 and 0.0; set rtol"),
+    ],
+)
 def test_wrong_settings_are_refused(outputs: list[float], rtol: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         run(forced, solution(0.0), outputs, rtol=rtol)

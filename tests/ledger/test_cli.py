@@ -73,8 +73,7 @@ def test_the_manifest_of_a_figure_says_what_it_was_drawn_from(tmp_path, toy, fig
     assert drawn["inputs"] == {"wide": wide}, "narrow was not looked at"
     assert drawn["estimates"] == results.read_manifest(base / "toy/estimates.parquet")["sha256"]
     assert drawn["files"] == {
-        path.name: results.sha256_of(path.read_bytes())
-        for path in (base / "figures").glob("toy-rates.p*")
+        path.name: results.sha256_of(path.read_bytes()) for path in (base / "figures").glob("toy-rates.p*")
     }
     assert len(drawn["files"]) == 2
 
@@ -170,14 +169,17 @@ def test_errors_are_said_in_words(tmp_path: Path, toy: Toy, capsys) -> None:
     jobs.write_specs("toy", toy.cases, specs)
     run = ["run", "toy", "--config", "any", "--out", tmp_path]
     assert said("run", "elsewhere", "wide", *run[2:]).startswith(
-        "zeroloss run: study must be one of toy, got elsewhere; give the")
+        "zeroloss run: study must be one of toy, got elsewhere; give the"
+    )
     assert "study must be one of toy, got elsewhere; install it" in said(
-        "measure", "elsewhere", "--specs", specs, "--tables", tmp_path, "--out", tmp_path / "e")
+        "measure", "elsewhere", "--specs", specs, "--tables", tmp_path, "--out", tmp_path / "e"
+    )
     assert "zeroloss run: cases must be those of" in said("run", "toy", "broad", *run[2:])
     assert "Missing argument 'CASE'; zeroloss run --help says more" in said(*run)
     assert said("claims", "--mode", "fast") == (
         "zeroloss claims: Invalid value for '--mode': 'fast' is not one of 'full', 'quick', "
-        "'large'; zeroloss claims --help says more\n")
+        "'large'; zeroloss claims --help says more\n"
+    )
     assert "No such command 'claim'. Did you mean 'claims'?" in said("claim")
     assert "zeroloss verify: Invalid value for '--cores': " in said("verify", "--cores", 0)
     assert list(tmp_path.iterdir()) == [specs]
@@ -186,11 +188,12 @@ def test_errors_are_said_in_words(tmp_path: Path, toy: Toy, capsys) -> None:
 def test_an_option_takes_several_words_and_may_be_repeated(tmp_path: Path, toy: Toy) -> None:
     walk(tmp_path)
     table = str(tmp_path / "results/quick/toy/estimates.parquet")
-    claims = [evidence.write_claims(tmp_path / f"{entry['id']}.yaml", entry)
-              for entry in (evidence.claim_entry(), evidence.width_entry())]
+    claims = [
+        evidence.write_claims(tmp_path / f"{entry['id']}.yaml", entry)
+        for entry in (evidence.claim_entry(), evidence.width_entry())
+    ]
     records = []
-    for words in (["--claims", *map(str, claims)],
-                  ["--claims", str(claims[0]), "--claims", str(claims[1])]):
+    for words in (["--claims", *map(str, claims)], ["--claims", str(claims[0]), "--claims", str(claims[1])]):
         out = tmp_path / "verdicts.json"
         words += ["--estimates", table, "--mode", "quick", "--out", str(out)]
         assert cli.main(["judge", *words]) == 0
@@ -224,8 +227,7 @@ def test_a_paper_has_these_commands_under_its_own_name(capsys, tmp_path, monkeyp
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"zeroloss {zeroloss.__version__}\n"
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "pyproject.toml").write_text(
-        "[project]\nname = 'mine'\nversion = '3'\ndescription = 'about mine'\n")
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'mine'\nversion = '3'\ndescription = 'about mine'\n")
     assert ledger.cli.main(["--version"]) == 0
     assert ledger.cli.main(["--help"]) == 0
     out = capsys.readouterr().out
@@ -284,9 +286,7 @@ def test_a_mode_is_never_mixed_with_the_other(tmp_path: Path, toy, capsys, figur
     assert not (tmp_path / "tex").exists()
 
 
-def test_a_negative_control_is_judged_in_the_tables_of_a_run(
-    tmp_path: Path, toy: Toy, capsys
-) -> None:
+def test_a_negative_control_is_judged_in_the_tables_of_a_run(tmp_path: Path, toy: Toy, capsys) -> None:
     study = tmp_path / "results" / "quick" / "toy"
     jobs.write_specs("toy", toy.cases, study / "specs.json")
     for name, case in toy.cases.items():
@@ -295,8 +295,9 @@ def test_a_negative_control_is_judged_in_the_tables_of_a_run(
     claims = evidence.write_claims(tmp_path / "claims.yaml")
 
     def plant(claim: str = evidence.DEPTH, *more: str) -> int:
-        return cli.main(["plant", claim, "--claims", str(claims), "--mode", "quick", "--results",
-                         str(tmp_path / "results"), *more])
+        return cli.main(
+            ["plant", claim, "--claims", str(claims), "--mode", "quick", "--results", str(tmp_path / "results"), *more]
+        )
 
     assert plant() == 0
     said = capsys.readouterr().out
@@ -315,13 +316,14 @@ def test_a_negative_control_is_judged_in_the_tables_of_a_run(
 def test_verdicts_of_several_runs_stand_side_by_side(tmp_path: Path, capsys) -> None:
     def write(name: str, *verdicts: tuple[str, str]) -> str:
         claims = [{"id": claim, "verdict": verdict, "rows": []} for claim, verdict in verdicts]
-        results.write_sealed(tmp_path / name / "verdicts.json",
-                             {"mode": "quick", "claims": claims, "numbers": []})
+        results.write_sealed(tmp_path / name / "verdicts.json", {"mode": "quick", "claims": claims, "numbers": []})
         return (tmp_path / name).as_posix()
 
-    runs = [write("a", ("toy.depth", "supported"), ("toy.width", "refuted")),
-            write("b", ("toy.depth", "supported"), ("toy.width", "supported")),
-            write("c", ("toy.depth", "supported"))]
+    runs = [
+        write("a", ("toy.depth", "supported"), ("toy.width", "refuted")),
+        write("b", ("toy.depth", "supported"), ("toy.width", "supported")),
+        write("c", ("toy.depth", "supported")),
+    ]
     assert cli.main(["compare", *runs]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["claim", *runs]
@@ -338,13 +340,19 @@ def test_verdicts_of_several_runs_stand_side_by_side(tmp_path: Path, capsys) -> 
 
 
 def test_a_reader_who_has_seen_enough_is_no_error(tmp_path: Path) -> None:
-    results.write_sealed(tmp_path / "full" / "verdicts.json", {
-        "mode": "full", "numbers": [],
-        "claims": [{"id": f"toy.{i}", "verdict": "supported", "rows": []} for i in range(9999)]})
+    results.write_sealed(
+        tmp_path / "full" / "verdicts.json",
+        {
+            "mode": "full",
+            "numbers": [],
+            "claims": [{"id": f"toy.{i}", "verdict": "supported", "rows": []} for i in range(9999)],
+        },
+    )
     script = "import sys; from zeroloss.cli import main; raise SystemExit(main(sys.argv[1:]))"
     words = ["claims", "--json", "--results", str(tmp_path)]
-    process = subprocess.Popen([sys.executable, "-c", script, *words], cwd=ROOT, text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *words], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     assert process.stdout and process.stderr
     process.stdout.close()
     assert process.stderr.read() == ""

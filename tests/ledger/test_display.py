@@ -28,8 +28,10 @@ def mine() -> problem.Problem:
 
 
 def answered() -> Sizes:
-    answers = (Answer("theorem", 2.0, 60.8, 50.0, "explicit constants"),
-               Answer("measured", 0.6, np.inf, np.inf, HOSTILE))
+    answers = (
+        Answer("theorem", 2.0, 60.8, 50.0, "explicit constants"),
+        Answer("measured", 0.6, np.inf, np.inf, HOSTILE),
+    )
     return Sizes("mine", 8, 2, "independent", 0.05, 0.1, 1.0, 0.11, 0.001, 0.01, answers, None)
 
 
@@ -51,16 +53,14 @@ def results() -> dict[str, Shown]:
         "Training": ensembles.train(mine(), LAW, 2, 8, list(np.arange(20.0)), replicates=3),
         "ResidualLaw": predict(mine(), LAW, 2, 1.0, log2_points=4, scrambles=2).law(8),
         "LimitFlow": field.run(start, [0.0, 1.0], keep=True),
-        "LimitNumbers": flow.solve(mine(), LAW, [0.0, 1.0], accuracy=0.5, depth_nodes=2,
-                                   log2_points=4),
+        "LimitNumbers": flow.solve(mine(), LAW, [0.0, 1.0], accuracy=0.5, depth_nodes=2, log2_points=4),
         "Influence": influence(field, recorded.flow.trajectory, 1.0),
         "Sizes": answered(),
         "Comparison": compared(),
     }
 
 
-NAMES = ("Problem", "Training", "ResidualLaw", "LimitFlow", "LimitNumbers", "Influence", "Sizes",
-         "Comparison")
+NAMES = ("Problem", "Training", "ResidualLaw", "LimitFlow", "LimitNumbers", "Influence", "Sizes", "Comparison")
 
 
 class Tags(HTMLParser):
@@ -89,8 +89,7 @@ def test_a_result_is_shown_in_a_few_lines(name: str, results: dict[str, Shown]) 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_table_in_a_notebook_says_the_same_and_is_escaped(name: str, results: dict[str, Shown]
-                                                              ) -> None:
+def test_its_table_in_a_notebook_says_the_same_and_is_escaped(name: str, results: dict[str, Shown]) -> None:
     html, tags = results[name]._repr_html_(), Tags()
     tags.feed(html)
     assert not tags.open, "every tag is closed"

@@ -14,8 +14,9 @@ from zeroloss.model.block import ACTIVATIONS
 from zeroloss.model.problem import Problem, problem
 from zeroloss.network.resnet import Network
 
-RULES = pytest.mark.parametrize("rule", [gauss_legendre(1), gauss_legendre(3), euler(1), euler(4)],
-                                ids=lambda rule: rule.name)
+RULES = pytest.mark.parametrize(
+    "rule", [gauss_legendre(1), gauss_legendre(3), euler(1), euler(4)], ids=lambda rule: rule.name
+)
 
 
 def shares(count: int) -> Tensor:
@@ -80,8 +81,7 @@ def test_features_at_the_nodes_follow_the_flow() -> None:
     x = oracles.tensor([[-1.1], [0.3], [0.8]])
     state = one_unit(rule, x).forward(equal_particles(rule, 0.7))
     for q, t in enumerate(rule.nodes.tolist()):
-        np.testing.assert_allclose(state.features[0, q, :, 0],
-                                   oracles.tanh_flow(x[:, 0].numpy(), 0.7, t), atol=1e-8)
+        np.testing.assert_allclose(state.features[0, q, :, 0], oracles.tanh_flow(x[:, 0].numpy(), 0.7, t), atol=1e-8)
 
 
 @pytest.mark.parametrize("name", ["identity", "tanh"])
@@ -94,8 +94,7 @@ def test_depth_agrees_with_a_closed_form_or_an_iteration(name: str) -> None:
         expected = oracles.linear_map(oracles.linear_generator(layer), data.inputs)
     else:
         masses = (rule.weights[:, None] / 5).expand(1, 8, 5)
-        expected = oracles.limit_end(masses, theta, data.inputs, rule.matrix, rule.weights, name,
-                                     sweeps=100)[0].numpy()
+        expected = oracles.limit_end(masses, theta, data.inputs, rule.matrix, rule.weights, name, sweeps=100)[0].numpy()
     np.testing.assert_allclose(end[0], expected, rtol=1e-10)
 
 
@@ -147,8 +146,7 @@ def test_adjoint_of_a_linear_cloud_is_the_transposed_exponential() -> None:
     data, rule = oracles.small_problem(4, 3), gauss_legendre(8)
     layer = oracles.normals(2, 7, 5)
     cloud = MeanField(data, rule, 5, "identity").cloud
-    q = cloud.adjoint(cloud.forward(layer.expand(1, 8, 7, 5)),
-                      data.readout.expand(1, *data.inputs.shape))
+    q = cloud.adjoint(cloud.forward(layer.expand(1, 8, 7, 5)), data.readout.expand(1, *data.inputs.shape))
     W = oracles.linear_generator(layer)[:3, :3]
     for node, t in enumerate(rule.nodes.tolist()):
         expected = expm((1 - t) * W.T) @ data.readout.numpy()
@@ -178,8 +176,7 @@ def test_euler_rule_is_the_network(name: str, num_layers: int) -> None:
     theta = oracles.normals(9, 2, num_layers, 5, 5)
     state = field.cloud.forward(theta)
     features = network.features(theta)
-    torch.testing.assert_close(state.features, features[:-1].transpose(0, 1),
-                               rtol=1e-13, atol=1e-14)
+    torch.testing.assert_close(state.features, features[:-1].transpose(0, 1), rtol=1e-13, atol=1e-14)
     torch.testing.assert_close(state.end, features[-1], rtol=1e-13, atol=1e-14)
     gradient, residuals = network.gradient(theta)
     slope, r, rate = velocity(field, theta)
@@ -188,10 +185,13 @@ def test_euler_rule_is_the_network(name: str, num_layers: int) -> None:
     torch.testing.assert_close(rate, gradient.square().mean((1, 3)).sum(1), rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize(("make", "message"), [
-    (gauss_legendre, "depth_nodes must be at least 1, got 0; set depth_nodes"),
-    (euler, "num_layers must be at least 1, got 0; set sizes"),
-])
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (gauss_legendre, "depth_nodes must be at least 1, got 0; set depth_nodes"),
+        (euler, "num_layers must be at least 1, got 0; set sizes"),
+    ],
+)
 def test_rules_without_nodes_are_refused(make, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make(0)

@@ -99,8 +99,7 @@ def naive_divergence(rho: Array, v: Array, width: float, limiter: str) -> Array:
     for i in range(A - 1):
         for j in range(B):
             speed = v[i, j]
-            edge = (rho[i, j] + slope(i, j) / 2 if speed > 0
-                    else rho[i + 1, j] - slope(i + 1, j) / 2)
+            edge = rho[i, j] + slope(i, j) / 2 if speed > 0 else rho[i + 1, j] - slope(i + 1, j) / 2
             out[i, j] += speed * edge / width
             out[i + 1, j] -= speed * edge / width
     return out
@@ -114,10 +113,8 @@ def test_divergence_is_that_of_a_loop(limiter: str) -> None:
     for q in range(2):
         along_a = divergence(rho, v_a, 1, 0.3, LIMITERS[limiter])[q]
         along_b = divergence(rho, v_b, 2, 0.2, LIMITERS[limiter])[q]
-        np.testing.assert_allclose(along_a, naive_divergence(rho[q], v_a[q], 0.3, limiter),
-                                   rtol=0, atol=1e-13)
-        np.testing.assert_allclose(along_b, naive_divergence(rho[q].T, v_b[q].T, 0.2, limiter).T,
-                                   rtol=0, atol=1e-13)
+        np.testing.assert_allclose(along_a, naive_divergence(rho[q], v_a[q], 0.3, limiter), rtol=0, atol=1e-13)
+        np.testing.assert_allclose(along_b, naive_divergence(rho[q].T, v_b[q].T, 0.2, limiter).T, rtol=0, atol=1e-13)
 
 
 @settings(max_examples=30)
@@ -126,8 +123,9 @@ def test_an_euler_step_within_the_bound_stays_positive(seed: int, limiter: str) 
     numbers, cells = np.random.default_rng(seed), Grid((0.0, 1.0), (0.0, 2.0), (9, 8))
     rho = numbers.exponential(size=(2, 9, 8)) ** 3 * (numbers.uniform(size=(2, 9, 8)) > 0.5)
     v_a, v_b = numbers.normal(size=(2, 8, 8)), numbers.normal(size=(2, 9, 7))
-    total = (divergence(rho, v_a, 1, cells.width(0), LIMITERS[limiter])
-             + divergence(rho, v_b, 2, cells.width(1), LIMITERS[limiter]))
+    total = divergence(rho, v_a, 1, cells.width(0), LIMITERS[limiter]) + divergence(
+        rho, v_b, 2, cells.width(1), LIMITERS[limiter]
+    )
     new = rho - positive_step(v_a, v_b, cells) * total
     assert new.min() >= -1e-14 * rho.max()
     np.testing.assert_allclose(new.sum((1, 2)), rho.sum((1, 2)), rtol=1e-14)
@@ -159,14 +157,12 @@ def test_depth_is_that_of_a_cloud_at_the_centres() -> None:
     theta = torch.from_numpy(np.stack([x, np.ones(x.size), y])).expand(1, 3, 3, -1).clone()
     # a cloud shares its weights between nodes: the mass goes into a
     theta[0, :, 0] *= torch.from_numpy(rho.reshape(3, -1) * cells.area * x.size)
-    cloud = Cloud(data().inputs, RULE, torch.full((x.size,), 1.0 / x.size, dtype=torch.float64),
-                  scheme.activation)
+    cloud = Cloud(data().inputs, RULE, torch.full((x.size,), 1.0 / x.size, dtype=torch.float64), scheme.activation)
     state = cloud.forward(theta)
     v = cloud.adjoint(state, data().readout.expand(1, 6, 1))
     np.testing.assert_allclose(found.z, state.features[0, :, :, 0].numpy(), rtol=0, atol=1e-11)
     np.testing.assert_allclose(found.v, v[0, :, :, 0].numpy(), rtol=0, atol=1e-11)
-    np.testing.assert_allclose(found.residuals, data().residuals(state.end)[0].numpy(), rtol=0,
-                               atol=1e-11)
+    np.testing.assert_allclose(found.residuals, data().residuals(state.end)[0].numpy(), rtol=0, atol=1e-11)
 
 
 def test_the_discrete_risk_falls_by_its_own_first_variation() -> None:
@@ -267,10 +263,19 @@ def transport(flow: DensityFlow) -> Array:
     cloud, weights = particles(96)
     assert cloud.particles is not None
     theta = cloud.particles[:, 0].numpy()
-    found = np.array([[wasserstein(
-        deposit(x, y, flow.rho[s, q].ravel() * cells.area, coarse),
-        deposit(theta[s, q, 0], theta[s, q, 2], weights, coarse), coarse)
-        for q in range(RULE.num_nodes)] for s in range(len(TIMES))])
+    found = np.array(
+        [
+            [
+                wasserstein(
+                    deposit(x, y, flow.rho[s, q].ravel() * cells.area, coarse),
+                    deposit(theta[s, q, 0], theta[s, q, 2], weights, coarse),
+                    coarse,
+                )
+                for q in range(RULE.num_nodes)
+            ]
+            for s in range(len(TIMES))
+        ]
+    )
     return found @ RULE.weights.numpy()
 
 
@@ -279,11 +284,18 @@ def weak_defect(flow: DensityFlow) -> Array:
     return np.array([np.abs(moved - flow.balance[1:]).max() / np.abs(moved).max()])
 
 
-@pytest.mark.parametrize(("error", "least", "most", "finest"), [
-    (energy, 1.7, np.inf, 2e-4), (gap, 1.8, 2.4, 5e-5), (transport, 1.85, 2.3, 1e-3),
-    (weak_defect, 1.8, np.inf, 2e-3)])
-def test_errors_fall_by_second_order(error: Callable[[DensityFlow], Array], least: float,
-                                     most: float, finest: float) -> None:
+@pytest.mark.parametrize(
+    ("error", "least", "most", "finest"),
+    [
+        (energy, 1.7, np.inf, 2e-4),
+        (gap, 1.8, 2.4, 5e-5),
+        (transport, 1.85, 2.3, 1e-3),
+        (weak_defect, 1.8, np.inf, 2e-3),
+    ],
+)
+def test_errors_fall_by_second_order(
+    error: Callable[[DensityFlow], Array], least: float, most: float, finest: float
+) -> None:
     """Of energy, residuals, distance to the particles and weak form."""
     errors = [error(run(cells)) for cells in (32, 64, 128)]
     order = orders(errors)
@@ -291,9 +303,11 @@ def test_errors_fall_by_second_order(error: Callable[[DensityFlow], Array], leas
     assert np.all(errors[-1] < finest)
 
 
-@pytest.mark.parametrize(("kind", "limiter", "most"),
-                         [(FlippedAcross, "van-leer", 0.5), (Density, "first-order", 1.4)],
-                         ids=["flipped", "first-order"])
+@pytest.mark.parametrize(
+    ("kind", "limiter", "most"),
+    [(FlippedAcross, "van-leer", 0.5), (Density, "first-order", 1.4)],
+    ids=["flipped", "first-order"],
+)
 def test_a_wrong_scheme_fails_the_order(kind: type[Density], limiter: str, most: float) -> None:
     flows = [density(cells, kind, limiter) for cells in (32, 64)]
     assert np.all(orders([transport(flow) for flow in flows])[1:] < most)
@@ -324,8 +338,7 @@ def test_distance_of_points_is_that_of_the_plane() -> None:
     numbers = np.random.default_rng(2)
     for _ in range(5):
         (a, b), (c, d) = numbers.uniform(0, 2, 2), numbers.uniform(0, 3, 2)
-        one, other = (deposit(np.array([x]), np.array([y]), np.ones(1), coarse)
-                      for x, y in ((a, c), (b, d)))
+        one, other = (deposit(np.array([x]), np.array([y]), np.ones(1), coarse) for x, y in ((a, c), (b, d)))
         assert wasserstein(one, other, coarse) == pytest.approx(abs(a - b) + abs(c - d), rel=1e-9)
         assert wasserstein(one, one, coarse) == 0
 
@@ -354,31 +367,52 @@ SCHEME = Density(data(), RULE, grid(8))
 FLAT = oracles.small_problem(4, 2)
 
 
-@pytest.mark.parametrize(("attempt", "error", "message"), [
-    (lambda: Grid((1.0, 1.0), (-1.0, 1.0), (8, 8)), ValueError,
-     r"range of a must be finite and increasing, got \(1.0, 1.0\); set box_a"),
-    (lambda: Grid((-1.0, 1.0), (0.0, np.inf), (8, 8)), ValueError, "the range of b must be finite"),
-    (lambda: Grid((-1.0, 1.0), (-1.0, 1.0), (3, 8)), ValueError,
-     r"cells must be at least 4 per axis, got \(3, 8\); set cells"),
-    (lambda: grid(8).averages(InitialLaw("point")), ValueError,
-     "the initial law must have a density, got point"),
-    (lambda: lattice(InitialLaw("uniform"), Grid((-1.0, 1.0), (2.0, 3.0), (8, 8))), ValueError,
-     "mass of the uniform law, got none; widen box_b"),
-    (lambda: Density(FLAT, RULE, grid(8)), ValueError, r"dimension 1 for .*, got 2; choose"),
-    (lambda: Shifts(FLAT, RULE, torch.full((4,), 0.25)), ValueError, "dimension 1 for .*, got 2"),
-    (lambda: Density(data(), euler(4), grid(8)), ValueError,
-     "the depth rule must be implicit, got euler-4"),
-    (lambda: Density(data(), RULE, grid(8), limiter="superbee"), ValueError,
-     r"limiter must be one of van-leer, .*, got 'superbee'"),
-    (lambda: SCHEME.run(start_of(SCHEME), [1.0, 0.5]), ValueError, "flow_times must be increasing"),
-    (lambda: SCHEME.run(start_of(SCHEME), [50.0], max_steps=2), RuntimeError,
-     "more than 2 steps to reach flow time 50"),
-    (lambda: SCHEME.solve_depth(np.full((3, 8, 8), np.nan)), FloatingPointError,
-     "collocation in depth did not converge"),
-    (lambda: deposit(np.zeros(1), np.zeros(1), np.ones(1), grid(48)), ValueError,
-     "the support must have at most 1500 points, got 2500"),
-])
-def test_what_cannot_be_is_refused(attempt: Callable[[], object], error: type[Exception],
-                                   message: str) -> None:
+@pytest.mark.parametrize(
+    ("attempt", "error", "message"),
+    [
+        (
+            lambda: Grid((1.0, 1.0), (-1.0, 1.0), (8, 8)),
+            ValueError,
+            r"range of a must be finite and increasing, got \(1.0, 1.0\); set box_a",
+        ),
+        (lambda: Grid((-1.0, 1.0), (0.0, np.inf), (8, 8)), ValueError, "the range of b must be finite"),
+        (
+            lambda: Grid((-1.0, 1.0), (-1.0, 1.0), (3, 8)),
+            ValueError,
+            r"cells must be at least 4 per axis, got \(3, 8\); set cells",
+        ),
+        (lambda: grid(8).averages(InitialLaw("point")), ValueError, "the initial law must have a density, got point"),
+        (
+            lambda: lattice(InitialLaw("uniform"), Grid((-1.0, 1.0), (2.0, 3.0), (8, 8))),
+            ValueError,
+            "mass of the uniform law, got none; widen box_b",
+        ),
+        (lambda: Density(FLAT, RULE, grid(8)), ValueError, r"dimension 1 for .*, got 2; choose"),
+        (lambda: Shifts(FLAT, RULE, torch.full((4,), 0.25)), ValueError, "dimension 1 for .*, got 2"),
+        (lambda: Density(data(), euler(4), grid(8)), ValueError, "the depth rule must be implicit, got euler-4"),
+        (
+            lambda: Density(data(), RULE, grid(8), limiter="superbee"),
+            ValueError,
+            r"limiter must be one of van-leer, .*, got 'superbee'",
+        ),
+        (lambda: SCHEME.run(start_of(SCHEME), [1.0, 0.5]), ValueError, "flow_times must be increasing"),
+        (
+            lambda: SCHEME.run(start_of(SCHEME), [50.0], max_steps=2),
+            RuntimeError,
+            "more than 2 steps to reach flow time 50",
+        ),
+        (
+            lambda: SCHEME.solve_depth(np.full((3, 8, 8), np.nan)),
+            FloatingPointError,
+            "collocation in depth did not converge",
+        ),
+        (
+            lambda: deposit(np.zeros(1), np.zeros(1), np.ones(1), grid(48)),
+            ValueError,
+            "the support must have at most 1500 points, got 2500",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused(attempt: Callable[[], object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         attempt()

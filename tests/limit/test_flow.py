@@ -70,14 +70,12 @@ def test_splitting_a_particle_changes_nothing(rule: DepthRule, share: float) -> 
 @RULES
 @settings(max_examples=6)
 @given(samples=st.permutations(range(4)), order=st.permutations(range(6)))
-def test_order_of_particles_and_samples_does_not_matter(rule: DepthRule, samples: list[int],
-                                                        order: list[int]) -> None:
+def test_order_of_particles_and_samples_does_not_matter(rule: DepthRule, samples: list[int], order: list[int]) -> None:
     data, weights = oracles.small_problem(4, 2), half_and_more(6)
     mixed = Problem("mixed", data.inputs[samples], data.targets[samples], data.readout)
     theta = oracles.normals(4, 1, rule.num_nodes, 5, 6)
     one = MeanField(data, rule, weights).run(theta.flatten(1), [1.0], rtol=1e-9)
-    other = MeanField(mixed, rule, weights[order]).run(theta[..., order].flatten(1), [1.0],
-                                                       rtol=1e-9)
+    other = MeanField(mixed, rule, weights[order]).run(theta[..., order].flatten(1), [1.0], rtol=1e-9)
     torch.testing.assert_close(other.residuals, one.residuals[..., samples], rtol=1e-8, atol=1e-10)
 
 
@@ -127,36 +125,51 @@ def test_continuous_limit_takes_paths() -> None:
 def covered(numbers: LimitNumbers, fine: LimitNumbers) -> tuple[float, float]:
     """The shares of risks and of residuals that lie within their errors."""
     risk = np.abs(numbers.risk - fine.risk) <= numbers.risk_error + fine.risk_error
-    residuals = (np.abs(numbers.residuals - fine.residuals)
-                 <= numbers.residuals_error + fine.residuals_error)
+    residuals = np.abs(numbers.residuals - fine.residuals) <= numbers.residuals_error + fine.residuals_error
     return float(risk.mean()), float(residuals.mean())
 
 
 @pytest.mark.parametrize("name", ["tanh", "gelu"])
 def test_stated_error_covers_a_refined_run(name: str) -> None:
     data = oracles.small_problem(4, 2)
-    fine = solve(data, LAW, [0.0, 2.0], activation=name, accuracy=1e-9, log2_points=9,
-                 max_log2_points=9, depth_nodes=6, seed=99)
+    fine = solve(
+        data, LAW, [0.0, 2.0], activation=name, accuracy=1e-9, log2_points=9, max_log2_points=9, depth_nodes=6, seed=99
+    )
     assert fine.log2_points == 9
     shares = []
     for seed in range(20):
-        rough = solve(data, LAW, [0.0, 2.0], activation=name, accuracy=1e-9, log2_points=5,
-                      max_log2_points=5, depth_nodes=3, seed=seed)
+        rough = solve(
+            data,
+            LAW,
+            [0.0, 2.0],
+            activation=name,
+            accuracy=1e-9,
+            log2_points=5,
+            max_log2_points=5,
+            depth_nodes=3,
+            seed=seed,
+        )
         shares.append(covered(rough, fine))
         assert bool((rough.risk_error > 2 * fine.risk_error).all())  # it does see the difference
     assert np.mean(shares, axis=0).min() >= 0.85  # each holds at 95 %
 
 
-@pytest.mark.parametrize(("part", "s", "fine", "rough"), [
-    *(("depth", 1.0, {"depth_nodes": 8}, {"depth_nodes": nodes}) for nodes in (1, 2, 3)),
-    ("step", 3.0, {"rtol": 1e-11}, {"rtol": 1e-5})])
+@pytest.mark.parametrize(
+    ("part", "s", "fine", "rough"),
+    [
+        *(("depth", 1.0, {"depth_nodes": 8}, {"depth_nodes": nodes}) for nodes in (1, 2, 3)),
+        ("step", 3.0, {"rtol": 1e-11}, {"rtol": 1e-5}),
+    ],
+)
 def test_stated_error_covers_too_few_nodes_and_loose_steps(
-        part: str, s: float, fine: dict[str, Any], rough: dict[str, Any]) -> None:
+    part: str, s: float, fine: dict[str, Any], rough: dict[str, Any]
+) -> None:
     """Strong weights: the part of depth, or of the step, must carry the error."""
     data, law = oracles.small_problem(4, 2), InitialLaw("point", 1.5, 1.2, 0.3)
     exact, numbers = (
-        solve(data, law, [0.0, s], accuracy=1e-9, log2_points=2, max_log2_points=2, scrambles=2,
-              **options) for options in (fine, rough))
+        solve(data, law, [0.0, s], accuracy=1e-9, log2_points=2, max_log2_points=2, scrambles=2, **options)
+        for options in (fine, rough)
+    )
     gap = np.abs(numbers.risk - exact.risk)
     assert bool((gap <= 1.05 * numbers.parts[part] + 1e-12).all())
     assert bool((numbers.parts["rule"] < 1e-12).all())  # a point law has no error of a rule

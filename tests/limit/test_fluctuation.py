@@ -38,8 +38,7 @@ LAW = InitialLaw("gaussian", *SCALES)
 A, W, B = np.array([0.4, -0.3]), np.array([0.5, 0.2]), 0.3
 
 
-def influence_of(field: MeanField, start: Tensor, flow_time: float, rtol: float = 1e-9
-                 ) -> Influence:
+def influence_of(field: MeanField, start: Tensor, flow_time: float, rtol: float = 1e-9) -> Influence:
     times = sorted({0.0, flow_time})
     trajectory = field.run(start, times, rtol=rtol, record=True).flow.trajectory
     assert trajectory is not None
@@ -52,16 +51,14 @@ def influence_of(field: MeanField, start: Tensor, flow_time: float, rtol: float 
 @pytest.mark.parametrize("rule", [gauss_legendre(2), euler(3)], ids=lambda rule: rule.name)
 @pytest.mark.parametrize("name", ["tanh", "gelu"])
 @pytest.mark.parametrize("flow_time", [0.0, 2.0])
-def test_psi_is_the_derivative_in_the_mass_of_a_particle(rule: DepthRule, name: str,
-                                                         flow_time: float) -> None:
+def test_psi_is_the_derivative_in_the_mass_of_a_particle(rule: DepthRule, name: str, flow_time: float) -> None:
     """Every ψ_i at every node and particle, by running the whole training with more and with less
     of that mass. The oracle shares no code: fixed point in depth, autograd, fixed steps."""
     data = oracles.small_problem(3, 2)
     shares = oracles.tensor([0.2, 0.3, 0.5])
     theta = 0.8 * oracles.normals(6, rule.num_nodes, 5, 3)
     psi = influence_of(MeanField(data, rule, shares, name), theta.reshape(1, -1), flow_time)
-    slow = oracles.influence_by_mass(theta, shares, data, rule.matrix, rule.weights, name,
-                                     flow_time)
+    slow = oracles.influence_by_mass(theta, shares, data, rule.matrix, rule.weights, name, flow_time)
     centred = slow - (slow @ shares.numpy())[..., None]
     assert np.abs(centred).max() > 0.1
     np.testing.assert_allclose(psi.psi, centred, rtol=0, atol=1e-6)
@@ -73,16 +70,15 @@ def test_costates_in_single_precision_are_good_for_covariances() -> None:
     data = oracles.small_problem(4, 2)
     points = sobol_rule(LAW, 2, 7, "single precision")
     field = MeanField(data, gauss_legendre(3), points.shape[-1])
-    trajectory = field.run(field.start(points[None]), (0.0, 4.0), rtol=1e-5,
-                           record=True).flow.trajectory
+    trajectory = field.run(field.start(points[None]), (0.0, 4.0), rtol=1e-5, record=True).flow.trajectory
     assert trajectory is not None
-    double, single = (influence(field, trajectory, 4.0, dtype)
-                      for dtype in (torch.float64, torch.float32))
+    double, single = (influence(field, trajectory, 4.0, dtype) for dtype in (torch.float64, torch.float32))
     assert double.psi.dtype == single.psi.dtype == np.float64
     assert np.abs(single.psi - double.psi).max() > 0
     for covariance in (covariance_independent, covariance_of_paths):
-        np.testing.assert_allclose(covariance(single), covariance(double), rtol=0,
-                                   atol=1e-5 * float(np.trace(covariance(double))))
+        np.testing.assert_allclose(
+            covariance(single), covariance(double), rtol=0, atol=1e-5 * float(np.trace(covariance(double)))
+        )
 
 
 def test_psi_at_the_start_is_its_definition() -> None:
@@ -145,18 +141,27 @@ def double_integral(data: Problem, kappa: Any, nodes: int = 24) -> np.ndarray:
     """∫∫ G_{tt'}(κ(t − t')) dt dt' of the drifting linear law."""
     t, w = np.polynomial.legendre.leggauss(nodes)
     t, w = (t + 1) / 2, w / 2
-    return sum((w[i] * w[j] * oracles.linear_pairs(data, (A, W, B), SCALES, (t[i], t[j]),
-                                                   float(kappa(t[i] - t[j])))
-                for i in range(nodes) for j in range(nodes)), np.zeros((3, 3)))
+    return sum(
+        (
+            w[i] * w[j] * oracles.linear_pairs(data, (A, W, B), SCALES, (t[i], t[j]), float(kappa(t[i] - t[j])))
+            for i in range(nodes)
+            for j in range(nodes)
+        ),
+        np.zeros((3, 3)),
+    )
 
 
 def test_covariances_of_drifting_linear_units() -> None:
     """With means the two differ: ∫G_tt(1) dt for independent layers, ∫∫G_tt'(1) for paths."""
     psi, data, _, _ = drifting()
     t, w = np.polynomial.legendre.leggauss(24)
-    independent = sum((weight / 2 * oracles.linear_pairs(
-        data, (A, W, B), SCALES, ((node + 1) / 2, (node + 1) / 2), 1.0)
-        for node, weight in zip(t, w, strict=True)), np.zeros((3, 3)))
+    independent = sum(
+        (
+            weight / 2 * oracles.linear_pairs(data, (A, W, B), SCALES, ((node + 1) / 2, (node + 1) / 2), 1.0)
+            for node, weight in zip(t, w, strict=True)
+        ),
+        np.zeros((3, 3)),
+    )
     paths = double_integral(data, lambda lag: 1.0)
     assert np.abs(independent - paths).max() > 1e-3 * np.abs(paths).max()
     np.testing.assert_allclose(covariance_independent(psi), independent, rtol=1e-8)
@@ -183,8 +188,9 @@ def test_pair_covariances_of_drifting_linear_units() -> None:
     assert pairs.shape == (4, 5, 5)
     t = rule.nodes.tolist()
     for i, kappa in enumerate(kappas):
-        exact = np.array([[np.trace(oracles.linear_pairs(data, (A, W, B), SCALES, (one, other),
-                                                         kappa)) for other in t] for one in t])
+        exact = np.array(
+            [[np.trace(oracles.linear_pairs(data, (A, W, B), SCALES, (one, other), kappa)) for other in t] for one in t]
+        )
         np.testing.assert_allclose(pairs[i], exact, rtol=1e-6, atol=1e-9)
 
 
@@ -201,8 +207,7 @@ def test_pairs_at_full_correlation_are_constant_paths(rule: DepthRule, flow_time
     first = psi.psi[..., :size] - psi.psi[..., :size].mean(-1, keepdims=True)
     block = Influence(flow_time, first, b, np.full(size, 1 / size))
     assert b @ pairs[0] @ b == pytest.approx(np.trace(covariance_of_paths(block)), rel=1e-10)
-    assert float(b @ np.diag(pairs[0])) == pytest.approx(
-        float(np.trace(covariance_independent(block))), rel=1e-10)
+    assert float(b @ np.diag(pairs[0])) == pytest.approx(float(np.trace(covariance_independent(block))), rel=1e-10)
     assert abs(b @ pairs[1] @ b) < 0.1 * (b @ pairs[0] @ b)
 
 
@@ -213,11 +218,23 @@ def test_smooth_paths_interpolate_in_closed_form() -> None:
     smooth = double_integral(data, lambda lag: path.correlation(np.array(lag)))
     V = oracles.linear_fluctuation(data, *SCALES)
     closed = math.sqrt(math.pi) * ell * math.erf(1 / ell) - ell**2 * (1 - math.exp(-(ell**-2)))
-    centred = sum((wi * wj / 4 * oracles.linear_pairs(
-        data, (0 * A, 0 * W, 0.0), SCALES, ((ti + 1) / 2, (tj + 1) / 2),
-        float(path.correlation(np.array((ti - tj) / 2))))
-        for ti, wi in zip(*np.polynomial.legendre.leggauss(24), strict=True)
-        for tj, wj in zip(*np.polynomial.legendre.leggauss(24), strict=True)), np.zeros((3, 3)))
+    centred = sum(
+        (
+            wi
+            * wj
+            / 4
+            * oracles.linear_pairs(
+                data,
+                (0 * A, 0 * W, 0.0),
+                SCALES,
+                ((ti + 1) / 2, (tj + 1) / 2),
+                float(path.correlation(np.array((ti - tj) / 2))),
+            )
+            for ti, wi in zip(*np.polynomial.legendre.leggauss(24), strict=True)
+            for tj, wj in zip(*np.polynomial.legendre.leggauss(24), strict=True)
+        ),
+        np.zeros((3, 3)),
+    )
     np.testing.assert_allclose(centred, closed * V, rtol=1e-7)
     assert np.trace(smooth) < np.trace(double_integral(data, lambda lag: 1.0))
 
@@ -244,8 +261,9 @@ def test_linear_networks_have_the_exact_covariance_at_any_size() -> None:
     """L = 2, M = 3: 4,000 networks; each entry within 5 standard errors, and far from V/(LM)
     itself, which is only the first order."""
     data, scales = oracles.small_problem(3, 2), (1.6, 1.5, 0.8)
-    theta = np.stack([sample_independent(InitialLaw("gaussian", *scales), stream("small", i),
-                                         2, 3, 2) for i in range(4000)])
+    theta = np.stack(
+        [sample_independent(InitialLaw("gaussian", *scales), stream("small", i), 2, 3, 2) for i in range(4000)]
+    )
     r = residuals_of(Network(data, 2, 3, "identity"), theta, 0.0)
     mean = (data.inputs @ data.readout - data.targets).numpy()
     exact = oracles.linear_covariance(data, *scales, 2, 3)

@@ -24,8 +24,7 @@ def product_of_the_limit(Z: np.ndarray, cloud: np.ndarray, nodes: int) -> np.nda
     return ((run.residuals[-1, 0] + problem.targets)[: d * d] / d).reshape(d, d).T.numpy()
 
 
-def product_by_moments(Z: np.ndarray, A0: np.ndarray, V0: np.ndarray, W0: np.ndarray, cells: int
-                       ) -> np.ndarray:
+def product_by_moments(Z: np.ndarray, A0: np.ndarray, V0: np.ndarray, W0: np.ndarray, cells: int) -> np.ndarray:
     """Φ at the last time from A', V', W' at the middle of so many cells in depth, each crossed by
     an exponential: second order in the cells, and no particle anywhere."""
     d = len(Z)
@@ -46,8 +45,7 @@ def product_by_moments(Z: np.ndarray, A0: np.ndarray, V0: np.ndarray, W0: np.nda
             # Φ(1, t)ᵀ (Φ − Z) Φ(t, 0)ᵀ at the middle of the cell
             late, early = after[cells - 1 - i] @ halves[i], halves[i] @ before[i]
             G = late.T @ gap @ early.T
-            slopes[:, i] = -(G @ W[i] + V[i] @ G), -(G @ A[i].T + A[i] @ G.T), -(
-                G.T @ A[i] + A[i].T @ G)
+            slopes[:, i] = -(G @ W[i] + V[i] @ G), -(G @ A[i].T + A[i] @ G.T), -(G.T @ A[i] + A[i].T @ G)
         return slopes.ravel()
 
     start = np.stack([np.broadcast_to(part, (cells, d, d)) for part in (A0, V0, W0)])

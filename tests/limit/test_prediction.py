@@ -53,8 +53,7 @@ def test_several_flow_times_are_predicted_together() -> None:
     alone = predict(mine(), LAW, 4, 1.0, log2_points=5, scrambles=2)
     assert both.covariances["path"].shape == (2, 8, 8)
     for output in (1, -1):
-        np.testing.assert_allclose(both.law(16, output=output).covariance,
-                                   alone.law(16).covariance, atol=1e-6)
+        np.testing.assert_allclose(both.law(16, output=output).covariance, alone.law(16).covariance, atol=1e-6)
     assert both.law(16, output=0).mean == pytest.approx(both.residuals[:, 0].mean(0))
 
 

@@ -38,8 +38,9 @@ def test_activation_slope_and_curvature_are_those_of_the_definition(name: str) -
     torch.testing.assert_close(activation.curvature(GRID), difference, rtol=0, atol=1e-9)
     assert (activation.slope_of_value is not None) == (name in ("tanh", "sigmoid"))
     if activation.slope_of_value is not None:
-        torch.testing.assert_close(activation.slope_of_value(activation.value(GRID)),
-                                   activation.slope(GRID), rtol=0, atol=1e-15)
+        torch.testing.assert_close(
+            activation.slope_of_value(activation.value(GRID)), activation.slope(GRID), rtol=0, atol=1e-15
+        )
 
 
 def test_activations_leave_their_argument_alone() -> None:
@@ -53,8 +54,11 @@ def test_activations_leave_their_argument_alone() -> None:
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_suprema_bound_and_are_reached(name: str) -> None:
     a = ACTIVATIONS[name]
-    for bound, reached in ((a.sup_value, a.value(FINE)), (a.sup_slope, a.slope(FINE)),
-                           (a.sup_curvature, a.curvature(FINE))):
+    for bound, reached in (
+        (a.sup_value, a.value(FINE)),
+        (a.sup_slope, a.slope(FINE)),
+        (a.sup_curvature, a.curvature(FINE)),
+    ):
         largest = float(reached.abs().max())
         if name == "relu" and bound == a.sup_curvature == math.inf:
             jump = a.slope(FINE).diff().abs().max() / FINE.diff().abs().max()
@@ -100,8 +104,9 @@ def test_derivatives_are_those_of_autograd(name: str) -> None:
 
     sigma, slope = values(preactivation(z, theta), ACTIVATIONS[name])
     for n in range(4):
-        torch.testing.assert_close(jacobian(slope, theta, weights)[n],
-                                   torch.func.jacrev(of)(z[n:n + 1], theta)[0, :, 0])
+        torch.testing.assert_close(
+            jacobian(slope, theta, weights)[n], torch.func.jacrev(of)(z[n : n + 1], theta)[0, :, 0]
+        )
     expected = torch.func.grad(lambda theta: (p * of(z, theta)).sum())(theta)
     gradient = weights * theta_gradient(z, p, sigma, push(p, theta, slope))
     torch.testing.assert_close(gradient, expected)

@@ -64,8 +64,7 @@ def test_clouds_linearise_as_their_flow_does(name: str) -> None:
     assert now.dissipation() == pytest.approx(float(seen.rate), rel=1e-10)
     h = 1e-5
     ahead, behind = (field.linearise(theta + x * field.shape(slope)[0]).residuals for x in (h, -h))
-    torch.testing.assert_close((ahead - behind) / (2 * h), -now.kernel @ now.residuals / 3,
-                               rtol=1e-7, atol=1e-9)
+    torch.testing.assert_close((ahead - behind) / (2 * h), -now.kernel @ now.residuals / 3, rtol=1e-7, atol=1e-9)
 
 
 def test_first_variation_is_the_response_to_new_mass() -> None:
@@ -79,8 +78,7 @@ def test_first_variation_is_the_response_to_new_mass() -> None:
         weights = torch.cat([torch.full((8,), (1 - share) / 8), torch.tensor([share])]).double()
         return float(Problem.risk(MeanField(data, rule, weights).linearise(theta).residuals))
 
-    now = MeanField(data, rule, torch.cat([torch.full((8,), 1 / 8), torch.zeros(1)]).double()
-                    ).linearise(theta)
+    now = MeanField(data, rule, torch.cat([torch.full((8,), 1 / 8), torch.zeros(1)]).double()).linearise(theta)
     variation = now.first_variation(theta, ACTIVATIONS["tanh"])
     expected = (rule.weights * (variation[:, -1] - variation[:, :-1].mean(1))).sum()
     h = 1e-5
@@ -88,17 +86,16 @@ def test_first_variation_is_the_response_to_new_mass() -> None:
 
 
 def test_first_variation_needs_no_axis_of_nodes() -> None:
-    r, z, v, sigma, push, mass = (oracles.normals(i, *shape) for i, shape in enumerate(
-        [(3,), (2, 3, 2), (2, 3, 2), (2, 3, 4), (2, 3, 4), (2, 4)]))
+    r, z, v, sigma, push, mass = (
+        oracles.normals(i, *shape) for i, shape in enumerate([(3,), (2, 3, 2), (2, 3, 2), (2, 3, 4), (2, 3, 4), (2, 4)])
+    )
     now = Linearised(r, z, v, sigma, push, mass)
     probes = oracles.normals(9, 5, 6)
-    both = [now.first_variation(theta, ACTIVATIONS["gelu"]) for theta in
-            (probes, probes.expand(2, -1, -1))]
+    both = [now.first_variation(theta, ACTIVATIONS["gelu"]) for theta in (probes, probes.expand(2, -1, -1))]
     assert both[0].shape == (2, 6)
     torch.testing.assert_close(*both)
     one = sample_gradients(now.z[0], now.q[0], probes, ACTIVATIONS["gelu"])
-    expected = torch.stack([now.q[0, i] @ oracles.block(now.z[0, i], probes[:, 5], "gelu")
-                            for i in range(3)])
+    expected = torch.stack([now.q[0, i] @ oracles.block(now.z[0, i], probes[:, 5], "gelu") for i in range(3)])
     torch.testing.assert_close(one[:, 5], expected)
 
 

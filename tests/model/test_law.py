@@ -62,17 +62,19 @@ def test_units_layers_and_coordinates_are_independent() -> None:
 def test_a_point_law_is_one_point() -> None:
     law = InitialLaw("point", -0.3, 0.5, 0.0)
     theta = sample_independent(law, stream("point"), 2, 3, 2)
-    assert np.array_equal(theta, np.broadcast_to(np.array(
-        [-0.3, -0.3, 0.5, 0.5, 0.0])[:, None], (2, 5, 3)))
+    assert np.array_equal(theta, np.broadcast_to(np.array([-0.3, -0.3, 0.5, 0.5, 0.0])[:, None], (2, 5, 3)))
     assert np.array_equal(sobol_rule(law, 2, 3, 0), np.repeat(theta[0, :, :1], 8, axis=1))
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (("normal",), r"initial law must be gaussian, uniform or point, got 'normal'; set "),
-    (("gaussian", -1.0), r"scale_a must be finite and at least 0, got -1.0; set initial"),
-    (("uniform", 1.0, math.nan), r"scale_w must be finite .* got nan"),
-    (("point", 1.0, 1.0, math.inf), r"scale_b must be finite .* got inf"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("normal",), r"initial law must be gaussian, uniform or point, got 'normal'; set "),
+        (("gaussian", -1.0), r"scale_a must be finite and at least 0, got -1.0; set initial"),
+        (("uniform", 1.0, math.nan), r"scale_w must be finite .* got nan"),
+        (("point", 1.0, 1.0, math.inf), r"scale_b must be finite .* got inf"),
+    ],
+)
 def test_impossible_laws_are_refused(arguments: tuple, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         InitialLaw(*arguments)
@@ -91,8 +93,9 @@ def test_sobol_rule_converges_faster_than_samples(law: InitialLaw) -> None:
         for scramble in range(16):
             theta = sobol_rule(law, 1, log2_points, "rate", scramble)
             values.append(np.cos(theta[0] + theta[1]).mean())
-        exact = (math.exp(-(0.7**2 + 1.3**2) / 2) if law.kind == "gaussian"
-                 else math.sin(0.7) / 0.7 * math.sin(1.3) / 1.3)
+        exact = (
+            math.exp(-(0.7**2 + 1.3**2) / 2) if law.kind == "gaussian" else math.sin(0.7) / 0.7 * math.sin(1.3) / 1.3
+        )
         return float(np.sqrt(np.mean((np.array(values) - exact) ** 2)))
 
     assert math.log2(error(6) / error(12)) / 6 > 1.0
@@ -148,8 +151,11 @@ def test_smooth_paths_have_the_stated_covariance(ell: float) -> None:
     np.testing.assert_allclose(path.correlation(lag), series, atol=1e-11)
 
 
-@pytest.mark.parametrize("path", [SmoothPath(0.3), FractionalBrownian(0.25, 16),
-                                  FractionalBrownian(0.5, 8)], ids=["smooth", "rough", "brownian"])
+@pytest.mark.parametrize(
+    "path",
+    [SmoothPath(0.3), FractionalBrownian(0.25, 16), FractionalBrownian(0.5, 8)],
+    ids=["smooth", "rough", "brownian"],
+)
 def test_sampled_paths_have_the_covariance(path: PathLaw) -> None:
     """20,000 paths at five depths; entries within 5 standard errors √(C_ii C_jj + C_ij²)/√n."""
     times = np.array([0.0, 0.125, 0.25, 0.625, 1.0])
@@ -172,8 +178,7 @@ def covariance(path: PathLaw, times: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("hurst", [0.1, 0.25, 0.5, 0.75])
 def test_increments_of_rough_paths_scale_with_the_hurst_index(hurst: float) -> None:
     """E|B(t + τ) − B(t)|² = τ^{2H}, within 5 standard errors of the sample of paths."""
-    drawn = FractionalBrownian(hurst, 64).normals(stream("hurst", hurst),
-                                                  np.arange(65) / 64, (4000,))
+    drawn = FractionalBrownian(hurst, 64).normals(stream("hurst", hurst), np.arange(65) / 64, (4000,))
     np.testing.assert_allclose(drawn[0].std(), 1, atol=0.06)
     for cells in (1, 4, 16, 64):
         squares = ((drawn[cells:] - drawn[:-cells]) ** 2).mean(0)
@@ -181,8 +186,9 @@ def test_increments_of_rough_paths_scale_with_the_hurst_index(hurst: float) -> N
         assert abs(squares.mean() - (cells / 64) ** (2 * hurst)) < error
 
 
-@pytest.mark.parametrize("path", [PathLaw(), SmoothPath(0.1), FractionalBrownian(0.3, 64)],
-                         ids=["constant", "smooth", "rough"])
+@pytest.mark.parametrize(
+    "path", [PathLaw(), SmoothPath(0.1), FractionalBrownian(0.3, 64)], ids=["constant", "smooth", "rough"]
+)
 def test_depths_of_any_grid_see_the_same_path(path: PathLaw) -> None:
     """Coupling of L and 2L: a finer grid only adds depths in between."""
     fine = path.normals(stream("nested"), np.arange(32) / 32, (5, 3))
@@ -193,8 +199,7 @@ def test_depths_of_any_grid_see_the_same_path(path: PathLaw) -> None:
 
 
 def test_uniform_paths_keep_the_marginal_law() -> None:
-    theta = sample_paths(UNIFORM, SmoothPath(0.2), stream("uniform"), np.array([0.0, 0.6]),
-                         4000, 1)
+    theta = sample_paths(UNIFORM, SmoothPath(0.2), stream("uniform"), np.array([0.0, 0.6]), 4000, 1)
     for layer in theta:
         assert stats.kstest(layer[1] / 1.3, stats.uniform(-1, 2).cdf).pvalue > 1e-3
 

@@ -48,8 +48,7 @@ def test_surface_is_lifted_and_neither_odd_nor_even() -> None:
     data = built_in("surface", 400, 0)
     x, y = data.inputs.numpy(), data.targets.numpy()
     assert np.all(x[:, 2] == 0) and x[:, :2].min() < -0.9 and x[:, :2].max() > 0.9
-    np.testing.assert_allclose(
-        y, 0.7 * np.sin(np.pi * x[:, 0]) * x[:, 1] + 0.5 * x[:, 0] ** 2 - 0.3 * x[:, 1])
+    np.testing.assert_allclose(y, 0.7 * np.sin(np.pi * x[:, 0]) * x[:, 1] + 0.5 * x[:, 0] ** 2 - 0.3 * x[:, 1])
 
 
 def test_diabetes_is_standardised_over_all_rows() -> None:
@@ -74,12 +73,15 @@ def test_digits_are_balanced_and_whitened() -> None:
     assert max(abs(np.corrcoef(column, y)[0, 1]) for column in data.inputs.numpy().T) > 0.5
 
 
-@pytest.mark.parametrize(("name", "num_samples", "message"), [
-    ("cosine", 8, r"unknown problem 'cosine'; choose one of sine, surface, diabetes, digits"),
-    ("sine", 1, r"sine: num_samples must be at least 2, got 1; set problem.num_samples"),
-    ("diabetes", 443, r"diabetes: num_samples must be at most 442, got 443; set problem.num"),
-    ("digits", 400, r"digits: num_samples must be at most 348, got 400; set problem.num"),
-])
+@pytest.mark.parametrize(
+    ("name", "num_samples", "message"),
+    [
+        ("cosine", 8, r"unknown problem 'cosine'; choose one of sine, surface, diabetes, digits"),
+        ("sine", 1, r"sine: num_samples must be at least 2, got 1; set problem.num_samples"),
+        ("diabetes", 443, r"diabetes: num_samples must be at most 442, got 443; set problem.num"),
+        ("digits", 400, r"digits: num_samples must be at most 348, got 400; set problem.num"),
+    ],
+)
 def test_impossible_choices_are_refused(name: str, num_samples: int, message: str) -> None:
     with pytest.raises(DataError, match=message):
         built_in(name, num_samples, 0)
@@ -112,20 +114,25 @@ def test_one_dimensional_inputs_are_a_column() -> None:
     assert problem("line", [0.0, 1.0, 2.0], [1.0, 2.0, 3.0]).inputs.tolist() == [[0], [1], [2]]
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (dict(inputs=[[1.0], [2.0]], targets=[1.0]), r"inputs must be \(N, p\) .* got \(2, 1\) and"),
-    (dict(inputs=[[1.0], [2.0]], targets=[[1.0], [2.0]]), r"targets \(N,\)"),
-    (dict(inputs=np.zeros((2, 2, 2)), targets=[1.0, 2.0]), r"got \(2, 2, 2\) .* one row per"),
-    (dict(inputs=[[1.0]], targets=[1.0]), "at least 2 samples are needed, got 1; add rows"),
-    (dict(inputs=np.zeros((3, 0)), targets=[1.0, 2.0, 3.0]), "at least 1 feature"),
-    (dict(inputs=[[1.0], [math.nan]], targets=[1.0, 2.0]), "inputs must be finite, row 1 is not"),
-    (dict(inputs=[[1.0], [2.0]], targets=[-math.inf, 2.0]), "targets must be finite, row 0"),
-    (dict(inputs=[["a"], ["b"]], targets=[1.0, 2.0]), "inputs and targets must be numbers"),
-    (dict(inputs=[[1.0], [2.0]], targets=[1.0, 2.0], lift=-1), "lift must be at least 0, got -1"),
-    (dict(inputs=[[1.0], [2.0]], targets=[1.0, 2.0], readout=[1.0, 2.0]),
-     r"readout must be 1 finite numbers, got shape \(2,\); set readout"),
-    (dict(inputs=[[1.0], [2.0]], targets=[1.0, 2.0], readout=[math.nan]), "1 finite numbers"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(inputs=[[1.0], [2.0]], targets=[1.0]), r"inputs must be \(N, p\) .* got \(2, 1\) and"),
+        (dict(inputs=[[1.0], [2.0]], targets=[[1.0], [2.0]]), r"targets \(N,\)"),
+        (dict(inputs=np.zeros((2, 2, 2)), targets=[1.0, 2.0]), r"got \(2, 2, 2\) .* one row per"),
+        (dict(inputs=[[1.0]], targets=[1.0]), "at least 2 samples are needed, got 1; add rows"),
+        (dict(inputs=np.zeros((3, 0)), targets=[1.0, 2.0, 3.0]), "at least 1 feature"),
+        (dict(inputs=[[1.0], [math.nan]], targets=[1.0, 2.0]), "inputs must be finite, row 1 is not"),
+        (dict(inputs=[[1.0], [2.0]], targets=[-math.inf, 2.0]), "targets must be finite, row 0"),
+        (dict(inputs=[["a"], ["b"]], targets=[1.0, 2.0]), "inputs and targets must be numbers"),
+        (dict(inputs=[[1.0], [2.0]], targets=[1.0, 2.0], lift=-1), "lift must be at least 0, got -1"),
+        (
+            dict(inputs=[[1.0], [2.0]], targets=[1.0, 2.0], readout=[1.0, 2.0]),
+            r"readout must be 1 finite numbers, got shape \(2,\); set readout",
+        ),
+        (dict(inputs=[[1.0], [2.0]], targets=[1.0, 2.0], readout=[math.nan]), "1 finite numbers"),
+    ],
+)
 def test_arrays_that_are_no_problem_are_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=f"^mine: .*{message}"):
         problem("mine", **arguments)
@@ -162,13 +169,17 @@ def test_a_csv_may_name_features_rows_and_lift(tmp_path: Path) -> None:
     assert len(chosen) > 2
 
 
-@pytest.mark.parametrize("text", [
-    GOOD.replace("\n", "\r\n"),
-    "\ufeff" + GOOD,  # what spreadsheets put in front of UTF-8
-    GOOD.replace(",", ", "),
-    GOOD.replace("4,4,1", "4e0,4.0,+1"),
-    'x,u,"y"\n1,2,3\n2,1,5\n4,4,1\n0,9,2',
-], ids=["windows", "byte-order-mark", "spaces", "exponents", "quotes"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        GOOD.replace("\n", "\r\n"),
+        "\ufeff" + GOOD,  # what spreadsheets put in front of UTF-8
+        GOOD.replace(",", ", "),
+        GOOD.replace("4,4,1", "4e0,4.0,+1"),
+        'x,u,"y"\n1,2,3\n2,1,5\n4,4,1\n0,9,2',
+    ],
+    ids=["windows", "byte-order-mark", "spaces", "exponents", "quotes"],
+)
 def test_usual_spellings_of_a_csv_are_read(tmp_path: Path, text: str) -> None:
     data = from_csv(written(tmp_path, text), "y", ["x", "u"])
     folder = tmp_path / "plain"
@@ -218,18 +229,20 @@ def test_a_broken_csv_is_refused_in_words(tmp_path: Path, case: str) -> None:
     assert str(error.value).startswith(str(path))
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    (dict(target="z"), r"no column 'z'; columns are x, u, y"),
-    (dict(target="y", features=["x", "v"]), r"no column 'v'; columns are x, u, y"),
-    (dict(target="y", features=[]), r"no feature besides the target 'y'"),
-    (dict(target="y", features=["x", "y"]), r"the target 'y' is among the features; remove it"),
-    (dict(target="y", features=["x", "x"]), r"feature 'x' is named twice; remove one"),
-    (dict(target="y", num_samples=5), r"num_samples must lie in 2…4 \(the rows\), got 5; set prob"),
-    (dict(target="y", num_samples=1), r"num_samples must lie in 2…4"),
-    (dict(target="y", lift=-1), r"lift must be at least 0"),
-])
-def test_a_wrong_request_of_a_csv_is_refused(tmp_path: Path, options: dict[str, Any],
-                                             message: str) -> None:
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(target="z"), r"no column 'z'; columns are x, u, y"),
+        (dict(target="y", features=["x", "v"]), r"no column 'v'; columns are x, u, y"),
+        (dict(target="y", features=[]), r"no feature besides the target 'y'"),
+        (dict(target="y", features=["x", "y"]), r"the target 'y' is among the features; remove it"),
+        (dict(target="y", features=["x", "x"]), r"feature 'x' is named twice; remove one"),
+        (dict(target="y", num_samples=5), r"num_samples must lie in 2…4 \(the rows\), got 5; set prob"),
+        (dict(target="y", num_samples=1), r"num_samples must lie in 2…4"),
+        (dict(target="y", lift=-1), r"lift must be at least 0"),
+    ],
+)
+def test_a_wrong_request_of_a_csv_is_refused(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         from_csv(written(tmp_path, GOOD), **options)
 

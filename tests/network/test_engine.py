@@ -31,8 +31,7 @@ def toy(samples: int, dim: int) -> Problem:
 
 def start(layers: int, units: int, dim: int, replicates: int = 3) -> torch.Tensor:
     generator = torch.Generator().manual_seed(layers + 10 * units)
-    return 0.7 * torch.randn((replicates, layers, 2 * dim + 1, units), generator=generator,
-                             dtype=torch.float64)
+    return 0.7 * torch.randn((replicates, layers, 2 * dim + 1, units), generator=generator, dtype=torch.float64)
 
 
 def test_the_engine_is_what_runs() -> None:
@@ -43,15 +42,15 @@ def test_the_engine_is_what_runs() -> None:
 @pytest.mark.parametrize("recompute", [False, True])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize(("layers", "units", "samples", "dim"), SHAPES)
-def test_gradient_is_that_of_torch(layers: int, units: int, samples: int, dim: int,
-                                   activation: str, recompute: bool) -> None:
+def test_gradient_is_that_of_torch(
+    layers: int, units: int, samples: int, dim: int, activation: str, recompute: bool
+) -> None:
     p, theta = toy(samples, dim), start(layers, units, dim)
     network = Network(p, layers, units, activation, recompute=recompute)
     gradient, r = network.gradient(theta)
     expected, r_expected = Network(p, layers, units, activation, compiled=False).gradient(theta)
     torch.testing.assert_close(r, r_expected, rtol=1e-13, atol=1e-13)
-    torch.testing.assert_close(gradient, expected, rtol=1e-12,
-                               atol=1e-13 * float(expected.abs().max()))
+    torch.testing.assert_close(gradient, expected, rtol=1e-12, atol=1e-13 * float(expected.abs().max()))
 
 
 @pytest.mark.parametrize("regularised", [False, True])
@@ -59,17 +58,18 @@ def test_flow_is_that_of_torch(regularised: bool) -> None:
     p, theta = toy(6, 2), start(4, 11, 2)
     made, expected = (
         Network(p, 4, 11, regularised=regularised, branch_scale=0.05, compiled=compiled).train(
-            theta, (0.0, 0.3, 2.0), rtol=1e-6) for compiled in (True, False))
+            theta, (0.0, 0.3, 2.0), rtol=1e-6
+        )
+        for compiled in (True, False)
+    )
     assert torch.equal(made.steps, expected.steps)
     for field in ("residuals", "risk", "objective", "dissipated", "parameters"):
-        torch.testing.assert_close(getattr(made, field), getattr(expected, field), rtol=1e-11,
-                                   atol=1e-12)
+        torch.testing.assert_close(getattr(made, field), getattr(expected, field), rtol=1e-11, atol=1e-12)
 
 
 def test_rejected_steps_are_those_of_torch() -> None:
     p, theta = toy(6, 2), 2.0 * start(3, 8, 2)
-    run = engine.flow(engine.Shape(p, 3, 8, "tanh", 1.0 / 24), theta, (20.0,), rtol=1e-3,
-                      atol=1e-3)
+    run = engine.flow(engine.Shape(p, 3, 8, "tanh", 1.0 / 24), theta, (20.0,), rtol=1e-3, atol=1e-3)
     expected = Network(p, 3, 8, "tanh", compiled=False).train(theta, (20.0,), rtol=1e-3)
     assert int(run.rejected.sum()) > 0
     assert torch.equal(run.accepted + run.rejected, expected.steps)
@@ -78,12 +78,13 @@ def test_rejected_steps_are_those_of_torch() -> None:
 @pytest.mark.parametrize(("num_steps", "every"), [(0, 1), (7, 3), (6, 3), (5, 100)])
 def test_descent_is_that_of_torch(num_steps: int, every: int) -> None:
     p, theta = toy(6, 2), start(4, 11, 2)
-    made, expected = (network.descend(theta, 0.2, num_steps, every)
-                      for network in (Network(p, 4, 11), Network(p, 4, 11, compiled=False)))
+    made, expected = (
+        network.descend(theta, 0.2, num_steps, every)
+        for network in (Network(p, 4, 11), Network(p, 4, 11, compiled=False))
+    )
     assert made.flow_times == expected.flow_times
     for field in ("residuals", "dissipated", "parameters"):
-        torch.testing.assert_close(getattr(made, field), getattr(expected, field), rtol=1e-12,
-                                   atol=1e-13)
+        torch.testing.assert_close(getattr(made, field), getattr(expected, field), rtol=1e-12, atol=1e-13)
 
 
 def test_no_byte_depends_on_threads() -> None:
@@ -97,8 +98,7 @@ def test_no_byte_depends_on_threads() -> None:
 
 def test_single_precision_is_left_to_torch() -> None:
     p, theta = toy(7, 3), start(3, 19, 3)
-    low = dataclasses.replace(p, inputs=p.inputs.float(), targets=p.targets.float(),
-                              readout=p.readout.float())
+    low = dataclasses.replace(p, inputs=p.inputs.float(), targets=p.targets.float(), readout=p.readout.float())
     for activation in ACTIVATIONS:
         network = Network(low, 3, 19, activation)
         gradient, r = network.gradient(theta.float())
@@ -106,8 +106,7 @@ def test_single_precision_is_left_to_torch() -> None:
         expected, r_expected = Network(p, 3, 19, activation).gradient(theta)
         assert gradient.dtype == torch.float32
         torch.testing.assert_close(r.double(), r_expected, rtol=0, atol=2e-5)
-        torch.testing.assert_close(gradient.double(), expected, rtol=0,
-                                   atol=2e-5 * float(expected.abs().max()))
+        torch.testing.assert_close(gradient.double(), expected, rtol=0, atol=2e-5 * float(expected.abs().max()))
 
 
 def test_tanh_is_within_three_ulp() -> None:
@@ -143,8 +142,7 @@ def test_a_step_that_overflows_is_taken_shorter() -> None:
     """The tolerance is so loose that nothing else can be rejected."""
     p, theta = toy(6, 2), 2.0 * start(6, 4, 2)
     network = Network(p, 6, 4, "relu2", compiled=False)
-    run = engine.flow(engine.Shape(p, 6, 4, "relu2", network.scale), theta, (0.25,), rtol=1e9,
-                      atol=1e9)
+    run = engine.flow(engine.Shape(p, 6, 4, "relu2", network.scale), theta, (0.25,), rtol=1e9, atol=1e9)
     assert int(run.rejected.max()) > 0 and bool(torch.isfinite(run.final).all())
     by_torch = network.train(theta, (0.25,), rtol=1e9)
     assert int(by_torch.steps.min()) > 1 and bool(torch.isfinite(by_torch.parameters).all())
@@ -158,13 +156,16 @@ def test_values_that_are_not_finite_name_replicate_and_time(bad: float) -> None:
         Network(toy(6, 2), 2, 8).train(theta, (1.0,))
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"theta": start(1, 8, 2)}, r"theta must be \(replicates, 2, 5, 8\)"),
-    ({"theta": start(2, 8, 2).float()}, "float32"),
-    ({"flow_times": (1.0, 0.5)}, "flow_times must be increasing"),
-    ({"rtol": 0.0}, "rtol and atol must be above 0"),
-    ({"threads": 0}, "threads"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"theta": start(1, 8, 2)}, r"theta must be \(replicates, 2, 5, 8\)"),
+        ({"theta": start(2, 8, 2).float()}, "float32"),
+        ({"flow_times": (1.0, 0.5)}, "flow_times must be increasing"),
+        ({"rtol": 0.0}, "rtol and atol must be above 0"),
+        ({"threads": 0}, "threads"),
+    ],
+)
 def test_bad_input_is_refused(change: dict[str, Any], message: str) -> None:
     given = {"theta": start(2, 8, 2), "flow_times": (1.0,)} | change
     network = Network(toy(6, 2), 2, 8, threads=given.pop("threads", 1))
@@ -173,11 +174,18 @@ def test_bad_input_is_refused(change: dict[str, Any], message: str) -> None:
 
 
 def test_torch_takes_its_place_when_told() -> None:
-    code = ("import numpy as np; from zeroloss.network.resnet import Network; "
-            "from zeroloss.model.problem import problem; "
-            "n = Network(problem('p', np.eye(2), np.zeros(2)), 1, 1); print(n._engine)")
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True,
-                          text=True, env=os.environ | {"ZEROLOSS_ENGINE": "torch"}, check=True)
+    code = (
+        "import numpy as np; from zeroloss.network.resnet import Network; "
+        "from zeroloss.model.problem import problem; "
+        "n = Network(problem('p', np.eye(2), np.zeros(2)), 1, 1); print(n._engine)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"ZEROLOSS_ENGINE": "torch"},
+        check=True,
+    )
     assert done.stdout.strip() == "None"
 
 
@@ -189,32 +197,38 @@ def test_cuda_gives_the_numbers_of_the_processor() -> None:
     on_device = Network(there, 4, 11).train(theta.cuda(), (0.0, 2.0)).residuals
     torch.testing.assert_close(on_device.cpu(), r, rtol=1e-10, atol=1e-10)
     clouds = [MeanField(where, gauss_legendre(3), 11) for where in (p, there)]
-    limits = [field.run(field.start(theta[:1, 0].numpy()), (2.0,)).residuals.cpu()
-              for field in clouds]
+    limits = [field.run(field.start(theta[:1, 0].numpy()), (2.0,)).residuals.cpu() for field in clouds]
     torch.testing.assert_close(limits[0], limits[1], rtol=1e-10, atol=1e-10)
 
 
 # ---- clouds
 
 
-@pytest.mark.parametrize(("nodes", "particles", "dim", "activation"), [
-    (1, 5, 1, "tanh"), (4, 32, 2, "tanh"), (3, 19, 5, "gelu"), (6, 16, 3, "sigmoid"),
-    (4, 24, 6, "tanh"), (3, 16, 10, "gelu")])  # from 6 on factors are kept
-def test_the_flow_of_a_cloud_is_that_of_torch(nodes: int, particles: int, dim: int,
-                                              activation: str) -> None:
+@pytest.mark.parametrize(
+    ("nodes", "particles", "dim", "activation"),
+    [
+        (1, 5, 1, "tanh"),
+        (4, 32, 2, "tanh"),
+        (3, 19, 5, "gelu"),
+        (6, 16, 3, "sigmoid"),
+        (4, 24, 6, "tanh"),
+        (3, 16, 10, "gelu"),
+    ],
+)  # from 6 on factors are kept
+def test_the_flow_of_a_cloud_is_that_of_torch(nodes: int, particles: int, dim: int, activation: str) -> None:
     p = toy(6, dim)
     generator = torch.Generator().manual_seed(nodes)
     weights = torch.rand(particles, generator=generator, dtype=torch.float64)
     made, expected = (
         MeanField(p, gauss_legendre(nodes), weights / weights.sum(), activation, compiled=compiled)
-        for compiled in (True, False))
+        for compiled in (True, False)
+    )
     assert made._compiled and not expected._compiled
     start_at = made.start(start(nodes, particles, dim, replicates=2).numpy())
     ours, theirs = (field.run(start_at, (0.0, 0.5, 3.0), rtol=1e-7) for field in (made, expected))
     assert torch.equal(ours.flow.accepted, theirs.flow.accepted)
     for field in ("residuals", "risk", "dissipated"):
-        torch.testing.assert_close(getattr(ours, field), getattr(theirs, field), rtol=1e-10,
-                                   atol=1e-11)
+        torch.testing.assert_close(getattr(ours, field), getattr(theirs, field), rtol=1e-10, atol=1e-11)
     torch.testing.assert_close(ours.flow.final, theirs.flow.final, rtol=1e-9, atol=1e-10)
 
 

@@ -46,10 +46,8 @@ def test_features_are_the_loops_of_the_definition(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-@pytest.mark.parametrize(("scale", "samples", "dim"), [(None, 3, 2), (0.2, 3, 2), (None, 5, 1),
-                                                       (None, 5, 3)])
-def test_gradient_is_autograd_times_layers_and_units(name: str, scale: float | None, samples: int,
-                                                     dim: int) -> None:
+@pytest.mark.parametrize(("scale", "samples", "dim"), [(None, 3, 2), (0.2, 3, 2), (None, 5, 1), (None, 5, 3)])
+def test_gradient_is_autograd_times_layers_and_units(name: str, scale: float | None, samples: int, dim: int) -> None:
     data = oracles.small_problem(samples, dim)
     network = Network(data, 4, 3, name, branch_scale=scale)
     theta = some_theta(network, 2)
@@ -140,10 +138,17 @@ def test_risk_never_rises(seed: int, regularised: bool, name: str) -> None:
     assert bool((objective.diff(dim=0) <= 1e-12).all())
 
 
-@pytest.mark.parametrize(("name", "sizes"), [
-    ("tanh", (5, 3, 7)), ("gelu", (5, 3, 7)), ("sigmoid", (5, 3, 7)), ("tanh", (8, 16, 32)),
-    ("tanh", (4, 64, 1)), ("tanh", (64, 4, 2)),
-])
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("tanh", (5, 3, 7)),
+        ("gelu", (5, 3, 7)),
+        ("sigmoid", (5, 3, 7)),
+        ("tanh", (8, 16, 32)),
+        ("tanh", (4, 64, 1)),
+        ("tanh", (64, 4, 2)),
+    ],
+)
 def test_a_network_is_the_same_in_any_batch(name: str, sizes: tuple[int, int, int]) -> None:
     """Alone, with six others or with 63: the same bytes."""
     num_samples, num_layers, num_units = sizes
@@ -253,15 +258,19 @@ def test_memory_does_not_grow_with_the_steps() -> None:
 # ---- errors
 
 
-@pytest.mark.parametrize(("sizes", "descent", "error", "message"), [
-    ((0, 3), (1.0, 3), ValueError, "num_layers must be at least 1, got 0; set it in sizes"),
-    ((3, -1), (1.0, 3), ValueError, "num_units must be at least 1, got -1; set it in sizes"),
-    ((2, 2), (0.0, 3), ValueError, r"step must be above 0 .* got 0\.0 and 3; set step"),
-    ((2, 2), (0.1, 3, 0), ValueError, "record_every must be at least 1, got 0"),
-    ((4, 2), (50.0, 200), FloatingPointError, r"not finite at step \d+; reduce step \(now 50"),
-])
-def test_what_cannot_be_descended_is_refused(sizes: tuple[int, int], descent: tuple[float, int],
-                                             error: type[Exception], message: str) -> None:
+@pytest.mark.parametrize(
+    ("sizes", "descent", "error", "message"),
+    [
+        ((0, 3), (1.0, 3), ValueError, "num_layers must be at least 1, got 0; set it in sizes"),
+        ((3, -1), (1.0, 3), ValueError, "num_units must be at least 1, got -1; set it in sizes"),
+        ((2, 2), (0.0, 3), ValueError, r"step must be above 0 .* got 0\.0 and 3; set step"),
+        ((2, 2), (0.1, 3, 0), ValueError, "record_every must be at least 1, got 0"),
+        ((4, 2), (50.0, 200), FloatingPointError, r"not finite at step \d+; reduce step \(now 50"),
+    ],
+)
+def test_what_cannot_be_descended_is_refused(
+    sizes: tuple[int, int], descent: tuple[float, int], error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         network = Network(oracles.small_problem(), *sizes, "relu2")
         network.descend(some_theta(network, 1, 3, 3.0), *descent)

@@ -41,8 +41,7 @@ def test_the_risk_has_median_band_and_limit(trained: Training, ax: Axes) -> None
     assert np.array_equal(median, np.median(trained.risk.numpy(), axis=1))
     assert np.array_equal(centre, limit.risk)
     entries = [text.get_text() for text in ax.get_legend().get_texts()]  # type: ignore[union-attr]
-    assert entries == ["10 to 90 % of the networks", "median of the networks",
-                       "limit, with its error"]
+    assert entries == ["10 to 90 % of the networks", "median of the networks", "limit, with its error"]
 
 
 def test_the_law_of_the_risk_is_two_distribution_functions(trained: Training, ax: Axes) -> None:
@@ -67,8 +66,11 @@ def test_eigenvalues_are_those_of_the_kernel(ax: Axes) -> None:
 
 
 def test_an_answer_without_a_size_has_no_mark(ax: Axes) -> None:
-    answers = (Answer("theorem", 2.0, 60.8, 50.0, ""), Answer("law", 0.9, 2.0, 0.0, ""),
-               Answer("measured", 0.9, np.inf, np.inf, ""))
+    answers = (
+        Answer("theorem", 2.0, 60.8, 50.0, ""),
+        Answer("law", 0.9, 2.0, 0.0, ""),
+        Answer("measured", 0.9, np.inf, np.inf, ""),
+    )
     found = Sizes("mine", 8, 2, "path", 0.05, 0.1, 1.0, 0.1, 0.0, 0.0, answers, None)
     plots.sizes(found, ax)
     assert [line.get_ydata() for line in ax.get_lines()] == [[0], [1]]

@@ -23,9 +23,17 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
 # No sandbox inside a container of root's; and the browser itself shall not call home.
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync",
-         "--no-first-run", "--window-size=1280,900")
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--window-size=1280,900",
+)
 JUDGED = ("supported", "inconclusive", "refuted")
 HERE = ("file:", "data:", "blob:", "about:", "chrome:")
 
@@ -70,8 +78,11 @@ def browser(driver: webdriver.Chrome, path: Path) -> Iterator[webdriver.Chrome]:
     driver.get(path.as_uri())
     yield driver
     # the frame of Snakemake's report may warn (it does, of its style sheet), but not of errors
-    assert [entry["message"] for entry in driver.get_log("browser")
-            if entry["level"] == "SEVERE" or not entry["message"].startswith("about:srcdoc")] == []
+    assert [
+        entry["message"]
+        for entry in driver.get_log("browser")
+        if entry["level"] == "SEVERE" or not entry["message"].startswith("about:srcdoc")
+    ] == []
     asked = requested(driver)
     assert path.as_uri() in asked, "the log must hold what was asked for"
     assert [url[:100] for url in asked if not url.startswith(HERE)] == []
@@ -80,8 +91,9 @@ def browser(driver: webdriver.Chrome, path: Path) -> Iterator[webdriver.Chrome]:
 def requested(driver: webdriver.Chrome) -> list[str]:
     """Addresses of all that was asked for since the last look."""
     messages = (json.loads(entry["message"])["message"] for entry in driver.get_log("performance"))
-    return [message["params"]["request"]["url"] for message in messages
-            if message["method"] == "Network.requestWillBeSent"]
+    return [
+        message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"
+    ]
 
 
 def seen(driver: webdriver.Chrome, element: Any) -> bool:
@@ -104,9 +116,7 @@ def test_it_opens_on_the_verdicts(browser: webdriver.Chrome, record: dict[str, A
     assert words == [claim["verdict"] for claim in record["claims"]]
 
 
-def test_a_claim_opens_on_its_evidence_and_its_figure(
-    browser: webdriver.Chrome, record: dict[str, Any]
-) -> None:
+def test_a_claim_opens_on_its_evidence_and_its_figure(browser: webdriver.Chrome, record: dict[str, Any]) -> None:
     pictures = 0
     for one, claim in zip(claims(browser), record["claims"], strict=True):
         one.find_element(By.TAG_NAME, "summary").click()
@@ -126,8 +136,7 @@ def test_a_claim_opens_on_its_evidence_and_its_figure(
 
 
 def width_of(driver: webdriver.Chrome, image: Any) -> int:
-    return driver.execute_script("return arguments[0].complete && arguments[0].naturalWidth",
-                                 image)
+    return driver.execute_script("return arguments[0].complete && arguments[0].naturalWidth", image)
 
 
 def test_an_address_leads_to_a_claim(browser: webdriver.Chrome, path: Path) -> None:
@@ -149,8 +158,7 @@ def test_verdicts_can_be_chosen(browser: webdriver.Chrome, record: dict[str, Any
 
 
 def test_figures_rules_configuration_follow(browser: webdriver.Chrome) -> None:
-    order = [section.get_attribute("id") for section in
-             browser.find_elements(By.CSS_SELECTOR, "main > section")]
+    order = [section.get_attribute("id") for section in browser.find_elements(By.CSS_SELECTOR, "main > section")]
     assert order == ["verdicts", "figures", "rules", "configuration", "workflow"]
     drawn = browser.find_elements(By.CSS_SELECTOR, "#figures figure")
     assert drawn
@@ -167,8 +175,7 @@ def test_the_report_of_snakemake_is_inside(browser: webdriver.Chrome) -> None:
     browser.find_element(By.ID, "open-snakemake").click()
     frame = browser.find_element(By.CSS_SELECTOR, "#snakemake-frame iframe")
     browser.switch_to.frame(frame)
-    WebDriverWait(browser, 30).until(
-        lambda _: "Statistics" in browser.find_element(By.TAG_NAME, "body").text)
+    WebDriverWait(browser, 30).until(lambda _: "Statistics" in browser.find_element(By.TAG_NAME, "body").text)
     assert browser.find_elements(By.CSS_SELECTOR, "nav li")
     browser.switch_to.default_content()
 

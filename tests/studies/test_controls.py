@@ -98,13 +98,23 @@ def test_a_fold_of_a_network_made_by_hand() -> None:
 
 def test_first_crossings_and_folds() -> None:
     def rows(i: int, risk: list[float], slope: list[float]) -> list[dict[str, Any]]:
-        return [{"model": "network", "num_layers": 4, "replicate": i, "flow_time": s,
-                 "predicted": 1.0, "quantity": q, "value": v}
-                for q, values in (("risk", risk), ("slope", slope))
-                for s, v in enumerate(values)]
+        return [
+            {
+                "model": "network",
+                "num_layers": 4,
+                "replicate": i,
+                "flow_time": s,
+                "predicted": 1.0,
+                "quantity": q,
+                "value": v,
+            }
+            for q, values in (("risk", risk), ("slope", slope))
+            for s, v in enumerate(values)
+        ]
 
-    found = crossings(pd.DataFrame(rows(0, [3.0, 1.0, 0.9], [1.0, 0.0, 0.5])
-                                   + rows(1, [3.0, 1.0, 1.0], [1.0, 0.2, 0.1])))
+    found = crossings(
+        pd.DataFrame(rows(0, [3.0, 1.0, 0.9], [1.0, 0.0, 0.5]) + rows(1, [3.0, 1.0, 1.0], [1.0, 0.2, 0.1]))
+    )
     assert found.crossed.to_list() == [2.0, math.inf]
     assert found.folded.to_list() == [1.0, math.inf]
 
@@ -143,8 +153,7 @@ def test_every_risk_is_predicted_beforehand(ran: Run) -> None:
 
 def test_networks_of_few_parameters_are_refused_where_they_have_enough(ran: Run) -> None:
     with pytest.raises(ValueError, match="fewer than 8 parameters, got 14 in 2 layers of 1 units"):
-        run_case("controls", ran.cases["parameters"].model_copy(
-            update={"sizes": (Size(num_layers=2, num_units=1),)}))
+        run_case("controls", ran.cases["parameters"].model_copy(update={"sizes": (Size(num_layers=2, num_units=1),)}))
 
 
 def test_laws_of_the_table() -> None:
@@ -154,8 +163,7 @@ def test_laws_of_the_table() -> None:
     assert (theta[:, :2] == 0.5).all() and (theta[:, 2:4] == -1).all()
     assert theta[:, 4].mean() == pytest.approx(2, abs=0.3)
     assert theta[:, 4].std() == pytest.approx(3, rel=0.1)
-    flat = shifted(law.model_copy(update={"kind": "uniform"}), np.random.default_rng(0), 50, 40,
-                   2)[:, 4]
+    flat = shifted(law.model_copy(update={"kind": "uniform"}), np.random.default_rng(0), 50, 40, 2)[:, 4]
     assert abs(flat - 2).max() <= 3 and flat.std() == pytest.approx(3**0.5, rel=0.1)
     shared = law.model_copy(update={"shared": True, "scale_a": 1.0})
     point = shifted(shared, np.random.default_rng(0), 3, 4, 2)

@@ -46,9 +46,10 @@ ASYMPTOTIC = {
 # of these no cell tells the control from the honest run: their own tests take finer grids
 COARSE = {"zero_loss.density", "zero_loss.weak-form"}
 EACH_STUDY = pytest.mark.parametrize("name", STUDIES)
-EACH_CLAIM = pytest.mark.parametrize(("name", "claim"), [
-    pytest.param(name, claim, id=claim.id)
-    for name in STUDIES for claim in claims_of(name).values()])
+EACH_CLAIM = pytest.mark.parametrize(
+    ("name", "claim"),
+    [pytest.param(name, claim, id=claim.id) for name in STUDIES for claim in claims_of(name).values()],
+)
 
 
 # ---- jobs
@@ -65,8 +66,7 @@ def test_all_kinds_of_jobs_are_run_and_few_are_published(name: str) -> None:
         assert len(table) and not table.isna().any(axis=None), case
 
 
-@pytest.mark.parametrize(("name", "kind"), [
-    (name, kind) for name, kinds in JOBS.items() for kind in kinds])
+@pytest.mark.parametrize(("name", "kind"), [(name, kind) for name, kinds in JOBS.items() for kind in kinds])
 def test_a_job_is_a_function_of_its_case(name: str, kind: type[study.Case]) -> None:
     ran = tiny(name)
     shortest = min((table for _, _, table in ran.run.of(kind)), key=len)
@@ -75,29 +75,30 @@ def test_a_job_is_a_function_of_its_case(name: str, kind: type[study.Case]) -> N
     pd.testing.assert_frame_equal(run_case(name, case), shortest, check_exact=True)
 
 
-@pytest.mark.parametrize(("name", "overlay", "message"), [
-    ("linear", "values: [1.0, 2.0, 0.5]", "values must fall"),
-    ("linear", "stages: {ratios: [0.5, 1.5]}", "ratios must lie in"),
-    ("linear", "momentum: {stated_width: 7}", "stated_width must be among its widths"),
-    ("linear", "momentum: {relu_stated_width: 7}", "relu_stated_width must be among its widths"),
-    ("linear", "momentum: {conditions: [100.0, 10.0]}", "conditions must be above 1 and rise"),
-    ("size", "phases: {flow_time: 3.0}", "phases.flow_time must be among the flow times"),
-    ("size", "phases: {predicted_depths: [2, 8]}", "predicted_depths must hold all of num_layers"),
-    ("size", "shown_probability: 0.3", "shown_probability must be among failure_probabilities"),
-    ("size", "threshold: {setting: nowhere}", "got 'nowhere'"),
-    ("controls", "labels: {sample: 4}", "sample must be below the least of num_samples, 4, got 4"),
-    ("controls", "parameters: {sizes: [[3, 1]]}", "parameters than num_samples 8, got 3 layers of"),
-    ("controls", "conditions: {base: cauchy}", "base must be one of the laws"),
-    ("zero_loss", "density: {box_a: [1.0, -1.0]}", "box_a"),
-    ("zero_loss", "density: {cells: [32, 48]}", "each must be twice the one before"),
-    ("zero_loss", "density: {cubic: -1.0}", "cubic"),
-    ("zero_loss", "density: {flow_times: [1.0, 2.0]}", r"flow_times\n.* must begin at 0, got 1"),
-    ("zero_loss", "density: {support: 64}", "support"),
-    ("zero_loss", "density: {weak_form: {cells: [2, 4]}}", r"cells\n.* must be at least 4, got 2"),
-])
-def test_settings_that_cannot_be_run_are_refused(
-    tmp_path: Path, name: str, overlay: str, message: str
-) -> None:
+@pytest.mark.parametrize(
+    ("name", "overlay", "message"),
+    [
+        ("linear", "values: [1.0, 2.0, 0.5]", "values must fall"),
+        ("linear", "stages: {ratios: [0.5, 1.5]}", "ratios must lie in"),
+        ("linear", "momentum: {stated_width: 7}", "stated_width must be among its widths"),
+        ("linear", "momentum: {relu_stated_width: 7}", "relu_stated_width must be among its widths"),
+        ("linear", "momentum: {conditions: [100.0, 10.0]}", "conditions must be above 1 and rise"),
+        ("size", "phases: {flow_time: 3.0}", "phases.flow_time must be among the flow times"),
+        ("size", "phases: {predicted_depths: [2, 8]}", "predicted_depths must hold all of num_layers"),
+        ("size", "shown_probability: 0.3", "shown_probability must be among failure_probabilities"),
+        ("size", "threshold: {setting: nowhere}", "got 'nowhere'"),
+        ("controls", "labels: {sample: 4}", "sample must be below the least of num_samples, 4, got 4"),
+        ("controls", "parameters: {sizes: [[3, 1]]}", "parameters than num_samples 8, got 3 layers of"),
+        ("controls", "conditions: {base: cauchy}", "base must be one of the laws"),
+        ("zero_loss", "density: {box_a: [1.0, -1.0]}", "box_a"),
+        ("zero_loss", "density: {cells: [32, 48]}", "each must be twice the one before"),
+        ("zero_loss", "density: {cubic: -1.0}", "cubic"),
+        ("zero_loss", "density: {flow_times: [1.0, 2.0]}", r"flow_times\n.* must begin at 0, got 1"),
+        ("zero_loss", "density: {support: 64}", "support"),
+        ("zero_loss", "density: {weak_form: {cells: [2, 4]}}", r"cells\n.* must be at least 4, got 2"),
+    ],
+)
+def test_settings_that_cannot_be_run_are_refused(tmp_path: Path, name: str, overlay: str, message: str) -> None:
     (tmp_path / "mine.yaml").write_text(f"{name}: {{{overlay}}}\n")
     with pytest.raises(ValidationError, match=message):
         block_of(name, *FILES, tmp_path / "mine.yaml")
@@ -122,9 +123,7 @@ def test_measuring_is_a_function_of_the_tables(name: str) -> None:
 
 
 @EACH_CLAIM
-def test_each_predicate_has_rows_and_the_honest_run_is_not_refuted(
-    name: str, claim: Claim
-) -> None:
+def test_each_predicate_has_rows_and_the_honest_run_is_not_refuted(name: str, claim: Claim) -> None:
     ran = tiny(name)
     rows = ran.estimates[ran.estimates.claim == claim.id]
     for predicate in claim.predicate:
@@ -143,8 +142,7 @@ def test_the_sources_of_a_claim_are_all_that_it_rests_on(name: str, claim: Claim
     ran = tiny(name)
     own = ran.estimates.loc[ran.estimates.claim == claim.id, list(COLUMNS)]
     names = {name for sources in own.sources for name in sources.split(";")}
-    alone = study.Run(*({name: one for name, one in each.items() if name in names}
-                        for each in (ran.cases, ran.tables)))
+    alone = study.Run(*({name: one for name, one in each.items() if name in names} for each in (ran.cases, ran.tables)))
     again = estimates_of(name, alone, claim.id)[list(COLUMNS)]
     again = again.loc[again.claim == claim.id].reset_index(drop=True)
     assert len(again)
@@ -164,8 +162,7 @@ def test_a_negative_control_is_refuted(name: str, claim: Claim) -> None:
     failed = judge_claim(claim, estimates_of(name, control, claim.id))
     assert failed["verdict"] == REFUTED
     honest = {r["key"]: r["verdict"] for r in judge_claim(claim, ran.estimates)["rows"]}
-    assert claim.id in COARSE or any(
-        r["verdict"] == REFUTED != honest[r["key"]] for r in failed["rows"])
+    assert claim.id in COARSE or any(r["verdict"] == REFUTED != honest[r["key"]] for r in failed["rows"])
 
 
 # ---- figures
@@ -178,8 +175,9 @@ def drawn(name: str, figure: str, *left_out: str) -> Figure:
     return FIGURES[name][figure](Frames(study.Run(cases, ran.tables), ran.estimates, "quick"))
 
 
-@pytest.mark.parametrize(("name", "figure"), [
-    (name, figure) for name, figures in FIGURES.items() for figure in figures])
+@pytest.mark.parametrize(
+    ("name", "figure"), [(name, figure) for name, figures in FIGURES.items() for figure in figures]
+)
 def test_a_figure_draws_the_same_bytes_twice(name: str, figure: str) -> None:
     first = drawn(name, figure)
     assert all(ax.has_data() for ax in first.axes)
@@ -187,13 +185,16 @@ def test_a_figure_draws_the_same_bytes_twice(name: str, figure: str) -> None:
     pyplot.close("all")
 
 
-@pytest.mark.parametrize(("name", "figure", "kind", "said"), [
-    ("limits", "rates", "ensemble", "networks of several sizes: not in this run"),
-    ("limits", "rates", "fixed-paths", "networks on fixed paths: not in this run"),
-    ("limits", "covariance", "ensemble", "networks with a predicted law: not in this run"),
-    ("limits", "risk", "ensemble", "networks with a predicted law: not in this run"),
-    ("size", "phases", "ensemble", "networks over depth and width: not in this run"),
-])
+@pytest.mark.parametrize(
+    ("name", "figure", "kind", "said"),
+    [
+        ("limits", "rates", "ensemble", "networks of several sizes: not in this run"),
+        ("limits", "rates", "fixed-paths", "networks on fixed paths: not in this run"),
+        ("limits", "covariance", "ensemble", "networks with a predicted law: not in this run"),
+        ("limits", "risk", "ensemble", "networks with a predicted law: not in this run"),
+        ("size", "phases", "ensemble", "networks over depth and width: not in this run"),
+    ],
+)
 def test_a_figure_says_what_the_run_has_not(name: str, figure: str, kind: str, said: str) -> None:
     part = drawn(name, figure, kind)
     assert said in [text.get_text() for ax in part.axes for text in ax.texts]

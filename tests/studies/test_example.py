@@ -54,11 +54,12 @@ def test_an_edit_of_its_modules_reruns_what_imports_them() -> None:
 def test_its_claim_is_supported_its_control_refuted_and_its_figure_drawn(tmp_path: Path) -> None:
     cases = cases_of(NAME, FULL, FOLDER / "config.yaml", FOLDER / "quick.yaml")
     run = study.Run(cases, {name: run_case(NAME, case) for name, case in cases.items()})
-    claim, = load_claims(FOLDER / "claims.yaml")
+    (claim,) = load_claims(FOLDER / "claims.yaml")
     estimates = estimates_of(NAME, run)
     assert judge_claim(claim, estimates)["verdict"] == SUPPORTED
     wrong = controls_of(NAME)[claim.id].within(run)
     assert judge_claim(claim, estimates_of(NAME, wrong))["verdict"] == REFUTED
-    written = draw(NAME, FOLDER / "figures.py", Frames(run, estimates, "quick"), tmp_path,
-                   dict.fromkeys([*cases, "estimates"], ""))
+    written = draw(
+        NAME, FOLDER / "figures.py", Frames(run, estimates, "quick"), tmp_path, dict.fromkeys([*cases, "estimates"], "")
+    )
     assert [path.name for path in written] == ["my_study-width.pdf", "my_study-width.png"]

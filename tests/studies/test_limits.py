@@ -64,10 +64,18 @@ def split(block: Settings, most: int) -> dict[str, Case]:
 def test_replicates_are_the_same_in_jobs_of_any_size(ran: Run, sampling: str) -> None:
     def run(*blocks: tuple[int, int]) -> pd.DataFrame:
         """12 replicates of one size in blocks (first, count)."""
-        return run_case("limits", ran.cases[f"{sampling}-sine-0"].model_copy(update={
-            "flow_times": (0.0, 1.0), "sizes": tuple(
-                Size(num_layers=4, num_units=8, first_replicate=first, replicates=count,
-                     roles=("units",)) for first, count in blocks)}))
+        return run_case(
+            "limits",
+            ran.cases[f"{sampling}-sine-0"].model_copy(
+                update={
+                    "flow_times": (0.0, 1.0),
+                    "sizes": tuple(
+                        Size(num_layers=4, num_units=8, first_replicate=first, replicates=count, roles=("units",))
+                        for first, count in blocks
+                    ),
+                }
+            ),
+        )
 
     whole, parts = run((0, 12)), run((0, 5), (5, 7))
     for other in (parts, pd.concat([run((0, 1)), run((1, 11))], ignore_index=True)):
@@ -83,16 +91,17 @@ def test_cases_cover_every_replicate_once_however_they_are_packed(block: Setting
             if not isinstance(case, plan.NetworksCase):
                 continue
             for z in case.sizes:
-                size = (case.setting, case.sampling, z.num_layers, z.num_units,
-                        isinstance(case, plan.Ensemble))
+                size = (case.setting, case.sampling, z.num_layers, z.num_units, isinstance(case, plan.Ensemble))
                 first = z.first_replicate
                 planned.setdefault(size, []).extend(range(first, first + z.replicates))
-        assert planned == {(*(getattr(e, name) for name in SIZE), e.compiled):
-                           list(range(e.replicates)) for e in block.ensembles}
+        assert planned == {
+            (*(getattr(e, name) for name in SIZE), e.compiled): list(range(e.replicates)) for e in block.ensembles
+        }
 
 
-@pytest.mark.parametrize("path", [PathLaw(), SmoothPath(0.3), FractionalBrownian(0.3, 16)],
-                         ids=lambda path: type(path).__name__)
+@pytest.mark.parametrize(
+    "path", [PathLaw(), SmoothPath(0.3), FractionalBrownian(0.3, 16)], ids=lambda path: type(path).__name__
+)
 def test_all_depths_share_their_paths(ran: Run, path: PathLaw) -> None:
     case = ran.cases["reference-sine"]
     assert isinstance(case, plan.Reference)
@@ -137,32 +146,39 @@ def test_references_and_ladders(block: Settings, evidence: Evidence) -> None:
         assert ladder.shape == (values.ladder_rule.scrambles, len(depths), len(times), N)
 
 
-def test_ensembles_put_their_blocks_together(
-        ran: Run, block: Settings, evidence: Evidence) -> None:
+def test_ensembles_put_their_blocks_together(ran: Run, block: Settings, evidence: Evidence) -> None:
     cases = split(block, 20_000)
     # the same residuals, cut into the tables of more jobs
     tables = dict(ran.tables)
     for name, case in cases.items():
         if isinstance(case, plan.NetworksCase):
-            whole = pd.concat([table for _, _, table in ran.run.of(
-                type(case), sampling=case.sampling, setting=case.setting)])
-            tables[name] = pd.concat([whole.loc[
-                (whole.num_layers == z.num_layers) & (whole.num_units == z.num_units)
-                & (whole.replicate - z.first_replicate).between(0, z.replicates - 1)]
-                for z in case.sizes])
+            whole = pd.concat(
+                [table for _, _, table in ran.run.of(type(case), sampling=case.sampling, setting=case.setting)]
+            )
+            tables[name] = pd.concat(
+                [
+                    whole.loc[
+                        (whole.num_layers == z.num_layers)
+                        & (whole.num_units == z.num_units)
+                        & (whole.replicate - z.first_replicate).between(0, z.replicates - 1)
+                    ]
+                    for z in case.sizes
+                ]
+            )
     assert len(cases) > len(ran.cases)
     cut = Evidence(study.Run(cases, tables))
-    for compiled, parts, wholes in ((True, cut.ensembles, evidence.ensembles),
-                                    (False, cut.in_torch, evidence.in_torch)):
-        check_ensembles([e for e in block.ensembles if e.compiled is compiled], block,
-                        parts, wholes)
+    for compiled, parts, wholes in (
+        (True, cut.ensembles, evidence.ensembles),
+        (False, cut.in_torch, evidence.in_torch),
+    ):
+        check_ensembles([e for e in block.ensembles if e.compiled is compiled], block, parts, wholes)
 
 
-def check_ensembles(settings: list[EnsembleSettings], block: Settings, parts: list[Ensemble],
-                    wholes: list[Ensemble]) -> None:
+def check_ensembles(
+    settings: list[EnsembleSettings], block: Settings, parts: list[Ensemble], wholes: list[Ensemble]
+) -> None:
     """Both are the ensembles of the block, to the bit."""
-    of_parts, of_wholes = ({tuple(getattr(e, name) for name in SIZE): e for e in each}
-                           for each in (parts, wholes))
+    of_parts, of_wholes = ({tuple(getattr(e, name) for name in SIZE): e for e in each} for each in (parts, wholes))
     assert len(of_parts) == len(of_wholes) == len(parts) == len(wholes) == len(settings)
     for e in settings:
         size = tuple(getattr(e, name) for name in SIZE)
@@ -174,17 +190,14 @@ def check_ensembles(settings: list[EnsembleSettings], block: Settings, parts: li
         assert whole.risk == pytest.approx(0.5 * (whole.residuals**2).mean(2))
 
 
-def test_torch_and_the_compiled_engine_train_the_same_networks(
-        ran: Run, evidence: Evidence) -> None:
+def test_torch_and_the_compiled_engine_train_the_same_networks(ran: Run, evidence: Evidence) -> None:
     """From the same draws; and the cells of torch are of one claim, and no others'."""
     (e,) = evidence.in_torch
-    (same,) = (other for other in evidence.ensembles
-               if all(getattr(other, name) == getattr(e, name) for name in SIZE))
-    np.testing.assert_allclose(e.residuals, same.residuals[:len(e.residuals)], rtol=0, atol=1e-11)
+    (same,) = (other for other in evidence.ensembles if all(getattr(other, name) == getattr(e, name) for name in SIZE))
+    np.testing.assert_allclose(e.residuals, same.residuals[: len(e.residuals)], rtol=0, atol=1e-11)
     rows = ran.estimates.loc[ran.estimates.sources.str.contains("torch-")]
     cells = [f"sine.independent.torch.s{s:g}" for s in e.flow_times]
-    assert list(rows.loc[rows.claim != ""].key) == [
-        f"limits.constant/ratio_small/{cell}" for cell in sorted(cells)]
+    assert list(rows.loc[rows.claim != ""].key) == [f"limits.constant/ratio_small/{cell}" for cell in sorted(cells)]
     gaps = rows.loc[rows.claim == ""]
     assert set(gaps.quantity) == {"engines"} and len(gaps) == len(cells)
     assert gaps.estimate.max() < 1e-11
@@ -209,7 +222,8 @@ def test_predicted_covariances(ran: Run, block: Settings, evidence: Evidence) ->
 def test_the_largest_ensembles_are_judged(block: Settings, evidence: Evidence) -> None:
     largest = evidence.largest()
     assert {(e.setting, e.sampling) for e in largest} == {
-        (e.setting, e.sampling) for e in block.ensembles if "constant" in e.roles}
+        (e.setting, e.sampling) for e in block.ensembles if "constant" in e.roles
+    }
     units = evidence.with_role("units", setting="sine", sampling="independent")
     assert [e.num_units for e in units] == sorted(e.num_units for e in units)
 
@@ -224,8 +238,7 @@ def made_ladder(A: np.ndarray, B: np.ndarray, times: list[float]) -> Evidence:
     """A ladder of residuals r + A/L + B/L² exactly."""
     depths = [-1, 0, 4, 8, 16]
     r = np.stack([1.0 + (A / L + B / L**2 if L > 0 else 0.0 * A) for L in depths], 1)
-    axes = {"scramble": range(len(A)), "num_layers": depths, "flow_time": times,
-            "sample": range(A.shape[2])}
+    axes = {"scramble": range(len(A)), "num_layers": depths, "flow_time": times, "sample": range(A.shape[2])}
     case = plan.Ladder.model_construct(setting="made")
     return Evidence(study.Run({"ladder": case}, {"ladder": tidy(r, axes, "residual")}))
 
@@ -254,8 +267,7 @@ def test_draws_of_the_predicted_risk() -> None:
     assert risks.tobytes() == made.risks(n, draws, stream("draws")).tobytes()
 
 
-def test_a_prediction_is_that_of_the_wide_limit_at_its_depth(
-        ran: Run, evidence: Evidence) -> None:
+def test_a_prediction_is_that_of_the_wide_limit_at_its_depth(ran: Run, evidence: Evidence) -> None:
     """The jobs solve it as one network with a unit per point, here it is a cloud."""
     e = next(e for e in evidence.largest() if e.setting == "sine")
     made = evidence.prediction(e, 1)
@@ -263,8 +275,9 @@ def test_a_prediction_is_that_of_the_wide_limit_at_its_depth(
     problem = build_problem(case)
     clouds = []
     for scramble in range(case.rule.scrambles):
-        points = sobol_rule(build_law(case.initial_law), problem.dim, case.rule.log2_points,
-                            case.seed, "sine", "wide", scramble)
+        points = sobol_rule(
+            build_law(case.initial_law), problem.dim, case.rule.log2_points, case.seed, "sine", "wide", scramble
+        )
         field = MeanField(problem, euler(e.num_layers), points.shape[-1])
         run = field.run(field.start(points[None]), e.flow_times, rtol=case.limit_rtol)
         clouds.append(run.residuals[1, 0].numpy())
@@ -283,10 +296,11 @@ def separable(L: int, times: list[float]) -> pd.DataFrame:
     t, of_kappa = np.arange(L) / L, kappas + 0.5 * kappas**2 - 0.25 * kappas**3
     g = profile(L)
     G = np.stack([of_kappa[:, None, None] * np.outer(g, g) * (1 + s) for s in times])
-    return tidy(np.stack([G, 2 * G]), {"scramble": [0, 1], "flow_time": times,
-                                       "correlation": list(kappas),
-                                       "depth": list(t), "other_depth": list(t)},
-                "covariance")
+    return tidy(
+        np.stack([G, 2 * G]),
+        {"scramble": [0, 1], "flow_time": times, "correlation": list(kappas), "depth": list(t), "other_depth": list(t)},
+        "covariance",
+    )
 
 
 def profile(L: int) -> np.ndarray:
@@ -315,11 +329,20 @@ def test_the_curve_is_predicted_at_the_depth_of_its_networks(ran: Run, block: Se
     assert of_pairs.num_layers == smooth.num_layers == block.smooth.num_layers
     assert np.unique(ran.tables["pairs"].depth) == pytest.approx(np.arange(8) / 8)
     times = (0.0, 4.0)
-    table = run_case("limits", pairs.model_copy(update={
-        "num_layers": 2, "flow_times": times, "rule": Rule(log2_points=9, scrambles=4)}))
-    predicted = run_case("limits", influence.model_copy(update={
-        "flow_times": times, "rule": Rule(log2_points=10, scrambles=4),
-        "parts": tuple(InfluencePart(num_layers=L, scramble=i) for L in (0, 2) for i in range(4))}))
+    table = run_case(
+        "limits",
+        pairs.model_copy(update={"num_layers": 2, "flow_times": times, "rule": Rule(log2_points=9, scrambles=4)}),
+    )
+    predicted = run_case(
+        "limits",
+        influence.model_copy(
+            update={
+                "flow_times": times,
+                "rule": Rule(log2_points=10, scrambles=4),
+                "parts": tuple(InfluencePart(num_layers=L, scramble=i) for L in (0, 2) for i in range(4)),
+            }
+        ),
+    )
     on_diagonal = predicted[predicted.row == predicted.column]
     traces = on_diagonal.groupby(["flow_time", "num_layers", "sampling"]).covariance.sum() / 4
     for s in times:
@@ -335,16 +358,20 @@ def test_the_curve_is_predicted_at_the_depth_of_its_networks(ran: Run, block: Se
 
 def without_decay(ran: Run) -> study.Run:
     """The run without ensembles of role decay."""
-    return study.Run({name: case.model_copy(update={"sizes": tuple(
-        z for z in case.sizes if z.roles != ("decay",))})
-        if isinstance(case, plan.Ensemble) else case for name, case in ran.cases.items()},
-        ran.tables)
+    return study.Run(
+        {
+            name: case.model_copy(update={"sizes": tuple(z for z in case.sizes if z.roles != ("decay",))})
+            if isinstance(case, plan.Ensemble)
+            else case
+            for name, case in ran.cases.items()
+        },
+        ran.tables,
+    )
 
 
 def changes(run: study.Run) -> dict[str, tuple[float, set[str]]]:
     """ks_change by cell, with its sources."""
-    return {r["cell"]: (r["estimate"], set(r["sources"].split(";"))) for r in law(run)
-            if r["quantity"] == "ks_change"}
+    return {r["cell"]: (r["estimate"], set(r["sources"].split(";"))) for r in law(run) if r["quantity"] == "ks_change"}
 
 
 def distance(evidence: Evidence, e: Ensemble, t: int) -> float:
@@ -358,13 +385,17 @@ def test_the_law_decays_from_its_own_small_networks(ran: Run, evidence: Evidence
     assert len(small) == 6 and all(e.num_units == 4 for e in small)
     expected = {}
     for e in small:
-        large = evidence.with_role("constant", setting=e.setting, sampling=e.sampling,
-                                        num_layers=e.num_layers)[-1]
+        large = evidence.with_role("constant", setting=e.setting, sampling=e.sampling, num_layers=e.num_layers)[-1]
         for t, s in enumerate(e.flow_times):
             expected[f"{e.setting}.{e.sampling}.s{s:g}"] = (
                 pytest.approx(distance(evidence, large, t) - distance(evidence, e, t)),
-                {*e.sources, *large.sources, f"wide-{e.setting}",
-                 *evidence.covariance(e.setting, e.sampling, e.num_layers)[1]})
+                {
+                    *e.sources,
+                    *large.sources,
+                    f"wide-{e.setting}",
+                    *evidence.covariance(e.setting, e.sampling, e.num_layers)[1],
+                },
+            )
     assert found == expected
 
 
@@ -380,19 +411,21 @@ def test_without_small_networks_the_law_decays_along_the_sweep(ran: Run) -> None
 
 def test_small_networks_for_the_law_serve_nothing_else(ran: Run) -> None:
     """Every other estimate is what it is without them."""
-    without, with_them = (table.loc[table.quantity != "ks_change", list(COLUMNS)]
-                          .reset_index(drop=True)
-                          for table in (estimates_of("limits", without_decay(ran)),
-                                        ran.estimates))
+    without, with_them = (
+        table.loc[table.quantity != "ks_change", list(COLUMNS)].reset_index(drop=True)
+        for table in (estimates_of("limits", without_decay(ran)), ran.estimates)
+    )
     pd.testing.assert_frame_equal(without, with_them, check_exact=True)
 
 
-@pytest.mark.parametrize(("changes", "message"), [
-    ({"roles": ("constant", "units")}, r"an ensemble with compiled: false must be \[constant\]"),
-    ({"compiled": True}, "each size of ensembles must be given once"),
-])
-def test_networks_in_torch_serve_the_constant_alone(
-        block: Settings, changes: dict[str, object], message: str) -> None:
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"roles": ("constant", "units")}, r"an ensemble with compiled: false must be \[constant\]"),
+        ({"compiled": True}, "each size of ensembles must be given once"),
+    ],
+)
+def test_networks_in_torch_serve_the_constant_alone(block: Settings, changes: dict[str, object], message: str) -> None:
     in_torch = next(e for e in block.ensembles if not e.compiled)
     content = block.model_dump()
     content["more_ensembles"] = [in_torch.model_dump() | changes]
@@ -411,8 +444,9 @@ def on_paths(ran: Run, errors: tuple[float, float]) -> tuple[Axes, np.ndarray]:
     s, limit = np.array([0.0, 4.0]), np.array(errors)
     r = np.stack([0 * s, *((1 + s) / L for L in depths)])
     table = np.broadcast_to(np.stack([2 * limit, limit, *r[1:]])[:, None, :, None], (6, 24, 2, 3))
-    paths = tidy(table, {"num_layers": [-1, 0, *depths], "replicate": range(24),
-                         "flow_time": s, "sample": range(3)}, "residual")
+    paths = tidy(
+        table, {"num_layers": [-1, 0, *depths], "replicate": range(24), "flow_time": s, "sample": range(3)}, "residual"
+    )
     cases = {**ran.cases, name: case.model_copy(update={"flow_times": tuple(s)})}
     run = study.Run(cases, {**ran.tables, name: paths})
     figure = FIGURES["rates"](Frames(run, ran.estimates, "quick"))
@@ -442,8 +476,9 @@ def test_gaps_are_drawn_as_their_slopes_are_measured(ran: Run) -> None:
 
 def test_the_main_setting_has_most_sizes_however_many_jobs_hold_them() -> None:
     def networks(setting: str, *widths: int) -> plan.Ensemble:
-        return plan.Ensemble.model_construct(setting=setting, sizes=[
-            plan.Size.model_construct(num_layers=8, num_units=M) for M in widths])
+        return plan.Ensemble.model_construct(
+            setting=setting, sizes=[plan.Size.model_construct(num_layers=8, num_units=M) for M in widths]
+        )
 
     cases = {name: plan.Reference.model_construct(setting=name) for name in ("many", "blocks")}
     cases |= {"a": networks("many", 4, 8, 16)}

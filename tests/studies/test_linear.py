@@ -30,8 +30,7 @@ def chain_and_start(widths: tuple[int, ...], norms: list[float]) -> tuple[Chain,
 @pytest.mark.parametrize("widths", [(3, 1, 4), (3, 2, 1, 4), (3, 2, 1, 5, 4)])
 def test_the_velocity_is_minus_the_gradient_of_the_loss(widths: tuple[int, ...]) -> None:
     chain, _, _ = chain_and_start(widths, [1.0] * (len(widths) - 1))
-    state = np.random.default_rng(2).standard_normal((2, sum(
-        a * b for a, b in pairwise(widths))))
+    state = np.random.default_rng(2).standard_normal((2, sum(a * b for a, b in pairwise(widths))))
 
     def loss(flat: np.ndarray) -> np.ndarray:
         return 0.5 * ((chain.product(flat) - Z.matrix) ** 2).sum((1, 2))
@@ -52,16 +51,22 @@ def test_the_closed_form_solves_its_equations(num_layers: int) -> None:
     u = left[:, 0] * np.sign(left[:, 0] @ W[1] @ right[0])
     v, pace = right[0], sigma[1] ** (1 - 2 / num_layers)
     M, N = Z.matrix, num_layers
-    across = pace * ((M @ v - u * (u @ M @ v))[:, None] * v
-                     + u[:, None] * (M.T @ u - v * (u @ M @ v)))
+    across = pace * ((M @ v - u * (u @ M @ v))[:, None] * v + u[:, None] * (M.T @ u - v * (u @ M @ v)))
     expected = N * sigma[1] * pace * (u @ M @ v - sigma[1]) * np.outer(u, v) + sigma[1] * across
     assert (W[2] - W[0]) / (2 * h) == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize(("u", "v", "end"), [
-    ([1, 0, 0, 0], [1, 0, 0], 1), ([0.6, 0.8, 0, 0], [-0.6, 0.8, 0], 2),
-    ([0.6, 0, 0.8, 0], [-0.6, 0, 0.8], 3), ([0.6, 0.8, 0, 0], [-0.6, -0.8, 0], ORIGIN),
-    ([0, 0, 0, 1], [0, 0, 1], 3), ([0, 0.6, 0, 0.8], [0, 0, 1], 2)])
+@pytest.mark.parametrize(
+    ("u", "v", "end"),
+    [
+        ([1, 0, 0, 0], [1, 0, 0], 1),
+        ([0.6, 0.8, 0, 0], [-0.6, 0.8, 0], 2),
+        ([0.6, 0, 0.8, 0], [-0.6, 0, 0.8], 3),
+        ([0.6, 0.8, 0, 0], [-0.6, -0.8, 0], ORIGIN),
+        ([0, 0, 0, 1], [0, 0, 1], 3),
+        ([0, 0.6, 0, 0.8], [0, 0, 1], 2),
+    ],
+)
 def test_the_end_is_read_off_the_overlaps(u: list[float], v: list[float], end: int) -> None:
     start = Start(np.array(u, float), np.array(v, float), 0.5)
     assert balanced.end_of(start, Z) == end
@@ -82,8 +87,7 @@ def test_rates_of_balanced_factors_are_a_case_of_the_unbalanced() -> None:
     for N in (2, 3, 6):
         norms = balanced.norms_at_the_end(np.full(N, 0.3), 2.0)
         assert norms == pytest.approx(np.full(N, 2.0 ** (1 / N)))
-        assert balanced.unbalanced_rate(norms, Z.values) == pytest.approx(
-            balanced.final_rates(Z.values, N)[1])
+        assert balanced.unbalanced_rate(norms, Z.values) == pytest.approx(balanced.final_rates(Z.values, N)[1])
     assert np.prod(balanced.norms_at_the_end(np.array([0.5, 1.0, 2.0]), 2.0)) == pytest.approx(2.0)
 
 
@@ -103,8 +107,10 @@ def test_the_pull_is_the_derivative_of_the_outputs(name: str) -> None:
     pulled = model.pull(weights, way, r)
     for k, W in enumerate(weights):
         direction = np.random.default_rng(5).standard_normal(W.shape)
-        ends = [model.forward([V + sign * 1e-6 * direction if j == k else V
-                              for j, V in enumerate(weights)])[0] for sign in (1, -1)]
+        ends = [
+            model.forward([V + sign * 1e-6 * direction if j == k else V for j, V in enumerate(weights)])[0]
+            for sign in (1, -1)
+        ]
         slope = ((ends[0] - ends[1]) / 2e-6 * r).sum(1)
         assert (pulled[k] * direction).reshape(2, -1).sum(1) == pytest.approx(slope, rel=1e-6)
 
@@ -112,8 +118,7 @@ def test_the_pull_is_the_derivative_of_the_outputs(name: str) -> None:
 def test_tuned_methods_contract_as_their_textbooks_say() -> None:
     low, high = np.array([0.01]), np.array([1.0])
     grid = np.linspace(0.01, 1.0, 2001)[None]
-    for method, rate in (("descent", 99 / 101), ("heavy-ball", 9 / 11),
-                         ("nesterov", 1 - 2 / np.sqrt(301))):
+    for method, rate in (("descent", 99 / 101), ("heavy-ball", 9 / 11), ("nesterov", 1 - 2 / np.sqrt(301))):
         p, q = accelerated.recursion(method, *accelerated.tuned(method, low, high), grid)
         assert accelerated.contraction(p, q).max() == pytest.approx(rate, rel=1e-6)
     with pytest.raises(ValueError, match="unknown method"):

@@ -34,11 +34,11 @@ def test_replicates_are_packed_once_and_the_same_in_jobs_of_any_size(ran: Run) -
     size = Block(num_layers=2, num_units=4, first_replicate=0, replicates=9)
 
     def table(*sizes: Block) -> pd.DataFrame:
-        return run_case("size", ran.cases["widths-sine-path-0"].model_copy(
-            update={"flow_times": (0.5,), "sizes": sizes}))
+        return run_case(
+            "size", ran.cases["widths-sine-path-0"].model_copy(update={"flow_times": (0.5,), "sizes": sizes})
+        )
 
-    parts = [size.model_copy(update={"replicates": 4}),
-             size.model_copy(update={"first_replicate": 4, "replicates": 5})]
+    parts = [size.model_copy(update={"replicates": 4}), size.model_copy(update={"first_replicate": 4, "replicates": 5})]
     pd.testing.assert_frame_equal(table(*parts), table(size), check_exact=True)
 
 
@@ -52,10 +52,12 @@ def test_every_replicate_is_in_one_job(most: int) -> None:
     for case in ensembles:
         for size in case.sizes if case.role == "ladder" else ():
             key = (case.setting, case.sampling, size.num_units)
-            replicates.setdefault(key, []).extend(
-                range(size.first_replicate, size.first_replicate + size.replicates))
-    assert replicates == {(ladder.setting, ladder.sampling, M): list(range(ladder.replicates))
-                          for ladder in block.ladders for M in ladder.num_units}
+            replicates.setdefault(key, []).extend(range(size.first_replicate, size.first_replicate + size.replicates))
+    assert replicates == {
+        (ladder.setting, ladder.sampling, M): list(range(ladder.replicates))
+        for ladder in block.ladders
+        for M in ladder.num_units
+    }
 
 
 def test_a_horizon_too_near_says_so(ran: Run) -> None:
@@ -76,15 +78,20 @@ def test_the_predicted_law_is_that_of_the_limit_and_its_networks(ran: Run) -> No
     assert np.linalg.eigvalsh(matrix).min() > -1e-10 * np.trace(matrix)
     M = max(ladder.risks)
     spread = ladder.risks[M].std(0) / math.sqrt(len(ladder.risks[M]))
-    expected = law.reference + law.gap + np.trace(
-        np.einsum("tntm->tnm", law.covariance), axis1=1, axis2=2) / (2 * law.mean.shape[1] * M)
+    expected = (
+        law.reference
+        + law.gap
+        + np.trace(np.einsum("tntm->tnm", law.covariance), axis1=1, axis2=2) / (2 * law.mean.shape[1] * M)
+    )
     error = 3 * evidence(ran).predicted(ladder).mean_error
     assert (np.abs(ladder.risks[M].mean(0) - expected) < 4 * spread + error).all()
 
 
 def test_failures_and_the_measured_width() -> None:
-    risks = {M: np.array([[0.0, 0.0]] * (100 - failed) + [[0.0, 1.0]] * failed)
-             for M, failed in ((4, 50), (8, 20), (16, 1), (32, 0))}
+    risks = {
+        M: np.array([[0.0, 0.0]] * (100 - failed) + [[0.0, 1.0]] * failed)
+        for M, failed in ((4, 50), (8, 20), (16, 1), (32, 0))
+    }
     ladder = Ladder("made", "independent", "ladder", 8, (1.0, 2.0), (0.5,), risks, [])
     zero = np.zeros(2)
     assert ladder.failures(8, zero, 0.5, None) == ladder.failures(8, zero, 0.5, 1) == (20, 100)
@@ -101,7 +108,7 @@ def test_four_methods_stand_in_their_order(ran: Run) -> None:
     for ladder in evidence(ran).with_role("ladder"):
         for time in ladder.times():
             least = demand(evidence(ran), ladder, middle(ladder), 0.2, time)
-            assert least.law <= least.chebyshev <= 10**min(least.log10_theorem, 300.0)
+            assert least.law <= least.chebyshev <= 10 ** min(least.log10_theorem, 300.0)
 
 
 def test_likelihoods_know_their_own_law() -> None:

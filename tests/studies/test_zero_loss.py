@@ -33,8 +33,7 @@ def ran() -> Run:
 def test_a_flow_that_begins_below_its_floor_is_measured() -> None:
     """It has one point, which is its first and its last."""
     case = cases_of("zero_loss")["flow-sine"].model_copy(update={"floor": 1e3})
-    estimates = estimates_of("zero_loss", study.Run(
-        {"flow-sine": case}, {"flow-sine": run_case("zero_loss", case)}))
+    estimates = estimates_of("zero_loss", study.Run({"flow-sine": case}, {"flow-sine": run_case("zero_loss", case)}))
     times = estimates[estimates.quantity == "flow_time"].set_index("cell").estimate
     assert times["sine.tanh.limit"] == times["sine.tanh.network"] == 0.0
 
@@ -49,13 +48,16 @@ def test_flows_reach_the_floor_and_say_how(ran: Run) -> None:
     assert run["depth-spread"][0] < 1e-12 < run["depth-spread"][1]  # constant paths at the start
 
 
-def exponential_run(rates: list[float], start: list[float], times: np.ndarray
-                    ) -> dict[str, np.ndarray]:
+def exponential_run(rates: list[float], start: list[float], times: np.ndarray) -> dict[str, np.ndarray]:
     """What a linear flow of these rates 2 λ/N would show, N = 2."""
     residual = np.sqrt(2 * np.array(start)) * np.exp(-0.5 * np.outer(times, rates))
-    return {"flow_time": times, "risk": 0.5 * (residual**2).sum(1), "residual": residual,
-            "mode": np.array([[1.0, 0.0]]),
-            "eigenvalue": np.broadcast_to(rates, (len(times), 2)).copy()}
+    return {
+        "flow_time": times,
+        "risk": 0.5 * (residual**2).sum(1),
+        "residual": residual,
+        "mode": np.array([[1.0, 0.0]]),
+        "eigenvalue": np.broadcast_to(rates, (len(times), 2)).copy(),
+    }
 
 
 def test_certificate_and_late_rate_of_a_linear_flow() -> None:
@@ -81,8 +83,11 @@ def test_what_cannot_be_told_is_nan() -> None:
 def fair() -> study.Run:
     """The smallest sizes on which the orders are seen."""
     changes = {"density": {"cells": (32, 64, 128), "support": 16}}
-    cases = {name: case.model_copy(update=changes.get(name))
-             for name, case in cases_of("zero_loss", *FILES[:2]).items() if name in KINDS}
+    cases = {
+        name: case.model_copy(update=changes.get(name))
+        for name, case in cases_of("zero_loss", *FILES[:2]).items()
+        if name in KINDS
+    }
     return study.Run(cases, {name: run_case("zero_loss", case) for name, case in cases.items()})
 
 
@@ -112,8 +117,7 @@ def test_each_solver_stands_in_the_table_at_its_sizes(ran: Run) -> None:
         for quantity in ("residual", "risk", "w1"):
             assert tuple(agreements.select(table, solver, quantity)) == case.cells
     assert list(agreements.select(table, "particles", "w1")) == [case.lattice // 2]
-    deposits = [next(iter(agreements.select(table, solver, "deposit").values()))
-                for solver in ("density", "particles")]
+    deposits = [next(iter(agreements.select(table, solver, "deposit").values())) for solver in ("density", "particles")]
     for found in deposits:
         assert found.shape == (len(case.flow_times), (case.support + 2) ** 2)
         np.testing.assert_allclose(found.sum(1), 1, rtol=0, atol=1e-12)
@@ -166,8 +170,7 @@ def test_estimates_are_rows_of_the_table(fair: study.Run) -> None:
     where = f"monotone.s{case.flow_times[-1]:g}"
     # the nodes see nearly the same distance, so that their weights hardly matter
     assert value(found, "w1_finest", where) == pytest.approx(by_hand[1].mean(), rel=0.02)
-    assert value(found, "order_w1", where) == pytest.approx(
-        np.log2(by_hand[0].mean() / by_hand[1].mean()), abs=0.02)
+    assert value(found, "order_w1", where) == pytest.approx(np.log2(by_hand[0].mean() / by_hand[1].mean()), abs=0.02)
     ran = [agreements.select(table, solver, "residual") for solver in ("density", "particles")]
     gap = np.sqrt(np.mean((ran[0][cells][-1] - ran[1][case.lattice][-1]) ** 2))
     assert value(found, "residual_gap", where) == pytest.approx(gap)
@@ -178,14 +181,11 @@ def test_estimates_are_rows_of_the_table(fair: study.Run) -> None:
 def test_claims_hold_where_the_grids_are_fine_enough(fair: study.Run, claim: Claim) -> None:
     """All but the distance on the finest grid, which is a quarter of this one at the published."""
     rows = judge_claim(claim, estimates.check(measured(fair), "zero_loss"))["rows"]
-    assert rows and all(row["verdict"] == SUPPORTED for row in rows
-                        if row["quantity"] != "w1_finest")
+    assert rows and all(row["verdict"] == SUPPORTED for row in rows if row["quantity"] != "w1_finest")
 
 
 @EACH_CLAIM
-def test_negative_controls_are_refuted(
-    fair: study.Run, wrong: dict[str, study.Run], claim: Claim
-) -> None:
+def test_negative_controls_are_refuted(fair: study.Run, wrong: dict[str, study.Run], claim: Claim) -> None:
     control = wrong[claim.id]
     other = next(name for name in KINDS if not claim.id.endswith(name))
     pd.testing.assert_frame_equal(control.tables[other], fair.tables[other])

@@ -83,9 +83,16 @@ class Limit:
 
         def at(matrix: Tensor, nodal: Tensor) -> Tensor:
             return torch.einsum("tq,q...->t...", matrix, nodal)
+
         z = SINE.inputs + at(grid.integral, F)
-        return Limit(z, at(grid.value, linear.q), linear.residuals, at(grid.value, F),
-                     at(grid.value, state.jacobian[0]), at(grid.value, bent))
+        return Limit(
+            z,
+            at(grid.value, linear.q),
+            linear.residuals,
+            at(grid.value, F),
+            at(grid.value, state.jacobian[0]),
+            at(grid.value, bent),
+        )
 
     def pull(self, theta: Tensor) -> Tensor:
         """∇_θ δE/δρ at the layers' own depths: theta (L, k, M)."""
@@ -111,13 +118,13 @@ class Realised:
         self.network = Network(SINE, num_layers, num_units)
         self.coupled = self._characteristics()
         self.trained = [self.start] + [
-            self.network.train(self.start[None], [float(s)], rtol=1e-8).parameters[0]
-            for s in TIMES[2::2]]
+            self.network.train(self.start[None], [float(s)], rtol=1e-8).parameters[0] for s in TIMES[2::2]
+        ]
         parts = [self._sampling(k) for k in range(0, len(TIMES), 2)]
-        self.of_f, self.of_q, self.of_J, self.of_bent = (np.stack(x) for x in
-                                                         zip(*parts, strict=True))
-        self.profile = dataclasses.replace(profile(), **{
-            f.name: getattr(profile(), f.name)[::2] for f in dataclasses.fields(Profile)})
+        self.of_f, self.of_q, self.of_J, self.of_bent = (np.stack(x) for x in zip(*parts, strict=True))
+        self.profile = dataclasses.replace(
+            profile(), **{f.name: getattr(profile(), f.name)[::2] for f in dataclasses.fields(Profile)}
+        )
         self.chain, self.distance = self._chain()
 
     def _characteristics(self) -> list[Tensor]:
@@ -146,8 +153,7 @@ class Realised:
         pulled = (J.mT @ now.q[:-1].unsqueeze(-1)).squeeze(-1)
         forward = norm(f.cumsum(0) / self.L).max(0)
         backward = norm(pulled.flip(0).cumsum(0) / self.L).max(0)
-        return (forward, backward, spectral(J).mean(0),
-                spectral(bent - now.bent[:-1]).mean(0))
+        return (forward, backward, spectral(J).mean(0), spectral(bent - now.bent[:-1]).mean(0))
 
     def _table(self) -> tuple[Table, float]:
         """Empirical moments of the starts; the cut is the largest ν, so that all weights are 1."""
@@ -163,25 +169,23 @@ class Realised:
         margin, near, far = 0.1, 0.02, 0.0
         turn = 0.5 * (p.jacobian_rate + p.jacobian**2 * np.exp(p.jacobian)) / self.L
         for _ in range(40):
-            chain = Chain(p, sigma, Domination.of(p, sigma, margin, near), table, margin, near, cut,
-                          far)
+            chain = Chain(p, sigma, Domination.of(p, sigma, margin, near), table, margin, near, cut, far)
             met = self.of_J + chain.bend * near + chain.G * far
             found = chain.consistency(self.of_f, self.of_q, 1.0 / self.L)
             extra = chain.bounds.push * self.of_bent * (chain.resolvent * chain.H) ** 2
             grown = float(cumulated(p.flow_times, extra.mean(1))[-1])
             distance = math.exp(grown + chain.log_distance(found.tau))
-            needed = max(float((p.resolvent * (turn + met)).max()),
-                         float(p.jacobian.max()) / self.L)
+            needed = max(float((p.resolvent * (turn + met)).max()), float(p.jacobian.max()) / self.L)
             reach = found.features + chain.resolvent * chain.H * far
             if needed <= margin and reach.max() <= near and distance <= far:
                 return chain, distance
-            margin, near, far = (max(old, 1.02 * new) for old, new in (
-                (margin, needed), (near, float(reach.max())), (far, distance)))
+            margin, near, far = (
+                max(old, 1.02 * new) for old, new in ((margin, needed), (near, float(reach.max())), (far, distance))
+            )
         raise AssertionError(f"the premises were not met: {margin=}, {near=}, {far=}")
 
 
-SIZES = [("path", 8, 4000, 0), ("path", 16, 1000, 1), ("independent", 8, 1000, 0),
-         ("independent", 32, 300, 1)]
+SIZES = [("path", 8, 4000, 0), ("path", 16, 1000, 1), ("independent", 8, 1000, 0), ("independent", 32, 300, 1)]
 
 
 @cache
@@ -223,15 +227,16 @@ def test_dominations_hold_on_the_trained_network(case: int) -> None:
         a, w, b = split(theta)
         of_a, of_w = net.chain.bounds.a, net.chain.bounds.w
         assert (a.norm(dim=-2).numpy() <= of_a[0][-1] * nu + of_a[1][-1] + 1e-12).all()
-        assert (w.norm(dim=-2).numpy()
-                <= omega + of_w[0][-1] * nu + of_w[1][-1] + 1e-12).all()
+        assert (w.norm(dim=-2).numpy() <= omega + of_w[0][-1] * nu + of_w[1][-1] + 1e-12).all()
         u = z @ w + b
         lifted = 1.0 + z.square().sum(-1, keepdim=True)
         size = sigma.value(u) ** 2 + a.square().sum(-2, keepdim=True) * sigma.slope(u) ** 2 * lifted
         assert (size.mean((0, 2)).sqrt().numpy() <= net.chain.H[-1]).all()
         mixed = sigma.curvature(u).abs() * lifted.sqrt() * w.norm(dim=-2, keepdim=True)
-        mixed = (sigma.slope(u) ** 2 * w.square().sum(-2, keepdim=True)
-                 + a.square().sum(-2, keepdim=True) * (mixed + sigma.slope(u)) ** 2)
+        mixed = (
+            sigma.slope(u) ** 2 * w.square().sum(-2, keepdim=True)
+            + a.square().sum(-2, keepdim=True) * (mixed + sigma.slope(u)) ** 2
+        )
         assert (mixed.mean((0, 2)).sqrt().numpy() <= net.chain.G[-1]).all()
 
 
@@ -276,6 +281,7 @@ def grown() -> tuple[Chain, float, float]:
 
     def distance(x: Tensor) -> float:
         return float((x[1] - x[0]).square().sum(-2).mean().sqrt())
+
     return chain, distance(both), distance(end)
 
 
@@ -303,8 +309,7 @@ FLOW_TIMES = (0.0, 0.05, 0.2, 1.0, 4.0)
 
 @cache
 def found(sampling: str) -> bounds.Certificate:
-    return certificate(SINE, LAW, "tanh", FLOW_TIMES, sampling=sampling, depth_nodes=3,
-                       log2_points=7, steps=16)
+    return certificate(SINE, LAW, "tanh", FLOW_TIMES, sampling=sampling, depth_nodes=3, log2_points=7, steps=16)
 
 
 @pytest.mark.parametrize("sampling", ["path", "independent"])
@@ -331,8 +336,7 @@ def test_parts_add_up() -> None:
     kinds = ("parameters", "coupling", "features", "tail")
     total = sum(c.parts[f"growth_{kind}"] for kind in kinds)
     np.testing.assert_allclose(total, c.parts["growth"], rtol=1e-12)
-    np.testing.assert_array_equal(
-        c.log10_width, np.maximum(c.parts["accuracy_width"], c.parts["least_width"]))
+    np.testing.assert_array_equal(c.log10_width, np.maximum(c.parts["accuracy_width"], c.parts["least_width"]))
     assert (c.parts["least_width"] >= 0).all()  # n ≥ 1/η at least
 
 
@@ -353,9 +357,10 @@ def test_at_the_start_depth_is_plain_euler() -> None:
     law = InitialLaw("point", 0.8, 0.7, 0.3)
     c = certificate(SINE, law, "tanh", [0.0], depth_nodes=4, log2_points=0)
     theta = torch.from_numpy(law.from_normal(np.zeros((1, 5, 1)), 2))
-    E = [float(SINE.risk(SINE.residuals(
-        Network(SINE, L, 1).features(theta.expand(1, L, 5, 1).contiguous())[-1, 0])))
-        for L in (64, 65536)]
+    E = [
+        float(SINE.risk(SINE.residuals(Network(SINE, L, 1).features(theta.expand(1, L, 5, 1).contiguous())[-1, 0])))
+        for L in (64, 65536)
+    ]
     measured = 2.0 * 64 * abs(E[0] - E[1])
     assert measured <= 10 ** c.parts["accuracy_depth"][0] <= 100 * measured
     assert c.parts["accuracy_width"][0] < -5  # nothing is sampled
@@ -369,8 +374,11 @@ def test_networks_keep_what_a_certificate_promises(sampling: str, s: float) -> N
     rng = stream("promise", sampling)
     draws = np.stack([sample_independent(LAW, rng, layers, M, SINE.dim) for _ in range(20)])
     theta = torch.from_numpy(draws).expand(-1, L, -1, -1).contiguous()
-    risk = Network(SINE, L, M).train(theta, [s]).risk[0] if s else SINE.risk(
-        SINE.residuals(Network(SINE, L, M).features(theta)[-1]))
+    risk = (
+        Network(SINE, L, M).train(theta, [s]).risk[0]
+        if s
+        else SINE.risk(SINE.residuals(Network(SINE, L, M).features(theta)[-1]))
+    )
     expected = float((0.5 * profile().residual[-1 if s else 0] ** 2).mean())
     errors = (risk - expected).abs()
     assert float((errors > eps).double().mean()) <= eta
@@ -388,32 +396,40 @@ def test_networks_keep_what_a_certificate_promises(sampling: str, s: float) -> N
 def test_other_blocks_have_certificates(activation: str) -> None:
     c = certificate(SINE, LAW, activation, [0.0, 0.2], depth_nodes=3, log2_points=6, steps=8)
     assert np.isfinite(c.log10_depth).all() and np.isfinite(c.log10_width).all()
-    uniform = certificate(SINE, InitialLaw("uniform", 0.6, 0.6, 0.6), activation, [0.0, 0.2],
-                          depth_nodes=3, log2_points=6, steps=8)
+    uniform = certificate(
+        SINE, InitialLaw("uniform", 0.6, 0.6, 0.6), activation, [0.0, 0.2], depth_nodes=3, log2_points=6, steps=8
+    )
     assert (uniform.log10_width < c.log10_width).all()  # of smaller moments
 
 
 def test_late_constants_are_finite() -> None:
-    c = certificate(built_in("sine", 4, 0), InitialLaw(), "tanh", [50.0], depth_nodes=3,
-                    log2_points=7, steps=12)
+    c = certificate(built_in("sine", 4, 0), InitialLaw(), "tanh", [50.0], depth_nodes=3, log2_points=7, steps=12)
     assert c.log10_depth[0] > 1e3 and c.log10_width[0] > 1e3  # powers of ten: no float holds them
     assert np.isfinite([*c.log10_depth, *c.log10_width]).all()
 
 
-@pytest.mark.parametrize(("attempt", "message"), [
-    *((lambda name=name: certificate(SINE, LAW, name, [0.0]),
-       rf"needs bounded σ' and σ'', {name} has not") for name in ("relu", "relu2")),
-    (lambda: certificate(SINE, LAW, "tanh", [0.0], sampling="layers"),
-     "sampling must be independent or path, got 'layers'"),
-    (lambda: from_profile(profile(), LAW, 2, "tanh", [0.07]), r"of the profile, got 0\.07"),
-    (lambda: from_profile(profile(), InitialLaw(scale_a=1e60), 2, "tanh", [float(TIMES[-1])]),
-     r"no certificate at flow time 0\.2: moments"),
-    (lambda: sizes(found("path"), 0.0, 0.1), "accuracy must be above 0"),
-    (lambda: sizes(found("path"), 0.1, 1.0), r"lie in \(0, 1\), got 1"),
-    (lambda: chebyshev_size(np.ones(2), np.eye(2), 0, 0.1), r"got 0 and 0\.1; set accuracy"),
-    (lambda: chebyshev_size(np.ones(2), np.eye(2), 0.1, 0.1, num_layers=0),
-     "num_layers must be at least 1, got 0"),
-])
+@pytest.mark.parametrize(
+    ("attempt", "message"),
+    [
+        *(
+            (lambda name=name: certificate(SINE, LAW, name, [0.0]), rf"needs bounded σ' and σ'', {name} has not")
+            for name in ("relu", "relu2")
+        ),
+        (
+            lambda: certificate(SINE, LAW, "tanh", [0.0], sampling="layers"),
+            "sampling must be independent or path, got 'layers'",
+        ),
+        (lambda: from_profile(profile(), LAW, 2, "tanh", [0.07]), r"of the profile, got 0\.07"),
+        (
+            lambda: from_profile(profile(), InitialLaw(scale_a=1e60), 2, "tanh", [float(TIMES[-1])]),
+            r"no certificate at flow time 0\.2: moments",
+        ),
+        (lambda: sizes(found("path"), 0.0, 0.1), "accuracy must be above 0"),
+        (lambda: sizes(found("path"), 0.1, 1.0), r"lie in \(0, 1\), got 1"),
+        (lambda: chebyshev_size(np.ones(2), np.eye(2), 0, 0.1), r"got 0 and 0\.1; set accuracy"),
+        (lambda: chebyshev_size(np.ones(2), np.eye(2), 0.1, 0.1, num_layers=0), "num_layers must be at least 1, got 0"),
+    ],
+)
 def test_what_cannot_be_certified_is_refused(attempt: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         attempt()
@@ -434,8 +450,7 @@ def test_moments_are_those_of_the_weighted_law(chi: float, cut: float) -> None:
     for j in range(7):
         assert table.joint[j, 0] == pytest.approx((density * (0.8 * x) ** j / w).sum(), rel=2e-4)
     for k in range(5):
-        assert table.joint[0, k] / table.joint[0, 0] == pytest.approx(
-            (density * (0.5 * x) ** k).sum(), rel=1e-6)
+        assert table.joint[0, k] / table.joint[0, 0] == pytest.approx((density * (0.5 * x) ** k).sum(), rel=1e-6)
     for j in range(3):
         tail = (density * (0.8 * x) ** j * (1 - w) ** 2 / w).sum()
         assert table.tail[j] == pytest.approx(tail, rel=2e-3, abs=1e-9)
@@ -474,8 +489,7 @@ def test_the_profile_is_that_of_the_limit() -> None:
     values = []
     for theta in (particles[k - 1][0], particles[k + 1][0]):
         a, w, b = split(theta)
-        values.append(torch.tanh(field.linearise(theta).z @ w + b).unsqueeze(-2)
-                      * a.unsqueeze(-3))
+        values.append(torch.tanh(field.linearise(theta).z @ w + b).unsqueeze(-2) * a.unsqueeze(-3))
     rate = ((values[1] - values[0]) / h).square().sum(-2).mean(-1).sqrt().amax(0).numpy()
     np.testing.assert_allclose(p.rate_f[k], rate, rtol=0.02)
 
@@ -490,8 +504,7 @@ def test_chebyshev_is_the_least_over_splits() -> None:
     m = r + A / L
     delta = 0.1 - abs(m @ m - r @ r) / 6
     alpha = np.linspace(1e-3, 1 - 1e-3, 200_001)
-    split_at = (m @ Sigma @ m / (3 * alpha * delta) ** 2
-                + np.trace(Sigma) / (6 * (1 - alpha) * delta)).min() / 0.05
+    split_at = (m @ Sigma @ m / (3 * alpha * delta) ** 2 + np.trace(Sigma) / (6 * (1 - alpha) * delta)).min() / 0.05
     n = chebyshev_size(r, Sigma, 0.1, 0.05, bias=A, num_layers=L)
     assert n == pytest.approx(split_at, rel=1e-6)
     assert chebyshev_size(r, Sigma, 0.05, 0.05, bias=A, num_layers=L) > n

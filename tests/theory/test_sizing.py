@@ -37,8 +37,7 @@ def test_failures_are_those_of_a_noncentral_chi_square(count: int) -> None:
     within = inside.cdf(high) - inside.cdf(low) + inside.cdf(-low) - inside.cdf(-high)
     assert law.failure(count, eps, 0) == pytest.approx(1.0 - within, abs=0.004)
     assert law.failure(count, eps) == pytest.approx(1.0 - within**2, abs=0.006)
-    assert law.above(count, 0.6, 1) == pytest.approx(
-        inside.sf(math.sqrt(1.2)) + inside.cdf(-math.sqrt(1.2)), abs=0.004)
+    assert law.above(count, 0.6, 1) == pytest.approx(inside.sf(math.sqrt(1.2)) + inside.cdf(-math.sqrt(1.2)), abs=0.004)
 
 
 def test_the_law_asks_for_less_than_chebyshev_and_like_the_logarithm() -> None:
@@ -82,15 +81,18 @@ def test_four_answers_in_their_order(asked: Sizes) -> None:
     assert asked.of("measured").log10_units < law.log10_units + 1.0
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"accuracy": 0.0}, "accuracy must be finite and above 0, got 0"),
-    ({"accuracy": math.nan}, "accuracy must be finite and above 0, got nan"),
-    ({"failure_probability": 1.0}, r"failure_probability must lie in \(0, 1\), got 1"),
-    ({"flow_time": -1.0}, "flow_time must be finite and at least 0, got -1"),
-    ({"activation": "step"}, "activation must be one of .*, got 'step'"),
-    ({"sampling": "both"}, "sampling must be independent or path, got 'both'"),
-    ({"num_layers": 0}, "num_layers must be at least 1, got 0"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"accuracy": 0.0}, "accuracy must be finite and above 0, got 0"),
+        ({"accuracy": math.nan}, "accuracy must be finite and above 0, got nan"),
+        ({"failure_probability": 1.0}, r"failure_probability must lie in \(0, 1\), got 1"),
+        ({"flow_time": -1.0}, "flow_time must be finite and at least 0, got -1"),
+        ({"activation": "step"}, "activation must be one of .*, got 'step'"),
+        ({"sampling": "both"}, "sampling must be independent or path, got 'both'"),
+        ({"num_layers": 0}, "num_layers must be at least 1, got 0"),
+    ],
+)
 def test_what_cannot_be_asked_is_refused(change: dict[str, Any], message: str) -> None:
     given: dict[str, Any] = {"accuracy": 0.1, "failure_probability": 0.1, "flow_time": 1.0}
     mine = problem.problem("mine", [0.0, 1.0], [0.0, 1.0], lift=1)
@@ -104,12 +106,10 @@ def table(folder: Path, text: str) -> str:
     return str(path)
 
 
-def test_a_table_of_ones_own_is_answered(tmp_path: Path, capsys: pytest.CaptureFixture[str]
-                                         ) -> None:
+def test_a_table_of_ones_own_is_answered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = "\n".join(f"{i / 7},{(i % 3) / 2},{(i / 7) ** 2}" for i in range(8))
     path = table(tmp_path, f"u,v,y\n{rows}\n")
-    options = ["size", "--csv", path, "--target", "y", *ASKED, "--num-layers", "4",
-               "--num-samples", "6"]
+    options = ["size", "--csv", path, "--target", "y", *ASKED, "--num-layers", "4", "--num-samples", "6"]
     assert cli.main([*options, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["num_samples"] == 6 and found["note"].startswith("6 of 8 rows")
@@ -120,18 +120,22 @@ def test_a_table_of_ones_own_is_answered(tmp_path: Path, capsys: pytest.CaptureF
     assert "relu2 has not" in shown and "\x1b" not in shown, "no certificate, and it says why"
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    (["--csv", "absent.csv", "--target", "y", *ASKED], "no such file"),
-    (["--csv", "MINE", *ASKED], "add --target COLUMN"),
-    (["--csv", "MINE", "--target", "z", *ASKED], "no column 'z'"),
-    (["--csv", "MINE", "--target", "y", *ASKED], "not numeric"),
-    (ASKED, "give one of --problem and --csv"),
-    (["--problem", "sine", *ASKED, "--accuracy", "0"], "accuracy must be finite and above 0"),
-    (["--problem", "sine", *ASKED, "--failure-probability", "1.5"], "must lie in (0, 1)"),
-    (["--problem", "sine", *ASKED, "--num-samples", "1"], "num_samples must be at least 2"),
-])
-def test_errors_are_one_line_with_a_remedy(options: list[str], message: str, tmp_path: Path,
-                                           capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--csv", "absent.csv", "--target", "y", *ASKED], "no such file"),
+        (["--csv", "MINE", *ASKED], "add --target COLUMN"),
+        (["--csv", "MINE", "--target", "z", *ASKED], "no column 'z'"),
+        (["--csv", "MINE", "--target", "y", *ASKED], "not numeric"),
+        (ASKED, "give one of --problem and --csv"),
+        (["--problem", "sine", *ASKED, "--accuracy", "0"], "accuracy must be finite and above 0"),
+        (["--problem", "sine", *ASKED, "--failure-probability", "1.5"], "must lie in (0, 1)"),
+        (["--problem", "sine", *ASKED, "--num-samples", "1"], "num_samples must be at least 2"),
+    ],
+)
+def test_errors_are_one_line_with_a_remedy(
+    options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = table(tmp_path, "x,y\n1,2\n2,three\n")
     assert cli.main(["size", *(path if part == "MINE" else part for part in options)]) == 2
     said = capsys.readouterr().err

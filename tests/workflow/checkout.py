@@ -40,12 +40,9 @@ class Checkout:
 
     def environment(self, **more: str) -> dict[str, str]:
         """This copy's package goes before the installed one; no colours, no display."""
-        inherited = {
-            k: v for k, v in os.environ.items() if not k.startswith(("SNAKEMAKE", "PYTEST"))
-        }
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("SNAKEMAKE", "PYTEST"))}
         path = os.pathsep.join([str(BIN), inherited["PATH"]])
-        return {**inherited, "PATH": path, "PYTHONPATH": str(self.packages or self.root / "src"),
-                **more}
+        return {**inherited, "PATH": path, "PYTHONPATH": str(self.packages or self.root / "src"), **more}
 
     def command(self, *arguments: str) -> list[str]:
         return [str(BIN / "snakemake"), *arguments]
@@ -70,17 +67,22 @@ class Checkout:
     def python(self, script: str, *arguments: str, **environment: str) -> str:
         """Run a script, which must succeed, with the package of the copy; what it prints."""
         done = subprocess.run(
-            [sys.executable, "-c", script, *arguments], cwd=self.root,
-            env=self.environment(**environment), capture_output=True, text=True,
+            [sys.executable, "-c", script, *arguments],
+            cwd=self.root,
+            env=self.environment(**environment),
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stderr[-4000:]
         return done.stdout
 
     def folder(self, *overlays: str, **environment: str) -> Path:
         """Where a run of the quick mode under these overlays lies, in the copy."""
-        script = ("import sys\n"
-                  "from ledger.config.configuration import MODES, load, results_folder\n"
-                  "print(results_folder(load(*MODES['quick'], *sys.argv[1:])))")
+        script = (
+            "import sys\n"
+            "from ledger.config.configuration import MODES, load, results_folder\n"
+            "print(results_folder(load(*MODES['quick'], *sys.argv[1:])))"
+        )
         return Path(self.python(script, *overlays, **environment).strip())
 
     def tiny(self, *arguments: str, cores: int = 2) -> str:

@@ -28,11 +28,7 @@ def instructions(text: str) -> list[tuple[str, str]]:
 STEPS = instructions(TEXT)
 RUNS = [text for name, text in STEPS if name == "RUN"]
 COPIES = [shlex.split(text) for name, text in STEPS if name == "COPY"]
-IGNORED = [
-    line
-    for line in (ROOT / ".containerignore").read_text().splitlines()
-    if line and not line.startswith("#")
-]
+IGNORED = [line for line in (ROOT / ".containerignore").read_text().splitlines() if line and not line.startswith("#")]
 
 
 def test_every_line_is_an_instruction_with_arguments() -> None:

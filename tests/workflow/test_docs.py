@@ -87,8 +87,18 @@ def test_mathematics_is_not_taken_for_markup(conf: ModuleType, text: str, markup
 def test_a_docstring_keeps_examples_and_lists_and_sets_equations_apart(conf: ModuleType) -> None:
     lines = ["Two", "lines |x|:", "", "    E = ½ r²", "", "- one", "  more", "", ">>> 1 * 1", "1"]
     assert conf.markup(lines) == [
-        r"Two lines \|x\|:", "", "::", "", "    E = ½ r²", "", "- one", "  more", "",
-        ">>> 1 * 1", "1", "",
+        r"Two lines \|x\|:",
+        "",
+        "::",
+        "",
+        "    E = ½ r²",
+        "",
+        "- one",
+        "  more",
+        "",
+        ">>> 1 * 1",
+        "1",
+        "",
     ]
 
 

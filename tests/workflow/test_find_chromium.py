@@ -19,8 +19,9 @@ def tools(tmp_path: Path) -> Path:
 
 
 def script(tools: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([tools / "bash", SCRIPT, *arguments], env={"PATH": str(tools)},
-                          capture_output=True, text=True)
+    return subprocess.run(
+        [tools / "bash", SCRIPT, *arguments], env={"PATH": str(tools)}, capture_output=True, text=True
+    )
 
 
 def test_without_a_browser_it_says_what_to_install(tools: Path) -> None:

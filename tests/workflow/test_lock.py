@@ -34,8 +34,7 @@ DIRECT: list[str] = [canonicalize_name(r.name) for r in requirements("requiremen
 PINS: dict[str, str] = {
     canonicalize_name(r.name): next(iter(r.specifier)).version
     for r in requirements("constraints.txt")
-    if r.marker is None
-    or r.marker.evaluate({"python_full_version": "3.11.7", "python_version": "3.11"})
+    if r.marker is None or r.marker.evaluate({"python_full_version": "3.11.7", "python_version": "3.11"})
 }
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
 
@@ -44,9 +43,7 @@ def test_every_line_of_the_lock_is_a_pin() -> None:
     for one in requirements("constraints.txt"):
         assert one.url is None and not one.extras
         assert [s.operator for s in one.specifier] == ["=="]
-        assert Version(next(iter(one.specifier)).version).local is None, (
-            f"{one} is no public version"
-        )
+        assert Version(next(iter(one.specifier)).version).local is None, f"{one} is no public version"
 
 
 def test_the_lock_knows_no_machine() -> None:

@@ -16,8 +16,9 @@ CLAIM, CASE = "zero_loss.step", "steps"
 
 
 def zeroloss(checkout: Checkout, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([BIN / "zeroloss", *arguments], cwd=checkout.root,
-                          env=checkout.environment(), capture_output=True, text=True)
+    return subprocess.run(
+        [BIN / "zeroloss", *arguments], cwd=checkout.root, env=checkout.environment(), capture_output=True, text=True
+    )
 
 
 @pytest.mark.slow
@@ -41,7 +42,6 @@ def test_estimating_imports_nothing_heavy(tmp_path: Path) -> None:
         (tmp_path / f"{name}.py").write_text(f"raise ImportError('{name}')\n")
     checkout = Checkout(ROOT)
     environment = checkout.environment(PYTHONPATH=f"{tmp_path}:{ROOT / 'src'}")
-    done = subprocess.run([BIN / "zeroloss", "estimate"], cwd=ROOT, env=environment,
-                          capture_output=True, text=True)
+    done = subprocess.run([BIN / "zeroloss", "estimate"], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "together" in done.stdout

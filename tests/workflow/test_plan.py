@@ -26,8 +26,7 @@ def checkout(new_checkout: Callable[[], Checkout]) -> Checkout:
 @pytest.fixture(scope="module")
 def planned(checkout: Checkout) -> dict[str, str]:
     """What a dry run says in each mode; full is the default."""
-    return {"full": checkout.snakemake("-n"),
-            "quick": checkout.snakemake("-n", "--config", "mode=quick")}
+    return {"full": checkout.snakemake("-n"), "quick": checkout.snakemake("-n", "--config", "mode=quick")}
 
 
 @pytest.mark.parametrize("mode", ["full", "quick"])
@@ -48,9 +47,7 @@ def test_the_large_mode_plans_every_job_of_its_study(checkout: Checkout) -> None
     assert jobs["simulate"] == len(cases) > 300 and jobs["judge_claims"] == 1
 
 
-def test_full_is_the_default_and_modes_do_not_mix(
-    checkout: Checkout, planned: dict[str, str]
-) -> None:
+def test_full_is_the_default_and_modes_do_not_mix(checkout: Checkout, planned: dict[str, str]) -> None:
     for mode, said in planned.items():
         folders = set(re.findall(r"results/[\w-]+", said))
         assert folders == {f"results/{mode}"} and "Results lie in" not in said
@@ -60,8 +57,7 @@ def test_full_is_the_default_and_modes_do_not_mix(
 COMMUTE = ("results/full/limits/commute.parquet",)
 
 
-def plan_with_costs(checkout: Checkout, text: str, *arguments: str
-                    ) -> subprocess.CompletedProcess[str]:
+def plan_with_costs(checkout: Checkout, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Plan one job beside this table of costs, which is gone afterwards."""
     table = checkout.root / "published" / "costs.csv"
     table.parent.mkdir()
@@ -85,8 +81,13 @@ def test_jobs_that_nobody_ran_ask_for_what_is_predicted(checkout: Checkout) -> N
     published = costs.read(ROOT / "published")
     priced = regression.priced("large", {"limits": cases_of(checked, "limits")}, published)
     asked = resources.request(priced, "limits", [name])
-    plan = plan_with_costs(checkout, (ROOT / "published" / costs.COSTS).read_text(),
-                           f"results/large/limits/{name}.parquet", "--config", "mode=large").stdout
+    plan = plan_with_costs(
+        checkout,
+        (ROOT / "published" / costs.COSTS).read_text(),
+        f"results/large/limits/{name}.parquet",
+        "--config",
+        "mode=large",
+    ).stdout
     assert re.search(rf"resources: .*mem_mb={asked.mem_mb}\b", plan)
     assert re.search(rf"resources: .*runtime={asked.runtime}\b", plan)
 
@@ -110,8 +111,15 @@ def test_targets(checkout: Checkout, last: dict[str, str]) -> None:
 
 def test_one_study_is_run_to_its_verdicts_and_figures(checkout: Checkout) -> None:
     jobs = checkout.plan("--config", "mode=quick", "study=linear")
-    assert jobs == {"write_configuration": 1, "write_specs": 1, "simulate_linear_0": 1,
-                    "measure": 1, "judge_study": 1, "draw": 3, "all": 1}
+    assert jobs == {
+        "write_configuration": 1,
+        "write_specs": 1,
+        "simulate_linear_0": 1,
+        "measure": 1,
+        "judge_study": 1,
+        "draw": 3,
+        "all": 1,
+    }
 
 
 def test_planning_imports_nothing_heavy(checkout: Checkout, tmp_path: Path) -> None:
@@ -125,21 +133,23 @@ def test_planning_imports_nothing_heavy(checkout: Checkout, tmp_path: Path) -> N
     ("arguments", "message"),
     [
         (["--config", "mode=fast"], "mode must be full, quick, large, got fast"),
-        (["--config", "mode=quick", "limits={commute: {replicates: ; touch owned}}"],
-         "command line: limits.commute.replicates: input should be a valid integer, got "
-         "'; touch owned'; set limits.commute.replicates"),
-        (["--config", "limits={commute: {replicates: $(touch owned)}}"],
-         "command line: limits.commute.replicates: must hold no quotes, $, `, \\ and line breaks, "
-         "got '$(touch owned)'; write it to a file"),
+        (
+            ["--config", "mode=quick", "limits={commute: {replicates: ; touch owned}}"],
+            "command line: limits.commute.replicates: input should be a valid integer, got "
+            "'; touch owned'; set limits.commute.replicates",
+        ),
+        (
+            ["--config", "limits={commute: {replicates: $(touch owned)}}"],
+            "command line: limits.commute.replicates: must hold no quotes, $, `, \\ and line breaks, "
+            "got '$(touch owned)'; write it to a file",
+        ),
         (["--config", "no_such=1"], "command line: no_such: unknown key (value 1); remove it"),
         (["--config", "extensions=examples/my_study"], "extensions must be a list of folders, got"),
         (["--configfile", "bad.yaml"], "no_such_key"),
         (["--config", "study=nosuch"], "study must be one of limits, "),
     ],
 )
-def test_a_wrong_configuration_stops_before_any_job(
-    checkout: Checkout, arguments: list[str], message: str
-) -> None:
+def test_a_wrong_configuration_stops_before_any_job(checkout: Checkout, arguments: list[str], message: str) -> None:
     (checkout.root / "bad.yaml").write_text("no_such_key: 1\n")
     done = checkout.attempt("-n", *arguments)
     output = done.stdout
@@ -165,9 +175,7 @@ def test_settings_of_the_command_line_reach_the_job(checkout: Checkout) -> None:
 
 def test_lint_and_format(checkout: Checkout) -> None:
     assert "good condition" in checkout.snakemake("--lint")
-    subprocess.run(
-        [BIN / "snakefmt", "--check", "Snakefile", "workflow"], cwd=checkout.root, check=True
-    )
+    subprocess.run([BIN / "snakefmt", "--check", "Snakefile", "workflow"], cwd=checkout.root, check=True)
     snakefile = (checkout.root / "Snakefile").read_text().splitlines()
     assert len(snakefile) < 40
 

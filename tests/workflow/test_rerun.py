@@ -64,8 +64,8 @@ def test_quick_judges_nothing_below_the_regime_of_a_claim(ran: Checkout) -> None
     verdicts = json.loads((ran.root / RESULTS / "verdicts.json").read_text())
     assert verdicts["mode"] == "quick"
     assert [verdict["id"] for verdict in verdicts["claims"]] == [
-        claim for study in load(*MODES["quick"]).studies for claim in claims
-        if claim.startswith(f"{study}.")]
+        claim for study in load(*MODES["quick"]).studies for claim in claims if claim.startswith(f"{study}.")
+    ]
     for verdict in verdicts["claims"]:
         assert verdict["verdict"] not in ("refuted", "inconclusive"), verdict["reasons"]
         regime = claims[verdict["id"]].regime
@@ -74,9 +74,7 @@ def test_quick_judges_nothing_below_the_regime_of_a_claim(ran: Checkout) -> None
                 assert row[name] is None or row[name] >= regime.get(name, 0), row["key"]
 
 
-def test_a_study_from_outside_adds_a_verdict_and_changes_nothing_else(
-    ran: Checkout, tmp_path: Path
-) -> None:
+def test_a_study_from_outside_adds_a_verdict_and_changes_nothing_else(ran: Checkout, tmp_path: Path) -> None:
     """The walk-through of CONTRIBUTING. What the run without the study has made of the others is
     laid where the run with it looks, which must use all of it; it knows these files by their times
     alone, so this comes before anything is touched."""
@@ -160,9 +158,7 @@ DRAWN = "linear-ends.pdf"
 TARGETS = ("--", "verdicts", str(RESULTS / "figures" / DRAWN))
 
 
-def test_one_core_and_an_interruption_give_the_same_bytes(
-    ran: Checkout, new_checkout: Callable[[], Checkout]
-) -> None:
+def test_one_core_and_an_interruption_give_the_same_bytes(ran: Checkout, new_checkout: Callable[[], Checkout]) -> None:
     """All that is computed, and a figure; the others and the PDF are made again further up."""
     other = new_checkout()
     command = other.command(*TINY, "--cores", "1", *TARGETS)

@@ -22,7 +22,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
 SCRIPT = ROOT / "workflow" / "scripts" / "slurm-cluster.sh"
 MODE, FOLDER = {"tiny": (TINY, RESULTS), "quick": (("--config", "mode=quick"), folder_of())}[
-    os.environ.get("SLURM_MODE", "tiny")]
+    os.environ.get("SLURM_MODE", "tiny")
+]
 # The cluster of the test is quick to say what became of a job, and its nodes share one disk.
 SLURM = (
     *("--profile", "workflow/profiles/slurm", "--seconds-between-status-checks", "2"),
@@ -44,9 +45,7 @@ class Cluster:
         return {"SLURM_CONF": str(self.folder / "slurm.conf"), "PATH": path}
 
     def call(self, *command: str) -> str:
-        done = subprocess.run(
-            command, env={**os.environ, **self.environment}, capture_output=True, text=True
-        )
+        done = subprocess.run(command, env={**os.environ, **self.environment}, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -26,7 +26,9 @@ def tools(tmp_path: Path) -> Path:
 def script(tools: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [tools / "bash", SCRIPT, *arguments],
-        env={"PATH": str(tools)}, capture_output=True, text=True,
+        env={"PATH": str(tools)},
+        capture_output=True,
+        text=True,
     )
 
 
@@ -58,17 +60,17 @@ def test_without_slurm_the_command_runs_alone_and_keeps_its_status(tools: Path) 
 @pytest.mark.parametrize(("installed", "required", "word"), [
     (True, "", "1 skipped"), (False, "", "1 skipped"), (False, "1", "1 error"),
 ])  # fmt: skip
-def test_a_skip_is_seen_and_can_be_forbidden(
-    tools: Path, installed: bool, required: str, word: str
-) -> None:
+def test_a_skip_is_seen_and_can_be_forbidden(tools: Path, installed: bool, required: str, word: str) -> None:
     """Wherever it runs: the only programs of Slurm that the script sees are those made here."""
     for name in SLURM if installed else ():
         add(tools, name, "exit 0")
     command = [sys.executable, "-m", "pytest", "-m", "slurm", "-k", "change_no_byte"]
     done = subprocess.run(
         [*command, "-p", "no:cacheprovider", "tests/workflow/test_slurm.py"],
-        cwd=ROOT, env={"PATH": str(tools), "SLURM_REQUIRED": required},
-        capture_output=True, text=True,
+        cwd=ROOT,
+        env={"PATH": str(tools), "SLURM_REQUIRED": required},
+        capture_output=True,
+        text=True,
     )
     remedy = "make test-slurm" if installed else "apt-get install"
     assert word in done.stdout and remedy in done.stdout, done.stdout

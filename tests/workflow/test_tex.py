@@ -13,8 +13,7 @@ from programs import FIND_TEX, HAVE_LATEXMK
 
 from tests.workflow.checkout import BIN, ROOT, Checkout, add, only_tools
 
-TOOLS = ("bash", "tr", "dirname", "cat", "grep", "tail", "mkdir", "mv", "rm", "sh", "env", "touch",
-         "which")
+TOOLS = ("bash", "tr", "dirname", "cat", "grep", "tail", "mkdir", "mv", "rm", "sh", "env", "touch", "which")
 
 
 @pytest.fixture
@@ -24,9 +23,7 @@ def tools(tmp_path: Path) -> Path:
 
 
 def find_tex(tools: Path, what: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [tools / "bash", FIND_TEX, what], env={"PATH": str(tools)}, capture_output=True, text=True
-    )
+    return subprocess.run([tools / "bash", FIND_TEX, what], env={"PATH": str(tools)}, capture_output=True, text=True)
 
 
 def test_without_tex_it_says_exactly_what_to_install(tools: Path) -> None:
@@ -77,22 +74,17 @@ def test_tectonic_will_do(tools: Path, tmp_path: Path) -> None:
     add(
         tools,
         "tectonic",
-        'while [[ $1 != --outdir ]]; do shift; done; echo pdf > "$2/main.pdf"'
-        '; echo log > "$2/main.log"',
+        'while [[ $1 != --outdir ]]; do shift; done; echo pdf > "$2/main.pdf"; echo log > "$2/main.log"',
     )
     assert find_tex(tools, "check").returncode == 0
     (tmp_path / "paper").mkdir()
     out = tmp_path / "paper.pdf"
     script = ROOT / "workflow" / "scripts" / "build-paper.sh"
-    subprocess.run(
-        [tools / "bash", script, "results", out], env={"PATH": str(tools)}, cwd=tmp_path, check=True
-    )
+    subprocess.run([tools / "bash", script, "results", out], env={"PATH": str(tools)}, cwd=tmp_path, check=True)
     assert out.read_text() == "pdf\n"
 
 
-def test_without_tex_everything_but_the_pdf_is_planned(
-    new_checkout: Callable[[], Checkout], tools: Path
-) -> None:
+def test_without_tex_everything_but_the_pdf_is_planned(new_checkout: Callable[[], Checkout], tools: Path) -> None:
     add(tools, "id", "echo 1000")
     jobs = new_checkout().plan("--config", "mode=quick", PATH=str(tools))
     assert "typeset_numbers" in jobs and "draw" in jobs and "build_paper" not in jobs
@@ -106,9 +98,7 @@ def test_an_error_in_the_paper_is_shown_and_leaves_no_pdf(tmp_path: Path) -> Non
 
     def build(text: str) -> subprocess.CompletedProcess[str]:
         main.write_text(f"\\documentclass{{article}}\\begin{{document}}{text}\\end{{document}}")
-        return subprocess.run(
-            ["bash", script, "results", "out.pdf"], cwd=tmp_path, capture_output=True, text=True
-        )
+        return subprocess.run(["bash", script, "results", "out.pdf"], cwd=tmp_path, capture_output=True, text=True)
 
     broken = build(r"\errmessage{no such key: limits.depth/slope}")
     assert broken.returncode != 0 and "no such key: limits.depth/slope" in broken.stdout

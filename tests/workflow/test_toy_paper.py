@@ -33,8 +33,14 @@ def rules(paper: Checkout, *arguments: str) -> set[str]:
 def test_from_configuration_to_pdf(paper: Checkout, tmp_path: Path) -> None:
     commands = re.findall(r"```sh\ncd .*?\n(.*?)```", README.read_text(), re.DOTALL)
     script = "set -euo pipefail\n" + commands[0]
-    done = subprocess.run(["bash", "-c", script], cwd=paper.root, env=paper.environment(),
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=paper.root,
+        env=paper.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout[-6000:]
     assert re.search(r"means\.rate +supported", done.stdout)
     assert "made by rule simulate" in done.stdout
@@ -59,19 +65,19 @@ AFTER = {"measure", "draw", "judge_claims", "typeset_numbers"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("edited", "old", "new", "expected"), [
-    ("means/jobs.py", *COMMENT, AFTER | {"simulate_means_0"}),
-    ("means/plan.py", *COMMENT, AFTER | {"simulate_means_0", "write_specs"}),
-    ("means/measure.py", *COMMENT, AFTER),
-    ("figures/means.py", *COMMENT, {"draw", "typeset_numbers"}),
-    ("paper/claims/means.yaml", *COMMENT, {"judge_claims", "typeset_numbers"}),
-    ("config/quick.yaml", *COMMENT, set()),
-    ("config/quick.yaml", "400", "500",
-     AFTER | {"simulate_means_0", "write_specs", "write_configuration"}),
-])
-def test_an_edit_reruns_what_rests_on_it(
-    paper: Checkout, edited: str, old: str, new: str, expected: set[str]
-) -> None:
+@pytest.mark.parametrize(
+    ("edited", "old", "new", "expected"),
+    [
+        ("means/jobs.py", *COMMENT, AFTER | {"simulate_means_0"}),
+        ("means/plan.py", *COMMENT, AFTER | {"simulate_means_0", "write_specs"}),
+        ("means/measure.py", *COMMENT, AFTER),
+        ("figures/means.py", *COMMENT, {"draw", "typeset_numbers"}),
+        ("paper/claims/means.yaml", *COMMENT, {"judge_claims", "typeset_numbers"}),
+        ("config/quick.yaml", *COMMENT, set()),
+        ("config/quick.yaml", "400", "500", AFTER | {"simulate_means_0", "write_specs", "write_configuration"}),
+    ],
+)
+def test_an_edit_reruns_what_rests_on_it(paper: Checkout, edited: str, old: str, new: str, expected: set[str]) -> None:
     if not (paper.root / "results/quick/verdicts.json").exists():
         paper.snakemake("-c2", "--config", "mode=quick")
     before = (paper.root / edited).read_text()

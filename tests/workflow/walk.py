@@ -29,7 +29,8 @@ def files(checkout: Checkout) -> dict[str, str]:
     return {
         str(path.relative_to(checkout.root)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(checkout.root.rglob("*"))
-        if path.is_file() and path.suffix != ".so"  # the compiled engine
+        if path.is_file()
+        and path.suffix != ".so"  # the compiled engine
         and not MADE_BY_RUNS & set(path.relative_to(checkout.root).parts)
     }
 
@@ -52,7 +53,13 @@ def pasted(checkout: Checkout, steps: list[str], tools: Path) -> list[str]:
     script = "\n".join(["set -euo pipefail", *(f"echo '{MARK}'\n{step}" for step in steps)])
     environment = checkout.environment()
     environment["PATH"] = f"{tools}:{environment['PATH']}"
-    done = subprocess.run(["bash", "-c", script], cwd=checkout.root, env=environment, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=checkout.root,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     assert done.returncode == 0, done.stdout[-6000:]
     return done.stdout.split(f"{MARK}\n")[1:]

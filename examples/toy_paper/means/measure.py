@@ -18,15 +18,26 @@ def rate(run: Run) -> Rows:
     names, cases, tables = zip(*run.of(Means), strict=True)
     sizes = [case.size for case in cases]
     slope = slope_of_stds(sizes, [table[["mean"]].to_numpy() for table in tables])
-    return [row("means.rate", "slope", "uniform", slope, list(names),
-                replicates=min(case.replicates for case in cases), sizes=len(sizes))]
+    return [
+        row(
+            "means.rate",
+            "slope",
+            "uniform",
+            slope,
+            list(names),
+            replicates=min(case.replicates for case in cases),
+            sizes=len(sizes),
+        )
+    ]
 
 
 @measures()
 def spreads(run: Run) -> Rows:
     """Standard deviation at each size over that of the theory, (12 n)^(-1/2), unjudged."""
-    return [row("", "spread", name, exact(table["mean"].std() * math.sqrt(12 * case.size)), [name])
-            for name, case, table in run.of(Means)]
+    return [
+        row("", "spread", name, exact(table["mean"].std() * math.sqrt(12 * case.size)), [name])
+        for name, case, table in run.of(Means)
+    ]
 
 
 @control("means.rate", Means)

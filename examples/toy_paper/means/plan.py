@@ -26,5 +26,4 @@ class Means(Case):
 
 def cases(block: Settings, common: Common) -> dict[str, Means]:
     """One case for each size."""
-    return {f"n{size}": Means(size=size, replicates=block.replicates, seed=common.seed)
-            for size in block.sizes}
+    return {f"n{size}": Means(size=size, replicates=block.replicates, seed=common.seed) for size in block.sizes}

@@ -84,29 +84,55 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str], ...] = (
     (EVERYONE, people.plant, "plant", "limits.depth --mode quick"),
     (EVERYONE, people.compare, "compare", "results/quick results/with-1a2b3c4d/quick"),
     (EVERYONE, people.new_study, "new-study", "averages"),
-    (EVERYONE, people.report, "report", "--mode quick --snakemake results/quick/logs/snakemake.html"
-     " --configuration results/quick/configuration.yaml --out results/quick/report.html"),
+    (
+        EVERYONE,
+        people.report,
+        "report",
+        "--mode quick --snakemake results/quick/logs/snakemake.html"
+        " --configuration results/quick/configuration.yaml --out results/quick/report.html",
+    ),
     (EVERYONE, people.publish, "publish", "--costs"),
     (EVERYONE, people.crate, "crate", "--mode quick --out results/quick/crate.zip"),
-    (RULES, rules.configuration, "configuration",
-     "--config config/full.yaml --out configuration.yaml"),
-    (RULES, rules.specs, "specs",
-     "linear --config config/full.yaml config/quick.yaml --out specs.json"),
-    (RULES, rules.run_cases, "run", "linear ends stages --config config/full.yaml config/quick.yaml"
-     " --out results/quick/linear"),
-    (RULES, rules.measure, "measure", "linear --specs results/quick/linear/specs.json"
-     " --tables results/quick/linear --out results/quick/linear/estimates.parquet"),
-    (RULES, rules.judge, "judge", "--claims paper/claims/linear.yaml --mode quick"
-     " --estimates results/quick/linear/estimates.parquet --specs results/quick/linear/specs.json"
-     " --out verdicts.json"),
-    (RULES, rules.draw, "draw", "linear --module figures/linear.py --mode quick --out figures"
-     " --specs results/quick/linear/specs.json --tables results/quick/linear"
-     " --estimates results/quick/linear/estimates.parquet"),
-    (RULES, rules.typeset, "typeset",
-     "--verdicts results/quick/verdicts.json --mode quick --out tex"
-     " --claims paper/claims/linear.yaml --estimates results/quick/linear/estimates.parquet"
-     " --specs results/quick/linear/specs.json --manifests-dir results/quick"
-     " --figures results/quick/figures/linear-ends.manifest.json"),
+    (RULES, rules.configuration, "configuration", "--config config/full.yaml --out configuration.yaml"),
+    (RULES, rules.specs, "specs", "linear --config config/full.yaml config/quick.yaml --out specs.json"),
+    (
+        RULES,
+        rules.run_cases,
+        "run",
+        "linear ends stages --config config/full.yaml config/quick.yaml --out results/quick/linear",
+    ),
+    (
+        RULES,
+        rules.measure,
+        "measure",
+        "linear --specs results/quick/linear/specs.json"
+        " --tables results/quick/linear --out results/quick/linear/estimates.parquet",
+    ),
+    (
+        RULES,
+        rules.judge,
+        "judge",
+        "--claims paper/claims/linear.yaml --mode quick"
+        " --estimates results/quick/linear/estimates.parquet --specs results/quick/linear/specs.json"
+        " --out verdicts.json",
+    ),
+    (
+        RULES,
+        rules.draw,
+        "draw",
+        "linear --module figures/linear.py --mode quick --out figures"
+        " --specs results/quick/linear/specs.json --tables results/quick/linear"
+        " --estimates results/quick/linear/estimates.parquet",
+    ),
+    (
+        RULES,
+        rules.typeset,
+        "typeset",
+        "--verdicts results/quick/verdicts.json --mode quick --out tex"
+        " --claims paper/claims/linear.yaml --estimates results/quick/linear/estimates.parquet"
+        " --specs results/quick/linear/specs.json --manifests-dir results/quick"
+        " --figures results/quick/figures/linear-ends.manifest.json",
+    ),
     (RULES, rules.artifact, "artifact", "--check"),
 )
 
@@ -122,8 +148,9 @@ def application(name: str, description: str, version: str) -> Typer:
 
     @app.callback()
     def program(  # pyright: ignore[reportUnusedFunction]
-        version: bool = Option(False, "--version", help="Print the version and exit.",
-                               callback=say_version, is_eager=True),
+        version: bool = Option(
+            False, "--version", help="Print the version and exit.", callback=say_version, is_eager=True
+        ),
     ) -> None: ...
 
     for panel, function, command, example in COMMANDS:
@@ -133,8 +160,13 @@ def application(name: str, description: str, version: str) -> Typer:
 
 def add(app: Typer, panel: str, function: Callable[..., Any], example: str) -> None:
     """Add a command: its name is the first word of the example, its help the docstring."""
-    app.command(example.split()[0], cls=Command, rich_help_panel=panel, help=function.__doc__,
-                epilog=f"Example: {app.info.name} {example}")(function)
+    app.command(
+        example.split()[0],
+        cls=Command,
+        rich_help_panel=panel,
+        help=function.__doc__,
+        epilog=f"Example: {app.info.name} {example}",
+    )(function)
 
 
 def run(app: Typer, arguments: Sequence[str] | None = None) -> int:

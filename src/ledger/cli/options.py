@@ -23,11 +23,11 @@ Results = Annotated[Path, Option(help="folder of the runs, one in it for each mo
 Published = Annotated[Path, Option(help="folder of the published run")]
 Json = Annotated[bool, Option("--json", help="print JSON instead of a table")]
 Cores = Annotated[int | None, Option(min=1, help="processors; by default those of this machine")]
-ClaimFiles = Annotated[list[Path] | None, Option(
-    "--claims", metavar="FILE", help="states claims, once or repeated; by default the files of "
-                                     "every study")]
-ClaimIds = Annotated[list[str] | None, Argument(
-    metavar="CLAIM", help="ids of claims; all of them by default")]
+ClaimFiles = Annotated[
+    list[Path] | None,
+    Option("--claims", metavar="FILE", help="states claims, once or repeated; by default the files of every study"),
+]
+ClaimIds = Annotated[list[str] | None, Argument(metavar="CLAIM", help="ids of claims; all of them by default")]
 Overrides = Annotated[str, Option(metavar="JSON", help="settings that lie over those of the files")]
 
 RUNS, PUBLISHED = Path("results"), Path("published")

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from ledger.record.verify import Comparison
 
 
-
 def claims(
     mode: Mode = "full",
     study: Annotated[str, Option(help="one that was run by itself", show_default=False)] = "",
@@ -48,8 +47,7 @@ def claims(
 
 
 def compare(
-    runs: Annotated[list[Path], Argument(metavar="RUN", help="folders of results",
-                                         show_default=False)],
+    runs: Annotated[list[Path], Argument(metavar="RUN", help="folders of results", show_default=False)],
     as_json: Json = False,
 ) -> None:
     """Print the verdicts of several runs side by side, and say which differ."""
@@ -65,10 +63,8 @@ def verify(
     results: Results = RUNS,
     published: Published = PUBLISHED,
     claims: ClaimFiles = None,
-    run: Annotated[bool, Option("--run", help="first run the jobs that the claims rest on, and no "
-                                              "others")] = False,
-    crate: Annotated[Path | None, Option(help="compare the run in somebody else's crate instead "
-                                              "of ours")] = None,
+    run: Annotated[bool, Option("--run", help="first run the jobs that the claims rest on, and no others")] = False,
+    crate: Annotated[Path | None, Option(help="compare the run in somebody else's crate instead of ours")] = None,
     cores: Cores = None,
     as_json: Json = False,
 ) -> int:
@@ -100,8 +96,15 @@ def verify(
     agreement = {entry["id"]: found.of(entry["id"]) for entry in found.rebuilt["claims"]}
     differences = [str(difference) for difference in found.differences]
     if as_json:
-        print_json({"code": found.code, "differences": differences, "missing": found.missing,
-                     "claims": found.rebuilt["claims"], "agreement": agreement})
+        print_json(
+            {
+                "code": found.code,
+                "differences": differences,
+                "missing": found.missing,
+                "claims": found.rebuilt["claims"],
+                "agreement": agreement,
+            }
+        )
         return found.code
     claims_table.print_table(found.rebuilt, agreement)
     for text in (*differences, *found.missing):
@@ -112,9 +115,14 @@ def verify(
 
 
 def trace(
-    name: Annotated[str, Argument(
-        help="limits.law (a claim), limits.law/ks_small/sine.path.s4 (a key), limits-rates (a "
-             "figure) or limits/pairs (a table)", show_default=False)],
+    name: Annotated[
+        str,
+        Argument(
+            help="limits.law (a claim), limits.law/ks_small/sine.path.s4 (a key), limits-rates (a "
+            "figure) or limits/pairs (a table)",
+            show_default=False,
+        ),
+    ],
     mode: Mode = "full",
     results: Results = RUNS,
     claims: ClaimFiles = None,
@@ -174,16 +182,15 @@ def report(
     out: Out,
     mode: Mode = "full",
     results: Results = RUNS,
-    claims: Annotated[list[Path] | None, Option(
-        metavar=SEVERAL, help="state claims; by default the files of every study")] = None,
-    preamble: Annotated[Path, Option(help="file of the macros of the statements")] = Path(
-        "paper/main.tex"),
+    claims: Annotated[
+        list[Path] | None, Option(metavar=SEVERAL, help="state claims; by default the files of every study")
+    ] = None,
+    preamble: Annotated[Path, Option(help="file of the macros of the statements")] = Path("paper/main.tex"),
 ) -> None:
     """Write a run as one HTML file around Snakemake's own report."""
     from ledger.show import html_report
 
-    html_report.write(results / mode, mode, stated_in(claims), snakemake, configuration,
-                      preamble, out)
+    html_report.write(results / mode, mode, stated_in(claims), snakemake, configuration, preamble, out)
     print(out.as_posix())
 
 

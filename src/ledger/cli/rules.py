@@ -44,8 +44,7 @@ def specs(study: Study, config: Files, out: Out, overrides: Overrides = "{}") ->
 
 def run_cases(
     study: Study,
-    case: Annotated[list[str], Argument(metavar="CASE", help="names of cases",
-                                        show_default=False)],
+    case: Annotated[list[str], Argument(metavar="CASE", help="names of cases", show_default=False)],
     config: Files,
     out: Out,
     overrides: Overrides = "{}",
@@ -58,8 +57,9 @@ def run_cases(
     cases = settings.cases_of(settings.load(*config, overrides=mapping(overrides)), study)
     strangers = sorted(set(case) - set(cases))
     if strangers:
-        raise ResultError(f"cases must be those of {study}, got {', '.join(strangers)}; "
-                          f"zeroloss specs {study} lists them")
+        raise ResultError(
+            f"cases must be those of {study}, got {', '.join(strangers)}; zeroloss specs {study} lists them"
+        )
     for name in case:
         failed = jobs.run(study, name, cases[name], out / f"{name}.parquet")
         if failed:  # a result, not an error: the claims of the study are inconclusive
@@ -73,24 +73,34 @@ def measure(study: Study, specs: Place, tables: Place, out: Out) -> None:
     jobs.measure(study, specs, tables, out)
 
 
-def judge(claims: Files, estimates: Files, mode: Mode, out: Out,
-          specs: Annotated[list[Path] | None, Option(
-              metavar=SEVERAL, help="cases of the studies")] = None) -> None:
+def judge(
+    claims: Files,
+    estimates: Files,
+    mode: Mode,
+    out: Out,
+    specs: Annotated[list[Path] | None, Option(metavar=SEVERAL, help="cases of the studies")] = None,
+) -> None:
     """Write the verdicts of all claims; with the specs regimes count settings too."""
     from ledger.record import estimates as tables
     from ledger.record import results, verdicts
     from ledger.run import jobs
 
     studies = {path.resolve().parent.name: path for path in specs or ()}
-    settings = {study: jobs.settings_of(jobs.read_cases(study, path))
-                for study, path in studies.items()}
-    record = verdicts.judge(stated_in(claims), tables.read(estimates), mode,
-                            tables.failed(estimates), settings)
+    settings = {study: jobs.settings_of(jobs.read_cases(study, path)) for study, path in studies.items()}
+    record = verdicts.judge(stated_in(claims), tables.read(estimates), mode, tables.failed(estimates), settings)
     results.write_sealed(out, record)
 
 
-def draw(study: Study, module: Place, specs: Place, tables: Place, estimates: Place, mode: Mode,
-         out: Out, figure: Annotated[list[str] | None, Option(help="this one")] = None) -> None:
+def draw(
+    study: Study,
+    module: Place,
+    specs: Place,
+    tables: Place,
+    estimates: Place,
+    mode: Mode,
+    out: Out,
+    figure: Annotated[list[str] | None, Option(help="this one")] = None,
+) -> None:
     """Draw the figures of a study."""
     from ledger.paper import drawing
     from ledger.record import estimates as measured
@@ -112,8 +122,7 @@ def typeset(
     manifests_dir: Place,
     mode: Mode,
     out: Out,
-    sections: Annotated[list[Path] | None, Option(
-        metavar=SEVERAL, help="sections of studies from elsewhere")] = None,
+    sections: Annotated[list[Path] | None, Option(metavar=SEVERAL, help="sections of studies from elsewhere")] = None,
 ) -> None:
     """Write numbers and tables as LaTeX."""
     from ledger.paper import typeset as typesetting
@@ -124,15 +133,15 @@ def typeset(
 
     record = read_verdicts(verdicts)
     if record["mode"] != mode:
-        raise results.ResultError(f"{verdicts} must be of mode {mode}, got {record['mode']}; judge "
-                                  "that mode first")
+        raise results.ResultError(f"{verdicts} must be of mode {mode}, got {record['mode']}; judge that mode first")
     frame = measured.read(estimates)
-    drawn = {path.name.removesuffix(".manifest.json"): results.read_sealed(path)
-             for path in figures}
+    drawn = {path.name.removesuffix(".manifest.json"): results.read_sealed(path) for path in figures}
     manifests = typesetting.read_manifests(measured.records(frame), drawn, manifests_dir)
     studies = {path.resolve().parent.name: path for path in specs or ()}
-    settings = {study: {name: case.spec() for name, case in jobs.read_cases(study, path).items()}
-                for study, path in studies.items()}
+    settings = {
+        study: {name: case.spec() for name, case in jobs.read_cases(study, path).items()}
+        for study, path in studies.items()
+    }
     files = typesetting.typeset(record, stated_in(claims), frame, settings, manifests, drawn)
     extensions = "\n".join(results.read_text(path) for path in sections or [])
     typesetting.write(out, {**files, "extensions.tex": extensions})

@@ -78,16 +78,17 @@ def _largest(value: Any, name: str) -> dict[str, float]:
 
 def kinds_of(plan: ModuleType) -> dict[str, type[Case]]:
     """The kinds of cases that a module defines, by name; those that others derive from are none."""
-    own = [value for value in vars(plan).values() if isinstance(value, type)
-           and issubclass(value, Case) and value.__module__ == plan.__name__]
-    return {one.kind: one for one in own if not any(
-        issubclass(other, one) for other in own if other is not one)}
+    own = [
+        value
+        for value in vars(plan).values()
+        if isinstance(value, type) and issubclass(value, Case) and value.__module__ == plan.__name__
+    ]
+    return {one.kind: one for one in own if not any(issubclass(other, one) for other in own if other is not one)}
 
 
 def case_of(plan: ModuleType, spec: Mapping[str, Any]) -> Case:
     """The case of a study that has this spec; ValueError for a kind that its plan has not."""
     kinds = kinds_of(plan)
     if spec.get("kind") not in kinds:
-        raise ValueError(f"kind must be one of {', '.join(kinds)}, got {spec.get('kind')!r}; "
-                         f"add it to {plan.__name__}")
+        raise ValueError(f"kind must be one of {', '.join(kinds)}, got {spec.get('kind')!r}; add it to {plan.__name__}")
     return kinds[spec["kind"]].of_spec(spec)

@@ -22,8 +22,21 @@ from ledger.config.closed import Closed
 if TYPE_CHECKING:
     from ledger.config.case import Case
 
-__all__ = ["CONFIGURATION", "MODES", "Config", "ConfigError", "as_yaml", "beyond_shipped",
-           "cases_of", "load", "names_of", "overlay", "read", "results_folder", "typed"]
+__all__ = [
+    "CONFIGURATION",
+    "MODES",
+    "Config",
+    "ConfigError",
+    "as_yaml",
+    "beyond_shipped",
+    "cases_of",
+    "load",
+    "names_of",
+    "overlay",
+    "read",
+    "results_folder",
+    "typed",
+]
 
 MODES = {
     "full": ("config/full.yaml",),
@@ -61,6 +74,7 @@ class Config(Closed):
     extensions: Extensions = ()  # folders of other studies
 
     if TYPE_CHECKING:
+
         def __getattr__(self, name: str) -> Any:
             """The block of a study."""
 
@@ -96,8 +110,10 @@ def cases_of(config: Config, study: str) -> dict[str, Case]:
     from ledger.config.case import Common
 
     if study not in config.studies:
-        raise ConfigError(f"study must be one of {', '.join(config.studies)}, got {study}; "
-                          "give the configuration a block of this name")
+        raise ConfigError(
+            f"study must be one of {', '.join(config.studies)}, got {study}; "
+            "give the configuration a block of this name"
+        )
     plan = import_module(studies.study(study).module("plan"))
     return plan.cases(getattr(config, study), Common(config.seed, config.device))
 
@@ -112,8 +128,7 @@ def typed(content: Any, key: str = "") -> Any:
     if isinstance(content, Mapping):
         for name in content:
             _check_text(str(name), key)
-        return {name: typed(value, f"{key}.{_word(name)}".lstrip("."))
-                for name, value in content.items()}
+        return {name: typed(value, f"{key}.{_word(name)}".lstrip(".")) for name, value in content.items()}
     if isinstance(content, list):
         return [typed(value, f"{key}.{i}") for i, value in enumerate(content)]
     if not isinstance(content, str):
@@ -122,15 +137,18 @@ def typed(content: Any, key: str = "") -> Any:
     try:
         return yaml.scalar(content)
     except yaml.YamlError as error:
-        raise ConfigError(f"{COMMAND_LINE}: {key}: must be a plain YAML value, got "
-                          f"{_shown(content)} ({error}); set {key}") from error
+        raise ConfigError(
+            f"{COMMAND_LINE}: {key}: must be a plain YAML value, got {_shown(content)} ({error}); set {key}"
+        ) from error
 
 
 def _check_text(text: str, key: str) -> None:
     """Refuse what a shell may read as its own: for a cluster Snakemake quotes as Python does."""
     if SHELL.intersection(text) or not text.isprintable():
-        raise ConfigError(f"{COMMAND_LINE}: {key}: must hold no quotes, $, `, \\ and line breaks, "
-                          f"got {_shown(text)}; write it to a file and give that with --configfile")
+        raise ConfigError(
+            f"{COMMAND_LINE}: {key}: must hold no quotes, $, `, \\ and line breaks, "
+            f"got {_shown(text)}; write it to a file and give that with --configfile"
+        )
 
 
 def results_folder(config: Config) -> Path:
@@ -156,14 +174,18 @@ def beyond_shipped(config: Config) -> dict[str, Any]:
 
 def names_of(content: Mapping[str, Any]) -> list[str]:
     """Return the dotted key of each value in a mapping of mappings."""
-    return [name if inner is None else f"{name}.{inner}" for name, value in content.items()
-            for inner in (names_of(value) if value and isinstance(value, Mapping) else [None])]
+    return [
+        name if inner is None else f"{name}.{inner}"
+        for name, value in content.items()
+        for inner in (names_of(value) if value and isinstance(value, Mapping) else [None])
+    ]
 
 
 def as_yaml(config: Config) -> str:
     """Return the whole of a configuration as YAML; loaded again, it is the same one."""
-    return ("# All settings of this run. To run it again: snakemake --configfile THIS-FILE\n"
-            + yaml.block(config.model_dump(mode="json")))
+    return "# All settings of this run. To run it again: snakemake --configfile THIS-FILE\n" + yaml.block(
+        config.model_dump(mode="json")
+    )
 
 
 def _merged(paths: Iterable[str | Path]) -> dict[str, Any]:
@@ -208,8 +230,9 @@ def _model(content: Mapping[str, Any]) -> type[Config]:
     from ledger.config import studies
 
     known = studies.studies()
-    return _with_blocks(tuple((name, import_module(known[name].module("plan")).Settings)
-                              for name in content if name in known))
+    return _with_blocks(
+        tuple((name, import_module(known[name].module("plan")).Settings) for name in content if name in known)
+    )
 
 
 @cache
@@ -240,23 +263,25 @@ def read(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file; give an existing configuration") from error
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); give a file that can "
-                          "be") from error
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); give a file that can be") from error
     except ValueError as error:  # of the YAML, or of its encoding
         raise ConfigError(f"{path}: not readable as YAML ({error}); mend the syntax") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: must be a mapping of keys, got {type(content).__name__}; "
-                          "start from config/full.yaml")
+        raise ConfigError(
+            f"{path}: must be a mapping of keys, got {type(content).__name__}; start from config/full.yaml"
+        )
     return content
 
 
 def _beyond(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """What to lay over the one to have the other, which lacks no key of it."""
-    return {key: _beyond(below[key], value)
-            if isinstance(value, Mapping) and isinstance(below.get(key), Mapping) else value
-            for key, value in above.items() if key not in below or below[key] != value}
+    return {
+        key: _beyond(below[key], value) if isinstance(value, Mapping) and isinstance(below.get(key), Mapping) else value
+        for key, value in above.items()
+        if key not in below or below[key] != value
+    }
 
 
 def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -276,8 +301,7 @@ def _message(error: ValidationError, source: str) -> str:
         key = ".".join(_word(part) for part in item["loc"]) or "(top)"
         shown = _shown(item.get("input"))
         if item["type"] == "extra_forbidden":
-            lines.append(f"{source}: {key}: unknown key (value {shown}); remove it or mend its "
-                         "name")
+            lines.append(f"{source}: {key}: unknown key (value {shown}); remove it or mend its name")
         elif item["type"] == "missing":
             lines.append(f"{source}: {key}: missing; set it as config/full.yaml does")
         else:
@@ -298,5 +322,4 @@ def _shown(value: Any) -> str:
     text = repr(value)
     if len(text) <= LONGEST_SHOWN:
         return text
-    return f"a {type(value).__name__}" if isinstance(value, (dict, list)) else (
-        f"{text[:LONGEST_SHOWN]}…")
+    return f"a {type(value).__name__}" if isinstance(value, (dict, list)) else (f"{text[:LONGEST_SHOWN]}…")

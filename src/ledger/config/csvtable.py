@@ -20,8 +20,9 @@ class DataError(ValueError):
     """Data that cannot be a problem: the message names source, column or row, and remedy."""
 
 
-def columns(path: str | Path, target: str, features: Sequence[str] | None = None,
-            num_samples: int | None = None) -> list[list[float]]:
+def columns(
+    path: str | Path, target: str, features: Sequence[str] | None = None, num_samples: int | None = None
+) -> list[list[float]]:
     """The features (all columns but the target unless named), then the target, of all rows.
 
     Raises DataError naming the column or line for missing or doubled columns, missing values,
@@ -36,8 +37,9 @@ def columns(path: str | Path, target: str, features: Sequence[str] | None = None
     found = [_column(source, rows, header.index(name), name) for name in [*names, target]]
     wanted = len(rows) if num_samples is None else num_samples
     if not 2 <= wanted <= len(rows):
-        raise DataError(f"{source}: num_samples must lie in 2…{len(rows)} (the rows), got "
-                        f"{wanted}; set problem.num_samples")
+        raise DataError(
+            f"{source}: num_samples must lie in 2…{len(rows)} (the rows), got {wanted}; set problem.num_samples"
+        )
     return found
 
 
@@ -52,21 +54,24 @@ def _read(source: Path) -> tuple[list[str], _Rows]:
     try:
         with source.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, skipinitialspace=True, strict=True)
-            lines = [(reader.line_num, [cell.strip() for cell in cells])
-                     for cells in reader if cells]
+            lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if cells]
     except OSError as error:
         raise DataError(f"{source}: cannot be read ({error.strerror}); make it readable") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{source}: not readable as CSV ({error}); save it as UTF-8 with commas "
-                        "and one header line") from error
+        raise DataError(
+            f"{source}: not readable as CSV ({error}); save it as UTF-8 with commas and one header line"
+        ) from error
     if not lines:
-        raise DataError(f"{source}: not readable as CSV (it is empty); save it with one header "
-                        "line and a row per sample")
+        raise DataError(
+            f"{source}: not readable as CSV (it is empty); save it with one header line and a row per sample"
+        )
     header = lines[0][1]
     for line, cells in lines[1:]:
         if len(cells) != len(header):
-            raise DataError(f"{source}: not readable as CSV (line {line} has {len(cells)} cells "
-                            f"under a header of {len(header)}); give every row every column")
+            raise DataError(
+                f"{source}: not readable as CSV (line {line} has {len(cells)} cells "
+                f"under a header of {len(header)}); give every row every column"
+            )
     return header, lines[1:]
 
 
@@ -98,16 +103,17 @@ def _column(source: Path, rows: _Rows, index: int, name: str) -> list[float]:
         try:
             value = float(cell if "_" not in cell else "text")  # Python reads 1_0 as 10
         except ValueError:
-            raise DataError(f"{where} is not numeric (first such value {_shown(cell)}, in line "
-                            f"{line}); encode it as numbers or leave the column out") from None
+            raise DataError(
+                f"{where} is not numeric (first such value {_shown(cell)}, in line "
+                f"{line}); encode it as numbers or leave the column out"
+            ) from None
         if not math.isfinite(value):
             raise DataError(f"{where} has an infinite value in line {line}; clean it")
         values.append(value)
     std = _deviation(values)
     # equal values may have a standard deviation of round-off
     if min(values) == max(values) or not (math.isfinite(std) and std > 0):
-        raise DataError(f"{where} is constant or too large to standardise (std {std:.3g}); "
-                        "leave it out")
+        raise DataError(f"{where} is constant or too large to standardise (std {std:.3g}); leave it out")
     return values
 
 

@@ -57,8 +57,10 @@ def studies() -> dict[str, Study]:
     for study in (*_of_entry_points(), *_of_folders()):
         known = found.setdefault(study.name, study)
         if known.folder.resolve() != study.folder.resolve():
-            raise StudyError(f"the name of a study must be its own, got {study.name} in "
-                             f"{known.folder} and in {study.folder}; rename one")
+            raise StudyError(
+                f"the name of a study must be its own, got {study.name} in "
+                f"{known.folder} and in {study.folder}; rename one"
+            )
     return found
 
 
@@ -66,8 +68,9 @@ def study(name: str) -> Study:
     """The study of this name; StudyError if there is none."""
     known = studies()
     if name not in known:
-        raise StudyError(f"study must be one of {', '.join(known)}, got {name}; install it, or "
-                         "name its folder in extensions")
+        raise StudyError(
+            f"study must be one of {', '.join(known)}, got {name}; install it, or name its folder in extensions"
+        )
     return known[name]
 
 
@@ -97,8 +100,7 @@ def _of_folders() -> Iterator[Study]:
     for text in filter(None, os.environ.get(ENVIRONMENT, "").split(os.pathsep)):
         folder = Path(text)
         if not (folder / PLAN).is_file():
-            raise StudyError(f"extensions must be folders with a {PLAN}, got {folder}; see "
-                             "examples/my_study")
+            raise StudyError(f"extensions must be folders with a {PLAN}, got {folder}; see examples/my_study")
         parent = str(folder.resolve().parent)
         if parent not in sys.path:
             sys.path.append(parent)

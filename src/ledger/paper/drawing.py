@@ -70,7 +70,11 @@ class Recorded(UserDict[str, "pd.DataFrame"]):
 
 
 def draw(
-    study: str, module: Path, frames: Frames, out: Path, digests: Mapping[str, str],
+    study: str,
+    module: Path,
+    frames: Frames,
+    out: Path,
+    digests: Mapping[str, str],
     names: Collection[str] = (),
 ) -> list[Path]:
     """Write each figure of a module, or those named, as `<study>-<name>.pdf` and `.png`.
@@ -85,8 +89,9 @@ def draw(
 
     figures = _load(module)
     if strangers := sorted(set(names) - set(figures)):
-        raise ResultError(f"a figure of {study} must be one of {', '.join(figures)}, got "
-                          f"{', '.join(strangers)}; add it to FIGURES")
+        raise ResultError(
+            f"a figure of {study} must be one of {', '.join(figures)}, got {', '.join(strangers)}; add it to FIGURES"
+        )
     written = []
     for name, function in figures.items():
         if names and name not in names:
@@ -127,9 +132,7 @@ def _load(module: Path) -> Mapping[str, Any]:
     loaded = import_module(f"{module.parent.name}.{module.stem}")
     figures = getattr(loaded, "FIGURES", None)
     if not isinstance(figures, Mapping):
-        raise ResultError(
-            f"{module.name} must bind FIGURES to a mapping; write FIGURES = {{'name': function}}"
-        )
+        raise ResultError(f"{module.name} must bind FIGURES to a mapping; write FIGURES = {{'name': function}}")
     return figures
 
 

@@ -41,8 +41,10 @@ def sizes(specs: Specs) -> tuple[list[Column], dict[str, list[str]]]:
     each case below them but the first, which is its name."""
     cells = {case: [cell(spec, parts) for _, parts in SIZE_COLUMNS] for case, spec in specs.items()}
     kept = [i for i in range(len(SIZE_COLUMNS)) if any(row[i] != ABSENT for row in cells.values())]
-    return ([Column("case", 0.20), *(SIZE_COLUMNS[i][0] for i in kept)],
-            {case: [row[i] for i in kept] for case, row in cells.items()})
+    return (
+        [Column("case", 0.20), *(SIZE_COLUMNS[i][0] for i in kept)],
+        {case: [row[i] for i in kept] for case, row in cells.items()},
+    )
 
 
 def cell(spec: Spec, parts: tuple[tuple[str, ...], ...]) -> str:
@@ -64,8 +66,7 @@ def look_up(spec: Spec, names: tuple[str, ...]) -> Any:
     for entries in spec.values():
         if isinstance(entries, list) and entries and isinstance(entries[0], Mapping):
             found = [look_up(entry, names) for entry in entries]
-            once = [value for i, value in enumerate(found)
-                    if value is not None and value not in found[:i]]
+            once = [value for i, value in enumerate(found) if value is not None and value not in found[:i]]
             if once:
                 return once if len(once) > 1 else once[0]
     return None

@@ -29,9 +29,14 @@ Manifests = Mapping[str, Mapping[str, Any]]
 FILES = ("numbers", "claims", "provenance", "sizes", "mode")
 
 
-def typeset(record: Mapping[str, Any], claims: Sequence[Claim], estimates: pd.DataFrame,
-            specs: Mapping[str, Specs], manifests: Manifests, figures: Manifests
-            ) -> dict[str, str]:
+def typeset(
+    record: Mapping[str, Any],
+    claims: Sequence[Claim],
+    estimates: pd.DataFrame,
+    specs: Mapping[str, Specs],
+    manifests: Manifests,
+    figures: Manifests,
+) -> dict[str, str]:
     """Return {file name: LaTeX}.
 
     record: content of verdicts.json; estimates: with `study` and `key`;
@@ -42,32 +47,56 @@ def typeset(record: Mapping[str, Any], claims: Sequence[Claim], estimates: pd.Da
 
     rows = sorted(tables.records(estimates), key=lambda row: row["key"])
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("ledger.paper"), undefined=jinja2.StrictUndefined,
-        block_start_string="<%", block_end_string="%>", variable_start_string="<<",
-        variable_end_string=">>", comment_start_string="<#", comment_end_string="#>",
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+        loader=jinja2.PackageLoader("ledger.paper"),
+        undefined=jinja2.StrictUndefined,
+        block_start_string="<%",
+        block_end_string="%>",
+        variable_start_string="<<",
+        variable_end_string=">>",
+        comment_start_string="<#",
+        comment_end_string="#>",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
     environment.tests["bare"] = is_bare
     environment.filters |= {
-        "name": latex.name, "tex": latex.escape, "tex_numbers": latex.numbers_in,
-        "estimate": estimate_of, "interval": interval_of, "floor": floor_of, "count": count_of,
-        "level": level_of, "value": value_of, "sources": sources_of, "read": read_by,
-        "deciding": verdicts.row_of, "numbers": file_numbers(manifests),
-        "sizes": settings_table.sizes}
+        "name": latex.name,
+        "tex": latex.escape,
+        "tex_numbers": latex.numbers_in,
+        "estimate": estimate_of,
+        "interval": interval_of,
+        "floor": floor_of,
+        "count": count_of,
+        "level": level_of,
+        "value": value_of,
+        "sources": sources_of,
+        "read": read_by,
+        "deciding": verdicts.row_of,
+        "numbers": file_numbers(manifests),
+        "sizes": settings_table.sizes,
+    }
     content: dict[str, Any] = {
-        "table": table, "record": record, "mode": record["mode"], "rows": rows, "specs": specs,
-        "claims": by_id(claims), "manifests": manifests, "figures": figures,
-        "by_owner": [(owner, list(own)) for owner, own in groupby(
-            rows, key=lambda row: row["claim"] or row["study"])],
-        "counts": verdicts.counts(record["claims"]), "settings": settings(claims, specs)}
-    return {f"{name}.tex": environment.get_template(f"{name}.tex.jinja").render(content)
-            for name in FILES}
+        "table": table,
+        "record": record,
+        "mode": record["mode"],
+        "rows": rows,
+        "specs": specs,
+        "claims": by_id(claims),
+        "manifests": manifests,
+        "figures": figures,
+        "by_owner": [(owner, list(own)) for owner, own in groupby(rows, key=lambda row: row["claim"] or row["study"])],
+        "counts": verdicts.counts(record["claims"]),
+        "settings": settings(claims, specs),
+    }
+    return {f"{name}.tex": environment.get_template(f"{name}.tex.jinja").render(content) for name in FILES}
 
 
-def table(columns: Sequence[Any], caption: str, label: str, size: str,
-          caller: Callable[[], str]) -> str:
+def table(columns: Sequence[Any], caption: str, label: str, size: str, caller: Callable[[], str]) -> str:
     """A longtable around what a template says inside of its call."""
-    return latex.longtable([latex.Column(*column) for column in columns],
-                           [caller().removesuffix("\n")], caption, label, size)
+    return latex.longtable(
+        [latex.Column(*column) for column in columns], [caller().removesuffix("\n")], caption, label, size
+    )
 
 
 def write(out: Path, files: Mapping[str, str]) -> None:
@@ -79,13 +108,11 @@ def write(out: Path, files: Mapping[str, str]) -> None:
 # --- files behind a number -----------------------------------------------------------------------
 
 
-def read_manifests(rows: Iterable[Row], figures: Manifests, folder: Path
-                   ) -> dict[str, dict[str, Any]]:
+def read_manifests(rows: Iterable[Row], figures: Manifests, folder: Path) -> dict[str, dict[str, Any]]:
     """Return {"study/case": manifest} of every case that an estimate or a figure comes from."""
     sources = {source for row in rows for source in sources_of(row)}
     sources |= {source for figure in figures.values() for source in read_by(figure)}
-    return {source: results.read_manifest(Path(folder) / f"{source}.parquet")
-            for source in sorted(sources)}
+    return {source: results.read_manifest(Path(folder) / f"{source}.parquet") for source in sorted(sources)}
 
 
 def sources_of(row: Row) -> list[str]:
@@ -104,11 +131,9 @@ def file_numbers(manifests: Manifests) -> Callable[[Iterable[str]], str]:
 
     def shown(sources: Iterable[str]) -> str:
         files = enumerate(sorted(sources, key=order.__getitem__))
-        runs = [[source for _, source in run]
-                for _, run in groupby(files, key=lambda one: order[one[1]] - one[0])]
+        runs = [[source for _, source in run] for _, run in groupby(files, key=lambda one: order[one[1]] - one[0])]
         links = [[rf"\zlfile{{{source}}}{{{order[source]}}}" for source in run] for run in runs]
-        return ", ".join(f"{run[0]}--{run[-1]}" if len(run) > 2 else ", ".join(run)
-                         for run in links) or "--"
+        return ", ".join(f"{run[0]}--{run[-1]}" if len(run) > 2 else ", ".join(run) for run in links) or "--"
 
     return shown
 
@@ -169,11 +194,8 @@ def settings(claims: Sequence[Claim], specs: Mapping[str, Specs]) -> dict[str, t
         for case, spec in sorted(cases.items()):
             for path, text in settings_table.leaves(spec, case):
                 if found.setdefault(path, (f"zl:case:{case}", text))[1] != text:
-                    raise ResultError(
-                        f"{path}: case {case} of {study} is also another study's; rename it")
+                    raise ResultError(f"{path}: case {case} of {study} is also another study's; rename it")
     for claim in claims:
-        kept = claim.model_dump(
-            include={"level", "predicate", "tolerance", "regime", "budget_minutes"})
-        found |= {path: (f"zl:claim:{claim.id}", text)
-                  for path, text in settings_table.leaves(kept, claim.id)}
+        kept = claim.model_dump(include={"level", "predicate", "tolerance", "regime", "budget_minutes"})
+        found |= {path: (f"zl:claim:{claim.id}", text) for path, text in settings_table.leaves(kept, claim.id)}
     return found

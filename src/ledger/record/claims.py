@@ -82,22 +82,19 @@ class Predicate(Closed):
 
     @model_validator(mode="after")
     def _one_test(self) -> Predicate:
-        given = [
-            name for name in ("inside", "covers", "at_most") if getattr(self, name) is not None
-        ]
+        given = [name for name in ("inside", "covers", "at_most") if getattr(self, name) is not None]
         if len(given) != 1:
             found = " and ".join(given) or "none"
             raise ValueError(f"exactly one of inside, covers, at_most must be given, got {found}")
         if self.inside is not None and not self.inside[0] <= self.inside[1]:
-            raise ValueError(
-                f"inside must be [low, high] with low <= high, got {list(self.inside)}"
-            )
+            raise ValueError(f"inside must be [low, high] with low <= high, got {list(self.inside)}")
         if self.inside is not None and not any(math.isfinite(end) for end in self.inside):
-            raise ValueError("inside must have a finite end, got [-inf, inf], which nothing fails; "
-                             "state a bound, or print the number without a claim")
+            raise ValueError(
+                "inside must have a finite end, got [-inf, inf], which nothing fails; "
+                "state a bound, or print the number without a claim"
+            )
         if self.covers is not None and self.max_half_width is None:
-            raise ValueError("covers must come with max_half_width, or a wide interval supports "
-                             "everything; add it")
+            raise ValueError("covers must come with max_half_width, or a wide interval supports everything; add it")
         if self.relative and self.max_half_width is None:
             raise ValueError("relative must come with max_half_width, which it scales; add it")
         return self
@@ -183,8 +180,9 @@ def load_claims(*paths: Path) -> tuple[Claim, ...]:
     ids = [claim.id for claim in claims]
     for claim in claims:
         if ids.count(claim.id) > 1:
-            raise ClaimError(f"{' + '.join(map(str, paths))}: claim {claim.id}: id must be unique; "
-                             "rename or merge one of the two")
+            raise ClaimError(
+                f"{' + '.join(map(str, paths))}: claim {claim.id}: id must be unique; rename or merge one of the two"
+            )
     return tuple(claims)
 
 
@@ -201,9 +199,7 @@ def _load(path: Path) -> tuple[Claim, ...]:
 def _claim(entry: Any, position: int, path: Path) -> Claim:
     """Return one record as a claim."""
     if not isinstance(entry, dict):
-        raise ClaimError(
-            f"{path}: claim {position + 1} must be a mapping, got {entry!r}; start it with id"
-        )
+        raise ClaimError(f"{path}: claim {position + 1} must be a mapping, got {entry!r}; start it with id")
     name = entry.get("id", f"number {position + 1}")
     try:
         return Claim.model_validate(entry)

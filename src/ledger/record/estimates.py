@@ -62,9 +62,7 @@ def check(frame: pd.DataFrame, study: str) -> pd.DataFrame:
         _check_row(row, study)
         key = key_of(row["claim"], row["quantity"], row["cell"], study)
         if key in seen:
-            raise ResultError(
-                f"estimates of {study}: key {key} must be unique; give its rows own cells"
-            )
+            raise ResultError(f"estimates of {study}: key {key} must be unique; give its rows own cells")
         seen.add(key)
     return frame
 
@@ -78,9 +76,7 @@ def _typed(frame: pd.DataFrame, study: str) -> pd.DataFrame:
             try:
                 typed[column] = typed[column].astype(kinds[column])
             except (TypeError, ValueError) as error:
-                raise ResultError(
-                    f"estimates of {study}: column {column} must be {kinds[column]} ({error})"
-                ) from error
+                raise ResultError(f"estimates of {study}: column {column} must be {kinds[column]} ({error})") from error
         else:
             typed[column] = ["" if results.jsonable(v) is None else str(v) for v in typed[column]]
     return typed
@@ -165,17 +161,11 @@ def from_csv(text: str, origin: str) -> pd.DataFrame:
     try:
         frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise ResultError(
-            f"{origin} is not a table of estimates ({error}); restore it from git"
-        ) from error
+        raise ResultError(f"{origin} is not a table of estimates ({error}); restore it from git") from error
     if tuple(frame.columns) != PUBLISHED_COLUMNS:
-        raise ResultError(
-            f"{origin} must have the columns {', '.join(PUBLISHED_COLUMNS)}; restore it"
-        )
+        raise ResultError(f"{origin} must have the columns {', '.join(PUBLISHED_COLUMNS)}; restore it")
     for column in FLOATS:
-        frame[column] = pd.array(
-            [results.number(entry) for entry in frame[column]], dtype="float64"
-        )
+        frame[column] = pd.array([results.number(entry) for entry in frame[column]], dtype="float64")
     for column in COUNTS:
         frame[column] = pd.array([_count(entry) for entry in frame[column]], dtype="Int64")
     names = zip(frame["claim"], frame["quantity"], frame["cell"], frame["study"], strict=True)

@@ -91,7 +91,8 @@ def read_described(path: Path, digest: str) -> bytes:
     if (found := sha256_of(content)) != digest:
         raise ResultError(
             f"{path} is not the file its manifest describes: sha256 must be {digest[:12]}, "
-            f"got {found[:12]}; {REBUILD.format(path)}")
+            f"got {found[:12]}; {REBUILD.format(path)}"
+        )
     return content
 
 
@@ -109,9 +110,7 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as sorted, indented JSON: same content, same bytes (NaN becomes null)."""
     plain = jsonable(content)
-    write_text(
-        path, json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    )
+    write_text(path, json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False))
 
 
 def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
@@ -171,13 +170,9 @@ def read_bytes(path: Path) -> bytes:
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:
-        raise MissingResultError(
-            f"{path} is missing; build it with make quick or make reproduce"
-        ) from None
+        raise MissingResultError(f"{path} is missing; build it with make quick or make reproduce") from None
     except OSError as error:
-        raise ResultError(
-            f"{path} cannot be read ({error.strerror}); check its permissions"
-        ) from error
+        raise ResultError(f"{path} cannot be read ({error.strerror}); check its permissions") from error
 
 
 def read_text(path: Path) -> str:

@@ -43,11 +43,30 @@ def cell(setting: str, flow_time: float, *more: str) -> str:
     return ".".join([setting, *more, f"s{flow_time:g}"])
 
 
-def row(claim: str, quantity: str, where: str, estimate: Estimate, sources: list[str], *,
-        floor: float = math.nan, replicates: int | None = None, sizes: int | None = None,
-        note: str = "") -> Row:
+def row(
+    claim: str,
+    quantity: str,
+    where: str,
+    estimate: Estimate,
+    sources: list[str],
+    *,
+    floor: float = math.nan,
+    replicates: int | None = None,
+    sizes: int | None = None,
+    note: str = "",
+) -> Row:
     """One row of the table of estimates."""
-    return {"claim": claim, "quantity": quantity, "cell": where, "estimate": estimate.value,
-            "lower": estimate.lower, "upper": estimate.upper, "level": estimate.level,
-            "floor": floor, "replicates": replicates, "sizes": sizes,
-            "sources": ";".join(sources), "note": note}
+    return {
+        "claim": claim,
+        "quantity": quantity,
+        "cell": where,
+        "estimate": estimate.value,
+        "lower": estimate.lower,
+        "upper": estimate.upper,
+        "level": estimate.level,
+        "floor": floor,
+        "replicates": replicates,
+        "sizes": sizes,
+        "sources": ";".join(sources),
+        "note": note,
+    }

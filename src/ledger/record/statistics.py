@@ -16,8 +16,18 @@ from scipy import stats
 
 from ledger.record.streams import stream
 
-__all__ = ["Estimate", "bootstrap", "bootstrap_weights", "clopper_pearson", "ks_distance",
-           "log_slope", "observed_orders", "simultaneous_level", "slope_of_stds", "student"]
+__all__ = [
+    "Estimate",
+    "bootstrap",
+    "bootstrap_weights",
+    "clopper_pearson",
+    "ks_distance",
+    "log_slope",
+    "observed_orders",
+    "simultaneous_level",
+    "slope_of_stds",
+    "student",
+]
 
 Array = NDArray[np.float64]
 BOOTSTRAPS = 1000
@@ -70,8 +80,7 @@ def observed_orders(errors: Array) -> Array:
 def bootstrap_weights(replicates: int, *name: str | int) -> Array:
     """Multinomial resampling weights (BOOTSTRAPS, replicates), each row of mean 1."""
     rng = stream("bootstrap", replicates, *name)
-    return rng.multinomial(replicates, np.full(replicates, 1.0 / replicates),
-                           size=BOOTSTRAPS).astype(np.float64)
+    return rng.multinomial(replicates, np.full(replicates, 1.0 / replicates), size=BOOTSTRAPS).astype(np.float64)
 
 
 def _percentile(value: float, draws: Array, level: float) -> Estimate:
@@ -88,8 +97,9 @@ def _bootstrap_std(residuals: Array, weights: Array) -> Array:
     return np.sqrt((second / R - (mean**2).sum(1)) * R / (R - 1))
 
 
-def slope_of_stds(sizes: Sequence[float], samples: Sequence[Array], paired: bool = False,
-                  level: float = 0.95) -> Estimate:
+def slope_of_stds(
+    sizes: Sequence[float], samples: Sequence[Array], paired: bool = False, level: float = 0.95
+) -> Estimate:
     """Slope of log std against log size; samples[i] (R_i, N) are residuals at size i.
 
     std is the root of the covariance's trace. ``paired`` resamples the same replicates at all
@@ -104,8 +114,7 @@ def slope_of_stds(sizes: Sequence[float], samples: Sequence[Array], paired: bool
     return _percentile(value, log_slope(sizes, np.stack(draws, 1)), level)
 
 
-def bootstrap(statistic: Callable[[Array], Array], replicates: int, level: float = 0.95
-              ) -> Estimate:
+def bootstrap(statistic: Callable[[Array], Array], replicates: int, level: float = 0.95) -> Estimate:
     """Percentile interval of ``statistic``: weights (B, replicates) -> values (B,)."""
     value = float(statistic(np.ones((1, replicates)))[0])
     return _percentile(value, statistic(bootstrap_weights(replicates, "statistic")), level)

@@ -76,9 +76,7 @@ def _test(predicate: Predicate, lower: float, upper: float) -> Outcome:
         return Outcome(INCONCLUSIVE, f"{shown} overlaps the edge of [{low:g}, {high:g}]", margin)
     if predicate.covers is not None:
         value = predicate.covers
-        margin = min(
-            _slack(value - lower, upper - lower, value), _slack(upper - value, upper - lower, value)
-        )
+        margin = min(_slack(value - lower, upper - lower, value), _slack(upper - value, upper - lower, value))
         if lower <= value <= upper:
             return Outcome(SUPPORTED, f"{shown} covers {value:g}", margin)
         return Outcome(REFUTED, f"{shown} does not cover {value:g}", margin)
@@ -99,8 +97,9 @@ def _slack(distance: float, span: float, edge: float) -> float:
     return distance / (scale or 1.0)
 
 
-def judge_claim(claim: Claim, estimates: pd.DataFrame, failed: Mapping[str, str] | None = None,
-                settings: Settings | None = None) -> dict[str, Any]:
+def judge_claim(
+    claim: Claim, estimates: pd.DataFrame, failed: Mapping[str, str] | None = None, settings: Settings | None = None
+) -> dict[str, Any]:
     """Return the verdict record of `claim`, given any table of estimates that holds its rows.
 
     Keys: id, verdict, reasons (text), deciding (key of the worst row, or None), rows (each with its
@@ -118,9 +117,7 @@ def judge_claim(claim: Claim, estimates: pd.DataFrame, failed: Mapping[str, str]
         record, judged = _row_record(claim, row, settings or {})
         rows.append(record)
         outcomes += judged
-    verdict = min(
-        (outcome.verdict for _, outcome in outcomes), key=WORST_FIRST.index, default=INCONCLUSIVE
-    )
+    verdict = min((outcome.verdict for _, outcome in outcomes), key=WORST_FIRST.index, default=INCONCLUSIVE)
     below = any(outcome.verdict == NOT_JUDGED for _, outcome in outcomes)
     if below and verdict == INCONCLUSIVE:
         verdict = NOT_JUDGED
@@ -129,9 +126,11 @@ def judge_claim(claim: Claim, estimates: pd.DataFrame, failed: Mapping[str, str]
         for row, outcome in outcomes
         if outcome.verdict == verdict and verdict != SUPPORTED
     ]
-    lacking = [f"no estimate of {predicate.quantity} at cells {predicate.cells}"
-               for predicate in claim.predicate
-               if not any(predicate.concerns(row["quantity"], row["cell"]) for row in own)]
+    lacking = [
+        f"no estimate of {predicate.quantity} at cells {predicate.cells}"
+        for predicate in claim.predicate
+        if not any(predicate.concerns(row["quantity"], row["cell"]) for row in own)
+    ]
     if lacking and verdict == SUPPORTED:
         verdict = INCONCLUSIVE
     reasons += lacking
@@ -162,9 +161,12 @@ def _row_record(
     """Return the record of a row and its outcomes, one per predicate that concerns it."""
     below = _below(claim, row, settings)
     found = [
-        (predicate, Outcome(NOT_JUDGED, below, math.inf) if below
-         else _of_low_level(claim, row)
-         or weigh(predicate, row["estimate"], row["lower"], row["upper"]))
+        (
+            predicate,
+            Outcome(NOT_JUDGED, below, math.inf)
+            if below
+            else _of_low_level(claim, row) or weigh(predicate, row["estimate"], row["lower"], row["upper"]),
+        )
         for predicate in claim.predicate
         if predicate.concerns(row["quantity"], row["cell"])
     ]
@@ -200,7 +202,8 @@ def _check_regime(claim: Claim, rows: Sequence[Mapping[str, Any]], settings: Set
     if cases and unknown:
         raise results.ResultError(
             f"regime of {claim.id} must name replicates, sizes or a number that its cases have, "
-            f"got {', '.join(unknown)}; mend it in its claims file")
+            f"got {', '.join(unknown)}; mend it in its claims file"
+        )
 
 
 def _of_low_level(claim: Claim, row: dict[str, Any]) -> Outcome | None:
@@ -226,9 +229,13 @@ def _place(row: dict[str, Any]) -> str:
     return f"{row['quantity']} at {row['cell']}"
 
 
-def judge(claims: Sequence[Claim], estimates: pd.DataFrame, mode: str,
-          failed: Mapping[str, Mapping[str, str]] | None = None,
-          settings: Mapping[str, Settings] | None = None) -> dict[str, Any]:
+def judge(
+    claims: Sequence[Claim],
+    estimates: pd.DataFrame,
+    mode: str,
+    failed: Mapping[str, Mapping[str, str]] | None = None,
+    settings: Mapping[str, Settings] | None = None,
+) -> dict[str, Any]:
     """Return the content of verdicts.json: mode, claims in file order, and the plain numbers.
 
     `estimates` has the columns `study` and `key` besides (`estimates.read`); `failed` says why
@@ -246,9 +253,12 @@ def judge(claims: Sequence[Claim], estimates: pd.DataFrame, mode: str,
     plain = [_numbers(row, row["study"]) for row in rows if not row["claim"]]
     return {
         "mode": mode,
-        "claims": [judge_claim(claim, estimates, *(
-            (by_study or {}).get(tables.study_of(claim.id)) for by_study in (failed, settings)))
-            for claim in claims],
+        "claims": [
+            judge_claim(
+                claim, estimates, *((by_study or {}).get(tables.study_of(claim.id)) for by_study in (failed, settings))
+            )
+            for claim in claims
+        ],
         "numbers": sorted(plain, key=lambda row: row["key"]),
     }
 

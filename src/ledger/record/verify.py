@@ -51,8 +51,12 @@ class Comparison(Shown):
 
     def _summary(self) -> Summary:
         words = [self.of(claim["id"]) for claim in self.rebuilt["claims"]]
-        facts = {"claims": len(words), "agree": words.count("agrees"),
-                 "differences": len(self.differences), "missing": len(self.missing)}
+        facts = {
+            "claims": len(words),
+            "agree": words.count("agrees"),
+            "differences": len(self.differences),
+            "missing": len(self.missing),
+        }
         heads = ("claim", "quantity", "difference") if self.differences else ()
         lines = [(one.claim, one.quantity, one.text) for one in self.differences[:MOST_LINES]]
         return Summary(facts, heads, lines, words=heads)
@@ -99,9 +103,7 @@ def check_claims(claims: Sequence[Claim], only: Sequence[str]) -> None:
     """Raise MissingResultError when a claim that is asked for is none of `claims`."""
     unknown = sorted(set(only) - set(by_id(claims)))
     if unknown:
-        raise MissingResultError(
-            f"claim must be one of {', '.join(by_id(claims))}, got {', '.join(unknown)}"
-        )
+        raise MissingResultError(f"claim must be one of {', '.join(by_id(claims))}, got {', '.join(unknown)}")
 
 
 def read_published(folder: Path, mode: str) -> dict[str, Any]:
@@ -114,8 +116,7 @@ def read_published(folder: Path, mode: str) -> dict[str, Any]:
 def _check_mode(record: Mapping[str, Any], place: Path, mode: str) -> None:
     if record["mode"] != mode:
         raise MissingResultError(
-            f"{place} must hold a run of mode {mode}, got {record['mode']!r}; "
-            "verify the mode that was published"
+            f"{place} must hold a run of mode {mode}, got {record['mode']!r}; verify the mode that was published"
         )
 
 
@@ -153,9 +154,11 @@ def read_verdicts(path: Path, sealed: bool = True) -> dict[str, Any]:
 
 def checked(record: Any, place: Path | str) -> dict[str, Any]:
     """Return a record of verdicts, or raise ResultError and name its place."""
-    whole = isinstance(record, dict) and all(
-        isinstance(record.get(name), list) for name in ("claims", "numbers")) and all(
-        "id" in claim and isinstance(claim.get("rows"), list) for claim in record["claims"])
+    whole = (
+        isinstance(record, dict)
+        and all(isinstance(record.get(name), list) for name in ("claims", "numbers"))
+        and all("id" in claim and isinstance(claim.get("rows"), list) for claim in record["claims"])
+    )
     if not whole:
         raise ResultError(f"{place} must hold mode, claims and numbers; restore or rebuild it")
     return record
@@ -170,8 +173,7 @@ def _only(record: dict[str, Any], only: Sequence[str]) -> dict[str, Any]:
 
 def _rows(record: Mapping[str, Any]) -> dict[tuple[str, str], Row]:
     """Each row by its claim, or its study where no claim judges it, and by its key."""
-    rows = {(claim["id"], str(row.get("key"))): row for claim in record["claims"]
-            for row in claim["rows"]}
+    rows = {(claim["id"], str(row.get("key"))): row for claim in record["claims"] for row in claim["rows"]}
     keys = {str(row.get("key")): row for row in record["numbers"]}
     return rows | {(key.partition("/")[0], key): row for key, row in keys.items()}
 
@@ -179,9 +181,7 @@ def _rows(record: Mapping[str, Any]) -> dict[tuple[str, str], Row]:
 # --- published/ against itself -------------------------------------------------------------------
 
 
-def _compare_exactly(
-    published: Mapping[str, Any], judged: Mapping[str, Any], found: Comparison
-) -> None:
+def _compare_exactly(published: Mapping[str, Any], judged: Mapping[str, Any], found: Comparison) -> None:
     """Note every place where verdicts.json is not what the claims make of estimates.csv."""
     expected = {claim["id"]: claim for claim in judged["claims"]}
     for claim in published["claims"]:
@@ -190,8 +190,9 @@ def _compare_exactly(
             found.differs(name, f"published/{VERDICTS} has it, no file of claims does; {RESTORE}")
             continue
         for part, left, right in _apart(claim, expected[name], ignore="rows"):
-            found.differs(name, f"published/{VERDICTS} says {part} {left}, "
-                                f"published/{ESTIMATES} gives {right}; {RESTORE}")
+            found.differs(
+                name, f"published/{VERDICTS} says {part} {left}, published/{ESTIMATES} gives {right}; {RESTORE}"
+            )
     in_json, in_csv = _rows(published), _rows(judged)
     for section, key in sorted({*in_json, *in_csv}):
         if "." in section and section not in expected:
@@ -201,8 +202,11 @@ def _compare_exactly(
             found.differs(section, f"{key} is not in published/{absent}; {RESTORE}", key)
             continue
         for name, left, right in _apart(in_json[section, key], in_csv[section, key]):
-            found.differs(section, f"{key} {name}: published/{VERDICTS} says {left}, "
-                                   f"published/{ESTIMATES} gives {right}; {RESTORE}", key)
+            found.differs(
+                section,
+                f"{key} {name}: published/{VERDICTS} says {left}, published/{ESTIMATES} gives {right}; {RESTORE}",
+                key,
+            )
 
 
 def _apart(left: Row, right: Row, ignore: str = "") -> Iterator[tuple[str, Any, Any]]:
@@ -216,11 +220,11 @@ def _apart(left: Row, right: Row, ignore: str = "") -> Iterator[tuple[str, Any, 
 # --- rebuilt against published -------------------------------------------------------------------
 
 
-def _compare_rebuilt(rebuilt: Mapping[str, Any], published: Mapping[str, Any],
-                     known: Mapping[str, Claim], found: Comparison) -> None:
+def _compare_rebuilt(
+    rebuilt: Mapping[str, Any], published: Mapping[str, Any], known: Mapping[str, Claim], found: Comparison
+) -> None:
     """Note verdicts that changed, numbers out of tolerance, and what only one side has."""
-    old, new = ({claim["id"]: claim.get("verdict") for claim in record["claims"]}
-                for record in (published, rebuilt))
+    old, new = ({claim["id"]: claim.get("verdict") for claim in record["claims"]} for record in (published, rebuilt))
     for name in sorted({*old, *new}):
         if name not in old or name not in new:
             found.missing.append(f"{name}: {_absent(name in new)}")

@@ -38,8 +38,13 @@ def sources(*targets: str) -> tuple[Path, ...]:
     found: set[Path] = set()
     for target in targets:
         found |= _reachable(*_locate_target(target))
-    beside = {part for path in found if path.name == "__init__.py"
-              for pattern in ("*.[ch]", "templates/*.jinja") for part in path.parent.glob(pattern)}
+    beside = {
+        part
+        for path in found
+        if path.name == "__init__.py"
+        for pattern in ("*.[ch]", "templates/*.jinja")
+        for part in path.parent.glob(pattern)
+    }
     return tuple(sorted(found | beside))
 
 
@@ -91,9 +96,7 @@ def _locate_target(target: str) -> tuple[Path, tuple[Path, ...]]:
         return path, (SOURCE_ROOT, path.parent, path.parent.parent, Path.cwd())
     path = _find(target, (SOURCE_ROOT,))
     if path is None:
-        raise CodeGraphError(
-            f"module {target} must lie below {SOURCE_ROOT.name}/, found none; check the name"
-        )
+        raise CodeGraphError(f"module {target} must lie below {SOURCE_ROOT.name}/, found none; check the name")
     return path, (SOURCE_ROOT,)
 
 
@@ -122,8 +125,7 @@ def _imports(path: Path, roots: tuple[Path, ...]) -> frozenset[Path]:
 def _names(path: Path) -> frozenset[str]:
     """What a file imports, by dotted names; of a `from` import also what could be a module."""
     package = _package_name(path)
-    return frozenset(name for node in _running(_tree(path))
-                     for name in _imported_names(node, package))
+    return frozenset(name for node in _running(_tree(path)) for name in _imported_names(node, package))
 
 
 def _running(node: ast.AST) -> Iterator[ast.AST]:

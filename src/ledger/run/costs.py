@@ -106,11 +106,12 @@ def of_run(folder: Path) -> dict[tuple[str, str], Cost]:
     for path in sorted(Path(folder).glob("*/*.parquet")):
         study, case = path.parent.name, path.stem
         manifest = results.read_manifest(path)
-        seconds, memory = (results.number(manifest.get(key))
-                           for key in ("wall_seconds", "peak_memory_mb"))
+        seconds, memory = (results.number(manifest.get(key)) for key in ("wall_seconds", "peak_memory_mb"))
         if not (seconds >= 0 and memory > 0):
-            raise ResultError(f"{results.manifest_path(path)} must say wall_seconds and "
-                              f"peak_memory_mb; {results.REBUILD.format(path)}")
+            raise ResultError(
+                f"{results.manifest_path(path)} must say wall_seconds and "
+                f"peak_memory_mb; {results.REBUILD.format(path)}"
+            )
         size = len(results.read_bytes(path))
         machine = manifest.get("machine") or {}
         where = f"{machine.get('processors', '?')} x {machine.get('processor', 'unknown')}"
@@ -134,8 +135,19 @@ def as_text(by_mode: Mapping[str, Costs]) -> str:
     writer.writerow(COLUMNS)
     for mode, costs in sorted(by_mode.items()):
         for (study, case), cost in sorted(costs.items()):
-            writer.writerow((mode, study, case, cost.wall_seconds, cost.peak_memory_mb, cost.bytes,
-                             cost.machine, cost.spec, ";".join(cost.claims)))
+            writer.writerow(
+                (
+                    mode,
+                    study,
+                    case,
+                    cost.wall_seconds,
+                    cost.peak_memory_mb,
+                    cost.bytes,
+                    cost.machine,
+                    cost.spec,
+                    ";".join(cost.claims),
+                )
+            )
     return out.getvalue()
 
 
@@ -147,9 +159,14 @@ def of_text(text: str, origin: str) -> dict[str, dict[tuple[str, str], Cost]]:
     found: dict[str, dict[tuple[str, str], Cost]] = {}
     for number, line in enumerate(lines, start=2):
         try:
-            cost = Cost(float(line["wall_seconds"]), float(line["peak_memory_mb"]),
-                        int(line["bytes"]), line["machine"], line["spec"],
-                        tuple(filter(None, line["claims"].split(";"))))
+            cost = Cost(
+                float(line["wall_seconds"]),
+                float(line["peak_memory_mb"]),
+                int(line["bytes"]),
+                line["machine"],
+                line["spec"],
+                tuple(filter(None, line["claims"].split(";"))),
+            )
         except (TypeError, ValueError, AttributeError) as error:
             raise ResultError(f"{origin} line {number} is no cost ({error}); {REMEDY}") from error
         found.setdefault(line["mode"], {})[line["study"], line["case"]] = cost
@@ -163,8 +180,7 @@ def read(published: Path) -> dict[str, dict[tuple[str, str], Cost]]:
         text = results.read_text(path)
     except MissingResultError:
         raise MissingResultError(
-            f"{path.as_posix()} is missing; restore it from git, or publish a run with "
-            "zeroloss publish --costs"
+            f"{path.as_posix()} is missing; restore it from git, or publish a run with zeroloss publish --costs"
         ) from None
     return of_text(text, path.as_posix())
 
@@ -182,8 +198,9 @@ def publish(folder: Path, published: Path, mode: str) -> Path:
     whole = {study for study, case in made if case == MEASURING or mode in PLANNED}
     missing = sorted({study for study, _ in made} - whole) or ([] if made else ["*"])
     if missing:  # tables that were made for a claim alone are no run
-        raise MissingResultError(f"{Path(folder).as_posix()}/{missing[0]}/{MEASURING}.parquet is "
-                                 "missing; run make reproduce")
+        raise MissingResultError(
+            f"{Path(folder).as_posix()}/{missing[0]}/{MEASURING}.parquet is missing; run make reproduce"
+        )
     path = Path(published) / COSTS
     before = known.get(mode, {}) if mode in PLANNED else {}
     results.write_text(path, as_text(known | {mode: {**before, **made}}))
@@ -200,33 +217,30 @@ def cases_for(claim: str, cases: Iterable[str], costs: Costs) -> list[str]:
     """
     study = estimates.study_of(claim)
     found = {case: costs.get((study, case)) for case in sorted(cases)}
-    return [case for case, cost in found.items()
-            if cost is None or cost.errors or claim in cost.claims]
+    return [case for case, cost in found.items() if cost is None or cost.errors or claim in cost.claims]
 
 
-def bill(what: str, jobs: Sequence[Job], measuring: Sequence[Job], costs: Costs, cores: int
-         ) -> Bill:
+def bill(what: str, jobs: Sequence[Job], measuring: Sequence[Job], costs: Costs, cores: int) -> Bill:
     """Add up what some jobs, and the measuring after them, cost on `cores`."""
-    stages = [[[costs[key] for key in job if key in costs] for job in stage]
-              for stage in (jobs, measuring)]
+    stages = [[[costs[key] for key in job if key in costs] for job in stage] for stage in (jobs, measuring)]
     known = [cost for stage in stages for job in stage for cost in job]
     # a study is measured after its own jobs, but maybe beside those of another
     meeting = stages if len(measuring) < 2 else [stages[0] + stages[1]]
-    peaks = [[max((cost.peak_memory_mb for cost in job), default=0.0) for job in group]
-             for group in meeting]
+    peaks = [[max((cost.peak_memory_mb for cost in job), default=0.0) for job in group] for group in meeting]
     ends = [cost.seconds_between for cost in known]
     keys = [key for job in (*jobs, *measuring) for key in job]
     return Bill(
         what=what,
         jobs=len(jobs) + len(measuring),
         cpu_minutes=sum(cost.wall_seconds for cost in known) / 60,
-        wall_minutes=sum(makespan([sum(cost.wall_seconds for cost in job) for job in stage], cores)
-                         for stage in stages) / 60,
+        wall_minutes=sum(makespan([sum(cost.wall_seconds for cost in job) for job in stage], cores) for stage in stages)
+        / 60,
         peak_memory_mb=max(sum(heapq.nlargest(cores, group)) for group in peaks),
         disk_mb=sum(cost.bytes for cost in known) / 2**20,
         unmeasured=tuple("/".join(key) for key in keys if key not in costs),
         predicted=tuple("/".join(key) for key in keys if key in costs and costs[key].errors),
-        cpu_minutes_between=(sum(low for low, _ in ends) / 60, sum(high for _, high in ends) / 60))
+        cpu_minutes_between=(sum(low for low, _ in ends) / 60, sum(high for _, high in ends) / 60),
+    )
 
 
 def makespan(seconds: Iterable[float], cores: int) -> float:

@@ -61,8 +61,9 @@ def read_cases(study: str, path: Path) -> dict[str, Case]:
         try:
             cases[name] = case_of(plan, spec)
         except (ValueError, AttributeError) as error:
-            raise ResultError(f"{path} must hold the cases of {study}, got {name}: {error}; "
-                              f"{results.REMAKE}") from error
+            raise ResultError(
+                f"{path} must hold the cases of {study}, got {name}: {error}; {results.REMAKE}"
+            ) from error
     return cases
 
 
@@ -92,8 +93,7 @@ def run(study: str, name: str, case: Case, out: Path) -> str:
     except Exception as error:
         error.add_note(f"in study {study}, case {name}")
         raise
-    fields = provenance.describe(study, name, module.__name__, time.perf_counter() - start,
-                                 case.spec())
+    fields = provenance.describe(study, name, module.__name__, time.perf_counter() - start, case.spec())
     results.write_table(frame, out, fields | ({FAILED: failed} if failed else {}))
     return failed
 
@@ -103,8 +103,9 @@ def _finite(table: pd.DataFrame, case: Case) -> pd.DataFrame:
     values = table.select_dtypes("number")
     for column in values:
         if not bool((values[column].abs() < float("inf")).all()):
-            raise FloatingPointError(f"{column} is not finite in a job of kind {case.kind}; "
-                                     "reduce the scales of the law or rtol")
+            raise FloatingPointError(
+                f"{column} is not finite in a job of kind {case.kind}; reduce the scales of the law or rtol"
+            )
     return table
 
 
@@ -128,10 +129,8 @@ def read_run(cases: Cases, folder: Path) -> tuple[Run, dict[str, str]]:
 
 def failed_cases(cases: Cases, folder: Path) -> dict[str, str]:
     """Why, for each case in which a value was not finite."""
-    manifests = {name: _manifest(Path(folder) / f"{name}.parquet", name, case)
-                 for name, case in sorted(cases.items())}
-    return {name: str(manifest[FAILED]) for name, manifest in manifests.items()
-            if FAILED in manifest}
+    manifests = {name: _manifest(Path(folder) / f"{name}.parquet", name, case) for name, case in sorted(cases.items())}
+    return {name: str(manifest[FAILED]) for name, manifest in manifests.items() if FAILED in manifest}
 
 
 def _manifest(path: Path, name: str, case: Case) -> dict[str, Any]:
@@ -139,8 +138,7 @@ def _manifest(path: Path, name: str, case: Case) -> dict[str, Any]:
     manifest = results.read_manifest(path)
     if manifest.get("spec") != results.jsonable(case.spec()):
         raise ResultError(
-            f"{path} was made under another spec of case {name} than the present one; "
-            f"{results.REBUILD.format(path)}"
+            f"{path} was made under another spec of case {name} than the present one; {results.REBUILD.format(path)}"
         )
     return manifest
 
@@ -157,13 +155,13 @@ def measure(study: str, specs: Path, folder: Path, out: Path) -> None:
     failed = failed_cases(cases, folder)
     run_, digests = read_run({n: c for n, c in cases.items() if n not in failed}, folder)
     frame = estimates_of(study, run_, incomplete=bool(failed))
-    fields = provenance.describe(study, "estimates", part_of(study, "measure").__name__,
-                                 time.perf_counter() - start, inputs=digests)
+    fields = provenance.describe(
+        study, "estimates", part_of(study, "measure").__name__, time.perf_counter() - start, inputs=digests
+    )
     results.write_table(frame, out, fields | ({FAILED: failed} if failed else {}))
 
 
-def estimates_of(study: str, run_: Run, claims: Collection[str] = (), *, incomplete: bool = False
-                 ) -> pd.DataFrame:
+def estimates_of(study: str, run_: Run, claims: Collection[str] = (), *, incomplete: bool = False) -> pd.DataFrame:
     """The checked estimates of a run: of all functions that measure, or those of some claims.
 
     With `claims` the run needs to hold no more than the sources of their rows. Of an incomplete run
@@ -175,10 +173,14 @@ def estimates_of(study: str, run_: Run, claims: Collection[str] = (), *, incompl
     from ledger.study import measures_of
 
     try:
-        chosen = [function for function, own in measures_of(part_of(study, "measure")).items()
-                  if not claims or set(own) & set(claims)]
-        frame = estimates.check(pd.DataFrame([row for function in chosen for row in function(run_)],
-                                             columns=list(estimates.COLUMNS)), study)
+        chosen = [
+            function
+            for function, own in measures_of(part_of(study, "measure")).items()
+            if not claims or set(own) & set(claims)
+        ]
+        frame = estimates.check(
+            pd.DataFrame([row for function in chosen for row in function(run_)], columns=list(estimates.COLUMNS)), study
+        )
     except Exception:
         if not incomplete:  # with all cases there, it is a mistake in the code
             raise
@@ -207,8 +209,10 @@ def controlled(claim: Claim, folder: Path) -> dict[str, Any]:
     study = estimates.study_of(claim.id)
     controls = controls_of(part_of(study, "measure"))
     if claim.id not in controls:
-        raise ResultError(f"a negative control of {claim.id} must be in the module measure of "
-                          f"{study}, found those of {', '.join(sorted(controls))}; add it")
+        raise ResultError(
+            f"a negative control of {claim.id} must be in the module measure of "
+            f"{study}, found those of {', '.join(sorted(controls))}; add it"
+        )
     run_, _ = read_run(read_cases(study, Path(folder) / SPECS), folder)
     frame = estimates_of(study, controls[claim.id].within(run_), [claim.id])
     return verdicts.judge_claim(claim.at_any_size(), estimates.with_keys(frame, study))

@@ -36,20 +36,20 @@ def write(name: str, root: Path) -> list[Path]:
     """
     package, folder = _package(root)
     if not NAME.fullmatch(name) or keyword.iskeyword(name) or name in RESERVED:
-        raise ResultError("the name of a study must be 2 to 40 lower-case letters, digits and '_', "
-                          "start with a letter, be no word of Python, and be none of "
-                          f"{', '.join(sorted(RESERVED))}, got {name!r}; choose another")
+        raise ResultError(
+            "the name of a study must be 2 to 40 lower-case letters, digits and '_', "
+            "start with a letter, be no word of Python, and be none of "
+            f"{', '.join(sorted(RESERVED))}, got {name!r}; choose another"
+        )
     new = dict(_rooms(name, folder))
     taken = [path.as_posix() for path in new if (root / path).exists()]
     taken += [path.as_posix() for path in BLOCKS if name in read(root / path)]
     if name in studies.studies() or taken:
         where = taken[0] if taken else studies.study(name).folder
-        raise ResultError(f"the name of a study must be its own, got {name}, which is in {where}; "
-                          "choose another")
+        raise ResultError(f"the name of a study must be its own, got {name}, which is in {where}; choose another")
     main = results.read_text(root / MAIN)
     if LAST_INPUT not in main:
-        raise ResultError(f"{MAIN} must have a line {LAST_INPUT}, before which sections are put, "
-                          "found none; add it")
+        raise ResultError(f"{MAIN} must have a line {LAST_INPUT}, before which sections are put, found none; add it")
     texts = {path: _filled(template, name, package) for path, template in new.items()}
     for path, template in BLOCKS.items():
         texts[path] = results.read_text(root / path) + _filled(template, name, package)
@@ -65,15 +65,17 @@ def _package(root: Path) -> tuple[str, Path]:
         project = tomllib.loads(results.read_text(root / "pyproject.toml"))["project"]
         package = str(next(iter(project["entry-points"][studies.GROUP].values())))
     except (KeyError, StopIteration, tomllib.TOMLDecodeError) as error:
-        raise ResultError(f"{root / 'pyproject.toml'} must have an entry point of the group "
-                          f"{studies.GROUP}, found none; name the package of the studies there"
-                          ) from error
+        raise ResultError(
+            f"{root / 'pyproject.toml'} must have an entry point of the group "
+            f"{studies.GROUP}, found none; name the package of the studies there"
+        ) from error
     path = Path(*package.split("."))
     for folder in (Path("src") / path, path):
         if (root / folder).is_dir():
             return package, folder
-    raise ResultError(f"the package of the studies must lie below {root}, got {package}; run this "
-                      "in the folder of the paper")
+    raise ResultError(
+        f"the package of the studies must lie below {root}, got {package}; run this in the folder of the paper"
+    )
 
 
 def _rooms(name: str, folder: Path) -> Iterator[tuple[Path, str]]:
@@ -89,6 +91,10 @@ def _rooms(name: str, folder: Path) -> Iterator[tuple[Path, str]]:
 
 def _filled(template: str, name: str, package: str) -> str:
     text = (files("ledger.run") / "templates" / "study" / f"{template}.txt").read_text("utf-8")
-    words = {"@study@": name, "@package@": package, "@tex@": name.replace("_", r"\_"),
-             "@today@": date.today().isoformat()}
+    words = {
+        "@study@": name,
+        "@package@": package,
+        "@tex@": name.replace("_", r"\_"),
+        "@today@": date.today().isoformat(),
+    }
     return re.sub("|".join(words), lambda found: words[found[0]], text)

@@ -19,9 +19,11 @@ def blocks(each: int, replicates: int, most: int) -> list[tuple[int, int]]:
     """
     count = min(replicates, -(-each * replicates // most))
     if count > MOST_BLOCKS:
-        raise ValueError(f"an ensemble of {replicates} replicates must fit {MOST_BLOCKS} jobs of "
-                         f"elements_per_job {most}, got {count} jobs; raise elements_per_job or "
-                         "lower sizes or replicates")
+        raise ValueError(
+            f"an ensemble of {replicates} replicates must fit {MOST_BLOCKS} jobs of "
+            f"elements_per_job {most}, got {count} jobs; raise elements_per_job or "
+            "lower sizes or replicates"
+        )
     return list(pairwise(round(i * replicates / count) for i in range(count + 1)))
 
 

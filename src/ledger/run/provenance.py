@@ -24,8 +24,9 @@ LIBRARIES = ("numpy", "scipy", "torch", "pandas", "pyarrow", "scikit-learn")
 UNKNOWN = "unknown"
 
 
-def describe(study: str, case: str, module: str, wall_seconds: float, spec: Any = None,
-             inputs: Mapping[str, str] | None = None) -> dict[str, Any]:
+def describe(
+    study: str, case: str, module: str, wall_seconds: float, spec: Any = None, inputs: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Return the manifest fields of a job that ran `module`.
 
     `spec` is the whole configuration of the case, `inputs` the SHA-256 of each file that was read.
@@ -63,8 +64,9 @@ def git_commit() -> str:
     """Return the commit of the source tree, with `-dirty` when it has changes, or `unknown`."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
-        commit = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True,
-                                timeout=20, check=True).stdout.strip()
+        commit = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=20, check=True
+        ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return UNKNOWN
     return commit or UNKNOWN

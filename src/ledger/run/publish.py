@@ -17,9 +17,7 @@ def publish(results_folder: Path, published_folder: Path, mode: str) -> list[Pat
     source, target = Path(results_folder), Path(published_folder)
     record = read_verdicts(source / VERDICTS)
     if record["mode"] != mode:
-        raise ResultError(
-            f"{source / VERDICTS} must be of mode {mode}, got {record['mode']}; {REBUILD}"
-        )
+        raise ResultError(f"{source / VERDICTS} must be of mode {mode}, got {record['mode']}; {REBUILD}")
     found = sorted(source.glob("*/estimates.parquet"))
     if not found:
         raise MissingResultError(f"{source}/*/estimates.parquet is missing; {REBUILD}")

@@ -21,8 +21,12 @@ from ledger.run.costs import MEASURING, PLANNED, PUBLISHED, Cost, Costs, digest_
 
 FEWEST = 3  # jobs of a kind, to predict each from the others
 ENOUGH = 1.1  # of the least error
-WORDS = {"layers": "layers|depth|ladder|nodes", "units": "units|widths|points",
-         "samples": "samples", "replicates": "replicates|scrambles"}  # log2_… is a power of two
+WORDS = {
+    "layers": "layers|depth|ladder|nodes",
+    "units": "units|widths|points",
+    "samples": "samples",
+    "replicates": "replicates|scrambles",
+}  # log2_… is a power of two
 SUMS = {
     "wall_seconds": (("1", "L M N R"), ("1", "L M N R", "L N R"), ("1", "L M N R", "L M N² R")),
     "peak_memory_mb": (("1", "pairs"), ("1", "triples")),
@@ -54,8 +58,10 @@ class Law(NamedTuple):
     def predict(self, spec: Mapping[str, Any]) -> Cost:
         """The cost of a case, with the worst errors of seconds and memory."""
         terms = terms_of(spec)
-        seconds, memory, size = (sum(b * terms[name] for name, b in one.coefficients.items())
-                                 for one in (self.seconds, self.memory, self.size))
+        seconds, memory, size = (
+            sum(b * terms[name] for name, b in one.coefficients.items())
+            for one in (self.seconds, self.memory, self.size)
+        )
         return Cost(seconds, memory, round(size), errors=(self.seconds.worst, self.memory.worst))
 
 
@@ -66,17 +72,24 @@ def priced(mode: str, cases: Cases, by_mode: Mapping[str, Costs]) -> dict[tuple[
     predicted.
     """
     specs = {(study, name): case.spec() for study in cases for name, case in cases[study].items()}
-    costs = {key: cost for key, cost in by_mode.get(mode, {}).items()
-             if key[1] == MEASURING or cost.spec == digest_of(specs.get(key))}
+    costs = {
+        key: cost
+        for key, cost in by_mode.get(mode, {}).items()
+        if key[1] == MEASURING or cost.spec == digest_of(specs.get(key))
+    }
     if mode not in PLANNED:
         return costs
     published = by_mode.get(PUBLISHED, {})
     by_digest = {(study, cost.spec): cost for (study, _), cost in published.items() if cost.spec}
-    costs = {key: by_digest[of] for key, spec in specs.items()
-             if (of := (key[0], digest_of(spec))) in by_digest} | costs
+    costs = {
+        key: by_digest[of] for key, spec in specs.items() if (of := (key[0], digest_of(spec))) in by_digest
+    } | costs
     known = laws(cases, costs)
-    costs |= {key: known[key[0], spec["kind"]].predict(spec) for key, spec in sorted(specs.items())
-              if key not in costs and (key[0], spec["kind"]) in known}
+    costs |= {
+        key: known[key[0], spec["kind"]].predict(spec)
+        for key, spec in sorted(specs.items())
+        if key not in costs and (key[0], spec["kind"]) in known
+    }
     for study in [of for of, name in published if name == MEASURING and of in cases]:
         costs.setdefault((study, MEASURING), _measuring(study, costs, published))
     return costs
@@ -84,8 +97,10 @@ def priced(mode: str, cases: Cases, by_mode: Mapping[str, Costs]) -> dict[tuple[
 
 def _measuring(study: str, costs: Costs, published: Costs) -> Cost:
     """What it takes to measure a study: as published, in proportion to the bytes that are read."""
-    read, before = (sum(cost.bytes for (of, name), cost in table.items()
-                        if of == study and name != MEASURING) for table in (costs, published))
+    read, before = (
+        sum(cost.bytes for (of, name), cost in table.items() if of == study and name != MEASURING)
+        for table in (costs, published)
+    )
     cost, more = published[study, MEASURING], read / before if before else 1.0
     scaled = more * cost.wall_seconds, more * cost.peak_memory_mb, cost.bytes
     return cost if more == 1.0 else Cost(*scaled, errors=(1.0, 1.0))
@@ -97,8 +112,11 @@ def laws(cases: Cases, costs: Costs) -> dict[tuple[str, str], Law]:
     for (study, name), cost in sorted(costs.items()):
         if not cost.errors and (case := cases.get(study, {}).get(name)):
             jobs[study, case.kind].append((terms_of(case.spec()), cost))
-    return {key: Law(len(of), *(_law(of, number, sums) for number, sums in SUMS.items()))
-            for key, of in jobs.items() if len(of) >= FEWEST}
+    return {
+        key: Law(len(of), *(_law(of, number, sums) for number, sums in SUMS.items()))
+        for key, of in jobs.items()
+        if len(of) >= FEWEST
+    }
 
 
 def _law(jobs: Sequence[tuple[Sizes, Cost]], number: str, sums: Sequence[Sequence[str]]) -> Fit:
@@ -116,16 +134,24 @@ def fit(names: Sequence[str], jobs: Sequence[tuple[Sizes, float]]) -> Fit:
     scale, ones = A.max(axis=0), np.ones(len(A))
     A /= scale
     missed = abs(np.log([A[i] @ nnls(np.delete(A, i, axis=0), ones[1:])[0] for i in range(len(A))]))
-    return Fit(dict(zip(names, (nnls(A, ones)[0] / scale).tolist(), strict=True)),
-               math.exp(math.sqrt(float((missed**2).mean()))), math.exp(float(missed.max())))
+    return Fit(
+        dict(zip(names, (nnls(A, ones)[0] / scale).tolist(), strict=True)),
+        math.exp(math.sqrt(float((missed**2).mean()))),
+        math.exp(float(missed.max())),
+    )
 
 
 def terms_of(spec: Mapping[str, Any]) -> Sizes:
     """Every term of SUMS for a case."""
     found: dict[str, float] = defaultdict(float, {"1": 1.0})
     for L, M, N, R in networks(spec):
-        for name, total in (("L M N R", L * M * N * R), ("L N R", L * N * R), ("N R", N * R),
-                            ("L M N² R", L * M * N * N * R), ("N² R", N * N * R)):
+        for name, total in (
+            ("L M N R", L * M * N * R),
+            ("L N R", L * N * R),
+            ("N R", N * R),
+            ("L M N² R", L * M * N * N * R),
+            ("N² R", N * N * R),
+        ):
             found[name] += total
         found["pairs"] = max(found["pairs"], L * M + M * N + L * N)
         found["triples"] = max(found["triples"], L * M * N)
@@ -146,5 +172,6 @@ def networks(spec: Mapping[str, Any], above: Sizes | None = None) -> list[tuple[
         for size in (size for size, words in WORDS.items() if re.search(words, name)):
             own[size] += sum(2**one for one in counts) if name.startswith("log2_") else sum(counts)
     sizes = {**(above or {}), **{size: total for size, total in own.items() if total > 0}}
-    return ([one for entry in entries for one in networks(entry, sizes)]
-            or [tuple(sizes.get(size, 1.0) for size in WORDS)])
+    return [one for entry in entries for one in networks(entry, sizes)] or [
+        tuple(sizes.get(size, 1.0) for size in WORDS)
+    ]

@@ -38,10 +38,12 @@ def request(costs: Costs, study: str, cases: Iterable[str], attempt: int = 1) ->
     unmeasured = Cost(UNMEASURED_SECONDS, UNMEASURED_MB, 0)
     known = [costs.get((study, case), unmeasured) for case in cases]
     errors = [cost.errors or (1.0, 1.0) for cost in known]
-    memory = max(max(MEMORY_MARGIN, error) * cost.peak_memory_mb
-                 for cost, (_, error) in zip(known, errors, strict=True))
-    seconds = START_UP_SECONDS + sum(max(TIME_MARGIN, error) * cost.wall_seconds
-                                     for cost, (error, _) in zip(known, errors, strict=True))
+    memory = max(
+        max(MEMORY_MARGIN, error) * cost.peak_memory_mb for cost, (_, error) in zip(known, errors, strict=True)
+    )
+    seconds = START_UP_SECONDS + sum(
+        max(TIME_MARGIN, error) * cost.wall_seconds for cost, (error, _) in zip(known, errors, strict=True)
+    )
     return Request(
         mem_mb=attempt * MEMORY_STEP_MB * math.ceil(memory / MEMORY_STEP_MB),
         runtime=attempt * math.ceil(seconds / 60),

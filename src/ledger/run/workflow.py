@@ -54,8 +54,9 @@ class Workflow:
         folder = configuration.results_folder(self.config)
         there = next(path for path in [folder, *folder.parents] if path.exists())
         if not os.access(there, os.W_OK):
-            raise ConfigError(f"{there} must be writable, but it is read-only; make it writable, "
-                              "or run in a copy of this folder")
+            raise ConfigError(
+                f"{there} must be writable, but it is read-only; make it writable, or run in a copy of this folder"
+            )
         return folder
 
     def result(self, *parts: str) -> str:
@@ -73,8 +74,7 @@ class Workflow:
     def figures(self, study: str, *suffixes: str) -> list[str]:
         """The figures of a study in these formats."""
         names = literal_keys(Path(self.figure_module(study)), "FIGURES")
-        return [self.result("figures", f"{study}-{name}.{suffix}")
-                for name in names for suffix in suffixes]
+        return [self.result("figures", f"{study}-{name}.{suffix}") for name in names for suffix in suffixes]
 
     # --- the rooms of a study --------------------------------------------------------------------
 
@@ -94,8 +94,11 @@ class Workflow:
     @property
     def sections(self) -> list[str]:
         """The sections that guests bring to the paper."""
-        return [os.path.relpath(guest.folder / "section.tex")
-                for name, guest in studies.guests().items() if name in self.config.studies]
+        return [
+            os.path.relpath(guest.folder / "section.tex")
+            for name, guest in studies.guests().items()
+            if name in self.config.studies
+        ]
 
     def caption(self, study: str, figure: str) -> str:
         """What a figure shows."""
@@ -107,13 +110,16 @@ class Workflow:
     def batches(self) -> list[Batch]:
         """Runs of several cases that are one job; a case in none of them is a job by itself."""
         most = self.config.cases_per_job
-        return [Batch(study, number, cases) for study, specs in self.specs.items()
-                for number, cases in enumerate(batches(specs, most)) if len(cases) > 1]
+        return [
+            Batch(study, number, cases)
+            for study, specs in self.specs.items()
+            for number, cases in enumerate(batches(specs, most))
+            if len(cases) > 1
+        ]
 
     def spec(self, study: str, *cases: str) -> str:
         """The specs of these cases, or of all: a job whose spec has changed runs again."""
-        return json.dumps({case: self.specs[study][case] for case in cases or self.specs[study]},
-                          sort_keys=True)
+        return json.dumps({case: self.specs[study][case] for case in cases or self.specs[study]}, sort_keys=True)
 
     @cached_property
     def _beyond(self) -> dict[str, Any]:

@@ -25,8 +25,7 @@ HOUR, GB = 3600.0, 1024.0
 BLOCK = "<!-- {0}:begin (zeroloss artifact writes this) -->\n{1}\n<!-- {0}:end -->"
 
 
-def write(mode: str, page: Path | None, stated: Sequence[Claim], published: Path, check: bool
-          ) -> int:
+def write(mode: str, page: Path | None, stated: Sequence[Claim], published: Path, check: bool) -> int:
     """Rewrite the tables of a page, that of the mode by default; return 0.
 
     With `check` nothing is written, what would change is printed, and 1 is returned if anything
@@ -36,8 +35,7 @@ def write(mode: str, page: Path | None, stated: Sequence[Claim], published: Path
     text = results.read_text(page)
     data = rewritten(text, tables(mode, stated, published), page.as_posix())
     if check:
-        lines = list(difflib.unified_diff(text.splitlines(), data.splitlines(), "page", "data", n=0,
-                                          lineterm=""))
+        lines = list(difflib.unified_diff(text.splitlines(), data.splitlines(), "page", "data", n=0, lineterm=""))
         print("\n".join(lines) or f"{page.as_posix()} is what the data make")
         return 1 if lines else 0
     results.write_text(page, data)
@@ -50,13 +48,16 @@ def tables(mode: str, stated: Sequence[Claim], published: Path) -> dict[str, str
     plan = planning.plan(mode, published)
     if mode not in PLANNED:
         record = read_verdicts(published / VERDICTS, sealed=False)
-        return {"runs": runs(plan, CORES, "minutes"),
-                "claims": each_claim(plan, stated, record)}
+        return {"runs": runs(plan, CORES, "minutes"), "claims": each_claim(plan, stated, record)}
     by_mode = costs.read(published)
     measured = by_mode.get(mode, {})
     others = regression.priced(mode, plan.cases, {PUBLISHED: by_mode.get(PUBLISHED, {})})
-    return {"runs": runs(plan, MANY_CORES, "hours"), "sizes": sizes(plan, measured),
-            "laws": laws(plan), "measured": beside_prediction(measured, others)}
+    return {
+        "runs": runs(plan, MANY_CORES, "hours"),
+        "sizes": sizes(plan, measured),
+        "laws": laws(plan),
+        "measured": beside_prediction(measured, others),
+    }
 
 
 def rewritten(text: str, tables: Mapping[str, str], origin: str) -> str:
@@ -64,8 +65,9 @@ def rewritten(text: str, tables: Mapping[str, str], origin: str) -> str:
     for name, table in tables.items():
         pattern = re.compile(rf"<!-- {name}:begin[^\n]*-->\n.*?<!-- {name}:end -->", re.DOTALL)
         if len(pattern.findall(text)) != 1:
-            raise ResultError(f"{origin} must hold <!-- {name}:begin --> and <!-- {name}:end --> "
-                              f"once; restore it from git")
+            raise ResultError(
+                f"{origin} must hold <!-- {name}:begin --> and <!-- {name}:end --> once; restore it from git"
+            )
         block = BLOCK.format(name, table)
         text = pattern.sub(lambda _, block=block: block, text)
     return text
@@ -77,21 +79,35 @@ def rewritten(text: str, tables: Mapping[str, str], origin: str) -> str:
 def runs(plan: Plan, cores: Sequence[int], unit: str) -> str:
     """What each study and all of them take, on several numbers of cores."""
     by_cores = [plan.bills((), count) for count in cores]
-    heading = ["study", "jobs", f"CPU {unit}", *(f"{unit} on {n}" for n in cores),
-               f"memory on {cores[1]} (MB)", "disk (MB)"]
+    heading = [
+        "study",
+        "jobs",
+        f"CPU {unit}",
+        *(f"{unit} on {n}" for n in cores),
+        f"memory on {cores[1]} (MB)",
+        "disk (MB)",
+    ]
     lines = []
     for bills in zip(*by_cores, strict=True):
         bill = bills[1]
         times = [one / UNITS[unit] for one in (bill.cpu_minutes, *(b.wall_minutes for b in bills))]
-        lines.append([bill.what if bill.what == TOGETHER else f"`{bill.what}`", str(bill.jobs),
-                      *(bill.says(time, 1) for time in times),
-                      bill.says(bill.peak_memory_mb, 0), bill.says(bill.disk_mb, 1)])
+        lines.append(
+            [
+                bill.what if bill.what == TOGETHER else f"`{bill.what}`",
+                str(bill.jobs),
+                *(bill.says(time, 1) for time in times),
+                bill.says(bill.peak_memory_mb, 0),
+                bill.says(bill.disk_mb, 1),
+            ]
+        )
     machines = sorted({cost.machine for cost in plan.costs.values() if cost.machine})
-    notes = [*planning.predicted(by_cores[1]), *planning.too_large(plan),
-             *([f"measured on {' and '.join(machines)}"] if machines else []),
-             *planning.unmeasured(by_cores[1])]
-    return "\n".join([markdown(heading, lines),
-                      *(f"\n{text[0].upper()}{text[1:]}." for text in notes)])
+    notes = [
+        *planning.predicted(by_cores[1]),
+        *planning.too_large(plan),
+        *([f"measured on {' and '.join(machines)}"] if machines else []),
+        *planning.unmeasured(by_cores[1]),
+    ]
+    return "\n".join([markdown(heading, lines), *(f"\n{text[0].upper()}{text[1:]}." for text in notes)])
 
 
 # --- a run that is published ---------------------------------------------------------------------
@@ -103,12 +119,18 @@ def each_claim(plan: Plan, stated: Sequence[Claim], record: Mapping[str, Any]) -
     lines = []
     for claim in stated:
         bill = plan.bills([claim.id], TWO)[0]
-        lines.append([
-            claim.title, f"`make verify CLAIMS={claim.id}`", str(bill.jobs),
-            bill.says(bill.wall_minutes, 1), bill.says(bill.peak_memory_mb, 0),
-            bill.says(bill.disk_mb, 1), f"**{expected.get(claim.id, 'not published yet')}**"])
-    heading = ["claim", "command", "jobs", f"minutes on {TWO}", "memory (MB)", "disk (MB)",
-               "expected"]
+        lines.append(
+            [
+                claim.title,
+                f"`make verify CLAIMS={claim.id}`",
+                str(bill.jobs),
+                bill.says(bill.wall_minutes, 1),
+                bill.says(bill.peak_memory_mb, 0),
+                bill.says(bill.disk_mb, 1),
+                f"**{expected.get(claim.id, 'not published yet')}**",
+            ]
+        )
+    heading = ["claim", "command", "jobs", f"minutes on {TWO}", "memory (MB)", "disk (MB)", "expected"]
     return markdown(heading, lines)
 
 
@@ -128,30 +150,48 @@ def sizes(plan: Plan, measured: Costs) -> str:
     for group, keys in groups.items():
         jobs = [plan.costs[key] for key in keys]
         hours = [job.wall_seconds / HOUR for job in jobs]
-        lines.append([*group, str(len(jobs)), f"{max(hours):.2f}", f"{sum(hours):.1f}",
-                      f"{max(job.peak_memory_mb for job in jobs) / GB:.1f}"])
-    return markdown(["kind", "layers", "units", "samples", "jobs", "hours of one", "CPU hours",
-                     "memory of one (GB)"], lines)
+        lines.append(
+            [
+                *group,
+                str(len(jobs)),
+                f"{max(hours):.2f}",
+                f"{sum(hours):.1f}",
+                f"{max(job.peak_memory_mb for job in jobs) / GB:.1f}",
+            ]
+        )
+    return markdown(
+        ["kind", "layers", "units", "samples", "jobs", "hours of one", "CPU hours", "memory of one (GB)"], lines
+    )
 
 
 def laws(plan: Plan) -> str:
     """For each law its sums, how it misses its own jobs, and how far it is stretched."""
     lines = []
     for (study, kind), law in plan.laws.items():
-        cases = [(regression.terms_of(case.spec())["triples"], plan.is_predicted(study, name))
-                 for name, case in plan.cases[study].items() if case.kind == kind]
-        largest = [max((size for size, is_new in cases if is_new == new), default=0.0)
-                   for new in (False, True)]
+        cases = [
+            (regression.terms_of(case.spec())["triples"], plan.is_predicted(study, name))
+            for name, case in plan.cases[study].items()
+            if case.kind == kind
+        ]
+        largest = [max((size for size, is_new in cases if is_new == new), default=0.0) for new in (False, True)]
         lines.append([f"{study}/{kind}", str(law.jobs)])
         for fit in (law.seconds, law.memory):
-            terms = [f"{b:.2g}{'' if name == '1' else f' {name}'}"
-                     for name, b in fit.coefficients.items() if b]
-            lines[-1] += [" + ".join(terms),
-                          f"{fit.typical:.2f} ({fit.worst:.2f})"]
+            terms = [f"{b:.2g}{'' if name == '1' else f' {name}'}" for name, b in fit.coefficients.items() if b]
+            lines[-1] += [" + ".join(terms), f"{fit.typical:.2f} ({fit.worst:.2f})"]
         lines[-1] += [f"{size:.1e}" for size in largest]
-    return markdown(["kind", "measured jobs", "seconds", "missed by a factor of (at worst)", "MB",
-                     "missed by a factor of (at worst)", "largest L M N measured", "predicted"],
-                    lines)
+    return markdown(
+        [
+            "kind",
+            "measured jobs",
+            "seconds",
+            "missed by a factor of (at worst)",
+            "MB",
+            "missed by a factor of (at worst)",
+            "largest L M N measured",
+            "predicted",
+        ],
+        lines,
+    )
 
 
 def beside_prediction(measured: Costs, others: Costs) -> str:
@@ -161,9 +201,11 @@ def beside_prediction(measured: Costs, others: Costs) -> str:
         other = others.get((study, name))
         if name == MEASURING or other is None:
             continue
-        pairs = ((other.wall_seconds, cost.wall_seconds),
-                 (other.peak_memory_mb, cost.peak_memory_mb))
-        lines.append([f"`{study}/{name}`", *(cell for one, took in pairs for cell in (
-            f"{one:.0f}", f"{took:.0f}", f"{one / took:.2f}"))])
-    return markdown(["job", "predicted seconds", "measured", "ratio", "predicted MB", "measured",
-                     "ratio"], lines)
+        pairs = ((other.wall_seconds, cost.wall_seconds), (other.peak_memory_mb, cost.peak_memory_mb))
+        lines.append(
+            [
+                f"`{study}/{name}`",
+                *(cell for one, took in pairs for cell in (f"{one:.0f}", f"{took:.0f}", f"{one / took:.2f}")),
+            ]
+        )
+    return markdown(["job", "predicted seconds", "measured", "ratio", "predicted MB", "measured", "ratio"], lines)

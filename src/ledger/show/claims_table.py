@@ -24,9 +24,16 @@ def lines_of(record: Mapping[str, Any]) -> list[tuple[str, ...]]:
     lines = []
     for claim in record["claims"]:
         row = verdicts.row_of(claim)
-        cells = ("none measured", *3 * [NOT_MEASURED]) if row is None else (
-            f"{row['quantity']} at {row['cell']}", estimate_of(row), interval_of(row),
-            NOT_MEASURED if row["replicates"] is None else str(row["replicates"]))
+        cells = (
+            ("none measured", *3 * [NOT_MEASURED])
+            if row is None
+            else (
+                f"{row['quantity']} at {row['cell']}",
+                estimate_of(row),
+                interval_of(row),
+                NOT_MEASURED if row["replicates"] is None else str(row["replicates"]),
+            )
+        )
         lines.append((claim["id"], claim["verdict"], *cells))
     return lines
 
@@ -85,12 +92,16 @@ def summary(record: Mapping[str, Any]) -> str:
     """Return what the counts of verdicts mean, in one line that names the mode."""
     count = verdicts.counts(record["claims"])
     kinds = Counter(claim["kind"] for claim in record["claims"])
-    of_kinds = " and ".join(f"{number} {kind}{'s' if number != 1 else ''}"
-                            for kind, number in sorted(kinds.items()))
-    words = ", ".join(f"{count[word]} {word}" for word in reversed(verdicts.WORST_FIRST)
-                      if count[word] or word != verdicts.NOT_JUDGED)
-    below = (f"; {verdicts.NOT_JUDGED}: this mode is below the sizes at which they are meant, so "
-             "their numbers are printed alone" if count[verdicts.NOT_JUDGED] else "")
+    of_kinds = " and ".join(f"{number} {kind}{'s' if number != 1 else ''}" for kind, number in sorted(kinds.items()))
+    words = ", ".join(
+        f"{count[word]} {word}" for word in reversed(verdicts.WORST_FIRST) if count[word] or word != verdicts.NOT_JUDGED
+    )
+    below = (
+        f"; {verdicts.NOT_JUDGED}: this mode is below the sizes at which they are meant, so "
+        "their numbers are printed alone"
+        if count[verdicts.NOT_JUDGED]
+        else ""
+    )
     return f"{count['claims']} claims in mode {record['mode']} ({of_kinds}): {words}{below}"
 
 

@@ -19,8 +19,7 @@ def verdicts_of(runs: Sequence[Path]) -> dict[str, list[str]]:
 
     Raises ResultError for a folder without verdicts, or with damaged ones.
     """
-    records = [{claim["id"]: claim["verdict"] for claim in read_verdicts(run / VERDICTS)["claims"]}
-               for run in runs]
+    records = [{claim["id"]: claim["verdict"] for claim in read_verdicts(run / VERDICTS)["claims"]} for run in runs]
     claims = dict.fromkeys(claim for record in records for claim in record)
     return {claim: [record.get(claim, ABSENT) for record in records] for claim in claims}
 
@@ -31,9 +30,7 @@ def report(runs: Sequence[Path], as_json: bool) -> None:
     names = [run.as_posix() for run in runs]
     differing = [claim for claim, words in verdicts.items() if len(set(words)) > 1]
     if as_json:
-        print(json.dumps({"runs": names, "claims": verdicts, "differing": differing}, indent=1,
-                         sort_keys=True))
+        print(json.dumps({"runs": names, "claims": verdicts, "differing": differing}, indent=1, sort_keys=True))
         return
-    lines = [(claim, *words, "differs" if claim in differing else "")
-             for claim, words in verdicts.items()]
+    lines = [(claim, *words, "differs" if claim in differing else "") for claim, words in verdicts.items()]
     show(("claim", *names, ""), lines, f"{len(differing)} of {len(verdicts)} claims differ")

@@ -53,8 +53,10 @@ REMAKE = "make it again with make crate"
 def made_from(root: Path) -> dict[str, str]:
     """What a run was made from, and what each file is: those of MADE_FROM, and all claims."""
     claims = sorted(Path(root).glob("paper/claims/*.yaml"))
-    return MADE_FROM | {path.relative_to(root).as_posix(): f"The claims of {path.stem}: predicate, "
-                        "level and tolerance of each" for path in claims}
+    return MADE_FROM | {
+        path.relative_to(root).as_posix(): f"The claims of {path.stem}: predicate, level and tolerance of each"
+        for path in claims
+    }
 
 
 def write(root: Path, folder: Path, mode: str, out: Path, date: str | None = None) -> list[str]:
@@ -65,10 +67,10 @@ def write(root: Path, folder: Path, mode: str, out: Path, date: str | None = Non
     """
     record = checking.read_verdicts(folder / checking.VERDICTS)
     if record["mode"] != mode:
-        raise ResultError(f"{folder / checking.VERDICTS} must be of mode {mode}, got "
-                          f"{record['mode']}; judge that mode first")
-    places = {f"results/{mode}/{path.relative_to(folder).as_posix()}": path
-              for path in _results(folder)}
+        raise ResultError(
+            f"{folder / checking.VERDICTS} must be of mode {mode}, got {record['mode']}; judge that mode first"
+        )
+    places = {f"results/{mode}/{path.relative_to(folder).as_posix()}": path for path in _results(folder)}
     sources = made_from(root)
     places |= {name: Path(root) / name for name in (WORKFLOW, *sources)}
     described = _describe(places, sources, mode, date or datetime.now(UTC).date().isoformat())
@@ -96,8 +98,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-def _describe(places: Mapping[str, Path], sources: Mapping[str, str], mode: str, date: str
-              ) -> Any:
+def _describe(places: Mapping[str, Path], sources: Mapping[str, str], mode: str, date: str) -> Any:
     """Return an ROCrate that describes each file with digest and size, the workflow and its run."""
     from rocrate.model.contextentity import ContextEntity
     from rocrate.rocrate import ROCrate
@@ -109,21 +110,34 @@ def _describe(places: Mapping[str, Path], sources: Mapping[str, str], mode: str,
     files = {}
     for name, path in sorted(places.items()):
         content = results.read_bytes(path)
-        properties = {"sha256": results.sha256_of(content), "contentSize": str(len(content)),
-                      "encodingFormat": KINDS.get(path.suffix, "text/plain"),
-                      "description": sources.get(name) or _about(name)}
-        files[name] = (crate.add_file(path, name, properties=properties) if name != WORKFLOW else
-                       crate.add_workflow(path, name, main=True, lang="snakemake",
-                                          properties=properties))
+        properties = {
+            "sha256": results.sha256_of(content),
+            "contentSize": str(len(content)),
+            "encodingFormat": KINDS.get(path.suffix, "text/plain"),
+            "description": sources.get(name) or _about(name),
+        }
+        files[name] = (
+            crate.add_file(path, name, properties=properties)
+            if name != WORKFLOW
+            else crate.add_workflow(path, name, main=True, lang="snakemake", properties=properties)
+        )
     crate.root_dataset["license"] = files["LICENSE"]
-    software = crate.add(ContextEntity(crate, f"#{paper().name}", {
-        "@type": "SoftwareApplication", "name": paper().name,
-        "softwareVersion": paper().version, "version": provenance.git_commit()}))
+    software = crate.add(
+        ContextEntity(
+            crate,
+            f"#{paper().name}",
+            {
+                "@type": "SoftwareApplication",
+                "name": paper().name,
+                "softwareVersion": paper().version,
+                "version": provenance.git_commit(),
+            },
+        )
+    )
     made = [entity for name, entity in files.items() if name.startswith("results/")]
     settings = f"results/{mode}/{CONFIGURATION}"
     given = f"--configfile {settings}" if settings in places else f"--config mode={mode}"
-    run = crate.add(ContextEntity(crate, "#run", {
-        "@type": "CreateAction", "name": f"snakemake {given}"}))
+    run = crate.add(ContextEntity(crate, "#run", {"@type": "CreateAction", "name": f"snakemake {given}"}))
     run["instrument"] = files[WORKFLOW]
     run["agent"] = software
     run["object"] = [files[name] for name in sources]
@@ -166,8 +180,7 @@ def verify(
     contents = _open(file)
     verdicts = f"results/{mode}/{checking.VERDICTS}"
     if verdicts not in contents:
-        raise MissingResultError(f"{file} must hold {verdicts}, a run of mode {mode}; {REMAKE}, or "
-                                 "name its --mode")
+        raise MissingResultError(f"{file} must hold {verdicts}, a run of mode {mode}; {REMAKE}, or name its --mode")
     record = checking.checked(_json(file, verdicts, contents[verdicts]), f"{file}: {verdicts}")
     found = checking.compare(claims, record, file, published_folder, mode, only)
     damage = [*_damaged(file, contents), *_stale(file, contents)]
@@ -179,8 +192,7 @@ def _open(file: Path) -> dict[str, bytes]:
     """Return {name: content} of a zip; nothing is unpacked to disk."""
     try:
         with zipfile.ZipFile(io.BytesIO(results.read_bytes(file))) as archive:
-            return {name: archive.read(name) for name in archive.namelist()
-                    if not name.endswith("/")}
+            return {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
     except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
         if isinstance(error, ResultError):
             raise
@@ -215,8 +227,10 @@ def _damaged(file: Path, contents: Mapping[str, bytes]) -> Iterable[str]:
         elif name not in promised:
             yield f"{name} is in the crate and not described; {REMAKE}"
         elif (digest := results.sha256_of(contents[name])) != promised[name]:
-            yield (f"{name} is not the file described: sha256 must be {str(promised[name])[:12]}, "
-                   f"got {digest[:12]}; {REMAKE}")
+            yield (
+                f"{name} is not the file described: sha256 must be {str(promised[name])[:12]}, "
+                f"got {digest[:12]}; {REMAKE}"
+            )
 
 
 def _stale(file: Path, contents: Mapping[str, bytes]) -> Iterable[str]:

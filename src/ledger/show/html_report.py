@@ -42,8 +42,15 @@ class Figure:
     cases: frozenset[str]
 
 
-def write(folder: Path, mode: str, stated: Sequence[Claim], snakemake: Path,
-          configuration: Sequence[Path], preamble: Path, out: Path) -> None:
+def write(
+    folder: Path,
+    mode: str,
+    stated: Sequence[Claim],
+    snakemake: Path,
+    configuration: Sequence[Path],
+    preamble: Path,
+    out: Path,
+) -> None:
     """Write the report of the run of `mode` in `folder` around the one of Snakemake.
 
     `configuration` are files of YAML, `preamble` defines the macros of the statements. Same files,
@@ -53,31 +60,52 @@ def write(folder: Path, mode: str, stated: Sequence[Claim], snakemake: Path,
 
     record, known = read_verdicts(folder / VERDICTS), by_id(stated)
     if record["mode"] != mode:
-        raise ResultError(f"{folder / VERDICTS} must be of mode {mode}, got {record['mode']}; "
-                          "judge that mode first")
+        raise ResultError(f"{folder / VERDICTS} must be of mode {mode}, got {record['mode']}; judge that mode first")
     unknown = sorted({entry["id"] for entry in record["claims"]} - set(known))
     if unknown:
-        raise ResultError(f"each claim of {VERDICTS} must be stated, got {', '.join(unknown)} "
-                          "besides; give the file that states it with --claims")
+        raise ResultError(
+            f"each claim of {VERDICTS} must be stated, got {', '.join(unknown)} "
+            "besides; give the file that states it with --claims"
+        )
     drawn = figures(folder)
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("ledger.show"), autoescape=True, trim_blocks=True,
-        lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+        loader=jinja2.PackageLoader("ledger.show"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
     environment.filters |= {
-        "estimate": report.estimate_of, "interval": report.interval_of, "highlighted": _highlighted,
+        "estimate": report.estimate_of,
+        "interval": report.interval_of,
+        "highlighted": _highlighted,
         "mathematics": partial(mathematics, defined=macros(results.read_text(preamble))),
-        "median": statistics.median}
-    claims = [{"entry": entry, "stated": known[entry["id"]], "line": line,
-               "rows": zip(entry["rows"], _bars(entry["rows"], known[entry["id"]].predicate),
-                           strict=True),
-               "figures": _shown(entry, drawn)}
-              for entry, line in zip(record["claims"], report.lines_of(record), strict=True)]
+        "median": statistics.median,
+    }
+    claims = [
+        {
+            "entry": entry,
+            "stated": known[entry["id"]],
+            "line": line,
+            "rows": zip(entry["rows"], _bars(entry["rows"], known[entry["id"]].predicate), strict=True),
+            "figures": _shown(entry, drawn),
+        }
+        for entry, line in zip(record["claims"], report.lines_of(record), strict=True)
+    ]
     html = environment.get_template(TEMPLATE).render(
-        mode=mode, summary=report.summary(record), version=paper().version, claims=claims,
-        counts=verdicts.counts(record["claims"]), verdicts=list(reversed(verdicts.WORST_FIRST)),
-        figures=drawn, rules=spent_on(folder), colours=_colours(), width=WIDTH,
+        mode=mode,
+        summary=report.summary(record),
+        version=paper().version,
+        claims=claims,
+        counts=verdicts.counts(record["claims"]),
+        verdicts=list(reversed(verdicts.WORST_FIRST)),
+        figures=drawn,
+        rules=spent_on(folder),
+        colours=_colours(),
+        width=WIDTH,
         configuration=[(path.as_posix(), results.read_text(path)) for path in configuration],
-        snakemake=base64.b64encode(results.read_bytes(snakemake)).decode())
+        snakemake=base64.b64encode(results.read_bytes(snakemake)).decode(),
+    )
     results.write_text(out, html)
 
 
@@ -106,9 +134,11 @@ def _bars(rows: Sequence[Mapping[str, Any]], predicates: Sequence[Predicate]) ->
     """
     bars: list[Bar | None] = [None] * len(rows)
     for predicate in predicates:
-        held = {i: [results.number(row[name]) for name in ("lower", "estimate", "upper")]
-                for i, row in enumerate(rows)
-                if predicate.concerns(row["quantity"], row["cell"])}
+        held = {
+            i: [results.number(row[name]) for name in ("lower", "estimate", "upper")]
+            for i, row in enumerate(rows)
+            if predicate.concerns(row["quantity"], row["cell"])
+        }
         held = {i: ends for i, ends in held.items() if all(map(math.isfinite, ends))}
         if not held:
             continue
@@ -141,12 +171,18 @@ def figures(folder: Path) -> list[Figure]:
     found = []
     for path in sorted((Path(folder) / "figures").glob(f"*{MANIFEST}")):
         name, manifest = path.name.removesuffix(MANIFEST), results.read_sealed(path)
-        picture = results.read_described(path.with_name(f"{name}.png"),
-                                         manifest["files"][f"{name}.png"])
+        picture = results.read_described(path.with_name(f"{name}.png"), manifest["files"][f"{name}.png"])
         text = workflow.caption(Path(manifest["module"]), name)
-        found.append(Figure(
-            name, manifest["study"], f"data:image/png;base64,{base64.b64encode(picture).decode()}",
-            caption(text), manifest["function"], frozenset(manifest["inputs"])))
+        found.append(
+            Figure(
+                name,
+                manifest["study"],
+                f"data:image/png;base64,{base64.b64encode(picture).decode()}",
+                caption(text),
+                manifest["function"],
+                frozenset(manifest["inputs"]),
+            )
+        )
     return found
 
 
@@ -189,8 +225,13 @@ def caption(text: str) -> Any:
     import markupsafe
     from docutils.core import publish_parts
 
-    safe = {"raw_enabled": False, "file_insertion_enabled": False, "halt_level": 3,
-            "_disable_config": True, "math_output": "MathML"}
+    safe = {
+        "raw_enabled": False,
+        "file_insertion_enabled": False,
+        "halt_level": 3,
+        "_disable_config": True,
+        "math_output": "MathML",
+    }
     parts: dict[str, Any] = {**publish_parts(text, writer="html5", settings_overrides=safe)}
     return markupsafe.Markup(parts["body"])
 
@@ -210,6 +251,5 @@ def _colours() -> Any:
     import markupsafe
     from pygments.formatters import HtmlFormatter
 
-    light, dark = (HtmlFormatter(style=name).get_style_defs(".yaml")
-                   for name in ("default", "github-dark"))
+    light, dark = (HtmlFormatter(style=name).get_style_defs(".yaml") for name in ("default", "github-dark"))
     return markupsafe.Markup(f"{light}\n@media (prefers-color-scheme: dark) {{{dark}}}")

@@ -58,8 +58,9 @@ class Results:
         """Each estimate by its key."""
         tables = sorted(self.folder.glob(f"*/{MEASURING}.parquet"))
         if not tables:
-            raise MissingResultError(f"{self.folder.as_posix()}/*/{MEASURING}.parquet is missing; "
-                                     "build it with make quick or make reproduce")
+            raise MissingResultError(
+                f"{self.folder.as_posix()}/*/{MEASURING}.parquet is missing; build it with make quick or make reproduce"
+            )
         return {row["key"]: row for row in estimates.records(estimates.read(tables))}
 
     @cached_property
@@ -71,43 +72,48 @@ class Results:
     def figures(self) -> list[str]:
         """The figures that were drawn."""
         ends = ".manifest.json"
-        return sorted(path.name.removesuffix(ends)
-                      for path in self.folder.glob(f"figures/*{ends}"))
+        return sorted(path.name.removesuffix(ends) for path in self.folder.glob(f"figures/*{ends}"))
 
     @cached_property
     def specs(self) -> dict[str, dict[str, Any]]:
         """The specification of each case of each study."""
-        return {path.parent.name: results.read_sealed(path)
-                for path in sorted(self.folder.glob(f"*/{SPECS}"))}
+        return {path.parent.name: results.read_sealed(path) for path in sorted(self.folder.glob(f"*/{SPECS}"))}
 
     # --- one step back ---------------------------------------------------------------------------
 
     def simulated(self, study: str, case: str) -> Step:
         """The job that made the table of a case."""
         base = self.folder / study
-        return _of_table(f"{study}/{case}", SIMULATE, base / f"{case}.parquet",
-                         ("run", study, case, "--config", self.folder / CONFIGURATION,
-                          "--out", base),
-                         dict(_settings(self.specs[study][case], case)))
+        return _of_table(
+            f"{study}/{case}",
+            SIMULATE,
+            base / f"{case}.parquet",
+            ("run", study, case, "--config", self.folder / CONFIGURATION, "--out", base),
+            dict(_settings(self.specs[study][case], case)),
+        )
 
     def measured(self, study: str) -> Step:
         """The job that measured a study."""
         base = self.folder / study
         path = base / f"{MEASURING}.parquet"
-        return _of_table(f"{study}/{MEASURING}", MEASURE, path, (
-            "measure", study, "--specs", base / SPECS, "--tables", base, "--out", path))
+        return _of_table(
+            f"{study}/{MEASURING}",
+            MEASURE,
+            path,
+            ("measure", study, "--specs", base / SPECS, "--tables", base, "--out", path),
+        )
 
     def judged(self) -> Step:
         """The job that judged all claims."""
         path, order = self.folder / VERDICTS, list(self.verdicts)
-        files = {file: [order.index(claim.id) for claim in load_claims(file) if claim.id in order]
-                 for file in self.claim_files}
+        files = {
+            file: [order.index(claim.id) for claim in load_claims(file) if claim.id in order]
+            for file in self.claim_files
+        }
         stated = sorted((file for file in files if files[file]), key=lambda file: files[file])
         tables = [self.folder / study / f"{MEASURING}.parquet" for study in self.specs]
-        words = ("judge", "--claims", *stated, "--estimates", *tables, "--mode", self.mode,
-                 "--out", path)
-        return _step("verdicts", JUDGE, words,
-                     {path.as_posix(): results.sha256_of(results.read_bytes(path))}, {})
+        words = ("judge", "--claims", *stated, "--estimates", *tables, "--mode", self.mode, "--out", path)
+        return _step("verdicts", JUDGE, words, {path.as_posix(): results.sha256_of(results.read_bytes(path))}, {})
 
     def drawn(self, figure: str) -> Step:
         """The job that drew a figure; its files must be those of its manifest."""
@@ -116,9 +122,22 @@ class Results:
         for name, digest in manifest["files"].items():
             results.read_described(folder / name, digest)
         study, base = manifest["study"], self.folder / manifest["study"]
-        words = ("draw", study, "--module", manifest["module"], "--specs", base / SPECS,
-                 "--tables", base, "--estimates", base / f"{MEASURING}.parquet",
-                 "--mode", self.mode, "--out", folder)
+        words = (
+            "draw",
+            study,
+            "--module",
+            manifest["module"],
+            "--specs",
+            base / SPECS,
+            "--tables",
+            base,
+            "--estimates",
+            base / f"{MEASURING}.parquet",
+            "--mode",
+            self.mode,
+            "--out",
+            folder,
+        )
         files = {(folder / name).as_posix(): of for name, of in manifest["files"].items()}
         return _step(figure, DRAW, words, files, manifest)
 
@@ -128,28 +147,46 @@ class Results:
         return [self.simulated(study, case) for case in sorted(cases)]
 
 
-def _step(what: str, rule: str, words: Sequence[Any], files: Mapping[str, str],
-          manifest: Mapping[str, Any], **more: Any) -> Step:
+def _step(
+    what: str, rule: str, words: Sequence[Any], files: Mapping[str, str], manifest: Mapping[str, Any], **more: Any
+) -> Step:
     """A step from the words of its command, its files with their SHA-256, and its manifest."""
-    command = shlex.join([paper().name, *(
-        word.as_posix() if isinstance(word, Path) else str(word) for word in words)])
-    return {"what": what, "rule": rule, "command": command, "files": dict(files), "rows": None,
-            "first_rows": [], "configuration": {}, "seeds": manifest.get("seeds", {}),
-            "code": manifest.get("function") or manifest.get("module", ""),
-            "code_sha256": manifest.get("code_sha256", ""),
-            "commit": manifest.get("git_commit", ""),
-            "version": manifest.get("package_version", ""),
-            "wall_seconds": manifest.get("wall_seconds"), "machine": manifest.get("machine", {}),
-            **more}
+    command = shlex.join([paper().name, *(word.as_posix() if isinstance(word, Path) else str(word) for word in words)])
+    return {
+        "what": what,
+        "rule": rule,
+        "command": command,
+        "files": dict(files),
+        "rows": None,
+        "first_rows": [],
+        "configuration": {},
+        "seeds": manifest.get("seeds", {}),
+        "code": manifest.get("function") or manifest.get("module", ""),
+        "code_sha256": manifest.get("code_sha256", ""),
+        "commit": manifest.get("git_commit", ""),
+        "version": manifest.get("package_version", ""),
+        "wall_seconds": manifest.get("wall_seconds"),
+        "machine": manifest.get("machine", {}),
+        **more,
+    }
 
 
-def _of_table(what: str, rule: str, path: Path, words: Sequence[Any],
-              configuration: Mapping[str, str] | None = None) -> Step:
+def _of_table(
+    what: str, rule: str, path: Path, words: Sequence[Any], configuration: Mapping[str, str] | None = None
+) -> Step:
     """The step that made a table."""
     frame, manifest = results.read_table(path), results.read_manifest(path)
     rows = results.jsonable(frame.head(FIRST_ROWS).to_dict("records"))
-    return _step(what, rule, words, {path.as_posix(): manifest["sha256"]}, manifest,
-                 rows=len(frame), first_rows=rows, configuration=configuration or {})
+    return _step(
+        what,
+        rule,
+        words,
+        {path.as_posix(): manifest["sha256"]},
+        manifest,
+        rows=len(frame),
+        first_rows=rows,
+        configuration=configuration or {},
+    )
 
 
 def _settings(value: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -181,12 +218,12 @@ def trace(run: Results, name: str) -> dict[str, Any]:
     elif case in run.specs.get(study, {}):
         way = "table", {}, [], [run.simulated(study, case)]
     else:
-        raise MissingResultError("NAME must be a claim, key, figure or table of this run, got "
-                                 f"{name!r}; {_remedy(run, name)}")
+        raise MissingResultError(
+            f"NAME must be a claim, key, figure or table of this run, got {name!r}; {_remedy(run, name)}"
+        )
     kind, facts, rows, steps = way
     rows = [{part: value for part, value in row.items() if part != "key"} for row in rows]
-    return results.jsonable({"name": name, "kind": kind, "facts": facts, "rows": rows,
-                             "steps": steps})
+    return results.jsonable({"name": name, "kind": kind, "facts": facts, "rows": rows, "steps": steps})
 
 
 def _remedy(run: Results, name: str) -> str:
@@ -214,10 +251,12 @@ def _of_claim(run: Results, name: str) -> Way:
     study = estimates.study_of(name)
     rows = [row for row in run.estimates.values() if row["claim"] == name]
     record = run.verdicts.get(name, {})
-    facts = {"title": run.claims[name].title,
-             "verdict": record.get("verdict", "not judged in this run"),
-             "reasons": "; ".join(record.get("reasons", ())),
-             "rows": str(len(rows))}
+    facts = {
+        "title": run.claims[name].title,
+        "verdict": record.get("verdict", "not judged in this run"),
+        "reasons": "; ".join(record.get("reasons", ())),
+        "rows": str(len(rows)),
+    }
     deciding = verdicts.row_of(record) if record else None
     if deciding is not None:
         facts["decided by"] = deciding["key"]
@@ -228,6 +267,8 @@ def _of_claim(run: Results, name: str) -> Way:
 def _of_figure(run: Results, name: str) -> Way:
     manifest = results.read_manifest(run.folder / "figures" / f"{name}.pdf")
     study = manifest["study"]
-    return {"drawn by": manifest["function"], "study": study}, [], [
-        run.drawn(name), run.measured(study),
-        *(run.simulated(study, case) for case in manifest["inputs"])]
+    return (
+        {"drawn by": manifest["function"], "study": study},
+        [],
+        [run.drawn(name), run.measured(study), *(run.simulated(study, case) for case in manifest["inputs"])],
+    )

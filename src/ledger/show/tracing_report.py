@@ -16,8 +16,7 @@ TABLE_HEADINGS = ("table", "rows", "seconds", "sha256")
 Facts = list[tuple[str, Any]]
 
 
-def report(name: str, folder: Path, mode: str, claim_files: Sequence[Path], every: bool,
-           as_json: bool) -> None:
+def report(name: str, folder: Path, mode: str, claim_files: Sequence[Path], every: bool, as_json: bool) -> None:
     """Print where a claim, a key, a figure or a table of the run in `folder` comes from: facts, the
     last jobs, and the tables behind, the first (or each) in full."""
     found = trace(Results(folder, mode, claim_files), name)
@@ -28,18 +27,19 @@ def report(name: str, folder: Path, mode: str, claim_files: Sequence[Path], ever
     tables = [step for step in found["steps"] if step["configuration"]]
     for step in found["steps"]:
         if step not in tables:  # of a table of estimates the rows that were asked for
-            rows = found["rows"][:len(step["first_rows"])] if step["rows"] else []
+            rows = found["rows"][: len(step["first_rows"])] if step["rows"] else []
             _print_step(step, rows, "the first of its rows")
     if len(tables) > 1:
-        lines = [(step["what"], str(step["rows"]), f"{step['wall_seconds'] or 0.0:.1f}",
-                  *step["files"].values()) for step in tables]
+        lines = [
+            (step["what"], str(step["rows"]), f"{step['wall_seconds'] or 0.0:.1f}", *step["files"].values())
+            for step in tables
+        ]
         _print(f"from {len(tables)} tables", [])
         print("\n".join(plain(TABLE_HEADINGS, lines)))
     for step in tables if every else tables[:1]:
         _print_step(step, step["first_rows"], "first rows")
     if len(tables) > 1 and not every:
-        print(f"{paper().name} trace {tables[1]['what']} says the same of another table, --all of "
-              "each")
+        print(f"{paper().name} trace {tables[1]['what']} says the same of another table, --all of each")
 
 
 def _print_step(step: Step, rows: Sequence[Mapping[str, Any]], which: str) -> None:
@@ -50,15 +50,18 @@ def _print_step(step: Step, rows: Sequence[Mapping[str, Any]], which: str) -> No
         facts.append(("rows", step["rows"]))
     if step["code"]:
         took = f"{step['wall_seconds']} s on {step['machine'].get('processor', 'unknown')}"
-        facts += [("code", step["code"]), ("code sha256", step["code_sha256"]),
-                  ("commit", step["commit"]), ("version", f"{paper().name} {step['version']}"),
-                  ("took", took)]
+        facts += [
+            ("code", step["code"]),
+            ("code sha256", step["code_sha256"]),
+            ("commit", step["commit"]),
+            ("version", f"{paper().name} {step['version']}"),
+            ("took", took),
+        ]
     facts += [("seed", f"{path} = {seed}") for path, seed in step["seeds"].items()]
     facts += [("setting", f"{path} = {value}") for path, value in step["configuration"].items()]
     _print(f"{step['what']}, made by rule {step['rule']}", facts)
     if rows:
-        cells = [[f"{value:.6g}" if isinstance(value, float) else str(value)
-                  for value in row.values()] for row in rows]
+        cells = [[f"{value:.6g}" if isinstance(value, float) else str(value) for value in row.values()] for row in rows]
         print(f"  {which}:", *plain(list(rows[0]), cells), sep="\n    ")
 
 

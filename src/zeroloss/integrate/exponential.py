@@ -85,8 +85,7 @@ class _Stepper:
             first = row
         return first[-1], first[-2]
 
-    def judged(self, start: Point, vectors: Tensor, h: float, s: float, rtol: float
-               ) -> tuple[Point, Tensor, float]:
+    def judged(self, start: Point, vectors: Tensor, h: float, s: float, rtol: float) -> tuple[Point, Tensor, float]:
         """The point a step later, the eigenvectors there and the scaled error: ≤ 1 accepts.
 
         The error is infinite where the step leads out of what can be computed.
@@ -99,9 +98,16 @@ class _Stepper:
             return start, vectors, math.inf
 
 
-def follow(linearise: Callable[[Tensor], Linearised], theta: Tensor, outputs: Sequence[float], *,
-           rtol: float = 1e-6, floor: float = 0.0, max_steps: int = 5000,
-           each: Callable[[Point], None] | None = None) -> list[Point]:
+def follow(
+    linearise: Callable[[Tensor], Linearised],
+    theta: Tensor,
+    outputs: Sequence[float],
+    *,
+    rtol: float = 1e-6,
+    floor: float = 0.0,
+    max_steps: int = 5000,
+    each: Callable[[Point], None] | None = None,
+) -> list[Point]:
     """Follow the flow from θ (n, k, particles) through the output times; the points there.
 
     The local error is held below ``rtol`` by the controller of `zeroloss.integrate.steps`: of θ in
@@ -137,11 +143,13 @@ def follow(linearise: Callable[[Tensor], Linearised], theta: Tensor, outputs: Se
                 now, vectors = after, turned
                 break
             if step < SHORTEST * (1.0 + now.s):
-                raise FloatingPointError(f"the flow is not finite at flow time {now.s:.6g}; reduce "
-                                         "rtol or the scales of the law")
+                raise FloatingPointError(
+                    f"the flow is not finite at flow time {now.s:.6g}; reduce rtol or the scales of the law"
+                )
             h = step * factor
-    raise RuntimeError(f"more than {max_steps} steps to reach flow time {outputs[-1]}; "
-                       "raise rtol or shorten flow_times")
+    raise RuntimeError(
+        f"more than {max_steps} steps to reach flow time {outputs[-1]}; raise rtol or shorten flow_times"
+    )
 
 
 def _error(after: Point, coarse: Tensor, residuals: Tensor, rtol: float) -> float:

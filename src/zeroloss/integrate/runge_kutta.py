@@ -108,8 +108,7 @@ class _Stages:
         none = torch.zeros_like(h)
         return self.attempt(y, torch.full_like(h, s), h, none)[0]
 
-    def attempt(self, y: Tensor, s: Tensor, h: Tensor, rate: Tensor
-                ) -> tuple[Tensor, Evaluation, Tensor, Tensor]:
+    def attempt(self, y: Tensor, s: Tensor, h: Tensor, rate: Tensor) -> tuple[Tensor, Evaluation, Tensor, Tensor]:
         """New state, evaluation there, scaled error (≤ 1 accepts), integral of the rate."""
         pair, last = DORMAND_PRINCE, len(DORMAND_PRINCE.c) - 1
         integral = rate * pair.b[0]
@@ -171,8 +170,11 @@ class Trajectory:
         if x in (0.0, 1.0):
             return self.point(step + int(x))[0]
         (y1, slope1), (y0, slope0) = self.point(step + 1), self.point(step)
-        return ((1 + 2 * x) * (1 - x) ** 2 * y0 + x**2 * (3 - 2 * x) * y1
-                + h * (x * (1 - x) ** 2 * slope0 - x**2 * (1 - x) * slope1))
+        return (
+            (1 + 2 * x) * (1 - x) ** 2 * y0
+            + x**2 * (3 - 2 * x) * y1
+            + h * (x * (1 - x) ** 2 * slope0 - x**2 * (1 - x) * slope1)
+        )
 
 
 def _power(x: Tensor, exponent: float) -> Tensor:
@@ -184,9 +186,11 @@ def _check_finite(values: Tensor, alive: Tensor, s: Tensor) -> None:
     finite = torch.isfinite(values)
     if not bool(finite.all()):
         row = int(torch.nonzero(~finite)[0])
-        raise FloatingPointError(f"the velocity of replicate {int(alive[row])} is not finite at "
-                                 f"flow time {float(s[row]):.6g}; reduce rtol or the scales of "
-                                 "the law")
+        raise FloatingPointError(
+            f"the velocity of replicate {int(alive[row])} is not finite at "
+            f"flow time {float(s[row]):.6g}; reduce rtol or the scales of "
+            "the law"
+        )
 
 
 def _first_step(y: Tensor, slope: Tensor, rtol: float, atol: float) -> Tensor:
@@ -196,9 +200,17 @@ def _first_step(y: Tensor, slope: Tensor, rtol: float, atol: float) -> Tensor:
     return _power(d1.clamp_min(1e-12), -1.0 / DORMAND_PRINCE.order).clamp_max(0.5) * 0.5
 
 
-def integrate(vector_field: Field, y0: Tensor, outputs: Sequence[float], *, rtol: float = 1e-6,
-              atol: float | None = None, keep_states: bool = False, record: bool = False,
-              max_steps: int = 100_000) -> Flow:
+def integrate(
+    vector_field: Field,
+    y0: Tensor,
+    outputs: Sequence[float],
+    *,
+    rtol: float = 1e-6,
+    atol: float | None = None,
+    keep_states: bool = False,
+    record: bool = False,
+    max_steps: int = 100_000,
+) -> Flow:
     """Integrate dy/ds = vector_field(y, s) from s = 0 through the output times.
 
     vector_field(state (active, n), s (active,), out (active, n)) writes the slope to ``out`` and
@@ -231,7 +243,8 @@ def integrate(vector_field: Field, y0: Tensor, outputs: Sequence[float], *, rtol
             if not bool(keep.any()):
                 return book.flow(trajectory)
             y, s, h, integral, observed, rate, alive, cursor, stages.K = (
-                part[keep] for part in (y, s, h, integral, observed, rate, alive, cursor, stages.K))
+                part[keep] for part in (y, s, h, integral, observed, rate, alive, cursor, stages.K)
+            )
         target = times[cursor]
         left = target - s
         step = torch.where(h >= left, left, torch.where(2 * h > left, left / 2, h))
@@ -257,8 +270,9 @@ def integrate(vector_field: Field, y0: Tensor, outputs: Sequence[float], *, rtol
         if trajectory is not None and bool(accept[0]):
             trajectory.record(float(s[0]), step, y)
         cursor = book.record(alive, cursor, times, s, y, observed, integral)
-    raise RuntimeError(f"more than {max_steps} steps to reach flow time {outputs[-1]}; "
-                       "raise rtol or shorten flow_times")
+    raise RuntimeError(
+        f"more than {max_steps} steps to reach flow time {outputs[-1]}; raise rtol or shorten flow_times"
+    )
 
 
 class _Book:
@@ -277,8 +291,9 @@ class _Book:
         self.accepted[alive] += accept
         self.rejected[alive] += ~accept
 
-    def record(self, alive: Tensor, cursor: Tensor, times: Tensor, s: Tensor, y: Tensor,
-               observed: Tensor, integral: Tensor) -> Tensor:
+    def record(
+        self, alive: Tensor, cursor: Tensor, times: Tensor, s: Tensor, y: Tensor, observed: Tensor, integral: Tensor
+    ) -> Tensor:
         """Note every replicate that stands at its next output time; returns the new cursor."""
         hit = s == times[cursor]
         if bool(hit.any()):
@@ -291,5 +306,4 @@ class _Book:
         return cursor + hit
 
     def flow(self, trajectory: Trajectory | None) -> Flow:
-        return Flow(self.observed, self.integral, self.states, self.final, self.accepted,
-                    self.rejected, trajectory)
+        return Flow(self.observed, self.integral, self.states, self.final, self.accepted, self.rejected, trajectory)

@@ -30,5 +30,4 @@ def check(rtol: float, atol: float, outputs: Sequence[float]) -> None:
     if not (rtol > 0 and atol > 0):
         raise ValueError(f"rtol and atol must be above 0, got {rtol} and {atol}; set rtol")
     if not outputs or min(outputs) < 0 or list(outputs) != sorted(set(outputs)):
-        raise ValueError(f"flow_times must be increasing and at least 0, got {list(outputs)}; "
-                         "set flow_times")
+        raise ValueError(f"flow_times must be increasing and at least 0, got {list(outputs)}; set flow_times")

@@ -43,8 +43,9 @@ class DepthRule:
 
     def to(self, device: torch.device) -> DepthRule:
         """The same rule on another device."""
-        return replace(self, matrix=self.matrix.to(device), weights=self.weights.to(device),
-                       nodes=self.nodes.to(device))
+        return replace(
+            self, matrix=self.matrix.to(device), weights=self.weights.to(device), nodes=self.nodes.to(device)
+        )
 
     @property
     def num_nodes(self) -> int:
@@ -72,8 +73,13 @@ def euler(num_layers: int) -> DepthRule:
         raise ValueError(f"num_layers must be at least 1, got {num_layers}; set sizes")
     L = num_layers
     matrix = torch.tril(torch.full((L, L), 1.0 / L, dtype=torch.float64), diagonal=-1)
-    return DepthRule(f"euler-{L}", matrix, torch.full((L,), 1.0 / L, dtype=torch.float64),
-                     torch.arange(L, dtype=torch.float64) / L, explicit=True)
+    return DepthRule(
+        f"euler-{L}",
+        matrix,
+        torch.full((L,), 1.0 / L, dtype=torch.float64),
+        torch.arange(L, dtype=torch.float64) / L,
+        explicit=True,
+    )
 
 
 @dataclass
@@ -94,8 +100,9 @@ class Cloud:
     ``weights`` (particles,) sum to 1 and are shared by the nodes; R counts independent clouds.
     """
 
-    def __init__(self, inputs: Tensor, rule: DepthRule, weights: Tensor, activation: Activation,
-                 tolerance: float = 1e-12) -> None:
+    def __init__(
+        self, inputs: Tensor, rule: DepthRule, weights: Tensor, activation: Activation, tolerance: float = 1e-12
+    ) -> None:
         self.inputs, self.rule, self.weights = inputs, rule.to(inputs.device), weights
         self.activation, self.tolerance = activation, tolerance
         self._guess: Tensor | None = None
@@ -134,8 +141,7 @@ class Cloud:
                 return DepthState(z, end, J, sigma, slope)
             z = z - self.solve(A, J, defect)
         raise FloatingPointError(
-            f"collocation in depth did not converge (defect {worst:.3g}); "
-            "reduce the scales of the initial law or rtol"
+            f"collocation in depth did not converge (defect {worst:.3g}); reduce the scales of the initial law or rtol"
         )
 
     def _march(self, theta: Tensor) -> DepthState:
@@ -161,8 +167,7 @@ class Cloud:
         n, d = operator.shape[1], operator.shape[-1]
         blocks = torch.einsum("qp,rpnij->rnqipj", matrix, operator)
         R, N = blocks.shape[:2]
-        system = torch.eye(n * d, dtype=forcing.dtype, device=forcing.device) - blocks.reshape(
-            R, N, n * d, n * d)
+        system = torch.eye(n * d, dtype=forcing.dtype, device=forcing.device) - blocks.reshape(R, N, n * d, n * d)
         lead = forcing.shape[:-4]
         right = forcing.reshape(-1, R, n, N, d).permute(1, 3, 2, 4, 0).reshape(R, N, n * d, -1)
         y = torch.linalg.solve(system, right)
@@ -181,6 +186,5 @@ class Cloud:
 
     def adjoint(self, state: DepthState, final: Tensor) -> Tensor:
         """P_q of the adjoint depth equation for p(1) = final (…, R, N, d) -> (…, R, n, N, d)."""
-        forcing = final.unsqueeze(-3).expand(*final.shape[:-2], self.rule.num_nodes,
-                                             *final.shape[-2:])
+        forcing = final.unsqueeze(-3).expand(*final.shape[:-2], self.rule.num_nodes, *final.shape[-2:])
         return self.solve(self.rule.adjoint_matrix, state.jacobian.mT, forcing)

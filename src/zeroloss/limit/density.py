@@ -83,17 +83,25 @@ class Density:
     Raises ValueError for other problems, rules or limiters than it can take.
     """
 
-    def __init__(self, problem: Problem, rule: DepthRule, grid: Grid, activation: str = "tanh", *,
-                 limiter: str = "van-leer", waves: Array | None = None) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        rule: DepthRule,
+        grid: Grid,
+        activation: str = "tanh",
+        *,
+        limiter: str = "van-leer",
+        waves: Array | None = None,
+    ) -> None:
         if problem.dim != 1:
-            raise ValueError(f"features must have dimension 1 for a density, got {problem.dim}; "
-                             "choose a problem with one feature and lift 0")
+            raise ValueError(
+                f"features must have dimension 1 for a density, got {problem.dim}; "
+                "choose a problem with one feature and lift 0"
+            )
         if rule.explicit:
-            raise ValueError(f"the depth rule must be implicit, got {rule.name}; "
-                             "use gauss_legendre")
+            raise ValueError(f"the depth rule must be implicit, got {rule.name}; use gauss_legendre")
         if limiter not in LIMITERS:
-            raise ValueError(f"limiter must be one of {', '.join(LIMITERS)}, got {limiter!r}; "
-                             "set limiter")
+            raise ValueError(f"limiter must be one of {', '.join(LIMITERS)}, got {limiter!r}; set limiter")
         self.grid, self.activation, self.limiter = grid, ACTIVATIONS[activation], LIMITERS[limiter]
         self.x, self.y = problem.inputs[:, 0].numpy(), problem.targets.numpy()
         self.g = float(problem.readout[0])
@@ -133,14 +141,15 @@ class Density:
         else:
             raise FloatingPointError(
                 f"collocation in depth did not converge (defect {np.abs(defect).max():.3g}); "
-                "reduce the scales of the initial law")
+                "reduce the scales of the initial law"
+            )
         self._guess = z
-        v = np.linalg.solve(eye - self.adjoint_matrix * J,
-                            np.full((len(self.x), len(eye), 1), self.g))[..., 0].T
+        v = np.linalg.solve(eye - self.adjoint_matrix * J, np.full((len(self.x), len(eye), 1), self.g))[..., 0].T
         r = self.g * (self.x + self.weights @ F) - self.y
         p = v * r / len(r)
-        return DepthSolution(moments, z, v, sigma, slope, r, np.einsum("qn,qnb->qb", p, sigma),
-                             np.einsum("qn,qnb->qb", p, slope))
+        return DepthSolution(
+            moments, z, v, sigma, slope, r, np.einsum("qn,qnb->qb", p, sigma), np.einsum("qn,qnb->qb", p, slope)
+        )
 
     def velocity(self, depth: DepthSolution) -> tuple[Array, Array]:
         """V = −ΔG/h at the inner faces: along a (n, 1, B), along b (n, A, B − 1)."""
@@ -149,13 +158,16 @@ class Density:
 
     def slope(self, rho: Array, v_a: Array, v_b: Array) -> Array:
         """dρ/ds = −div(V ρ): like rho (n, A, B)."""
-        return -(divergence(rho, v_a, 1, self.grid.width(0), self.limiter)
-                 + divergence(rho, v_b, 2, self.grid.width(1), self.limiter))
+        return -(
+            divergence(rho, v_a, 1, self.grid.width(0), self.limiter)
+            + divergence(rho, v_b, 2, self.grid.width(1), self.limiter)
+        )
 
     def stable_step(self, depth: DepthSolution) -> float:
         """N/tr K ≤ N/λ_max(K): a step that follows the fastest mode of dr/ds = −K r/N."""
-        inner = (np.einsum("qnb,qb->qn", depth.sigma**2, depth.moments[0])
-                 + np.einsum("qnb,qb->qn", depth.slope**2, depth.moments[2]))
+        inner = np.einsum("qnb,qb->qn", depth.sigma**2, depth.moments[0]) + np.einsum(
+            "qnb,qb->qn", depth.slope**2, depth.moments[2]
+        )
         trace = float(self.weights @ (depth.v**2 * inner).sum(1))
         return len(self.x) / trace if trace > 0 else float("inf")
 
@@ -174,8 +186,7 @@ class Density:
         along_b = 1j * self.kappa[:, 1:] * depth.dphi[:, None] * ((self._wave_a * self.a) @ rho)
         return -((along_a + along_b) * self._wave_b).sum(2) * self.grid.area
 
-    def run(self, rho: Array, flow_times: Sequence[float], *, max_steps: int = 100_000
-            ) -> DensityFlow:
+    def run(self, rho: Array, flow_times: Sequence[float], *, max_steps: int = 100_000) -> DensityFlow:
         """Follow ρ (n, A, B) from s = 0 through the output times, which are hit exactly.
 
         Raises ValueError for flow times that do not increase, FloatingPointError when a value is
@@ -190,11 +201,14 @@ class Density:
                 steps += 1
                 s = target if h >= target - s else s + h
                 if not np.isfinite(book.depth.residuals).all():
-                    raise FloatingPointError(f"the residuals are not finite at flow time {s:.6g}; "
-                                             "reduce the scales of the initial law")
+                    raise FloatingPointError(
+                        f"the residuals are not finite at flow time {s:.6g}; reduce the scales of the initial law"
+                    )
                 if steps > max_steps:
-                    raise RuntimeError(f"more than {max_steps} steps to reach flow time "
-                                       f"{flow_times[-1]}; shorten flow_times or take fewer cells")
+                    raise RuntimeError(
+                        f"more than {max_steps} steps to reach flow time "
+                        f"{flow_times[-1]}; shorten flow_times or take fewer cells"
+                    )
             book.note()
         columns = {name: np.array([row[name] for row in book.rows]) for name in book.rows[0]}
         return DensityFlow(tuple(flow_times), steps=steps, **columns)
@@ -232,8 +246,7 @@ class _Book:
         self._watch()
         return h
 
-    def _stages(self, h: float, v: tuple[Array, Array]
-                ) -> list[tuple[Array, DepthSolution]] | None:
+    def _stages(self, h: float, v: tuple[Array, Array]) -> list[tuple[Array, DepthSolution]] | None:
         """The three stages and the end of a step of Shu and Osher; None where one is too long."""
         scheme, y = self.scheme, self.rho
         stages = [(y, self.depth)]
@@ -251,8 +264,16 @@ class _Book:
         r, grid = self.depth.residuals, self.scheme.grid
         inner = self.rho[:, 1:-1, 1:-1].sum((1, 2))
         edge = float((self.rho.sum((1, 2)) - inner).max()) * grid.area
-        self.rows.append({
-            "rho": self.rho, "residuals": r, "risk": 0.5 * np.mean(r**2),
-            "dissipated": self.dissipated, "mass_defect": self.defect, "minimum": self.minimum,
-            "edge_mass": edge, "waves": self.scheme.wave(self.rho), "balance": self.balance.copy(),
-        })
+        self.rows.append(
+            {
+                "rho": self.rho,
+                "residuals": r,
+                "risk": 0.5 * np.mean(r**2),
+                "dissipated": self.dissipated,
+                "mass_defect": self.defect,
+                "minimum": self.minimum,
+                "edge_mass": edge,
+                "waves": self.scheme.wave(self.rho),
+                "balance": self.balance.copy(),
+            }
+        )

@@ -37,15 +37,15 @@ def deposit(a: Array, b: Array, mass: Array, coarse: Grid) -> Array:
     """
     shape = coarse.cells[0] + 2, coarse.cells[1] + 2
     if shape[0] * shape[1] > MOST_POINTS:
-        raise ValueError(f"the support must have at most {MOST_POINTS} points, got "
-                         f"{shape[0] * shape[1]}; set support to fewer cells")
+        raise ValueError(
+            f"the support must have at most {MOST_POINTS} points, got {shape[0] * shape[1]}; set support to fewer cells"
+        )
     i, along_a = _splines(a, coarse.a[0], coarse.width(0), coarse.cells[0])
     j, along_b = _splines(b, coarse.b[0], coarse.width(1), coarse.cells[1])
     total = np.zeros(shape[0] * shape[1])
     for di in range(3):
         for dj in range(3):
-            total += np.bincount((i + di) * shape[1] + j + dj, mass * along_a[di] * along_b[dj],
-                                 minlength=len(total))
+            total += np.bincount((i + di) * shape[1] + j + dj, mass * along_a[di] * along_b[dj], minlength=len(total))
     return total.reshape(shape)
 
 
@@ -57,8 +57,7 @@ def wasserstein(one: Array, other: Array, coarse: Grid) -> float:
     """
     import ot  # it brings a second of others with it, and most who read this module only deposit
 
-    axes = [np.arange(-0.5, cells + 1) * coarse.width(axis)
-            for axis, cells in enumerate(coarse.cells)]
+    axes = [np.arange(-0.5, cells + 1) * coarse.width(axis) for axis, cells in enumerate(coarse.cells)]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
     gap = (one - other).ravel()
     more, less = gap > 0, gap < 0
@@ -69,6 +68,5 @@ def wasserstein(one: Array, other: Array, coarse: Grid) -> float:
     cost = np.abs(points[more][:, None] - points[less][None]).sum(-1)
     value, log = ot.emd2(give / moved, take / take.sum(), cost, numItermax=10_000_000, log=True)
     if log["warning"] is not None:
-        raise RuntimeError(f"optimal transport must converge, got: {log['warning']}; "
-                           "set support to fewer cells")
+        raise RuntimeError(f"optimal transport must converge, got: {log['warning']}; set support to fewer cells")
     return moved * float(value)

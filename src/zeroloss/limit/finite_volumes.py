@@ -39,8 +39,9 @@ class Grid:
     def __post_init__(self) -> None:
         for name, (low, high) in (("a", self.a), ("b", self.b)):
             if not (math.isfinite(low) and math.isfinite(high) and low < high):
-                raise ValueError(f"the range of {name} must be finite and increasing, got "
-                                 f"({low}, {high}); set box_{name}")
+                raise ValueError(
+                    f"the range of {name} must be finite and increasing, got ({low}, {high}); set box_{name}"
+                )
         if min(self.cells) < 4:
             raise ValueError(f"cells must be at least 4 per axis, got {self.cells}; set cells")
 
@@ -70,15 +71,18 @@ class Grid:
         """
         scales = (law.scale_a, law.scale_b)
         if law.kind == "point" or min(scales) <= 0:
-            raise ValueError(f"the initial law must have a density, got {law.kind} with scales "
-                             f"{scales}; set initial_law to gaussian or uniform")
+            raise ValueError(
+                f"the initial law must have a density, got {law.kind} with scales "
+                f"{scales}; set initial_law to gaussian or uniform"
+            )
         parts = []
         for axis, scale in enumerate(scales):
             x = self.edges(axis) / scale
             mass = np.diff(special.ndtr(x) if law.kind == "gaussian" else np.clip(x, -1, 1))
             if not mass.sum() > 0:
-                raise ValueError(f"the rectangle must hold mass of the {law.kind} law, got none; "
-                                 f"widen box_{'ab'[axis]}")
+                raise ValueError(
+                    f"the rectangle must hold mass of the {law.kind} law, got none; widen box_{'ab'[axis]}"
+                )
             parts.append(mass / mass.sum())
         return np.outer(*parts) / self.area
 
@@ -128,6 +132,5 @@ def positive_step(v_a: Array, v_b: Array, grid: Grid) -> float:
     """
     along_a, along_b = (np.maximum(v.max(1), -v.min(1)) for v in (v_a, v_b))
     faces = np.pad(along_b, ((0, 0), (1, 1)))
-    rate = 2.0 * float((along_a / grid.width(0)
-                        + np.maximum(faces[:, 1:], faces[:, :-1]) / grid.width(1)).max())
+    rate = 2.0 * float((along_a / grid.width(0) + np.maximum(faces[:, 1:], faces[:, :-1]) / grid.width(1)).max())
     return 1.0 / rate if rate > 0 else math.inf

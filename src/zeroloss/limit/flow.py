@@ -49,8 +49,7 @@ class LimitFlow(Shown):
 
     def _summary(self) -> Summary:
         kept = "not kept" if self.particles is None else tuple(self.particles.shape)
-        facts = {"clouds": self.risk.shape[1], "num_samples": self.residuals.shape[-1],
-                 "particles": kept}
+        facts = {"clouds": self.risk.shape[1], "num_samples": self.residuals.shape[-1], "particles": kept}
         return over_time(facts, self.flow_times, quantiles("risk", self.risk.cpu()))
 
 
@@ -68,8 +67,15 @@ class MeanField:
     [0.134, 0.077]
     """
 
-    def __init__(self, problem: Problem, rule: DepthRule, weights: Tensor | int,
-                 activation: str = "tanh", *, compiled: bool = True) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        rule: DepthRule,
+        weights: Tensor | int,
+        activation: str = "tanh",
+        *,
+        compiled: bool = True,
+    ) -> None:
         self.problem = problem
         if isinstance(weights, int):
             weights = problem.inputs.new_full((weights,), 1.0 / weights)
@@ -77,18 +83,25 @@ class MeanField:
         self.rule = self.cloud.rule
         # an Euler rule of equal masses is a network
         equal = bool((weights == weights[0]).all())
-        self._compiled = (compiled and (equal or not rule.explicit)
-                          and engine.serves(problem, activation))
+        self._compiled = compiled and (equal or not rule.explicit) and engine.serves(problem, activation)
 
     def _by_engine(self, start: Tensor, flow_times: Sequence[float], rtol: float) -> Flow:
         """The same by the compiled engine, one cloud after the other."""
         rule, cloud = self.rule, self.cloud
         theta, explicit = self.shape(start), rule.explicit
-        depth = None if explicit else engine.Depth(
-            rule.matrix, rule.weights, rule.adjoint_matrix, cloud.weights, cloud.tolerance)
-        shape = engine.Shape(self.problem, rule.num_nodes, len(cloud.weights),
-                             cloud.activation.name, 1.0 / (rule.num_nodes * len(cloud.weights)),
-                             depth=depth)
+        depth = (
+            None
+            if explicit
+            else engine.Depth(rule.matrix, rule.weights, rule.adjoint_matrix, cloud.weights, cloud.tolerance)
+        )
+        shape = engine.Shape(
+            self.problem,
+            rule.num_nodes,
+            len(cloud.weights),
+            cloud.activation.name,
+            1.0 / (rule.num_nodes * len(cloud.weights)),
+            depth=depth,
+        )
         return engine.flow(shape, theta, flow_times, rtol=rtol, atol=rtol)
 
     def shape(self, flat: Tensor) -> Tensor:
@@ -130,20 +143,33 @@ class MeanField:
         ones = self.problem.readout.expand(1, *self.problem.inputs.shape)
         q = self.cloud.adjoint(state, ones)[0]
         mass = self.rule.weights[:, None] * self.cloud.weights
-        return Linearised(self.problem.residuals(state.end)[0], state.features[0], q,
-                          state.sigma[0], push(q, theta, state.slope[0]), mass)
+        return Linearised(
+            self.problem.residuals(state.end)[0],
+            state.features[0],
+            q,
+            state.sigma[0],
+            push(q, theta, state.slope[0]),
+            mass,
+        )
 
-    def run(self, start: Tensor, flow_times: Sequence[float], *, rtol: float = 1e-7,
-            keep: bool = False, record: bool = False) -> LimitFlow:
+    def run(
+        self,
+        start: Tensor,
+        flow_times: Sequence[float],
+        *,
+        rtol: float = 1e-7,
+        keep: bool = False,
+        record: bool = False,
+    ) -> LimitFlow:
         """Follow the flow from ``start`` (flat) through the flow times."""
-        flow = (self._by_engine(start, flow_times, rtol)
-                if self._compiled and not (keep or record) else
-                integrate(self.vector_field, start, flow_times, rtol=rtol, keep_states=keep,
-                          record=record))
+        flow = (
+            self._by_engine(start, flow_times, rtol)
+            if self._compiled and not (keep or record)
+            else integrate(self.vector_field, start, flow_times, rtol=rtol, keep_states=keep, record=record)
+        )
         states = flow.states
         particles = None if states is None else torch.stack([self.shape(y) for y in states])
-        return LimitFlow(tuple(flow_times), flow.observed, Problem.risk(flow.observed),
-                         flow.integral, particles, flow)
+        return LimitFlow(tuple(flow_times), flow.observed, Problem.risk(flow.observed), flow.integral, particles, flow)
 
 
 @dataclass(frozen=True, repr=False)
@@ -168,17 +194,29 @@ class LimitNumbers(Shown):
         return over_time(facts, self.flow_times, {"risk": self.risk, "error": self.risk_error})
 
 
-def limit_residuals(problem: Problem, rule: DepthRule, points: np.ndarray,
-                    flow_times: Sequence[float], *, activation: str, rtol: float) -> np.ndarray:
+def limit_residuals(
+    problem: Problem, rule: DepthRule, points: np.ndarray, flow_times: Sequence[float], *, activation: str, rtol: float
+) -> np.ndarray:
     """r(s) (flow_times, samples) of the limit of a cloud, (k, particles) or node by node."""
     field = MeanField(problem, rule, points.shape[-1], activation)
     return field.run(field.start(points[None]), flow_times, rtol=rtol).residuals[:, 0].cpu().numpy()
 
 
-def solve(problem: Problem, law: InitialLaw, flow_times: Sequence[float], *,
-          activation: str = "tanh", accuracy: float = 1e-3, depth_nodes: int | None = None,
-          log2_points: int = 10, max_log2_points: int = 15, scrambles: int = 8,
-          rtol: float = 1e-7, seed: int = 0, progress: Progress = False) -> LimitNumbers:
+def solve(
+    problem: Problem,
+    law: InitialLaw,
+    flow_times: Sequence[float],
+    *,
+    activation: str = "tanh",
+    accuracy: float = 1e-3,
+    depth_nodes: int | None = None,
+    log2_points: int = 10,
+    max_log2_points: int = 15,
+    scrambles: int = 8,
+    rtol: float = 1e-7,
+    seed: int = 0,
+    progress: Progress = False,
+) -> LimitNumbers:
     """The mean-field limit with the risk known to a relative ``accuracy`` at every flow time.
 
     Takes more Sobol points until the estimated error allows it, at most 2^max_log2_points, and
@@ -202,8 +240,7 @@ def solve(problem: Problem, law: InitialLaw, flow_times: Sequence[float], *,
     with reporting(progress) as report:
         nodes = depth_nodes or _enough_nodes(problem, law, times, activation, accuracy, rtol, seed)
         while True:
-            numbers = _solve_once(problem, law, times, activation, nodes, log2_points, scrambles,
-                                  rtol, seed, report)
+            numbers = _solve_once(problem, law, times, activation, nodes, log2_points, scrambles, rtol, seed, report)
             allowed = accuracy * numbers.risk
             if log2_points >= max_log2_points or bool((numbers.risk_error <= allowed).all()):
                 return numbers
@@ -213,15 +250,21 @@ def solve(problem: Problem, law: InitialLaw, flow_times: Sequence[float], *,
             log2_points = min(log2_points + jump, max_log2_points)
 
 
-def _enough_nodes(problem: Problem, law: InitialLaw, flow_times: tuple[float, ...],
-                  activation: str, accuracy: float, rtol: float, seed: int) -> int:
+def _enough_nodes(
+    problem: Problem,
+    law: InitialLaw,
+    flow_times: tuple[float, ...],
+    activation: str,
+    accuracy: float,
+    rtol: float,
+    seed: int,
+) -> int:
     """The least number of nodes, from 3 on, whose risk moves by a quarter of the accuracy at most
     against one node less."""
     points = sobol_rule(law, problem.dim, 8, seed, 0)
 
     def risk(nodes: int) -> np.ndarray:
-        r = limit_residuals(problem, gauss_legendre(nodes), points, flow_times,
-                            activation=activation, rtol=rtol)
+        r = limit_residuals(problem, gauss_legendre(nodes), points, flow_times, activation=activation, rtol=rtol)
         return 0.5 * np.mean(r**2, axis=-1)
 
     before = risk(2)
@@ -233,8 +276,7 @@ def _enough_nodes(problem: Problem, law: InitialLaw, flow_times: tuple[float, ..
     return MOST_NODES
 
 
-def _net(law: InitialLaw, dim: int, log2_points: int, nodes: int, seed: int, scramble: int
-         ) -> np.ndarray:
+def _net(law: InitialLaw, dim: int, log2_points: int, nodes: int, seed: int, scramble: int) -> np.ndarray:
     """Points of each node, (nodes, k, 2^log2_points): successive parts of one Sobol sequence."""
     more = math.ceil(math.log2(nodes))
     points = sobol_rule(law, dim, log2_points + more, seed, scramble)
@@ -242,19 +284,26 @@ def _net(law: InitialLaw, dim: int, log2_points: int, nodes: int, seed: int, scr
     return parts.transpose(1, 0, 2)
 
 
-def _solve_once(problem: Problem, law: InitialLaw, flow_times: tuple[float, ...], activation: str,
-                nodes: int, log2_points: int, scrambles: int, rtol: float, seed: int,
-                report: Report) -> LimitNumbers:
+def _solve_once(
+    problem: Problem,
+    law: InitialLaw,
+    flow_times: tuple[float, ...],
+    activation: str,
+    nodes: int,
+    log2_points: int,
+    scrambles: int,
+    rtol: float,
+    seed: int,
+    report: Report,
+) -> LimitNumbers:
     from scipy import stats
 
     rules = [_net(law, problem.dim, log2_points, nodes, seed, i) for i in range(scrambles)]
 
     def one(points: np.ndarray, nodes: int, rtol: float) -> np.ndarray:
-        return limit_residuals(problem, gauss_legendre(nodes), points, flow_times,
-                               activation=activation, rtol=rtol)
+        return limit_residuals(problem, gauss_legendre(nodes), points, flow_times, activation=activation, rtol=rtol)
 
-    r = np.stack([one(rule, nodes, rtol)
-                  for rule in counted(report, f"limit, 2^{log2_points} points", rules)])
+    r = np.stack([one(rule, nodes, rtol) for rule in counted(report, f"limit, 2^{log2_points} points", rules)])
     coarse = sobol_rule(law, problem.dim, min(log2_points, 9), seed, 0)
     base = one(coarse, nodes, rtol)
     # one node less (three against one), and a looser step: the difference bounds the finer error
@@ -272,5 +321,6 @@ def _solve_once(problem: Problem, law: InitialLaw, flow_times: tuple[float, ...]
     }
     mean = r.mean(0)
     error = student * r.std(0, ddof=1) + np.abs(fewer - base) + np.abs(looser - base)
-    return LimitNumbers(flow_times, risk(r).mean(0), sum(parts.values(), np.zeros(len(flow_times))),
-                        mean, error, parts, log2_points)
+    return LimitNumbers(
+        flow_times, risk(r).mean(0), sum(parts.values(), np.zeros(len(flow_times))), mean, error, parts, log2_points
+    )

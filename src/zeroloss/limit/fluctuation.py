@@ -30,8 +30,7 @@ _CACHED_ELEMENTS = 1 << 17
 # RK4 is stable on the negative axis to 2.785
 _STABLE = 2.5
 
-__all__ = ["Influence", "covariance_independent", "covariance_of_paths", "influence",
-           "pair_covariances"]
+__all__ = ["Influence", "covariance_independent", "covariance_of_paths", "influence", "pair_covariances"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,8 +45,15 @@ class Influence(Shown):
 
     def _summary(self) -> Summary:
         outputs, nodes, particles = self.psi.shape
-        return Summary({"flow_time": self.flow_time, "outputs": outputs, "nodes": nodes,
-                        "particles": particles, "psi": span(self.psi)})
+        return Summary(
+            {
+                "flow_time": self.flow_time,
+                "outputs": outputs,
+                "nodes": nodes,
+                "particles": particles,
+                "psi": span(self.psi),
+            }
+        )
 
 
 class _Linearised:
@@ -61,15 +67,15 @@ class _Linearised:
         self.q = field.cloud.adjoint(state, g)[0].to(dtype)
         # the depth equation is solved in float64, what is linear in the costates in dtype
         self.theta, self.p = theta.to(dtype), p[0].to(dtype)
-        self.z, self.sigma, self.slope = (
-            part[0].to(dtype) for part in (state.features, state.sigma, state.slope))
+        self.z, self.sigma, self.slope = (part[0].to(dtype) for part in (state.features, state.sigma, state.slope))
         self.jacobian = state.jacobian.to(dtype)
         a, w, _ = split(self.theta)
         self.a, self.w = a, w
         rule = field.rule
         self.weights, self.readout, self.depth_weights, self.matrix, self.adjoint_matrix = (
-            part.to(dtype) for part in (field.cloud.weights, field.problem.readout, rule.weights,
-                                        rule.matrix, rule.adjoint_matrix))
+            part.to(dtype)
+            for part in (field.cloud.weights, field.problem.readout, rule.weights, rule.matrix, rule.adjoint_matrix)
+        )
         self.weighted_a, self.weighted_w = self.weights * a, self.weights * w
         curvature = field.cloud.activation.curvature(preactivation(self.z, self.theta))
         self.push = push(self.p, self.theta, self.slope)  # (a·P) σ': (n, N, particles)
@@ -110,10 +116,17 @@ class _Linearised:
     def final_costate(self) -> tuple[Tensor, Tensor]:
         """v_i = Q_iᵀ ∂_θ f and δr_i/δρ = Q_iᵀ f at the particles, output by output."""
         q = self.q
-        v = torch.stack([
-            theta_gradient(self.z[:, i:i + 1], q[:, i:i + 1], self.sigma[:, i:i + 1],
-                           push(q[:, i:i + 1], self.theta, self.slope[:, i:i + 1]))
-            for i in range(self.field.problem.num_samples)])
+        v = torch.stack(
+            [
+                theta_gradient(
+                    self.z[:, i : i + 1],
+                    q[:, i : i + 1],
+                    self.sigma[:, i : i + 1],
+                    push(q[:, i : i + 1], self.theta, self.slope[:, i : i + 1]),
+                )
+                for i in range(self.field.problem.num_samples)
+            ]
+        )
         direct = ((q @ self.a) * self.sigma).transpose(0, 1)
         return v, direct
 
@@ -126,8 +139,9 @@ class _Linearised:
         return float(torch.linalg.eigvalsh(kernel)[-1]) / self.field.problem.num_samples
 
 
-def influence(field: MeanField, trajectory: Trajectory, flow_time: float,
-              dtype: torch.dtype = torch.float64) -> Influence:
+def influence(
+    field: MeanField, trajectory: Trajectory, flow_time: float, dtype: torch.dtype = torch.float64
+) -> Influence:
     """ψ_s at all particles of a recorded limit run, for s one of its accepted points.
 
     Classical Runge–Kutta of order 4 backwards over the accepted steps, the state in between by
@@ -150,8 +164,7 @@ def influence(field: MeanField, trajectory: Trajectory, flow_time: float,
     0.48
     """
     if flow_time not in trajectory.s:
-        raise ValueError(f"the trajectory has no accepted point at s = {flow_time}; make it an "
-                         "output time of the run")
+        raise ValueError(f"the trajectory has no accepted point at s = {flow_time}; make it an output time of the run")
     last = trajectory.s.index(flow_time)
     if last == 0:
         start = _particles(field, trajectory.point(0)[0])
@@ -160,16 +173,14 @@ def influence(field: MeanField, trajectory: Trajectory, flow_time: float,
         psi = _integrate_back(field, trajectory, last, dtype)
     psi, weights = psi.double(), field.cloud.weights
     psi = psi - (psi @ weights).unsqueeze(-1)
-    return Influence(flow_time, *(part.cpu().numpy() for part in (psi, field.rule.weights,
-                                                                  weights)))
+    return Influence(flow_time, *(part.cpu().numpy() for part in (psi, field.rule.weights, weights)))
 
 
 def _particles(field: MeanField, y: Tensor) -> Tensor:
     return field.shape(y.unsqueeze(0))[0]
 
 
-def _integrate_back(field: MeanField, trajectory: Trajectory, last: int, dtype: torch.dtype
-                    ) -> Tensor:
+def _integrate_back(field: MeanField, trajectory: Trajectory, last: int, dtype: torch.dtype) -> Tensor:
     end = _Linearised(field, _particles(field, trajectory.point(last)[0]), dtype)
     v, psi = end.final_costate()
     for step in reversed(range(last)):
@@ -178,15 +189,14 @@ def _integrate_back(field: MeanField, trajectory: Trajectory, last: int, dtype: 
         count = max(1, math.ceil(h * end.stiffness() / _STABLE))
         for sub in reversed(range(count)):
             middle, start = (
-                _Linearised(field, _particles(field, trajectory.at(step, (sub + x) / count)), dtype)
-                for x in (0.5, 0.0))
+                _Linearised(field, _particles(field, trajectory.at(step, (sub + x) / count)), dtype) for x in (0.5, 0.0)
+            )
             _step_back(v, psi, h / count, end, middle, start)
             end = start
     return psi
 
 
-def _step_back(v: Tensor, psi: Tensor, h: float, end: _Linearised, middle: _Linearised,
-               start: _Linearised) -> None:
+def _step_back(v: Tensor, psi: Tensor, h: float, end: _Linearised, middle: _Linearised, start: _Linearised) -> None:
     """One step of length h of the classical method of order 4, backwards in training time.
 
     In place, and a few outputs at a time: no stage of all costates is ever kept.
@@ -204,8 +214,7 @@ def _step_back(v: Tensor, psi: Tensor, h: float, end: _Linearised, middle: _Line
 
 def covariance_independent(psi: Influence) -> np.ndarray:
     """Σ = ∫ Cov[ψ(θ₀, t)] dt (N, N) of independent layers: std ∝ (LM)^{−1/2}."""
-    return np.einsum("iqj,lqj,q,j->il", psi.psi, psi.psi, psi.depth_weights, psi.weights,
-                     optimize=True)
+    return np.einsum("iqj,lqj,q,j->il", psi.psi, psi.psi, psi.depth_weights, psi.weights, optimize=True)
 
 
 def covariance_of_paths(psi: Influence) -> np.ndarray:

@@ -70,9 +70,16 @@ class Recorded:
         return {"independent": scaled @ scaled.T, "path": path @ path.T}
 
 
-def record(problem: Problem, points: Array, rule: DepthRule, flow_times: Sequence[float], *,
-           activation: str = "tanh", rtol: float = 1e-6, dtype: torch.dtype = torch.float64
-           ) -> Recorded:
+def record(
+    problem: Problem,
+    points: Array,
+    rule: DepthRule,
+    flow_times: Sequence[float],
+    *,
+    activation: str = "tanh",
+    rtol: float = 1e-6,
+    dtype: torch.dtype = torch.float64,
+) -> Recorded:
     """Follow the limit of the points (k, particles) under a depth rule, and keep the way.
 
     Costates in float32 take half of the time and err by about 1e-5, far less than scrambles of a
@@ -95,10 +102,14 @@ class ResidualLaw(Shown):
     covariance: Array
 
     def _summary(self) -> Summary:
-        return Summary({
-            "num_samples": len(self.mean), "risk_of_mean": 0.5 * float(np.mean(self.mean**2)),
-            "root_of_trace": float(np.sqrt(np.trace(self.covariance))),
-            "mean_error": float(np.max(self.mean_error))})
+        return Summary(
+            {
+                "num_samples": len(self.mean),
+                "risk_of_mean": 0.5 * float(np.mean(self.mean**2)),
+                "root_of_trace": float(np.sqrt(np.trace(self.covariance))),
+                "mean_error": float(np.max(self.mean_error)),
+            }
+        )
 
     def risks(self, draws: int = 100_000, seed: int = 0) -> Array:
         """Draws of the trained risk ½ mean |r|² from this law."""
@@ -135,14 +146,24 @@ class Prediction(Shown):
         block = slice(output % times * samples, (output % times + 1) * samples)
         count = num_units * (self.num_layers if sampling == "independent" else 1)
         error = r.std(0, ddof=1) / np.sqrt(scrambles) if scrambles > 1 else np.full(samples, np.nan)
-        return ResidualLaw(r.mean(0), error,
-                           self.covariances[sampling][:, block, block].mean(0) / count)
+        return ResidualLaw(r.mean(0), error, self.covariances[sampling][:, block, block].mean(0) / count)
 
 
-def predict(problem: Problem, law: InitialLaw, num_layers: int, flow_time: float | Sequence[float],
-            *, activation: str = "tanh", log2_points: int = 10, scrambles: int = 4,
-            rtol: float = 1e-6, dtype: torch.dtype = torch.float64, name: Sequence[str] = (),
-            seed: int = 0, progress: Progress = False) -> Prediction:
+def predict(
+    problem: Problem,
+    law: InitialLaw,
+    num_layers: int,
+    flow_time: float | Sequence[float],
+    *,
+    activation: str = "tanh",
+    log2_points: int = 10,
+    scrambles: int = 4,
+    rtol: float = 1e-6,
+    dtype: torch.dtype = torch.float64,
+    name: Sequence[str] = (),
+    seed: int = 0,
+    progress: Progress = False,
+) -> Prediction:
     """The law of networks of so many layers and any width, at one flow time or jointly at several.
 
     r_L(s) (samples,) and Σ (samples, samples) in units of the targets. 2^log2_points particles for
@@ -166,9 +187,12 @@ def predict(problem: Problem, law: InitialLaw, num_layers: int, flow_time: float
     with reporting(progress) as report:
         for scramble in counted(report, "predicted law", range(scrambles)):
             points = sobol_rule(law, problem.dim, log2_points, seed, *streams, scramble)
-            recorded = record(problem, points, euler(num_layers), times, activation=activation,
-                              rtol=rtol, dtype=dtype)
+            recorded = record(problem, points, euler(num_layers), times, activation=activation, rtol=rtol, dtype=dtype)
             residuals.append(recorded.residuals)
             covariances.append(recorded.joint_covariances())
-    return Prediction(num_layers, times, np.stack(residuals), {
-        sampling: np.stack([one[sampling] for one in covariances]) for sampling in covariances[0]})
+    return Prediction(
+        num_layers,
+        times,
+        np.stack(residuals),
+        {sampling: np.stack([one[sampling] for one in covariances]) for sampling in covariances[0]},
+    )

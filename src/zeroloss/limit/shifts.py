@@ -53,11 +53,12 @@ class Weak:
 class Shifts(MeanField):
     """Gradient flow of particles (a, 1, b) on a problem with d = 1; states as in ``MeanField``."""
 
-    def __init__(self, problem: Problem, rule: DepthRule, weights: Tensor, activation: str = "tanh"
-                 ) -> None:
+    def __init__(self, problem: Problem, rule: DepthRule, weights: Tensor, activation: str = "tanh") -> None:
         if problem.dim != 1:
-            raise ValueError(f"features must have dimension 1 for shifts, got {problem.dim}; "
-                             "choose a problem with one feature and lift 0")
+            raise ValueError(
+                f"features must have dimension 1 for shifts, got {problem.dim}; "
+                "choose a problem with one feature and lift 0"
+            )
         super().__init__(problem, rule, weights, activation, compiled=False)
 
     def _slope(self, theta: Tensor) -> tuple[Tensor, Tensor]:

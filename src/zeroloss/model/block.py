@@ -16,8 +16,19 @@ from torch import Tensor
 
 from zeroloss.model.catalogue import dim_theta
 
-__all__ = ["ACTIVATIONS", "Activation", "dim_theta", "field", "jacobian", "preactivation", "push",
-           "register", "split", "theta_gradient", "values"]
+__all__ = [
+    "ACTIVATIONS",
+    "Activation",
+    "dim_theta",
+    "field",
+    "jacobian",
+    "preactivation",
+    "push",
+    "register",
+    "split",
+    "theta_gradient",
+    "values",
+]
 
 _SQRT_HALF = math.sqrt(0.5)
 _INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
@@ -91,26 +102,58 @@ _GELU_SUP_SLOPE = 0.5 * (1.0 + math.erf(1.0)) + math.sqrt(2.0) * _INV_SQRT_2PI *
 ACTIVATIONS: dict[str, Activation] = {
     activation.name: activation
     for activation in (
-        Activation("tanh", torch.tanh, lambda u: _tanh_slope_of_value(torch.tanh(u)),
-                   _tanh_curvature, 1.0, 1.0, 4.0 / (3.0 * math.sqrt(3.0)),
-                   slope_of_value=_tanh_slope_of_value),
-        Activation("sigmoid", _sigmoid, lambda u: _sigmoid(u) * (1.0 - _sigmoid(u)),
-                   _sigmoid_curvature, 1.0, 0.25, 1.0 / (6.0 * math.sqrt(3.0)),
-                   slope_of_value=lambda h: h * (1.0 - h)),
-        Activation("gelu", lambda u: u * _normal_cdf(u),
-                   lambda u: _normal_cdf(u) + u * _normal_pdf(u),
-                   lambda u: _normal_pdf(u) * (2.0 - u * u),
-                   math.inf, _GELU_SUP_SLOPE, 2.0 * _INV_SQRT_2PI),
+        Activation(
+            "tanh",
+            torch.tanh,
+            lambda u: _tanh_slope_of_value(torch.tanh(u)),
+            _tanh_curvature,
+            1.0,
+            1.0,
+            4.0 / (3.0 * math.sqrt(3.0)),
+            slope_of_value=_tanh_slope_of_value,
+        ),
+        Activation(
+            "sigmoid",
+            _sigmoid,
+            lambda u: _sigmoid(u) * (1.0 - _sigmoid(u)),
+            _sigmoid_curvature,
+            1.0,
+            0.25,
+            1.0 / (6.0 * math.sqrt(3.0)),
+            slope_of_value=lambda h: h * (1.0 - h),
+        ),
+        Activation(
+            "gelu",
+            lambda u: u * _normal_cdf(u),
+            lambda u: _normal_cdf(u) + u * _normal_pdf(u),
+            lambda u: _normal_pdf(u) * (2.0 - u * u),
+            math.inf,
+            _GELU_SUP_SLOPE,
+            2.0 * _INV_SQRT_2PI,
+        ),
         # 2-homogeneous blocks; σ' jumps at 0, so that σ'' has no bound in Lipschitz' sense
-        Activation("relu", lambda u: u.clamp_min(0.0), lambda u: (u > 0).to(u.dtype),
-                   torch.zeros_like, math.inf, 1.0, math.inf),
-        Activation("relu2", lambda u: u.clamp_min(0.0) ** 2, lambda u: 2.0 * u.clamp_min(0.0),
-                   lambda u: 2.0 * (u > 0).to(u.dtype), math.inf, math.inf, 2.0),
-        Activation("regularised-relu", _regularised_relu, _regularised_relu_slope,
-                   _regularised_relu_curvature, math.inf, 1.0,
-                   1.0 / (2.0 * REGULARISED_RELU_WIDTH)),
-        Activation("identity", lambda u: u.clone(), torch.ones_like, torch.zeros_like,
-                   math.inf, 1.0, 0.0),
+        Activation(
+            "relu", lambda u: u.clamp_min(0.0), lambda u: (u > 0).to(u.dtype), torch.zeros_like, math.inf, 1.0, math.inf
+        ),
+        Activation(
+            "relu2",
+            lambda u: u.clamp_min(0.0) ** 2,
+            lambda u: 2.0 * u.clamp_min(0.0),
+            lambda u: 2.0 * (u > 0).to(u.dtype),
+            math.inf,
+            math.inf,
+            2.0,
+        ),
+        Activation(
+            "regularised-relu",
+            _regularised_relu,
+            _regularised_relu_slope,
+            _regularised_relu_curvature,
+            math.inf,
+            1.0,
+            1.0 / (2.0 * REGULARISED_RELU_WIDTH),
+        ),
+        Activation("identity", lambda u: u.clone(), torch.ones_like, torch.zeros_like, math.inf, 1.0, 0.0),
     )
 }
 
@@ -121,8 +164,10 @@ def register(activation: Activation) -> None:
     Raises ValueError if the name is taken.
     """
     if activation.name in ACTIVATIONS:
-        raise ValueError(f"activation must have a name of its own, got {activation.name}; choose "
-                         f"another than {', '.join(ACTIVATIONS)}")
+        raise ValueError(
+            f"activation must have a name of its own, got {activation.name}; choose "
+            f"another than {', '.join(ACTIVATIONS)}"
+        )
     ACTIVATIONS[activation.name] = activation
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-__all__ = ["ACTIVATIONS", "MOST_ROWS", "PROBLEMS", "REAL_DATA", "ActivationName", "ProblemName",
-           "dim_theta"]
+__all__ = ["ACTIVATIONS", "MOST_ROWS", "PROBLEMS", "REAL_DATA", "ActivationName", "ProblemName", "dim_theta"]
 
 ProblemName = Literal["sine", "surface", "diabetes", "digits"]
 ActivationName = Literal["tanh", "sigmoid", "gelu", "relu", "relu2", "regularised-relu", "identity"]

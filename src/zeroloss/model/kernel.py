@@ -58,8 +58,7 @@ class Linearised:
     def pull(self, c: Tensor) -> Tensor:
         """(1/N) Σ_i c_i q_iᵀ ∂_θ f(Z_i, θ): (n, k, particles); with c = r it is ∇_θ δE/δρ."""
         scaled = (self.gain / len(c)) * c
-        return theta_gradient(self.z, self.q * scaled[:, None], self.sigma,
-                              self.push * scaled[:, None])
+        return theta_gradient(self.z, self.q * scaled[:, None], self.sigma, self.push * scaled[:, None])
 
     def first_variation(self, theta: Tensor, activation: Activation) -> Tensor:
         """δE/δρ(θ, t) = mean over samples of pᵀ f(Z(t), θ) at probes: theta (n, k, probes) or
@@ -73,8 +72,9 @@ class Linearised:
         return float(r @ self.kernel @ r) / len(r) ** 2
 
 
-def log_certificate(flow_times: NDArray[np.float64], smallest: NDArray[np.float64],
-                    num_samples: int) -> NDArray[np.float64]:
+def log_certificate(
+    flow_times: NDArray[np.float64], smallest: NDArray[np.float64], num_samples: int
+) -> NDArray[np.float64]:
     """−(2/N) ∫_0^s λ_min(K) by the lesser of two values on each step: (times,).
 
     ``smallest`` (times,) are λ_min at ``flow_times``, from s = 0 on. The lesser value understates

@@ -17,8 +17,17 @@ from scipy.stats import qmc
 from ledger.record.streams import stream
 from zeroloss.model.catalogue import dim_theta
 
-__all__ = ["FractionalBrownian", "InitialLaw", "PathLaw", "SmoothPath", "check_sampling",
-           "correlated_sobol", "sample_independent", "sample_paths", "sobol_rule"]
+__all__ = [
+    "FractionalBrownian",
+    "InitialLaw",
+    "PathLaw",
+    "SmoothPath",
+    "check_sampling",
+    "correlated_sobol",
+    "sample_independent",
+    "sample_paths",
+    "sobol_rule",
+]
 
 Array = NDArray[np.float64]
 
@@ -48,16 +57,11 @@ class InitialLaw:
 
     def __post_init__(self) -> None:
         if self.kind not in ("gaussian", "uniform", "point"):
-            raise ValueError(
-                f"initial law must be gaussian, uniform or point, got {self.kind!r}; "
-                "set initial_law.kind"
-            )
+            raise ValueError(f"initial law must be gaussian, uniform or point, got {self.kind!r}; set initial_law.kind")
         for name in ("scale_a", "scale_w", "scale_b"):
             value = getattr(self, name)
             if not math.isfinite(value) or (value < 0 and self.kind != "point"):
-                raise ValueError(
-                    f"{name} must be finite and at least 0, got {value}; set initial_law.{name}"
-                )
+                raise ValueError(f"{name} must be finite and at least 0, got {value}; set initial_law.{name}")
 
     def scales(self, dim: int) -> Array:
         """The scale of each of the k = 2 dim + 1 coordinates, in the order (a, w, b)."""
@@ -96,8 +100,7 @@ class SmoothPath(PathLaw):
     def __post_init__(self) -> None:
         if not self.correlation_length > 0:
             raise ValueError(
-                f"correlation_length must be above 0, got {self.correlation_length}; "
-                "set correlation_lengths"
+                f"correlation_length must be above 0, got {self.correlation_length}; set correlation_lengths"
             )
 
     def correlation(self, lag: Array) -> Array:
@@ -170,15 +173,15 @@ def check_sampling(sampling: str, **counts: int) -> None:
             raise ValueError(f"{name} must be at least 1, got {value}; pass a positive {name}")
 
 
-def sample_independent(law: InitialLaw, rng: np.random.Generator, num_layers: int,
-                       num_units: int, dim: int) -> Array:
+def sample_independent(law: InitialLaw, rng: np.random.Generator, num_layers: int, num_units: int, dim: int) -> Array:
     """Every θ_{l,m} drawn anew: (layers, dim_theta, units)."""
     xi = rng.standard_normal((num_layers, dim_theta(dim), num_units))
     return law.from_normal(xi, dim)
 
 
-def sample_paths(law: InitialLaw, path: PathLaw, rng: np.random.Generator, times: Array,
-                 num_units: int, dim: int) -> Array:
+def sample_paths(
+    law: InitialLaw, path: PathLaw, rng: np.random.Generator, times: Array, num_units: int, dim: int
+) -> Array:
     """θ_{l,m} = ϑ_m(t_l) for M i.i.d. paths: (len(times), dim_theta, units)."""
     return law.from_normal(path.normals(rng, times, (dim_theta(dim), num_units)), dim)
 
@@ -196,8 +199,7 @@ def sobol_rule(law: InitialLaw, dim: int, log2_points: int, *name: str | int) ->
     return law.from_normal(_sobol_normals(dim_theta(dim), log2_points, *name), dim)
 
 
-def correlated_sobol(law: InitialLaw, dim: int, log2_points: int, correlations: Array,
-                     *name: str | int) -> Array:
+def correlated_sobol(law: InitialLaw, dim: int, log2_points: int, correlations: Array, *name: str | int) -> Array:
     """Sobol pairs: X first, then for each κ a Y with corr(X, Y) = κ per coordinate.
 
     Each of the 1 + len(correlations) blocks of 2^log2_points columns has the law ρ_ini, so that

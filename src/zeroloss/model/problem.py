@@ -39,8 +39,15 @@ class Problem(Shown):
     readout: Tensor
 
     def _summary(self) -> Summary:
-        return Summary({"name": self.name, "num_samples": self.num_samples, "dim": self.dim,
-                        "targets": span(self.targets.cpu()), "device": self.inputs.device})
+        return Summary(
+            {
+                "name": self.name,
+                "num_samples": self.num_samples,
+                "dim": self.dim,
+                "targets": span(self.targets.cpu()),
+                "device": self.inputs.device,
+            }
+        )
 
     @property
     def num_samples(self) -> int:
@@ -54,8 +61,7 @@ class Problem(Shown):
 
     def to(self, device: str) -> Problem:
         """The same problem on another device ('cpu' or 'cuda')."""
-        return Problem(self.name, self.inputs.to(device), self.targets.to(device),
-                       self.readout.to(device))
+        return Problem(self.name, self.inputs.to(device), self.targets.to(device), self.readout.to(device))
 
     def residuals(self, features: Tensor) -> Tensor:
         """r = g·z(1) − y: (…, samples, dim) -> (…, samples)."""
@@ -67,8 +73,9 @@ class Problem(Shown):
         return 0.5 * residuals.square().mean(-1)
 
 
-def problem(name: str, inputs: ArrayLike, targets: ArrayLike,
-            readout: ArrayLike | None = None, lift: int = 0) -> Problem:
+def problem(
+    name: str, inputs: ArrayLike, targets: ArrayLike, readout: ArrayLike | None = None, lift: int = 0
+) -> Problem:
     """A problem from arrays: inputs (N, p), targets (N,).
 
     ``lift`` appends so many zero coordinates, x -> (x, 0, …), d = p + lift. ``readout`` (d,)
@@ -87,13 +94,15 @@ def problem(name: str, inputs: ArrayLike, targets: ArrayLike,
         x = np.asarray(inputs, dtype=np.float64)
         y = np.asarray(targets, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{name}: inputs and targets must be numbers ({error}); encode them "
-                        "as numbers, one row per sample") from error
+        raise DataError(
+            f"{name}: inputs and targets must be numbers ({error}); encode them as numbers, one row per sample"
+        ) from error
     if x.ndim == 1:
         x = x[:, None]
     if x.ndim != 2 or y.ndim != 1 or len(x) != len(y):
-        raise DataError(f"{name}: inputs must be (N, p) and targets (N,), got {x.shape} and "
-                        f"{y.shape}; pass one row per sample")
+        raise DataError(
+            f"{name}: inputs must be (N, p) and targets (N,), got {x.shape} and {y.shape}; pass one row per sample"
+        )
     if x.shape[1] < 1:
         raise DataError(f"{name}: at least 1 feature is needed, got 0; add a column")
     if len(x) < 2:
@@ -111,8 +120,9 @@ def problem(name: str, inputs: ArrayLike, targets: ArrayLike,
     else:
         g = np.asarray(readout, dtype=np.float64)
     if g.shape != (d,) or not np.isfinite(g).all():
-        raise DataError(f"{name}: readout must be {d} finite numbers, got shape {g.shape}; "
-                        "set readout to one weight per feature")
+        raise DataError(
+            f"{name}: readout must be {d} finite numbers, got shape {g.shape}; set readout to one weight per feature"
+        )
     return Problem(name, torch.from_numpy(x), torch.from_numpy(y), torch.from_numpy(g))
 
 
@@ -144,8 +154,7 @@ def _diabetes(num_samples: int, seed: int) -> Problem:
     return problem("diabetes", x[rows], y[rows])
 
 
-def _digits(num_samples: int, seed: int, classes: tuple[int, int] = (3, 8),
-            dim: int = 16) -> Problem:
+def _digits(num_samples: int, seed: int, classes: tuple[int, int] = (3, 8), dim: int = 16) -> Problem:
     """Handwritten 3 against 8 as ±1 (UCI): pixels standardised, PCA to d = 16, unit variance."""
     from sklearn.datasets import load_digits
     from sklearn.decomposition import PCA
@@ -156,17 +165,24 @@ def _digits(num_samples: int, seed: int, classes: tuple[int, int] = (3, 8),
     data = _standardise(data[:, data.std(0) > 0])
     scores = _standardise(PCA(dim, svd_solver="full").fit_transform(data))
     half = num_samples // 2
-    rows = np.sort(np.concatenate([
-        stream(seed, "digits", c).choice(np.flatnonzero(label == c), n, replace=False)
-        for c, n in zip(classes, (half, num_samples - half), strict=True)
-    ]))
+    rows = np.sort(
+        np.concatenate(
+            [
+                stream(seed, "digits", c).choice(np.flatnonzero(label == c), n, replace=False)
+                for c, n in zip(classes, (half, num_samples - half), strict=True)
+            ]
+        )
+    )
     # a fixed sign per component: PCA leaves it to the linear-algebra library
     scores = scores * np.sign(scores[np.abs(scores).argmax(0), np.arange(dim)])
     return problem("digits", scores[rows], np.where(label[rows] == classes[0], -1.0, 1.0))
 
 
 BUILT_IN: dict[str, Callable[[int, int], Problem]] = {
-    "sine": _sine, "surface": _surface, "diabetes": _diabetes, "digits": _digits,
+    "sine": _sine,
+    "surface": _surface,
+    "diabetes": _diabetes,
+    "digits": _digits,
 }
 
 
@@ -175,16 +191,22 @@ def built_in(name: str, num_samples: int, seed: int) -> Problem:
     if name not in BUILT_IN:
         raise DataError(f"unknown problem {name!r}; choose one of {', '.join(BUILT_IN)} or a csv")
     if num_samples < 2:
-        raise DataError(f"{name}: num_samples must be at least 2, got {num_samples}; "
-                        "set problem.num_samples")
+        raise DataError(f"{name}: num_samples must be at least 2, got {num_samples}; set problem.num_samples")
     if num_samples > MOST_ROWS.get(name, num_samples):
-        raise DataError(f"{name}: num_samples must be at most {MOST_ROWS[name]}, got "
-                        f"{num_samples}; set problem.num_samples")
+        raise DataError(
+            f"{name}: num_samples must be at most {MOST_ROWS[name]}, got {num_samples}; set problem.num_samples"
+        )
     return BUILT_IN[name](num_samples, seed)
 
 
-def from_csv(path: str | Path, target: str, features: Sequence[str] | None = None,
-             num_samples: int | None = None, seed: int = 0, lift: int = 0) -> Problem:
+def from_csv(
+    path: str | Path,
+    target: str,
+    features: Sequence[str] | None = None,
+    num_samples: int | None = None,
+    seed: int = 0,
+    lift: int = 0,
+) -> Problem:
     """A problem from a user's CSV: the named target and feature columns, standardised.
 
     UTF-8, commas, one header line; blank lines are skipped. All columns but the target are

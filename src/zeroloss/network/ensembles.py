@@ -25,10 +25,20 @@ __all__ = ["train"]
 PARTS = 50  # in which an ensemble is trained where progress is shown
 
 
-def train(problem: Problem, law: InitialLaw, num_layers: int, num_units: int,
-          flow_time: float | Sequence[float], *, replicates: int = 100,
-          sampling: str = "independent", activation: str = "tanh", rtol: float = 1e-5,
-          seed: int = 0, progress: Progress = False) -> Training:
+def train(
+    problem: Problem,
+    law: InitialLaw,
+    num_layers: int,
+    num_units: int,
+    flow_time: float | Sequence[float],
+    *,
+    replicates: int = 100,
+    sampling: str = "independent",
+    activation: str = "tanh",
+    rtol: float = 1e-5,
+    seed: int = 0,
+    progress: Progress = False,
+) -> Training:
     """Gradient flow of so many networks to s = flow_time, or through several flow times.
 
     residuals (outputs, replicates, samples) and risk (outputs, replicates), outputs = 1 for a
@@ -55,7 +65,8 @@ def train(problem: Problem, law: InitialLaw, num_layers: int, num_units: int,
         drawn.append(
             sample_independent(law, rng, num_layers, num_units, problem.dim)
             if sampling == "independent"
-            else sample_paths(law, PathLaw(), rng, depths, num_units, problem.dim))
+            else sample_paths(law, PathLaw(), rng, depths, num_units, problem.dim)
+        )
     theta = torch.from_numpy(np.stack(drawn)).to(problem.inputs.device)
     network = Network(problem, num_layers, num_units, activation)
     with reporting(progress) as report:
@@ -66,11 +77,12 @@ def train(problem: Problem, law: InitialLaw, num_layers: int, num_units: int,
         return _joined([_part(network, theta, i, size, times, rtol) for i in starts])
 
 
-def _part(network: Network, theta: torch.Tensor, first: int, size: int, times: Sequence[float],
-          rtol: float) -> Training:
+def _part(
+    network: Network, theta: torch.Tensor, first: int, size: int, times: Sequence[float], rtol: float
+) -> Training:
     """So many of the networks, from the first on."""
     try:
-        return network.train(theta[first:first + size], times, rtol=rtol)
+        return network.train(theta[first : first + size], times, rtol=rtol)
     except FloatingPointError as error:
         if first:
             error.add_note(f"counted from replicate {first} of the ensemble on")
@@ -82,8 +94,12 @@ def _joined(parts: Sequence[Training]) -> Training:
     first = parts[0]
     if len(parts) == 1:
         return first
-    along = {field.name: 0 if field.name in ("parameters", "steps") else 1
-             for field in fields(first) if field.name != "flow_times"}
-    return Training(first.flow_times, **{
-        name: torch.cat([getattr(part, name) for part in parts], axis)
-        for name, axis in along.items()})
+    along = {
+        field.name: 0 if field.name in ("parameters", "steps") else 1
+        for field in fields(first)
+        if field.name != "flow_times"
+    }
+    return Training(
+        first.flow_times,
+        **{name: torch.cat([getattr(part, name) for part in parts], axis) for name, axis in along.items()},
+    )

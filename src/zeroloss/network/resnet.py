@@ -60,8 +60,13 @@ class Training(Shown):
 
     def _summary(self) -> Summary:
         replicates, layers, _, units = self.parameters.shape
-        facts = {"replicates": replicates, "num_layers": layers, "num_units": units,
-                 "num_samples": self.residuals.shape[-1], "steps": span(self.steps.cpu())}
+        facts = {
+            "replicates": replicates,
+            "num_layers": layers,
+            "num_units": units,
+            "num_samples": self.residuals.shape[-1],
+            "steps": span(self.steps.cpu()),
+        }
         return over_time(facts, self.flow_times, quantiles("risk", self.risk.cpu()))
 
 
@@ -90,10 +95,19 @@ class Network:
     True
     """
 
-    def __init__(self, problem: Problem, num_layers: int, num_units: int,
-                 activation: str = "tanh", *, branch_scale: float | None = None,
-                 regularised: bool = False, recompute: bool = False, threads: int = 1,
-                 compiled: bool = True) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        num_layers: int,
+        num_units: int,
+        activation: str = "tanh",
+        *,
+        branch_scale: float | None = None,
+        regularised: bool = False,
+        recompute: bool = False,
+        threads: int = 1,
+        compiled: bool = True,
+    ) -> None:
         for name, value in (("num_layers", num_layers), ("num_units", num_units)):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}; set it in sizes")
@@ -104,8 +118,7 @@ class Network:
         self.threads = threads
         self._engine = None
         if compiled and engine.serves(problem, activation):
-            self._engine = engine.Shape(problem, num_layers, num_units, activation, self.scale,
-                                        regularised, recompute)
+            self._engine = engine.Shape(problem, num_layers, num_units, activation, self.scale, regularised, recompute)
         self._buffers: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
 
     @property
@@ -196,8 +209,7 @@ class Network:
             p = p + self.scale * (pushed[l] @ w[l].mT)
         particles = self.L * self.M
         mass = theta.new_full((self.L, self.M), 1.0 / particles)
-        return Linearised(self.problem.residuals(z[-1]), z[:-1].clone(), q, h, pushed, mass,
-                          self.scale * particles)
+        return Linearised(self.problem.residuals(z[-1]), z[:-1].clone(), q, h, pushed, mass, self.scale * particles)
 
     def vector_field(self, flat: Tensor, s: Tensor, out: Tensor) -> Evaluation:
         """−L M ∇E (or of E_s) at flat (replicates, L k M), residuals and dissipation."""
@@ -220,21 +232,18 @@ class Network:
         Each replicate steps by its own error estimate (atol = rtol).
         """
         if self._engine is not None:
-            flow = engine.flow(self._engine, theta, flow_times, rtol=rtol, atol=rtol,
-                               threads=self.threads)
+            flow = engine.flow(self._engine, theta, flow_times, rtol=rtol, atol=rtol, threads=self.threads)
         else:
             flow = integrate(self.vector_field, theta.flatten(1), flow_times, rtol=rtol)
         return self._training(flow, flow_times)
 
-    def descend(self, theta: Tensor, step: float, num_steps: int,
-                record_every: int = 1) -> Training:
+    def descend(self, theta: Tensor, step: float, num_steps: int, record_every: int = 1) -> Training:
         """Plain gradient descent, θ ← θ − h L M ∇E: a learning rate of h·L·M for each unit.
 
         ``step`` h is in units of flow time s. Records every ``record_every`` steps, and the start.
         """
         if not step > 0 or num_steps < 0:
-            raise ValueError(f"step must be above 0 and num_steps at least 0, got {step} and "
-                             f"{num_steps}; set step")
+            raise ValueError(f"step must be above 0 and num_steps at least 0, got {step} and {num_steps}; set step")
         if record_every < 1:
             raise ValueError(f"record_every must be at least 1, got {record_every}")
         recorded = sorted({*range(0, num_steps + 1, record_every), num_steps})
@@ -253,16 +262,14 @@ class Network:
             now = self.vector_field(flat, torch.full_like(integral, n * step), slope)
             if n == recorded[len(observed)]:
                 if not bool(torch.isfinite(now.observed).all()):
-                    raise FloatingPointError(f"gradient descent is not finite at step {n}; "
-                                             f"reduce step (now {step})")
+                    raise FloatingPointError(f"gradient descent is not finite at step {n}; reduce step (now {step})")
                 observed.append(now.observed)
                 integrals.append(integral)
             if n < recorded[-1]:
                 flat.add_(slope, alpha=step)
                 integral = integral + step * now.rate
         steps = torch.full((flat.shape[0],), recorded[-1])
-        return Flow(torch.stack(observed), torch.stack(integrals), None, flat, steps,
-                    torch.zeros_like(steps), None)
+        return Flow(torch.stack(observed), torch.stack(integrals), None, flat, steps, torch.zeros_like(steps), None)
 
     def _training(self, flow: Flow, flow_times: Sequence[float]) -> Training:
         r = flow.observed[..., : self.problem.num_samples]
@@ -270,5 +277,12 @@ class Network:
         if self.regularised:
             times = torch.tensor(list(flow_times), dtype=risk.dtype, device=risk.device)
             objective = risk + torch.exp(-times)[:, None] * flow.observed[..., -1]
-        return Training(tuple(flow_times), r, risk, objective, flow.integral,
-                        flow.final.view(-1, *self.parameter_shape), flow.accepted + flow.rejected)
+        return Training(
+            tuple(flow_times),
+            r,
+            risk,
+            objective,
+            flow.integral,
+            flow.final.view(-1, *self.parameter_shape),
+            flow.accepted + flow.rejected,
+        )

@@ -66,25 +66,41 @@ def risk(trained: Training, limit: LimitNumbers | None = None, ax: Axes | None =
     """
     times = np.asarray(trained.flow_times)
     if len(times) < 2:
-        raise ValueError(f"flow_times must be at least 2 to draw the risk over them, got "
-                         f"{len(times)}; pass several to ensembles.train")
+        raise ValueError(
+            f"flow_times must be at least 2 to draw the risk over them, got "
+            f"{len(times)}; pass several to ensembles.train"
+        )
     ax, colours = _axes(ax), _colours()
     values = trained.risk.cpu().numpy()
     low, high = np.quantile(values, LEVELS, axis=1)
-    ax.fill_between(times, low, high, color=colours[0], alpha=0.25, linewidth=0,
-                    label=f"{100 * LEVELS[0]:g} to {100 * LEVELS[1]:g} % of the networks")
+    ax.fill_between(
+        times,
+        low,
+        high,
+        color=colours[0],
+        alpha=0.25,
+        linewidth=0,
+        label=f"{100 * LEVELS[0]:g} to {100 * LEVELS[1]:g} % of the networks",
+    )
     ax.plot(times, np.median(values, axis=1), color=colours[0], label="median of the networks")
     if limit is not None:
-        ax.errorbar(limit.flow_times, limit.risk, yerr=limit.risk_error, fmt="s--", color="0.2",
-                    markersize=4, capsize=2, label="limit, with its error")
+        ax.errorbar(
+            limit.flow_times,
+            limit.risk,
+            yerr=limit.risk_error,
+            fmt="s--",
+            color="0.2",
+            markersize=4,
+            capsize=2,
+            label="limit, with its error",
+        )
     ax.set_xlabel("flow time $s$")
     ax.set_ylabel("risk $E$")
     ax.legend(frameon=False)
     return ax
 
 
-def law_of_risk(trained: Training, predicted: ResidualLaw, ax: Axes | None = None,
-                output: int = -1) -> Axes:
+def law_of_risk(trained: Training, predicted: ResidualLaw, ax: Axes | None = None, output: int = -1) -> Axes:
     """Distribution functions of the trained risk, measured and predicted, at one output time.
 
     The band holds the whole true distribution function with probability 95 % (Dvoretzky, Kiefer,
@@ -106,8 +122,16 @@ def law_of_risk(trained: Training, predicted: ResidualLaw, ax: Axes | None = Non
     n = len(measured)
     half = math.sqrt(math.log(2 / (1 - CONFIDENCE)) / (2 * n))
     share = np.arange(1, n + 1) / n
-    ax.fill_between(measured, (share - half).clip(0), (share + half).clip(max=1), step="post",
-                    color=colours[0], alpha=0.25, linewidth=0, label=f"{100 * CONFIDENCE:g} % band")
+    ax.fill_between(
+        measured,
+        (share - half).clip(0),
+        (share + half).clip(max=1),
+        step="post",
+        color=colours[0],
+        alpha=0.25,
+        linewidth=0,
+        label=f"{100 * CONFIDENCE:g} % band",
+    )
     ax.step(measured, share, where="post", color=colours[0], label=f"{n} networks")
     levels = (np.arange(CURVE_POINTS) + 0.5) / CURVE_POINTS
     ax.plot(np.quantile(predicted.risks(), levels), levels, "--", color="0.2", label="predicted")
@@ -135,15 +159,14 @@ def eigenvalues(field: MeanField, run: LimitFlow, ax: Axes | None = None) -> Axe
     4
     """
     if run.particles is None:
-        raise ValueError("the run must have kept its particles, got none; run the field with "
-                         "keep=True")
+        raise ValueError("the run must have kept its particles, got none; run the field with keep=True")
     ax, colours = _axes(ax), _colours()
-    values = np.array([np.linalg.eigvalsh(field.linearise(theta[0]).kernel.cpu().numpy())[::-1]
-                       for theta in run.particles])
+    values = np.array(
+        [np.linalg.eigvalsh(field.linearise(theta[0]).kernel.cpu().numpy())[::-1] for theta in run.particles]
+    )
     values[values <= np.finfo(np.float64).eps * values.max()] = np.nan
     for i, line in enumerate(values.T):
-        ax.plot(run.flow_times, line, color=colours[0], linewidth=1.6 if i == 0 else 0.8,
-                alpha=1.0 if i == 0 else 0.6)
+        ax.plot(run.flow_times, line, color=colours[0], linewidth=1.6 if i == 0 else 0.8, alpha=1.0 if i == 0 else 0.6)
     ax.set_yscale("log")
     ax.set_xlabel("flow time $s$")
     ax.set_ylabel("eigenvalues of the kernel $K(s)$")
@@ -175,8 +198,15 @@ def sizes(found: Sizes, ax: Axes | None = None) -> Axes:
             ax.plot([x], [i], "o", color=colours[0])
             text = POWER.sub(r"$10^{\1}$", f"{line['layers']} layers, {line['units']} units")
             right = x > middle  # words run towards the middle, never out of the axes
-            ax.annotate(text, (x, i), xytext=(4 if right else 0, 7), textcoords="offset points",
-                        ha="right" if right else "left", va="bottom", bbox=PATCH)
+            ax.annotate(
+                text,
+                (x, i),
+                xytext=(4 if right else 0, 7),
+                textcoords="offset points",
+                ha="right" if right else "left",
+                va="bottom",
+                bbox=PATCH,
+            )
         else:
             ax.annotate("no size", (0.02, i), xycoords=("axes fraction", "data"), va="center")
     ax.set_yticks(range(len(names)), names)

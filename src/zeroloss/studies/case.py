@@ -68,8 +68,7 @@ S = TypeVar("S", bound=Closed)
 
 def gathered(kind: type[C], /, *sources: Closed | study.Common, **own: Any) -> C:
     """The case of what it has of each source, of a later one where several have it, and its own."""
-    fields = {name: getattr(source, name) for source in sources for name in kind.model_fields
-              if hasattr(source, name)}
+    fields = {name: getattr(source, name) for source in sources for name in kind.model_fields if hasattr(source, name)}
     return kind(**fields | own)
 
 
@@ -91,12 +90,12 @@ class SettingsBlock(Closed, Generic[S]):
     def setting(self, name: str) -> S:
         """The setting of this name; ValueError if the block defines none."""
         if name not in self.settings:
-            raise ValueError(f"setting must be one of settings, {', '.join(self.settings)}, got "
-                             f"{name!r}; define it there")
+            raise ValueError(
+                f"setting must be one of settings, {', '.join(self.settings)}, got {name!r}; define it there"
+            )
         return self.settings[name]
 
-    def case(self, kind: type[C], common: study.Common, name: str, /, *parts: Closed, **own: Any
-             ) -> C:
+    def case(self, kind: type[C], common: study.Common, name: str, /, *parts: Closed, **own: Any) -> C:
         """The case of this kind on a setting: what it has of the block, of the setting and of parts
         of the block, and its own."""
         return gathered(kind, common, self, self.setting(name), *parts, setting=name, **own)

@@ -34,11 +34,9 @@ def doubling(values: tuple[int, ...]) -> tuple[int, ...]:
     return values
 
 
-Times = Annotated[tuple[NonNegative, ...], Field(min_length=1, strict=False),
-                  AfterValidator(increasing)]
+Times = Annotated[tuple[NonNegative, ...], Field(min_length=1, strict=False), AfterValidator(increasing)]
 # orders are observed, and limits extrapolated, on sizes that double
-Doubling = Annotated[tuple[Count, ...], Field(min_length=2, strict=False),
-                     AfterValidator(doubling)]
+Doubling = Annotated[tuple[Count, ...], Field(min_length=2, strict=False), AfterValidator(doubling)]
 
 
 class ProblemSettings(Closed):
@@ -55,15 +53,18 @@ class ProblemSettings(Closed):
     def _csv_is_named(self) -> ProblemSettings:
         asked = [self.path is not None, self.target is not None]
         if not all(asked) if self.kind == "csv" else any(asked) or self.features is not None:
-            raise ValueError("path and target go with kind csv, features too, and only with it; "
-                             f"got kind {self.kind}, path {self.path}, target {self.target}")
+            raise ValueError(
+                "path and target go with kind csv, features too, and only with it; "
+                f"got kind {self.kind}, path {self.path}, target {self.target}"
+            )
         return self
 
     @model_validator(mode="after")
     def _rows_are_there(self) -> ProblemSettings:
         if self.num_samples > MOST_ROWS.get(self.kind, self.num_samples):
-            raise ValueError(f"num_samples must be at most {MOST_ROWS[self.kind]} for {self.kind}, "
-                             f"got {self.num_samples}")
+            raise ValueError(
+                f"num_samples must be at most {MOST_ROWS[self.kind]} for {self.kind}, got {self.num_samples}"
+            )
         if self.kind == "csv" and "\0" in str(self.path):
             raise ValueError(f"path must be the name of a file, got {self.path!r}")
         return self
@@ -75,8 +76,9 @@ class ProblemSettings(Closed):
         if self.kind == "csv":
             csvtable.columns(str(self.path), str(self.target), self.features, count)
         elif count > MOST_ROWS.get(self.kind, count):
-            raise csvtable.DataError(f"{self.kind}: num_samples must be at most "
-                                     f"{MOST_ROWS[self.kind]}, got {count}; set num_samples")
+            raise csvtable.DataError(
+                f"{self.kind}: num_samples must be at most {MOST_ROWS[self.kind]}, got {count}; set num_samples"
+            )
 
 
 class LawSettings(Closed):
@@ -112,15 +114,19 @@ class Block(Closed):
 B = TypeVar("B", bound=Block)
 
 
-def in_blocks(model: type[B], num_layers: int, num_units: int, num_samples: int, replicates: int,
-              most: int, **own: Any) -> list[tuple[int, B]]:
+def in_blocks(
+    model: type[B], num_layers: int, num_units: int, num_samples: int, replicates: int, most: int, **own: Any
+) -> list[tuple[int, B]]:
     """Blocks of the replicates of one size, each with its work (particles × samples), which stays
     near ``most``."""
     each = num_layers * num_units * num_samples
-    return [(each * (stop - start),
-             model(num_layers=num_layers, num_units=num_units, first_replicate=start,
-                   replicates=stop - start, **own))
-            for start, stop in blocks(each, replicates, most)]
+    return [
+        (
+            each * (stop - start),
+            model(num_layers=num_layers, num_units=num_units, first_replicate=start, replicates=stop - start, **own),
+        )
+        for start, stop in blocks(each, replicates, most)
+    ]
 
 
 class NetworkSetting(Closed):

@@ -18,9 +18,15 @@ __all__ = ["chebyshev_size"]
 Array = NDArray[np.float64]
 
 
-def chebyshev_size(residuals: Array, covariance: Array, accuracy: float,
-                   failure_probability: float, *, bias: Array | None = None,
-                   num_layers: float = math.inf) -> float:
+def chebyshev_size(
+    residuals: Array,
+    covariance: Array,
+    accuracy: float,
+    failure_probability: float,
+    *,
+    bias: Array | None = None,
+    num_layers: float = math.inf,
+) -> float:
     """The least n (LM for independent layers, M for paths) with P(|E − E(ρ)| > ε) ≤ η.
 
     residuals r (N,), covariance Σ (N, N), depth bias A (N,). With δ = ε − ||m|² − |r|²|/(2N) the
@@ -32,8 +38,10 @@ def chebyshev_size(residuals: Array, covariance: Array, accuracy: float,
     """
     eps, eta = accuracy, failure_probability
     if not (eps > 0 and 0 < eta < 1):
-        raise ValueError("accuracy must be above 0 and failure_probability lie in (0, 1), got "
-                         f"{eps} and {eta}; set accuracy and failure_probability")
+        raise ValueError(
+            "accuracy must be above 0 and failure_probability lie in (0, 1), got "
+            f"{eps} and {eta}; set accuracy and failure_probability"
+        )
     if not num_layers >= 1:
         raise ValueError(f"num_layers must be at least 1, got {num_layers}; set num_layers")
     r, Sigma, N = np.asarray(residuals), np.asarray(covariance), len(residuals)
@@ -49,6 +57,7 @@ def chebyshev_size(residuals: Array, covariance: Array, accuracy: float,
     alone = 2.0 * delta * square / reach**2
     if linear == 0.0 or square == 0.0:
         return min(linear + square, alone) / eta
+
     def stationary(x: float) -> float:
         return 2.0 * linear * (1.0 - x) ** 2 - square * x**3
 

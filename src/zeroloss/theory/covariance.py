@@ -15,8 +15,7 @@ __all__ = ["trace_ratio"]
 Array = NDArray[np.float64]
 
 
-def trace_ratio(residuals: Array, predicted: float, predicted_error: float = 0.0,
-                level: float = 0.95) -> Estimate:
+def trace_ratio(residuals: Array, predicted: float, predicted_error: float = 0.0, level: float = 0.95) -> Estimate:
     """trace of the covariance of residuals (R, N) over its prediction, with an interval.
 
     Var(trace S) = Var(|r − r̄|²)/R is estimated from the sample itself (no normality assumed); the
@@ -26,7 +25,6 @@ def trace_ratio(residuals: Array, predicted: float, predicted_error: float = 0.0
     squares = ((residuals - residuals.mean(0)) ** 2).sum(1)
     trace = float(squares.sum() / (R - 1))
     ratio = trace / predicted
-    relative = math.hypot(float(squares.std(ddof=1)) / math.sqrt(R) / trace,
-                          predicted_error / predicted)
+    relative = math.hypot(float(squares.std(ddof=1)) / math.sqrt(R) / trace, predicted_error / predicted)
     half = float(stats.norm.ppf(0.5 + level / 2)) * relative * ratio
     return Estimate(ratio, ratio - half, ratio + half, level)

@@ -31,15 +31,14 @@ _AT_ONCE = 20_000  # draws in memory: about 20 MB for 128 residuals
 def check_demand(accuracy: float, failure_probability: float) -> None:
     """Raise ValueError unless ε > 0 and 0 < η < 1."""
     if not (math.isfinite(accuracy) and accuracy > 0):
-        raise ValueError(f"accuracy must be finite and above 0, got {accuracy}; pass an absolute "
-                         "error of the risk, such as 0.01")
+        raise ValueError(
+            f"accuracy must be finite and above 0, got {accuracy}; pass an absolute error of the risk, such as 0.01"
+        )
     if not 0 < failure_probability < 1:
-        raise ValueError("failure_probability must lie in (0, 1), got "
-                         f"{failure_probability}; pass one such as 0.05")
+        raise ValueError(f"failure_probability must lie in (0, 1), got {failure_probability}; pass one such as 0.05")
 
 
-def smallest_size(failure: Callable[[int], float], failure_probability: float,
-                  most: int = MOST) -> float:
+def smallest_size(failure: Callable[[int], float], failure_probability: float, most: int = MOST) -> float:
     """The n from which on failure(n) ≤ η, as far as sizes that double tell; ∞ if there is none.
 
     ``failure`` may rise again between sizes: the search starts at the top, ends at the last size
@@ -53,7 +52,7 @@ def smallest_size(failure: Callable[[int], float], failure_probability: float,
     low, high = n // 2, n  # low fails (or is 0), high suffices
     while high - low > max(1, high // 1000):
         middle = (low + high) // 2
-        low, high = ((low, middle) if failure(middle) <= failure_probability else (middle, high))
+        low, high = (low, middle) if failure(middle) <= failure_probability else (middle, high)
     return float(high)
 
 
@@ -100,8 +99,7 @@ class RiskLaw:
         a, b = self.terms
         return self.gap[time] + a[time] / math.sqrt(count) + b[time] / count
 
-    def failure(self, count: float, accuracy: float, time: int | None = None,
-                shift: float = 0.0) -> float:
+    def failure(self, count: float, accuracy: float, time: int | None = None, shift: float = 0.0) -> float:
         """P(|E_n − E(ρ) + shift| > ε) at one flow time, or for the largest over all (``time``
         None)."""
         times = range(len(self.mean)) if time is None else [time]
@@ -114,18 +112,26 @@ class RiskLaw:
         """P(E_n > level) at one flow time."""
         return float((self.deviation(count, time) > level - self.reference[time]).mean())
 
-    def required(self, accuracy: float, failure_probability: float, time: int | None = None
-                 ) -> float:
+    def required(self, accuracy: float, failure_probability: float, time: int | None = None) -> float:
         """Smallest n by the law; ∞ where the gap of the depth alone is above ε."""
         check_demand(accuracy, failure_probability)
         return smallest_size(lambda n: self.failure(n, accuracy, time), failure_probability)
 
-    def chebyshev(self, accuracy: float, failure_probability: float, time: int | None = None
-                  ) -> float:
+    def chebyshev(self, accuracy: float, failure_probability: float, time: int | None = None) -> float:
         """Smallest n by Chebyshev's inequality, whatever the law of ξ; η is shared equally by the
         flow times where the largest deviation over them is asked for."""
         times = range(len(self.mean)) if time is None else [time]
-        return max(math.ceil(n) if math.isfinite(n) else n for n in (
-            chebyshev_size(self.limit[t], self.covariance[t, :, t], accuracy,
-                           failure_probability / len(times), bias=self.mean[t] - self.limit[t],
-                           num_layers=1) for t in times))
+        return max(
+            math.ceil(n) if math.isfinite(n) else n
+            for n in (
+                chebyshev_size(
+                    self.limit[t],
+                    self.covariance[t, :, t],
+                    accuracy,
+                    failure_probability / len(times),
+                    bias=self.mean[t] - self.limit[t],
+                    num_layers=1,
+                )
+                for t in times
+            )
+        )

@@ -86,14 +86,21 @@ class Sizes(Shown):
 
     def lines(self) -> list[tuple[str, ...]]:
         """One line of cells per answer, in the order of HEADINGS."""
-        return [(one.method, _power(one.log10_layers), _power(one.log10_units),
-                 _power(self.log10_weights(one.method)), _power(one.log10_seconds), one.words)
-                for one in self.answers]
+        return [
+            (
+                one.method,
+                _power(one.log10_layers),
+                _power(one.log10_units),
+                _power(self.log10_weights(one.method)),
+                _power(one.log10_seconds),
+                one.words,
+            )
+            for one in self.answers
+        ]
 
     def facts(self) -> dict[str, Any]:
         """All but answers and failure, by name."""
-        return {name: value for name, value in vars(self).items()
-                if name not in ("answers", "failure")}
+        return {name: value for name, value in vars(self).items() if name not in ("answers", "failure")}
 
     def _summary(self) -> Summary:
         return Summary(self.facts(), HEADINGS, self.lines(), words=("answer", "says"))
@@ -128,50 +135,68 @@ class _Task:
 
     def points(self, work: int, num_layers: int, scramble: int) -> Array:
         """A Sobol rule with about ``work`` / num_layers points."""
-        return sobol_rule(self.law, self.problem.dim, _log2_points(work, num_layers), self.seed,
-                          "sizing", scramble)
+        return sobol_rule(self.law, self.problem.dim, _log2_points(work, num_layers), self.seed, "sizing", scramble)
 
     def wide(self, num_layers: int, points: Array) -> Array:
         """r_L(s) (N,) at M = ∞."""
-        return limit_residuals(self.problem, euler(num_layers), points, [self.flow_time],
-                               activation=self.activation, rtol=1e-5)[0]
+        return limit_residuals(
+            self.problem, euler(num_layers), points, [self.flow_time], activation=self.activation, rtol=1e-5
+        )[0]
 
     def predicted(self, num_layers: int) -> tuple[RiskLaw, list[RiskLaw], float]:
         """The law of the risk at this depth, those of each scramble, and the error of E(ρ(s))."""
         N = self.problem.num_samples
         points = self.points(_LIMIT // N, 4 * num_layers, 0)
         depths = (num_layers, 2 * num_layers, 4 * num_layers)
-        one, two, four = [self.wide(L, points)
-                          for L in counted(self.report, "limit", depths)]
+        one, two, four = [self.wide(L, points) for L in counted(self.report, "limit", depths)]
         second, third = 2 * four - two, (8 * four - 6 * two + one) / 3
         sigmas = predict(
-            self.problem, self.law, num_layers, self.flow_time, activation=self.activation,
-            log2_points=_log2_points(_INFLUENCE // N**2, num_layers), scrambles=SCRAMBLES,
-            name=["sizing"], dtype=torch.float32, seed=self.seed, progress=self.report,
+            self.problem,
+            self.law,
+            num_layers,
+            self.flow_time,
+            activation=self.activation,
+            log2_points=_log2_points(_INFLUENCE // N**2, num_layers),
+            scrambles=SCRAMBLES,
+            name=["sizing"],
+            dtype=torch.float32,
+            seed=self.seed,
+            progress=self.report,
         ).covariances[self.sampling]
         rule = self.wide(num_layers, self.points(_LIMIT // N, 4 * num_layers, 1))
         risks = [0.5 * float(np.mean(x**2)) for x in (second, third, one, rule)]
         law, *each = (
-            RiskLaw(one[None], third[None], sigma.reshape(1, N, 1, N), draws,
-                    stream(self.seed, "sizing", "draws"))
-            for sigma, draws in [(np.mean(sigmas, axis=0), 100_000),
-                                 *((sigma, 20_000) for sigma in sigmas)])
+            RiskLaw(one[None], third[None], sigma.reshape(1, N, 1, N), draws, stream(self.seed, "sizing", "draws"))
+            for sigma, draws in [(np.mean(sigmas, axis=0), 100_000), *((sigma, 20_000) for sigma in sigmas)]
+        )
         return law, each, abs(risks[1] - risks[0]) + abs(risks[3] - risks[2])
 
     def depth(self, accuracy: float) -> int:
         """The first of DEPTHS whose gap takes at most half of ε; the last if none does."""
         points = self.points(_LIMIT // self.problem.num_samples, 2 * DEPTHS[-1], 0)
-        risks = [0.5 * float(np.mean(self.wide(L, points) ** 2))
-                 for L in counted(self.report, "depth", (*DEPTHS, 2 * DEPTHS[-1]))]
+        risks = [
+            0.5 * float(np.mean(self.wide(L, points) ** 2))
+            for L in counted(self.report, "depth", (*DEPTHS, 2 * DEPTHS[-1]))
+        ]
         limit = 2 * risks[-1] - risks[-2]
-        return next((L for L, risk in zip(DEPTHS, risks, strict=False)
-                     if abs(risk - limit) <= accuracy / 2), DEPTHS[-1])
+        return next(
+            (L for L, risk in zip(DEPTHS, risks, strict=False) if abs(risk - limit) <= accuracy / 2), DEPTHS[-1]
+        )
 
     def train(self, num_layers: int, num_units: int, replicates: int) -> Array:
         """Trained risks (replicates,)."""
-        run = train(self.problem, self.law, num_layers, num_units, self.flow_time,
-                    replicates=replicates, sampling=self.sampling, activation=self.activation,
-                    seed=self.seed, progress=self.report)
+        run = train(
+            self.problem,
+            self.law,
+            num_layers,
+            num_units,
+            self.flow_time,
+            replicates=replicates,
+            sampling=self.sampling,
+            activation=self.activation,
+            seed=self.seed,
+            progress=self.report,
+        )
         return run.risk[0].cpu().numpy()
 
     def seconds_per_unit(self, num_layers: int) -> float:
@@ -185,18 +210,26 @@ class _Task:
 
 def _check(flow_time: float, activation: str, sampling: str, num_layers: int | None) -> None:
     if not (math.isfinite(flow_time) and flow_time >= 0):
-        raise ValueError(f"flow_time must be finite and at least 0, got {flow_time}; pass a "
-                         "training time such as 10")
+        raise ValueError(f"flow_time must be finite and at least 0, got {flow_time}; pass a training time such as 10")
     if activation not in ACTIVATIONS:
-        raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got "
-                         f"{activation!r}; choose one")
+        raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}; choose one")
     check_sampling(sampling, num_layers=1 if num_layers is None else num_layers)
 
 
-def required_size(problem: Problem, law: InitialLaw, accuracy: float, failure_probability: float,
-                  flow_time: float, *, activation: str = "tanh", sampling: str = "independent",
-                  num_layers: int | None = None, check: int = CHECKED, seed: int = 0,
-                  progress: Progress = False) -> Sizes:
+def required_size(
+    problem: Problem,
+    law: InitialLaw,
+    accuracy: float,
+    failure_probability: float,
+    flow_time: float,
+    *,
+    activation: str = "tanh",
+    sampling: str = "independent",
+    num_layers: int | None = None,
+    check: int = CHECKED,
+    seed: int = 0,
+    progress: Progress = False,
+) -> Sizes:
     """Least depth and width for accuracy ε of the risk at flow time s, with probability 1 − η.
 
     ``num_layers`` fixes the depth of all answers but the theorem's; by default it is the first of
@@ -225,8 +258,7 @@ def required_size(problem: Problem, law: InitialLaw, accuracy: float, failure_pr
         return _answered(task, accuracy, failure_probability, num_layers, check)
 
 
-def _answered(task: _Task, accuracy: float, failure_probability: float, num_layers: int | None,
-              check: int) -> Sizes:
+def _answered(task: _Task, accuracy: float, failure_probability: float, num_layers: int | None, check: int) -> Sizes:
     """All four answers."""
     problem, sampling = task.problem, task.sampling
     depth = task.depth(accuracy) if num_layers is None else num_layers
@@ -235,18 +267,32 @@ def _answered(task: _Task, accuracy: float, failure_probability: float, num_laye
     per_unit = depth if sampling == "independent" else 1
     sized = partial(_sized, depth=depth, per_unit=per_unit, each=each)
     spread = [law.required(accuracy, failure_probability) for law in scrambles]
-    least = sized("law", predicted.required(accuracy, failure_probability),
-                  "predicted law" + _range([n / per_unit for n in spread]))
-    failure, measured = _measured(task, predicted, depth, least, accuracy, failure_probability,
-                                  check)
+    least = sized(
+        "law",
+        predicted.required(accuracy, failure_probability),
+        "predicted law" + _range([n / per_unit for n in spread]),
+    )
+    failure, measured = _measured(task, predicted, depth, least, accuracy, failure_probability, check)
     answers = (
         _theorem(task, accuracy, failure_probability, each),
-        sized("chebyshev", predicted.chebyshev(accuracy, failure_probability),
-              "any law of this covariance"),
-        least, measured)
-    return Sizes(problem.name, problem.num_samples, problem.dim, sampling, accuracy,
-                 failure_probability, task.flow_time, float(predicted.reference[0]), error,
-                 float(predicted.gap[0]), answers, failure)
+        sized("chebyshev", predicted.chebyshev(accuracy, failure_probability), "any law of this covariance"),
+        least,
+        measured,
+    )
+    return Sizes(
+        problem.name,
+        problem.num_samples,
+        problem.dim,
+        sampling,
+        accuracy,
+        failure_probability,
+        task.flow_time,
+        float(predicted.reference[0]),
+        error,
+        float(predicted.gap[0]),
+        answers,
+        failure,
+    )
 
 
 def _range(units: list[float]) -> str:
@@ -258,35 +304,47 @@ def _range(units: list[float]) -> str:
     return f"; {low} to {high} units by half of the points{doubt}"
 
 
-def _sized(method: str, count: float, words: str, *, depth: int, per_unit: int, each: float
-           ) -> Answer:
+def _sized(method: str, count: float, words: str, *, depth: int, per_unit: int, each: float) -> Answer:
     """The answer for n draws at a depth."""
     if not math.isfinite(count):
-        return Answer(method, math.log10(depth), math.inf, math.inf,
-                      "the depth alone errs by more than the accuracy: ask for more layers")
+        return Answer(
+            method,
+            math.log10(depth),
+            math.inf,
+            math.inf,
+            "the depth alone errs by more than the accuracy: ask for more layers",
+        )
     units = math.ceil(count / per_unit)
-    return Answer(method, math.log10(depth), math.log10(units),
-                  math.log10(each * depth * units), words)
+    return Answer(method, math.log10(depth), math.log10(units), math.log10(each * depth * units), words)
 
 
 def _theorem(task: _Task, accuracy: float, failure_probability: float, each: float) -> Answer:
     """Sizes by explicit constants, where the activation allows them."""
     task.report("theorem", 0, 1)
     try:
-        found = certificate(task.problem, task.law, task.activation, [task.flow_time],
-                            sampling=task.sampling, depth_nodes=3, log2_points=6, steps=24,
-                            seed=task.seed)
+        found = certificate(
+            task.problem,
+            task.law,
+            task.activation,
+            [task.flow_time],
+            sampling=task.sampling,
+            depth_nodes=3,
+            log2_points=6,
+            steps=24,
+            seed=task.seed,
+        )
     except (ValueError, FloatingPointError) as error:
         return Answer("theorem", math.inf, math.inf, math.inf, str(error))
     depth, width = (float(part[0]) for part in sizes(found, accuracy, failure_probability))
-    return Answer("theorem", depth, width, math.log10(each) + depth + width,
-                  "explicit constants")
+    return Answer("theorem", depth, width, math.log10(each) + depth + width, "explicit constants")
 
 
-def _measured(task: _Task, predicted: RiskLaw, depth: int, least: Answer, accuracy: float,
-              failure_probability: float, check: int) -> tuple[Estimate | None, Answer]:
+def _measured(
+    task: _Task, predicted: RiskLaw, depth: int, least: Answer, accuracy: float, failure_probability: float, check: int
+) -> tuple[Estimate | None, Answer]:
     """Failures among trained networks of the size that the law asks for, if it is cheap; of
     doubled widths, while those fail too often and the time allows."""
+
     def none(words: str) -> Answer:
         return Answer("measured", math.log10(depth), math.inf, math.inf, words)
 
@@ -303,7 +361,8 @@ def _measured(task: _Task, predicted: RiskLaw, depth: int, least: Answer, accura
         first = first or share
         seen.append(f"{failed} of {check} failed at {units}")
         if share.lower <= failure_probability:
-            return first, Answer("measured", math.log10(depth), math.log10(units),
-                                 math.log10(seconds / check), ", ".join(seen))
+            return first, Answer(
+                "measured", math.log10(depth), math.log10(units), math.log10(seconds / check), ", ".join(seen)
+            )
         spent, seconds, units = spent + seconds, 2 * seconds, 2 * units
     return first, none(", ".join(seen))

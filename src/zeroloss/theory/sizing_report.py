@@ -42,22 +42,42 @@ class Choice(NamedTuple):
             raise DataError("a CSV needs the name of the column to predict; add --target COLUMN")
         whole = from_csv(self.csv, self.target)
         count = self.num_samples or min(whole.num_samples, MOST_SAMPLES)
-        note = (f"{count} of {whole.num_samples} rows, chosen by seed {self.seed}; "
-                "set --num-samples for more" if count < whole.num_samples else "")
+        note = (
+            f"{count} of {whole.num_samples} rows, chosen by seed {self.seed}; set --num-samples for more"
+            if count < whole.num_samples
+            else ""
+        )
         return from_csv(self.csv, self.target, None, count, self.seed), note
 
 
-def report(choice: Choice, accuracy: float, failure_probability: float, flow_time: float, *,
-           activation: str, sampling: str, num_layers: int | None,
-           scales: tuple[float, float, float] | None, as_json: bool) -> None:
+def report(
+    choice: Choice,
+    accuracy: float,
+    failure_probability: float,
+    flow_time: float,
+    *,
+    activation: str,
+    sampling: str,
+    num_layers: int | None,
+    scales: tuple[float, float, float] | None,
+    as_json: bool,
+) -> None:
     """Solve, and print; what cannot be solved or read raises ResultError with the remedy."""
     try:
         problem, note = choice.load()
         law = InitialLaw("gaussian", *(scales or SCALES.get(choice.problem or "", REAL_SCALES)))
         found = required_size(
-            problem, law, accuracy, failure_probability, flow_time, activation=activation,
-            sampling=sampling, num_layers=num_layers, seed=choice.seed,
-            progress=sys.stderr.isatty())
+            problem,
+            law,
+            accuracy,
+            failure_probability,
+            flow_time,
+            activation=activation,
+            sampling=sampling,
+            num_layers=num_layers,
+            seed=choice.seed,
+            progress=sys.stderr.isatty(),
+        )
     except (ValueError, FloatingPointError, RuntimeError) as error:
         raise ResultError(" ".join(str(error).split())) from error
     if as_json:
@@ -68,18 +88,25 @@ def report(choice: Choice, accuracy: float, failure_probability: float, flow_tim
 
 def caption(found: Sizes, note: str) -> str:
     """What was asked, what the limit is, and what stands against reading the answers as exact."""
-    asked = (f"{found.problem}: N = {found.num_samples}, d = {found.dim}, {found.sampling} "
-             f"initialisation; |E - E(limit)| <= {found.accuracy:g} with probability "
-             f"{1 - found.failure_probability:g} at flow time {found.flow_time:g}")
-    limit = (f"E(limit) = {found.limit_risk:.4g} (error about {found.limit_risk_error:.1g}), gap "
-             f"of the depth {found.depth_gap:.2g}; seconds: one training on one core")
+    asked = (
+        f"{found.problem}: N = {found.num_samples}, d = {found.dim}, {found.sampling} "
+        f"initialisation; |E - E(limit)| <= {found.accuracy:g} with probability "
+        f"{1 - found.failure_probability:g} at flow time {found.flow_time:g}"
+    )
+    limit = (
+        f"E(limit) = {found.limit_risk:.4g} (error about {found.limit_risk_error:.1g}), gap "
+        f"of the depth {found.depth_gap:.2g}; seconds: one training on one core"
+    )
     return "\n".join([asked, limit, *([note] if note else [])])
 
 
 def content(found: Sizes, note: str) -> dict[str, Any]:
     """The same as a mapping of JSON's types."""
-    answers = {one.method: {key: value for key, value in vars(one).items() if key != "method"}
-               | {"log10_weights": found.log10_weights(one.method)} for one in found.answers}
+    answers = {
+        one.method: {key: value for key, value in vars(one).items() if key != "method"}
+        | {"log10_weights": found.log10_weights(one.method)}
+        for one in found.answers
+    }
     share = found.failure
     failure = share and {"estimate": share.value, "lower": share.lower, "upper": share.upper}
     return found.facts() | {"answers": answers, "failure": failure, "note": note}

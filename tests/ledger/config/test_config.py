@@ -58,8 +58,9 @@ def dotted(place: Place) -> str:
 # ---- what ships
 
 
-@pytest.mark.parametrize("paths", [(FULL,), (FULL, QUICK), (FULL, QUICK, TINY), (FULL, LARGE)],
-                         ids=["full", "quick", "tiny", "large"])
+@pytest.mark.parametrize(
+    "paths", [(FULL,), (FULL, QUICK), (FULL, QUICK, TINY), (FULL, LARGE)], ids=["full", "quick", "tiny", "large"]
+)
 def test_what_ships_loads_and_makes_jobs_of_json(paths: tuple[Path, ...]) -> None:
     config = load(*paths)
     assert config.mode == ("full" if paths == (FULL,) else "large" if LARGE in paths else "quick")
@@ -94,8 +95,11 @@ def test_large_adds_to_what_is_published_and_changes_nothing_of_it() -> None:
 
 def test_large_ends_at_a_hundred_million_particles_one_network_to_a_job() -> None:
     made = specs(load(FULL, LARGE))
-    tops = [spec for spec in made.values() if spec["kind"] == "ensemble"
-            and any(z["num_layers"] * z["num_units"] >= 10**8 for z in spec["sizes"])]
+    tops = [
+        spec
+        for spec in made.values()
+        if spec["kind"] == "ensemble" and any(z["num_layers"] * z["num_units"] >= 10**8 for z in spec["sizes"])
+    ]
     assert len(tops) >= 8, "several replicates"
     for spec in tops:
         assert [z["replicates"] for z in spec["sizes"]] == [1]
@@ -106,6 +110,7 @@ def test_large_ends_at_a_hundred_million_particles_one_network_to_a_job() -> Non
 def test_a_setting_has_jobs_of_its_own_size(tmp_path: Path) -> None:
     over = {"limits": {"settings": {"surface": {"elements_per_job": 10**6}}}}
     below, above = specs(load(FULL)), specs(load(FULL, write(tmp_path, over)))
+
     def of(setting: str, jobs: dict[str, Any]) -> dict[str, Any]:
         return {name: spec for name, spec in jobs.items() if spec.get("setting") == setting}
 
@@ -117,8 +122,7 @@ def test_a_setting_has_jobs_of_its_own_size(tmp_path: Path) -> None:
 
 
 def test_mappings_merge_and_lists_and_scalars_replace(tmp_path: Path) -> None:
-    over = {"seed": 7, "limits": {"settings": {"sine": {"flow_times": [0.0, 4.0]}},
-                                  "portrait": {"depth_nodes": 5}}}
+    over = {"seed": 7, "limits": {"settings": {"sine": {"flow_times": [0.0, 4.0]}}, "portrait": {"depth_nodes": 5}}}
     below, config = load(FULL), load(FULL, write(tmp_path, over))
     assert config.seed == 7 and config.mode == below.mode
     assert config.limits.settings["sine"].flow_times == (0.0, 4.0)
@@ -145,11 +149,8 @@ def test_later_files_win_and_empty_ones_change_nothing(tmp_path: Path) -> None:
 
 
 @settings(max_examples=40)  # each reads a file
-@given(place=st.sampled_from([p for p in places(PUBLISHED["limits"], ("limits",))
-                              if not isinstance(p[-1], int)]))
-def test_an_overlay_of_what_is_there_changes_nothing(
-    tmp_path_factory: pytest.TempPathFactory, place: Place
-) -> None:
+@given(place=st.sampled_from([p for p in places(PUBLISHED["limits"], ("limits",)) if not isinstance(p[-1], int)]))
+def test_an_overlay_of_what_is_there_changes_nothing(tmp_path_factory: pytest.TempPathFactory, place: Place) -> None:
     same = laid_over(place, at(place))
     assert load(FULL, write(tmp_path_factory.mktemp("overlay"), same)) == load(FULL)
 
@@ -168,11 +169,32 @@ def over(text: str) -> Config:
     return load(*MODES["quick"], overrides=typed(parse_config(["mode=quick", *text.split(" & ")])))
 
 
-@pytest.mark.parametrize(("text", "value"), [
-    ("96", 96), ("-3", -3), ("1.0e-5", 1e-5), ("1e-5", 1e-5), ("true", True), ("", None),
-    *((text, text) for text in ("sine", "[1, 2]", "{a: 1}", "a: b", "x #y", "*a", "&a", "!!int 3",
-                                "; touch owned", "(a) | b > c & {d} ü")),
-])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("96", 96),
+        ("-3", -3),
+        ("1.0e-5", 1e-5),
+        ("1e-5", 1e-5),
+        ("true", True),
+        ("", None),
+        *(
+            (text, text)
+            for text in (
+                "sine",
+                "[1, 2]",
+                "{a: 1}",
+                "a: b",
+                "x #y",
+                "*a",
+                "&a",
+                "!!int 3",
+                "; touch owned",
+                "(a) | b > c & {d} ü",
+            )
+        ),
+    ],
+)
 def test_a_text_is_read_as_a_plain_scalar(text: str, value: Any) -> None:
     assert typed({"a": [text], "b": {"c": text}}) == {"a": [value], "b": {"c": value}}
 
@@ -186,8 +208,9 @@ def test_a_text_that_is_no_value_is_named(text: str) -> None:
     assert said.endswith("; set limits.commute.widths.1") and len(said.splitlines()) == 1
 
 
-@pytest.mark.parametrize("text", ["$(touch owned)", "`touch owned`", "$HOME", "'3'", 'say "a"',
-                                  "a\\b", "a\nb", "\x07", "\u2028"])
+@pytest.mark.parametrize(
+    "text", ["$(touch owned)", "`touch owned`", "$HOME", "'3'", 'say "a"', "a\\b", "a\nb", "\x07", "\u2028"]
+)
 def test_what_a_shell_would_read_is_refused(text: str) -> None:
     """On its way to the node of a cluster a value goes through one, in quotes of Python."""
     for content in ({"size": {"path": text}}, {"size": {"path": {text: "1"}}}, {"size": [text]}):
@@ -198,20 +221,21 @@ def test_what_a_shell_would_read_is_refused(text: str) -> None:
         assert said.endswith("--configfile") and len(said.splitlines()) == 1
 
 
-@pytest.mark.parametrize(("text", "key", "value"), [
-    ("limits={commute: {replicates: 7}}", "limits.commute.replicates", "7"),
-    ("limits={commute: {replicate: 96}}", "limits.commute.replicate", "96"),
-    ("limits={commute: {replicates: 96}", "limits", "'{commute: {replicates: 96}'"),
-    ("limits={commute: {widths: [64, 100]}}", "limits.commute.widths", "[64, 100]"),
-    ("seed=-3", "seed", "-3"),
-    ("seed=", "seed", "None"),
-    ("device=; touch owned", "device", "'; touch owned'"),
-    ("no_such=1", "no_such", "1"),
-    ("extensions=[nowhere]", "extensions", "['nowhere']"),
-])
-def test_a_wrong_setting_of_the_command_line_is_named(
-    here: None, text: str, key: str, value: str
-) -> None:
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("limits={commute: {replicates: 7}}", "limits.commute.replicates", "7"),
+        ("limits={commute: {replicate: 96}}", "limits.commute.replicate", "96"),
+        ("limits={commute: {replicates: 96}", "limits", "'{commute: {replicates: 96}'"),
+        ("limits={commute: {widths: [64, 100]}}", "limits.commute.widths", "[64, 100]"),
+        ("seed=-3", "seed", "-3"),
+        ("seed=", "seed", "None"),
+        ("device=; touch owned", "device", "'; touch owned'"),
+        ("no_such=1", "no_such", "1"),
+        ("extensions=[nowhere]", "extensions", "['nowhere']"),
+    ],
+)
+def test_a_wrong_setting_of_the_command_line_is_named(here: None, text: str, key: str, value: str) -> None:
     with pytest.raises(ConfigError) as caught:
         over(text)
     said = str(caught.value)
@@ -226,8 +250,9 @@ def test_a_mode_as_it_ships_keeps_its_folder(here: None, tmp_path: Path) -> None
         assert results_folder(load(*files, *files)) == Path("results", mode)
         assert results_folder(load(*files, overrides={"mode": mode})) == Path("results", mode)
     shipped = load(*MODES["quick"]).limits.commute.replicates
-    assert results_folder(over(f"limits={{commute: {{replicates: {shipped}}}}}")) == Path(
-        "results/quick"), "a setting as it ships changes nothing"
+    assert results_folder(over(f"limits={{commute: {{replicates: {shipped}}}}}")) == Path("results/quick"), (
+        "a setting as it ships changes nothing"
+    )
 
 
 def test_the_same_settings_meet_in_one_folder_however_given(here: None, tmp_path: Path) -> None:
@@ -241,13 +266,20 @@ def test_the_same_settings_meet_in_one_folder_however_given(here: None, tmp_path
     whole.write_text(as_yaml(over(text)), encoding="utf-8")
     for files in ((one,), (one, QUICK, one), (one, one), (whole,)):
         assert results_folder(load(*MODES["quick"], *files)) == folder
-    assert results_folder(over("seed=3 & limits={network_rtol: 0.001} & "
-                               "limits={commute: {replicates: '96'}}")) == folder
+    assert (
+        results_folder(over("seed=3 & limits={network_rtol: 0.001} & limits={commute: {replicates: '96'}}")) == folder
+    )
 
 
 def test_other_settings_have_other_folders(here: None) -> None:
-    texts = ["seed=3", "seed=4", "cases_per_job=9", "limits={commute: {replicates: 96}}",
-             "limits={commute: {joint_replicates: 96}}", "limits={commute: {widths: [32, 64]}}"]
+    texts = [
+        "seed=3",
+        "seed=4",
+        "cases_per_job=9",
+        "limits={commute: {replicates: 96}}",
+        "limits={commute: {joint_replicates: 96}}",
+        "limits={commute: {widths: [32, 64]}}",
+    ]
     folders = [results_folder(over(text)) for text in texts]
     assert len({*folders, Path("results/quick")}) == len(texts) + 1
     full = results_folder(load(*MODES["full"], overrides={"seed": 3}))
@@ -255,9 +287,7 @@ def test_other_settings_have_other_folders(here: None) -> None:
 
 
 @pytest.mark.parametrize("paths", [(), (TINY,), (TINY, SMALL)], ids=["quick", "tiny", "small"])
-def test_what_is_written_down_is_the_whole_configuration(
-    here: None, tmp_path: Path, paths: tuple[Path, ...]
-) -> None:
+def test_what_is_written_down_is_the_whole_configuration(here: None, tmp_path: Path, paths: tuple[Path, ...]) -> None:
     config = load(*MODES["quick"], *paths)
     text = as_yaml(config)
     assert list(yaml.parse(text)) == [*type(config).model_fields]
@@ -277,17 +307,17 @@ def test_what_differs_is_named(here: None) -> None:
     assert names_of({"a": {}, "b": {"c": [], "d": {"e": 1}}}) == ["a", "b.c", "b.d.e"]
 
 
-@pytest.mark.parametrize(("text", "concerned"), [
-    ("limits={commute: {replicates: 96}}", {"limits/commute"}),
-    ("linear={unbalanced: {replicates: 3}}", {"linear/unbalanced"}),
-    ("cases_per_job=9", set[str]()),
-])
-def test_a_setting_reaches_the_cases_that_it_concerns_and_no_other(
-    here: None, text: str, concerned: set[str]
-) -> None:
+@pytest.mark.parametrize(
+    ("text", "concerned"),
+    [
+        ("limits={commute: {replicates: 96}}", {"limits/commute"}),
+        ("linear={unbalanced: {replicates: 3}}", {"linear/unbalanced"}),
+        ("cases_per_job=9", set[str]()),
+    ],
+)
+def test_a_setting_reaches_the_cases_that_it_concerns_and_no_other(here: None, text: str, concerned: set[str]) -> None:
     def every(config: Config) -> dict[str, Any]:
-        return {f"{study}/{case}": spec for study in config.studies
-                for case, spec in specs(config, study).items()}
+        return {f"{study}/{case}": spec for study in config.studies for case, spec in specs(config, study).items()}
 
     before, after = every(load(*MODES["quick"])), every(over(text))
     assert {name for name in before if before[name] != after.get(name)} == concerned
@@ -296,8 +326,12 @@ def test_a_setting_reaches_the_cases_that_it_concerns_and_no_other(
 
 def test_the_spelling_of_a_folder_does_not_count() -> None:
     content = {key: PUBLISHED[key] for key in Config.model_fields if key in PUBLISHED}
-    for folder in ("examples/my_study", "./examples/my_study/", "examples/../examples/my_study",
-                   str(Path.cwd() / "examples" / "my_study")):
+    for folder in (
+        "examples/my_study",
+        "./examples/my_study/",
+        "examples/../examples/my_study",
+        str(Path.cwd() / "examples" / "my_study"),
+    ):
         content["extensions"] = [folder]
         assert Config.model_validate(content).extensions == ("examples/my_study",)
 
@@ -326,14 +360,20 @@ BY_NAME = {"settings", "flows", "laws", "num_samples"}
 SIGNED = {"seed", "log_values", "inputs", "box_a", "box_b", "centre_a", "centre_w", "centre_b"}
 OPTIONAL = {"step", "log2_points"}  # what a flow may leave to its setting
 WRONG: dict[str, tuple[list[Place], st.SearchStrategy[Any]]] = {
-    "no number": (NUMBERS, st.sampled_from([
-        ["no", "list"], {"no": "mapping"}, "a", math.nan, math.inf, -math.inf, True])),
-    "negative": ([p for p in NUMBERS if not SIGNED & set(p)], st.integers(max_value=-1)
-                 | st.floats(max_value=-1e-300, allow_infinity=False)),
+    "no number": (
+        NUMBERS,
+        st.sampled_from([["no", "list"], {"no": "mapping"}, "a", math.nan, math.inf, -math.inf, True]),
+    ),
+    "negative": (
+        [p for p in NUMBERS if not SIGNED & set(p)],
+        st.integers(max_value=-1) | st.floats(max_value=-1e-300, allow_infinity=False),
+    ),
     "null": ([p for p in LEAVES if p[1:2] != ("flows",) or p[-1] not in OPTIONAL], st.none()),
     "mapping": (LEAVES, st.just({"no": "mapping"})),
-    "unknown key": ([(*p, "no_such_key") for p in MAPPINGS if not BY_NAME & set(p[-1:])],
-                    st.integers() | st.text("abc", max_size=5)),
+    "unknown key": (
+        [(*p, "no_such_key") for p in MAPPINGS if not BY_NAME & set(p[-1:])],
+        st.integers() | st.text("abc", max_size=5),
+    ),
     "no block": ([p for p in MAPPINGS if p and p != ("limits", "settings")], st.just(3)),
 }
 
@@ -341,12 +381,9 @@ WRONG: dict[str, tuple[list[Place], st.SearchStrategy[Any]]] = {
 @pytest.mark.parametrize("kind", WRONG)
 @settings(max_examples=40)
 @given(data=st.data())
-def test_a_wrong_value_is_named(
-    tmp_path_factory: pytest.TempPathFactory, kind: str, data: st.DataObject
-) -> None:
+def test_a_wrong_value_is_named(tmp_path_factory: pytest.TempPathFactory, kind: str, data: st.DataObject) -> None:
     among, values = WRONG[kind]
-    check_refused(tmp_path_factory.mktemp("wrong"), data.draw(st.sampled_from(among)),
-                  data.draw(values))
+    check_refused(tmp_path_factory.mktemp("wrong"), data.draw(st.sampled_from(among)), data.draw(values))
 
 
 SINE = ("limits", "settings", "sine")
@@ -382,28 +419,36 @@ IMPOSSIBLE: list[tuple[Place, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("place", "value"), IMPOSSIBLE,
-                         ids=[f"{dotted(p)}={v}".replace(" ", "") for p, v in IMPOSSIBLE])
+@pytest.mark.parametrize(
+    ("place", "value"), IMPOSSIBLE, ids=[f"{dotted(p)}={v}".replace(" ", "") for p, v in IMPOSSIBLE]
+)
 def test_an_impossible_value_is_named(tmp_path: Path, place: Place, value: Any) -> None:
     check_refused(tmp_path, place, value)
 
 
-@pytest.mark.parametrize(("place", "value", "said"), [
-    ((*ENSEMBLE, "num_layers"), 12, "ladder [8, 16, 32, 64, 128] of its setting sine, got 12"),
-    ((*ENSEMBLE, "setting"), "cosine", "setting must be one of settings, sine,"),
-    ((*ENSEMBLE, "num_units"), 128, "got ('sine', 'independent', 8, 128) twice"),
-    ((*DECAY, "num_units"), 1024, "units in sine, independent, 8, where the other has 256"),
-    ((*DECAY, "num_layers"), 16, "units in sine, independent, 16, where the other has none"),
-    (("limits", "energy", "settings"), ["sine", "cosine"], "got 'cosine'"),
-    (("limits", "rough_paths", "trained_depths"), [32, 64], "got [32] besides"),
-    (("limits", "commute", "flow_times"), [5.0], "[0.0, 4.0, 50.0], got [5.0]"),
-    (("limits", "settings", "surface", "influence"), None,
-     "role constant must have a rule influence, got none in surface"),
-    ((*SINE, "ladder"), [8, 16], "must have 3 depths or more, got [8, 16]"),
-    ((*SINE, "problem", "path"), "mine.csv", "path and target go with kind csv"),
-    ((*SINE, "problem", "features"), ["a"], "got kind sine, path None, target None"),
-    ((*SINE, "problem", "kind"), "csv", "path and target go with kind csv"),
-], ids=lambda x: x if isinstance(x, str) else None)
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        ((*ENSEMBLE, "num_layers"), 12, "ladder [8, 16, 32, 64, 128] of its setting sine, got 12"),
+        ((*ENSEMBLE, "setting"), "cosine", "setting must be one of settings, sine,"),
+        ((*ENSEMBLE, "num_units"), 128, "got ('sine', 'independent', 8, 128) twice"),
+        ((*DECAY, "num_units"), 1024, "units in sine, independent, 8, where the other has 256"),
+        ((*DECAY, "num_layers"), 16, "units in sine, independent, 16, where the other has none"),
+        (("limits", "energy", "settings"), ["sine", "cosine"], "got 'cosine'"),
+        (("limits", "rough_paths", "trained_depths"), [32, 64], "got [32] besides"),
+        (("limits", "commute", "flow_times"), [5.0], "[0.0, 4.0, 50.0], got [5.0]"),
+        (
+            ("limits", "settings", "surface", "influence"),
+            None,
+            "role constant must have a rule influence, got none in surface",
+        ),
+        ((*SINE, "ladder"), [8, 16], "must have 3 depths or more, got [8, 16]"),
+        ((*SINE, "problem", "path"), "mine.csv", "path and target go with kind csv"),
+        ((*SINE, "problem", "features"), ["a"], "got kind sine, path None, target None"),
+        ((*SINE, "problem", "kind"), "csv", "path and target go with kind csv"),
+    ],
+    ids=lambda x: x if isinstance(x, str) else None,
+)
 def test_values_fit_each_other(tmp_path: Path, place: Place, value: Any, said: str) -> None:
     check_refused(tmp_path, place, value, said)
 
@@ -422,19 +467,23 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
 def test_a_csv_is_a_problem(tmp_path: Path) -> None:
     table = tmp_path / "mine.csv"
     table.write_text("a,b,y\n" + "".join(f"{i},{i * i},{-i}\n" for i in range(20)))
-    problem = {"kind": "csv", "num_samples": 20, "path": str(table), "target": "y",
-               "features": ["a", "b"]}
+    problem = {"kind": "csv", "num_samples": 20, "path": str(table), "target": "y", "features": ["a", "b"]}
     config = load(FULL, write(tmp_path, laid_over((*SINE, "problem"), problem)))
     assert config.limits.settings["sine"].problem.features == ("a", "b")
 
 
-@pytest.mark.parametrize(("content", "said"), [
-    (b"seed: 1\ndevice: cpu\nseed: 2\n", 'not readable as YAML (found duplicate key "seed", which '
-     "occurs twice, in line 3); mend the syntax"),
-    (b"\xff\xfe\x00x", "not readable as YAML"),
-    (b"- 1\n", "must be a mapping of keys, got list; start from config/full.yaml"),
-    (None, "no such file; give an existing configuration"),
-])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            b"seed: 1\ndevice: cpu\nseed: 2\n",
+            'not readable as YAML (found duplicate key "seed", which occurs twice, in line 3); mend the syntax',
+        ),
+        (b"\xff\xfe\x00x", "not readable as YAML"),
+        (b"- 1\n", "must be a mapping of keys, got list; start from config/full.yaml"),
+        (None, "no such file; give an existing configuration"),
+    ],
+)
 def test_files_that_are_no_configuration(tmp_path: Path, content: bytes | None, said: str) -> None:
     path = tmp_path / "mine.yaml"
     if content is not None:

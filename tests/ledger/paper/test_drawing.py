@@ -51,8 +51,7 @@ class Rate(Case):
 def test_looking_at_a_table_of_a_run_is_noted() -> None:
     """`of` looks at the tables of one kind, and of the values asked for."""
     tables = drawing.Recorded({name: pd.DataFrame() for name in ("a", "b")})
-    frames = drawing.Frames(Run({"a": Rate(units=4), "b": Rate(units=8)}, tables),
-                            pd.DataFrame(), "full")
+    frames = drawing.Frames(Run({"a": Rate(units=4), "b": Rate(units=8)}, tables), pd.DataFrame(), "full")
     assert [name for name, _, _ in frames.run.of(Rate, units=8)] == ["b"]
     assert list(frames.cases) == list(frames.tables) == ["a", "b"] and tables.read == {"b"}
 

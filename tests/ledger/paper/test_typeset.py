@@ -21,8 +21,7 @@ from ledger.record.results import MissingResultError, ResultError
 STYLE = Path(__file__).parents[3] / "paper"
 SPECS = {
     "toy": {
-        "wide": {"kind": "wide-limit", "rtol": 1e-10, "num_layers": [8, 16],
-                 "law": {"name": "gauss"}},
+        "wide": {"kind": "wide-limit", "rtol": 1e-10, "num_layers": [8, 16], "law": {"name": "gauss"}},
         "narrow": {"kind": "ensemble", "replicates": 2000, "big": list(range(100)), "on": True},
     }
 }
@@ -30,8 +29,7 @@ MANIFESTS = {
     "toy/wide": {"sha256": "0123456789abcdef", "code_sha256": "fedcba9876543210"},
     "toy/narrow": {"sha256": "ff" * 32},
 }
-FIGURES = {"toy-rates": {"study": "toy", "function": "figures.toy_lines.rates",
-                         "inputs": {"narrow": "ff" * 32}}}
+FIGURES = {"toy-rates": {"study": "toy", "function": "figures.toy_lines.rates", "inputs": {"narrow": "ff" * 32}}}
 
 
 def claims() -> tuple[Claim, ...]:
@@ -55,9 +53,7 @@ def test_every_key_is_defined_with_the_digits_of_its_interval() -> None:
         r"{\ensuremath{[\num{-0.9996},\zlbreak\num{-0.9971}]}}"
         r"{\num{1.2e-9}}{\num{100}}{\num{4}}{\zlpercent{95}}"
     ) in numbers
-    assert (
-        r"\zldef{toy/risk/sine.s4}{\num{1.235e-5}}{}{\zlna{}}{\zlna{}}{\zlna{}}{\zlna{}}" in numbers
-    )
+    assert r"\zldef{toy/risk/sine.s4}{\num{1.235e-5}}{}{\zlna{}}{\zlna{}}{\zlna{}}{\zlna{}}" in numbers
     assert numbers.count(r"\zldef{") == len(evidence.rows())
     assert r"\zlcountdef{claims}{\num{3}}" in numbers
     assert r"\zlcountdef{inconclusive}{\num{1}}" in numbers
@@ -69,15 +65,11 @@ def test_every_key_is_defined_with_the_digits_of_its_interval() -> None:
 
 def test_plain_text_is_escaped_and_statements_are_not() -> None:
     written = files()
-    line = next(
-        x for x in written["numbers.tex"].splitlines() if x.startswith(r"\zlclaimdef{toy.width}")
-    )
+    line = next(x for x in written["numbers.tex"].splitlines() if x.startswith(r"\zlclaimdef{toy.width}"))
     assert r"Independent layers \& 100 \% of\_them" in line
     assert r"$(LM)^{-1/2}$" in line
     assert r"slope\_M covers \num{-0.5}, half-width at most \num{0.02}" in line
-    assert line.endswith("{toy.width/slope_M/sine.s4}") or line.endswith(
-        "{toy.width/distance/sine.s4}"
-    )
+    assert line.endswith("{toy.width/slope_M/sine.s4}") or line.endswith("{toy.width/distance/sine.s4}")
 
 
 def test_same_evidence_same_bytes() -> None:
@@ -136,9 +128,7 @@ def test_settings_keep_all_their_digits(value: float, text: str) -> None:
 
 def test_two_studies_may_not_mean_different_things_by_one_setting() -> None:
     clash = SPECS | {"other": {"wide": {"rtol": 1e-3}}}
-    with pytest.raises(
-        ResultError, match=r"wide\.rtol: case wide of toy is also another study's; rename"
-    ):
+    with pytest.raises(ResultError, match=r"wide\.rtol: case wide of toy is also another study's; rename"):
         typeset.settings(claims(), clash)
 
 

@@ -75,15 +75,12 @@ def test_errors_name_file_claim_key_value_and_remedy(tmp_path: Path, change, mes
         ("- 3", "claim 1 must be a mapping, got 3"),
         ("- id: [", "is not YAML: .*line 1"),
         ("- title: !!python/object/apply:os.getcwd []", "is not YAML"),
-        ("- id: toy.a\n  level: 0.95\n  level: 0.5",
-         'duplicate key "level", .* in line 3; correct'),
+        ("- id: toy.a\n  level: 0.95\n  level: 0.5", 'duplicate key "level", .* in line 3; correct'),
         ("- tolerance: &a {rel: 0.1}\n- tolerance: *a", "anchor or alias a in line 1"),
         ("- title: no id", "claim number 1: id must be given"),
     ],
 )
-def test_a_file_that_is_no_list_of_claims_is_refused(
-    tmp_path: Path, text: str, message: str
-) -> None:
+def test_a_file_that_is_no_list_of_claims_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "claims.yaml").write_text(text)
     with pytest.raises(ClaimError, match=message):
         load_claims(tmp_path / "claims.yaml")

@@ -59,9 +59,7 @@ def test_nan_is_an_estimate_that_could_not_be_measured() -> None:
 
 
 def test_text_form_reads_back_exactly() -> None:
-    frame = evidence.frame(
-        *evidence.rows(), evidence.row(cell="third", value=1 / 3, upper=math.inf)
-    )
+    frame = evidence.frame(*evidence.rows(), evidence.row(cell="third", value=1 / 3, upper=math.inf))
     text = estimates.to_csv(frame)
     back = estimates.from_csv(text, "estimates.csv")
     assert estimates.to_csv(back) == text

@@ -81,8 +81,7 @@ def test_every_flipped_bit_of_a_table_or_manifest_is_noticed(tmp_path: Path, fra
     whole = results.read_manifest(path)
     for damaged in (path, results.manifest_path(path)):
         content = damaged.read_bytes()
-        flipped = (bytes([*content[:i], byte ^ 1 << i % 8, *content[i + 1:]])
-                   for i, byte in enumerate(content))
+        flipped = (bytes([*content[:i], byte ^ 1 << i % 8, *content[i + 1 :]]) for i, byte in enumerate(content))
         for wrong in (b"", content[:-9], *flipped):
             damaged.write_bytes(wrong)
             try:
@@ -113,9 +112,7 @@ def test_a_writer_that_fails_midway_leaves_what_was_there(tmp_path: Path) -> Non
     assert [entry.name for entry in tmp_path.iterdir()] == ["numbers.tex"]
 
 
-def test_a_failed_first_write_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_first_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_space(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -127,9 +124,7 @@ def test_a_failed_first_write_leaves_nothing(
 
 
 @pytest.mark.parametrize("fields", [{"bad": object()}, {"nested": [{"bad": {1, 2}}]}])
-def test_a_manifest_that_cannot_be_written_stops_the_table_too(
-    tmp_path: Path, frame, fields
-) -> None:
+def test_a_manifest_that_cannot_be_written_stops_the_table_too(tmp_path: Path, frame, fields) -> None:
     with pytest.raises(TypeError, match="must be made of numbers, text"):
         results.write_table(frame, tmp_path / "a.parquet", fields)
     assert list(tmp_path.iterdir()) == []

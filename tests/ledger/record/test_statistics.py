@@ -39,9 +39,7 @@ def coverage(trials: int, truth: float, estimate: Callable[[int], Estimate]) -> 
 
 
 @given(slope=st.floats(-3, 3), constant=st.floats(1e-3, 1e3), unit=st.floats(1e-3, 1e3))
-def test_the_slope_of_a_power_whatever_its_constant_and_unit(
-    slope: float, constant: float, unit: float
-) -> None:
+def test_the_slope_of_a_power_whatever_its_constant_and_unit(slope: float, constant: float, unit: float) -> None:
     sizes = np.array([3.0, 5.0, 17.0, 40.0])
     values = constant * sizes**slope
     assert log_slope(sizes, values) == pytest.approx(slope, abs=1e-9)
@@ -71,8 +69,7 @@ def residuals(trial: int, size: int, replicates: int) -> np.ndarray:
 
 
 def test_the_slope_of_stds_is_covered() -> None:
-    held = coverage(150, -0.5, lambda i: slope_of_stds(
-        SIZES, [residuals(i, n, 60) for n in SIZES]))
+    held = coverage(150, -0.5, lambda i: slope_of_stds(SIZES, [residuals(i, n, 60) for n in SIZES]))
     assert held.lower <= 0.95 <= held.upper, held
 
 
@@ -177,6 +174,7 @@ def test_the_distance_of_laws_by_hand() -> None:
 @pytest.mark.parametrize("shift", [0.0, 0.1, 0.5])
 def test_the_distance_of_laws_is_covered(shift: float) -> None:
     """Uniform laws a shift apart are at this very distance; the bound may only be wide."""
+
     def estimate(trial: int) -> Estimate:
         rng = stream("ks", trial)
         return ks_distance(shift + rng.uniform(size=200), rng.uniform(size=2000))
@@ -186,20 +184,21 @@ def test_the_distance_of_laws_is_covered(shift: float) -> None:
 
 def test_the_distance_of_laws_closes_in() -> None:
     rng = stream("ks closes in")
-    far, near = (ks_distance(0.2 + rng.uniform(size=n), rng.uniform(size=10 * n))
-                 for n in (100, 10_000))
+    far, near = (ks_distance(0.2 + rng.uniform(size=n), rng.uniform(size=10 * n)) for n in (100, 10_000))
     assert near.half_width < 0.15 * far.half_width
     assert near.lower > 0.15 and near.upper < 0.25
 
 
-@pytest.mark.parametrize(("successes", "trials", "low", "high"), [
-    (0, 10, 0.0, 0.30849711),
-    (1, 10, 0.00252858, 0.44501612),
-    (5, 10, 0.18708603, 0.81291397),
-    (10, 10, 0.69150289, 1.0),
-])
-def test_the_exact_interval_of_a_probability(successes: int, trials: int, low: float, high: float
-                                             ) -> None:
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [
+        (0, 10, 0.0, 0.30849711),
+        (1, 10, 0.00252858, 0.44501612),
+        (5, 10, 0.18708603, 0.81291397),
+        (10, 10, 0.69150289, 1.0),
+    ],
+)
+def test_the_exact_interval_of_a_probability(successes: int, trials: int, low: float, high: float) -> None:
     made = clopper_pearson(successes, trials)
     assert made.value == successes / trials
     assert (made.lower, made.upper) == pytest.approx((low, high), abs=1e-7)

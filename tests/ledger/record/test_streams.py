@@ -34,8 +34,7 @@ def test_every_part_of_a_name_counts() -> None:
 
 def test_counted_streams_are_uncorrelated() -> None:
     """Correlations of 40 counted streams have the size of chance, as has the mean of each."""
-    draws = np.stack([stream(0, "sine", replicate).standard_normal(4000)
-                      for replicate in range(40)])
+    draws = np.stack([stream(0, "sine", replicate).standard_normal(4000) for replicate in range(40)])
     correlations = np.asarray(np.corrcoef(draws))[np.triu_indices(40, 1)] * np.sqrt(4000)
     assert np.abs(correlations).max() < 4.5  # 780 of them
     assert np.std(correlations) < 1.15

@@ -29,7 +29,8 @@ def test_one_row_per_entry_in_c_order() -> None:
 def test_back_over_sorted_labels() -> None:
     values, labels = untidy(tidy(VALUES, AXES, "residual"), list(AXES), "residual")
     assert {name: list(found) for name, found in labels.items()} == {
-        name: sorted(given_labels) for name, given_labels in AXES.items()}
+        name: sorted(given_labels) for name, given_labels in AXES.items()
+    }
     assert values.tolist() == VALUES[[1, 2, 0]][:, :, ::-1].tolist()
 
 
@@ -53,8 +54,7 @@ def test_values_that_are_not_contiguous_or_not_finite_are_kept() -> None:
     assert np.signbit(back[1, 1])
 
 
-@pytest.mark.parametrize("axes", [{"x": range(3)}, {"x": range(3), "y": range(3)},
-                                  {"y": range(2), "x": range(3)}])
+@pytest.mark.parametrize("axes", [{"x": range(3)}, {"x": range(3), "y": range(3)}, {"y": range(2), "x": range(3)}])
 def test_labels_fit_the_array(axes: dict[str, range]) -> None:
     with pytest.raises(ValueError, match=r"do not label an array of shape \(3, 2\); give one"):
         tidy(np.zeros((3, 2)), axes, "value")

@@ -74,8 +74,7 @@ def test_support_never_survives_an_interval_that_leaves(ends, estimate, low, hig
 )
 @pytest.mark.parametrize("value", [-1.0, -0.5])
 def test_outside_of_its_regime_a_claim_is_not_judged(change, reason: str, value: float) -> None:
-    record = verdicts.judge_claim(
-        evidence.claim(), evidence.frame(evidence.row(value=value, **change)))
+    record = verdicts.judge_claim(evidence.claim(), evidence.frame(evidence.row(value=value, **change)))
     assert record["verdict"] == "not judged"
     assert record["reasons"] == [f"slope_L at sine.s4: {reason}, from where on the claim is meant"]
     assert record["rows"][0]["estimate"] == value
@@ -102,8 +101,7 @@ def test_a_cell_that_refutes_within_the_regime_counts_whatever_the_others_are() 
 
 @pytest.mark.parametrize("value", [-1.0, -0.5])
 def test_an_interval_of_a_lower_level_decides_nothing(value: float) -> None:
-    record = verdicts.judge_claim(
-        evidence.claim(), evidence.frame(evidence.row(value=value, level=0.9)))
+    record = verdicts.judge_claim(evidence.claim(), evidence.frame(evidence.row(value=value, level=0.9)))
     assert record["verdict"] == "inconclusive"
     assert record["reasons"] == ["slope_L at sine.s4: level must be at least 0.95, got 0.9"]
 
@@ -116,8 +114,7 @@ def test_evidence_that_is_not_counted_is_not_asked_for() -> None:
 def test_a_predicate_without_rows_is_inconclusive_unless_another_refutes() -> None:
     two = [
         {"quantity": "slope_L", "covers": -1, "max_half_width": 1.0},
-        {"quantity": "slope_M", "covers": 0, "max_half_width": 1.0,
-         "cells": "x.*"},
+        {"quantity": "slope_M", "covers": 0, "max_half_width": 1.0, "cells": "x.*"},
     ]
     claim = evidence.claim(predicate=two, tolerance={"*": {}})
     one = verdicts.judge_claim(claim, evidence.frame(evidence.row(), evidence.row("slope_M", 0.0)))
@@ -162,8 +159,7 @@ def test_the_cell_nearest_to_failing_decides_a_supported_claim() -> None:
 
 
 def test_cells_select_by_glob_and_other_rows_are_only_reported() -> None:
-    claim = evidence.claim(predicate=[{"quantity": "slope_L", "covers": -1,
-                                       "max_half_width": 1.0, "cells": "sine.*"}])
+    claim = evidence.claim(predicate=[{"quantity": "slope_L", "covers": -1, "max_half_width": 1.0, "cells": "sine.*"}])
     rows = evidence.frame(evidence.row(), evidence.row(cell="digits.s4", value=7.0))
     record = verdicts.judge_claim(claim, rows)
     assert record["verdict"] == "supported"

@@ -25,8 +25,9 @@ def tree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Tree:
 
 Spoil = Callable[[Tree], object]
 # lines that name the claim, the quantity and the published file
-DEPTH, WIDTH, RISK, CLAIM = (f"^{name}.*published/" for name in (
-    "toy.depth: slope_L", "toy.width: distance", "toy: risk", "toy.depth: "))
+DEPTH, WIDTH, RISK, CLAIM = (
+    f"^{name}.*published/" for name in ("toy.depth: slope_L", "toy.width: distance", "toy: risk", "toy.depth: ")
+)
 
 
 def edited(place: str, old: str, new: str) -> Spoil:
@@ -74,39 +75,41 @@ def test_publishing_is_reproducible(tree: Tree) -> None:
     assert sorted(before) == ["costs.csv", "estimates.csv", "paper.pdf", "verdicts.json"]
 
 
-@pytest.mark.parametrize(("spoil", "code", "said"), [
-    (edited("verdicts", '"estimate": -0.99834', '"estimate": -0.99833'), 1, DEPTH),
-    (edited("verdicts", '"estimate": -0.99834', '"estimate": "x"'), 1, DEPTH),
-    (edited("verdicts", '"replicates": 2000', '"replicates": 2001'), 1, WIDTH),
-    (edited("verdicts", '"floor": 1.234e-09', '"floor": 1.233e-09'), 1, DEPTH),
-    (edited("verdicts", '"verdict": "supported"', '"verdict": "refuted"'), 1, DEPTH),
-    (edited("verdicts", '],\n   "verdict": "supported"', '],\n   "verdict": "refuted"'), 1, CLAIM),
-    (edited("verdicts", '"deciding": "toy.depth/slope_L/sine.s0"', '"deciding": null'), 1, CLAIM),
-    (edited("verdicts", "-0.9971] is", "-0.9970] is"), 1, DEPTH),
-    (edited("verdicts", "every predicate holds", "every predicate held"), 1, CLAIM),
-    (edited("verdicts", '"estimate": 1.2345678e-05', '"estimate": 1.3e-05'), 1, RISK),
-    (edited("estimates", "-0.99834", "-0.99833"), 1, DEPTH),
-    (edited("estimates", "-0.99834", "about one"), 1, DEPTH),
-    (edited("estimates", "-0.99834", "7.5"), 1, DEPTH),
-    (edited("estimates", "2000,4", "2000.5,4"), 1, WIDTH),
-    (edited("estimates", "1.2345678e-05", "1.2345679e-05"), 1, RISK),
-    (edited("estimates", "toy,toy.depth,slope_L", "toy,toy.depht,slope_L"), 1, DEPTH),
-    (edited("claims", "[-1.02, ", "[-1.0021, "), 1,
-     "^toy.depth: published/verdicts.json says verdict supported"),
-    (lambda tree: tree.verdicts.write_text("{"), 1, "is not JSON"),
-    (lambda tree: tree.verdicts.write_text("[]"), 1, "verdicts.json"),
-    (rebuilt(estimate=-0.9989), 0, "all verdicts and numbers agree"),
-    (rebuilt(estimate=-0.985, upper=-0.98, lower=-0.99), 1, "^toy.depth: slope_L: "),
-    (rebuilt(estimate=None, lower=None, upper=None), 1, "rebuilt nan"),
-    (rebuilt(replicates=99), 1, "replicates: published 100, rebuilt 99"),
-    (rebuilt(cell="new.s4"), 2, "toy.depth/slope_L/new.s4 is not among the published results"),
-    (rejudged, 1, "^toy.depth: verdict: published supported, rebuilt inconclusive"),
-    (without_a_claim, 2, "^toy.width: is not among the rebuilt results; run make reproduce"),
-    (gone("rebuilt"), 2, "verdicts.json is missing; build it"),
-    (gone("verdicts"), 2, "verdicts.json is missing"),
-    (gone("estimates"), 2, "estimates.csv is missing"),
-    (edited("verdicts", '"full"', '"quick"'), 2, "must hold a run of mode full"),
-])
+@pytest.mark.parametrize(
+    ("spoil", "code", "said"),
+    [
+        (edited("verdicts", '"estimate": -0.99834', '"estimate": -0.99833'), 1, DEPTH),
+        (edited("verdicts", '"estimate": -0.99834', '"estimate": "x"'), 1, DEPTH),
+        (edited("verdicts", '"replicates": 2000', '"replicates": 2001'), 1, WIDTH),
+        (edited("verdicts", '"floor": 1.234e-09', '"floor": 1.233e-09'), 1, DEPTH),
+        (edited("verdicts", '"verdict": "supported"', '"verdict": "refuted"'), 1, DEPTH),
+        (edited("verdicts", '],\n   "verdict": "supported"', '],\n   "verdict": "refuted"'), 1, CLAIM),
+        (edited("verdicts", '"deciding": "toy.depth/slope_L/sine.s0"', '"deciding": null'), 1, CLAIM),
+        (edited("verdicts", "-0.9971] is", "-0.9970] is"), 1, DEPTH),
+        (edited("verdicts", "every predicate holds", "every predicate held"), 1, CLAIM),
+        (edited("verdicts", '"estimate": 1.2345678e-05', '"estimate": 1.3e-05'), 1, RISK),
+        (edited("estimates", "-0.99834", "-0.99833"), 1, DEPTH),
+        (edited("estimates", "-0.99834", "about one"), 1, DEPTH),
+        (edited("estimates", "-0.99834", "7.5"), 1, DEPTH),
+        (edited("estimates", "2000,4", "2000.5,4"), 1, WIDTH),
+        (edited("estimates", "1.2345678e-05", "1.2345679e-05"), 1, RISK),
+        (edited("estimates", "toy,toy.depth,slope_L", "toy,toy.depht,slope_L"), 1, DEPTH),
+        (edited("claims", "[-1.02, ", "[-1.0021, "), 1, "^toy.depth: published/verdicts.json says verdict supported"),
+        (lambda tree: tree.verdicts.write_text("{"), 1, "is not JSON"),
+        (lambda tree: tree.verdicts.write_text("[]"), 1, "verdicts.json"),
+        (rebuilt(estimate=-0.9989), 0, "all verdicts and numbers agree"),
+        (rebuilt(estimate=-0.985, upper=-0.98, lower=-0.99), 1, "^toy.depth: slope_L: "),
+        (rebuilt(estimate=None, lower=None, upper=None), 1, "rebuilt nan"),
+        (rebuilt(replicates=99), 1, "replicates: published 100, rebuilt 99"),
+        (rebuilt(cell="new.s4"), 2, "toy.depth/slope_L/new.s4 is not among the published results"),
+        (rejudged, 1, "^toy.depth: verdict: published supported, rebuilt inconclusive"),
+        (without_a_claim, 2, "^toy.width: is not among the rebuilt results; run make reproduce"),
+        (gone("rebuilt"), 2, "verdicts.json is missing; build it"),
+        (gone("verdicts"), 2, "verdicts.json is missing"),
+        (gone("estimates"), 2, "estimates.csv is missing"),
+        (edited("verdicts", '"full"', '"quick"'), 2, "must hold a run of mode full"),
+    ],
+)
 def test_what_disagrees_is_named(tree: Tree, capsys, spoil: Spoil, code: int, said: str) -> None:
     spoil(tree)
     assert tree.call("verify") == code
@@ -121,9 +124,7 @@ def test_an_edit_of_both_files_disagrees_with_the_rebuilt_run(tree: Tree, capsys
     tree.edit(tree.verdicts, '"lower": -0.5068', '"lower": -0.6')
     tree.edit(tree.estimates, "-0.5068", "-0.6")
     assert tree.call("verify") == 1
-    assert "toy.width: slope_M: toy.width/slope_M/sine.s4 lower: published -0.6" in (
-        capsys.readouterr().out
-    )
+    assert "toy.width: slope_M: toy.width/slope_M/sine.s4 lower: published -0.6" in (capsys.readouterr().out)
 
 
 def test_only_the_claims_asked_for_are_compared(tree: Tree, capsys) -> None:
@@ -150,8 +151,7 @@ def test_verify_speaks_json(tree: Tree, capsys) -> None:
 def test_the_table_of_claims_is_plain_in_a_pipe_and_coloured_on_a_terminal(tree, capsys) -> None:
     assert tree.call("claims") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == [
-        "claim", "verdict", "quantity", "estimate", "interval", "replicates"]
+    assert lines[0].split() == ["claim", "verdict", "quantity", "estimate", "interval", "replicates"]
     assert lines[1].split()[:2] == ["toy.depth", "supported"]
     assert lines[-1] == "2 claims in mode full (2 theorems): 2 supported, 0 inconclusive, 0 refuted"
     assert tree.call("claims", "--json") == 0

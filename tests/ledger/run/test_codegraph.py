@@ -98,10 +98,12 @@ def test_keys_that_are_not_literal_are_refused(tmp_path: Path, text: str) -> Non
 def test_the_graph_holds_all_that_python_imports() -> None:
     """Against the interpreter: what an import really loads is in the static list."""
     module = "zeroloss.studies.linear.jobs"
-    code = (f"import sys, {module}\n"
-            "for name, module in sys.modules.items():\n"
-            "    if name.split('.')[0] in ('ledger', 'zeroloss'):\n"
-            "        print(module.__file__)")
+    code = (
+        f"import sys, {module}\n"
+        "for name, module in sys.modules.items():\n"
+        "    if name.split('.')[0] in ('ledger', 'zeroloss'):\n"
+        "        print(module.__file__)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {Path(line).resolve() for line in done.stdout.split("\n") if line}
     assert loaded <= set(codegraph.sources(module))

@@ -25,8 +25,12 @@ COSTS = {
 
 
 def write(folder: Path, case: str, frame: pd.DataFrame, **fields: Any) -> None:
-    cost = {"study": "toy", "wall_seconds": 1.5, "peak_memory_mb": 10.0,
-            "machine": {"processor": "abacus", "processors": 3}}
+    cost = {
+        "study": "toy",
+        "wall_seconds": 1.5,
+        "peak_memory_mb": 10.0,
+        "machine": {"processor": "abacus", "processors": 3},
+    }
     results.write_table(frame, folder / "toy" / f"{case}.parquet", cost | fields)
 
 
@@ -136,8 +140,9 @@ def test_what_was_not_measured_is_named_and_not_counted() -> None:
 def best(seconds: tuple[int, ...], cores: int) -> float:
     """The shortest of all ways to share jobs."""
     ways = itertools.product(range(cores), repeat=len(seconds))
-    return min(max(sum(s for s, at in zip(seconds, way, strict=True) if at == core)
-                   for core in range(cores)) for way in ways)
+    return min(
+        max(sum(s for s, at in zip(seconds, way, strict=True) if at == core) for core in range(cores)) for way in ways
+    )
 
 
 @pytest.mark.parametrize("seconds", [(7, 5, 4, 3, 1), (2, 2, 2), (9, 1, 1, 1), (6, 6, 4, 4, 4)])
@@ -156,7 +161,6 @@ def test_the_published_costs_name_the_sources_of_the_published_estimates() -> No
     for row in estimates.records(table):
         for case in filter(None, row["sources"].split(";")):
             named.setdefault((row["study"], case), set()).update(filter(None, [row["claim"]]))
-    found = {key: set(cost.claims) for key, cost in costs.read(published)["full"].items()
-             if key[1] != costs.MEASURING}
+    found = {key: set(cost.claims) for key, cost in costs.read(published)["full"].items() if key[1] != costs.MEASURING}
     assert {key: found[key] for key in named} == named
     assert all(not claims for key, claims in found.items() if key not in named)

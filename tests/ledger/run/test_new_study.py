@@ -45,8 +45,9 @@ def paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in folder.rglob("*.*")
-            if path.is_file() and "__pycache__" not in path.parts}
+    return {
+        path: path.read_bytes() for path in folder.rglob("*.*") if path.is_file() and "__pycache__" not in path.parts
+    }
 
 
 def call(*words: object) -> None:
@@ -58,11 +59,19 @@ def test_its_claim_is_judged_as_it_stands(paper: Path, figures_path: None, capsy
     call("new-study", "my_means")
     written = capsys.readouterr().out.split()
     assert {paper / name for name in written} == {
-        path for path, content in contents(paper).items() if before.get(path) != content}
-    assert "\\input{sections/my_means}\n\\input{extensions.tex}" in Path(
-        "paper/main.tex").read_text()
-    assert not any(b"@" in Path(name).read_bytes().replace(b"@job", b"").replace(b"@measures", b"")
-                   .replace(b"@control", b"").replace(b"@pytest", b"") for name in written)
+        path for path, content in contents(paper).items() if before.get(path) != content
+    }
+    assert "\\input{sections/my_means}\n\\input{extensions.tex}" in Path("paper/main.tex").read_text()
+    assert not any(
+        b"@"
+        in Path(name)
+        .read_bytes()
+        .replace(b"@job", b"")
+        .replace(b"@measures", b"")
+        .replace(b"@control", b"")
+        .replace(b"@pytest", b"")
+        for name in written
+    )
     studies.studies.cache_clear()
 
     base = Path("results/quick/my_means")
@@ -72,13 +81,26 @@ def test_its_claim_is_judged_as_it_stands(paper: Path, figures_path: None, capsy
     call("run", "my_means", *results.read_sealed(specs), *files, "--out", base)
     call("measure", "my_means", "--specs", specs, "--tables", base, "--out", table)
     record = base.parent / "verdicts.json"
-    call("judge", "--claims", "paper/claims/my_means.yaml", "--estimates", table,
-         "--mode", "quick", "--out", record)
+    call("judge", "--claims", "paper/claims/my_means.yaml", "--estimates", table, "--mode", "quick", "--out", record)
     (claim,) = results.read_sealed(record)["claims"]
     assert (claim["id"], claim["verdict"]) == ("my_means.rate", "supported")
     call("plant", "my_means.rate", "--mode", "quick")
-    call("draw", "my_means", "--module", "figures/my_means.py", "--specs", specs, "--tables", base,
-         "--estimates", table, "--mode", "quick", "--out", base.parent / "figures")
+    call(
+        "draw",
+        "my_means",
+        "--module",
+        "figures/my_means.py",
+        "--specs",
+        specs,
+        "--tables",
+        base,
+        "--estimates",
+        table,
+        "--mode",
+        "quick",
+        "--out",
+        base.parent / "figures",
+    )
     assert (base.parent / "figures" / "my_means-rate.pdf").is_file()
     call("trace", "my_means.rate/slope/uniform", "--mode", "quick")
 
@@ -86,22 +108,29 @@ def test_its_claim_is_judged_as_it_stands(paper: Path, figures_path: None, capsy
 def test_its_own_tests_pass(paper: Path) -> None:
     call("new-study", "demo")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"], text=True,
-        env=os.environ | {"PYTHONPATH": str(paper / "src")}, capture_output=True, check=False)
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(paper / "src")},
+        capture_output=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout
     assert "3 passed" in done.stdout
 
 
-@pytest.mark.parametrize(("name", "said"), [
-    ("Means", "must be 2 to 40 lower-case letters"), ("../means", "must be 2 to 40 lower-case"),
-    ("import", "be no word of Python"), ("seed", "be none of cases_per_job, "),
-    ("figures", "got 'figures'; choose another"),
-    ("style", "got style, which is in figures/style.py; choose another"),
-    ("there", "got there, which is in config/quick.yaml; choose another"),
-])
-def test_a_name_that_cannot_be_is_refused_before_anything_is_written(
-    paper: Path, capsys, name: str, said: str
-) -> None:
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Means", "must be 2 to 40 lower-case letters"),
+        ("../means", "must be 2 to 40 lower-case"),
+        ("import", "be no word of Python"),
+        ("seed", "be none of cases_per_job, "),
+        ("figures", "got 'figures'; choose another"),
+        ("style", "got style, which is in figures/style.py; choose another"),
+        ("there", "got there, which is in config/quick.yaml; choose another"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused_before_anything_is_written(paper: Path, capsys, name: str, said: str) -> None:
     (paper / "figures").mkdir()
     (paper / "figures" / "style.py").write_text("")
     (paper / "config/quick.yaml").write_text("mode: quick\nthere: {}\n")
@@ -111,15 +140,16 @@ def test_a_name_that_cannot_be_is_refused_before_anything_is_written(
     assert contents(paper) == before
 
 
-@pytest.mark.parametrize(("name", "text", "said"), [
-    ("paper/main.tex", "\\end{document}\n", "must have a line \\input{extensions.tex}, before"),
-    ("pyproject.toml", "[project]\nname = 'mine'\n", "must have an entry point of the group"),
-    ("pyproject.toml", PROJECT.replace("mine.studies", "other"), "must lie below ., got other"),
-    ("config/full.yaml", "seed: 1\nseed: 2\n", "occurs twice"),
-])
-def test_a_paper_without_a_place_for_it_is_left_alone(
-    paper: Path, capsys, name: str, text: str, said: str
-) -> None:
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("paper/main.tex", "\\end{document}\n", "must have a line \\input{extensions.tex}, before"),
+        ("pyproject.toml", "[project]\nname = 'mine'\n", "must have an entry point of the group"),
+        ("pyproject.toml", PROJECT.replace("mine.studies", "other"), "must lie below ., got other"),
+        ("config/full.yaml", "seed: 1\nseed: 2\n", "occurs twice"),
+    ],
+)
+def test_a_paper_without_a_place_for_it_is_left_alone(paper: Path, capsys, name: str, text: str, said: str) -> None:
     (paper / name).write_text(text)
     before = contents(paper)
     assert ledger.cli.main(["new-study", "demo"]) == 2

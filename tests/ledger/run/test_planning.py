@@ -33,8 +33,7 @@ def root(tmp_path: Path, toy: Toy, capsys) -> Path:
         evidence.row("slope_M", -0.5, 0.001, claim=WIDTH, sources="wide;narrow"),
     ]
     vars(toy.modules[-1])["rates"] = measures(DEPTH, WIDTH)(toy._measure())
-    claims = evidence.write_claims(
-        tmp_path / "claims.yaml", evidence.claim_entry(), evidence.width_entry())
+    claims = evidence.write_claims(tmp_path / "claims.yaml", evidence.claim_entry(), evidence.width_entry())
     folder = tmp_path / "results" / "full"
     specs, table = folder / "toy" / "specs.json", folder / "toy" / "estimates.parquet"
     jobs.write_specs("toy", toy.cases, specs)
@@ -209,8 +208,7 @@ def test_the_large_study_is_priced_before_anybody_runs_it(capsys, monkeypatch) -
         answers[mode] = json.loads(capsys.readouterr().out)
     answer = answers["large"]
     assert (answer["mode"], answer["cores"]) == ("large", 64)
-    bills, published = ({bill["what"]: bill for bill in one["bills"]}
-                        for one in (answer, answers["full"]))
+    bills, published = ({bill["what"]: bill for bill in one["bills"]} for one in (answer, answers["full"]))
     limits, whole = bills["limits"], bills["together"]
     assert not any(bill["predicted"] for bill in published.values())
     assert not answers["full"]["laws"] and not answers["full"]["memory"]
@@ -240,7 +238,9 @@ def test_a_prediction_is_marked_and_its_law_is_stated(capsys, monkeypatch) -> No
     assert "CPU hours" in lines[0]
     assert table["limits"].count("~ ") + table["limits"].count("> ") == 4
     assert "~" not in table["linear"], "as published"
-    for start, part in (("~ predicted, not measured: ", " CPU hours, "),
-                        ("law of limits/ensemble: ", "predicted from the others"),
-                        ("memory: ", "run them where nodes have it")):
+    for start, part in (
+        ("~ predicted, not measured: ", " CPU hours, "),
+        ("law of limits/ensemble: ", "predicted from the others"),
+        ("memory: ", "run them where nodes have it"),
+    ):
         assert any(line.startswith(start) and part in line for line in lines), start

@@ -47,8 +47,7 @@ class Limit(Case):
 
 
 def ensemble(samples: int, *sizes: tuple[int, int, int]) -> Ensemble:
-    return Ensemble(num_samples=samples, sizes=[
-        Size(num_layers=L, num_units=M, replicates=R) for L, M, R in sizes])
+    return Ensemble(num_samples=samples, sizes=[Size(num_layers=L, num_units=M, replicates=R) for L, M, R in sizes])
 
 
 def test_sizes_are_read_by_the_names_of_fields() -> None:
@@ -57,8 +56,9 @@ def test_sizes_are_read_by_the_names_of_fields() -> None:
     assert networks == [(16, 8, 5, 100), (32, 4, 5, 10)]
     limit = Limit(num_samples=5, depths=[8, 16], rule=Rule(log2_points=6, scrambles=3))
     assert regression.networks(limit.spec()) == [(24, 64, 5, 3)]
-    assert regression.networks({"kind": "ends", "seed": 3, "values": [2.0], "parts": [
-        {"num_layers": 0}]}) == [(1, 1, 1, 1)]
+    assert regression.networks({"kind": "ends", "seed": 3, "values": [2.0], "parts": [{"num_layers": 0}]}) == [
+        (1, 1, 1, 1)
+    ]
 
 
 def test_terms_are_totals_but_arrays_are_those_of_the_largest_network() -> None:
@@ -75,16 +75,17 @@ CASES = {f"case-{i}": ensemble(4 * (i + 1), size) for i, size in enumerate(SIZES
 NEW = ensemble(10_000, (1000, 1000, 16))
 
 
-def measured(noise: float = 0.0, start: float = 3.0, exponent: str = "L N R"
-             ) -> dict[tuple[str, str], Cost]:
+def measured(noise: float = 0.0, start: float = 3.0, exponent: str = "L N R") -> dict[tuple[str, str], Cost]:
     """Costs by a sum of terms, every second job dearer by a factor and the others cheaper."""
     costs = {}
     for i, (name, case) in enumerate(CASES.items()):
         terms, factor = regression.terms_of(case.spec()), math.exp(noise * (-1) ** i)
         costs["toy", name] = Cost(
             factor * (start + 1e-5 * terms["L M N R"] + 1e-4 * terms[exponent]),
-            300 + 0.05 * terms["triples"], round(1000 + 20 * terms["N R"]),
-            spec=digest_of(case.spec()))
+            300 + 0.05 * terms["triples"],
+            round(1000 + 20 * terms["N R"]),
+            spec=digest_of(case.spec()),
+        )
     return costs
 
 
@@ -98,8 +99,7 @@ def test_a_sum_that_is_there_is_found_and_holds_for_larger_jobs(term: str) -> No
     terms = regression.terms_of(NEW.spec())
     cost = law.predict(NEW.spec())
     assert law.jobs == len(CASES)
-    assert cost.wall_seconds == pytest.approx(
-        3 + 1e-5 * terms["L M N R"] + 1e-4 * terms[term], rel=1e-6)
+    assert cost.wall_seconds == pytest.approx(3 + 1e-5 * terms["L M N R"] + 1e-4 * terms[term], rel=1e-6)
     assert cost.peak_memory_mb == pytest.approx(300 + 0.05 * terms["triples"], rel=1e-6)
     assert cost.bytes == pytest.approx(1000 + 20 * terms["N R"], rel=1e-3)
     assert cost.errors == pytest.approx((1.0, 1.0), abs=1e-6)
@@ -157,5 +157,5 @@ def test_a_planned_mode_is_measured_where_it_was_else_as_published_else_predicte
 
 
 def test_few_jobs_make_no_law() -> None:
-    few = dict(list(measured().items())[:regression.FEWEST - 1])
+    few = dict(list(measured().items())[: regression.FEWEST - 1])
     assert ("toy", "new") not in price("large", {"full": few}, new=NEW)

@@ -30,8 +30,10 @@ def test_what_was_not_measured_asks_for_a_default() -> None:
 
 
 def test_a_prediction_has_the_margin_of_its_error_at_least() -> None:
-    table = {("limits", "a"): Cost(9.4, 399.0, 1, errors=(10.0, 3.0)),
-             ("limits", "b"): Cost(9.4, 399.0, 1, errors=(2.0, 1.1))}
+    table = {
+        ("limits", "a"): Cost(9.4, 399.0, 1, errors=(10.0, 3.0)),
+        ("limits", "b"): Cost(9.4, 399.0, 1, errors=(2.0, 1.1)),
+    }
     assert resources.request(table, "limits", ["a"]) == Request(mem_mb=1200, runtime=4)
     assert resources.request(table, "limits", ["b"]) == Request(mem_mb=600, runtime=3)
 

@@ -42,23 +42,21 @@ RECORD = {"mode": "full", "claims": [{"id": evidence.DEPTH, "verdict": "refuted"
 def test_the_page_is_what_the_data_make(capsys, monkeypatch, mode: str) -> None:
     monkeypatch.chdir(ROOT)
     assert cli.main(["artifact", "--mode", mode, "--check"]) == 0, (
-        f"run zeroloss artifact --mode {mode}\n" + capsys.readouterr().out)
+        f"run zeroloss artifact --mode {mode}\n" + capsys.readouterr().out
+    )
 
 
 def test_a_claim_has_its_command_its_cost_and_its_verdict() -> None:
     lines = artifact.each_claim(MEASURED, stated(), RECORD).splitlines()
-    assert lines[2] == ("| First order in depth | `make verify CLAIMS=toy.depth` | 2 | 2.5 | 300 "
-                        "| 1.0 | **refuted** |")
-    assert lines[3].endswith("| `make verify CLAIMS=toy.width` | 2 | 1.5 | 500 | 2.0 "
-                             "| **not published yet** |")
+    assert lines[2] == ("| First order in depth | `make verify CLAIMS=toy.depth` | 2 | 2.5 | 300 | 1.0 | **refuted** |")
+    assert lines[3].endswith("| `make verify CLAIMS=toy.width` | 2 | 1.5 | 500 | 2.0 | **not published yet** |")
 
 
 def test_what_was_not_measured_is_said() -> None:
     lines = artifact.runs(MEASURED, artifact.CORES, "minutes").splitlines()
     assert lines[2] == "| `toy` | 3 | 3.5 | 3.5 | 2.5 | 2.5 | 2.5 | 800 | 3.0 |"
     assert lines[-1] == "Measured on 2 x cpu."
-    lines = artifact.runs(
-        plan(wide=Cost(120.0, 300.0, 2**20, "2 x cpu")), artifact.CORES, "minutes").splitlines()
+    lines = artifact.runs(plan(wide=Cost(120.0, 300.0, 2**20, "2 x cpu")), artifact.CORES, "minutes").splitlines()
     assert lines[2].startswith("| `toy` | 3 | > 2.0 |")
     assert lines[-1] == "Not measured, so not counted: toy: narrow, measuring."
     assert "| unknown |" in artifact.runs(plan(), artifact.CORES, "minutes")
@@ -75,8 +73,7 @@ def call(page: Path, *more: str) -> int:
     return cli.main(["artifact", "--page", str(page), *more])
 
 
-def test_a_number_that_was_changed_by_hand_is_found_and_mended(page: Path, capsys, monkeypatch
-                                                               ) -> None:
+def test_a_number_that_was_changed_by_hand_is_found_and_mended(page: Path, capsys, monkeypatch) -> None:
     monkeypatch.chdir(ROOT)
     right = page.read_text()
     claim = next(line for line in right.splitlines() if "CLAIMS=limits.depth`" in line)

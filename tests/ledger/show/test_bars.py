@@ -33,8 +33,7 @@ def train(**more: Any) -> Any:
 CALLS: dict[str, Callable[..., Any]] = {
     "train": train,
     "predict": lambda **more: predict(mine(), LAW, 4, 1.0, log2_points=5, **more).law(8),
-    "solve": lambda **more: flow.solve(mine(), LAW, [0.0, 1.0], accuracy=3e-2, depth_nodes=3,
-                                       log2_points=4, **more),
+    "solve": lambda **more: flow.solve(mine(), LAW, [0.0, 1.0], accuracy=3e-2, depth_nodes=3, log2_points=4, **more),
 }
 
 

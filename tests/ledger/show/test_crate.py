@@ -65,11 +65,20 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 def test_it_holds_results_paper_configuration_environment_and_manifests(run: Run) -> None:
     names = set(run.contents())
     assert names == {
-        crate.METADATA, crate.WORKFLOW, *crate.MADE_FROM, CLAIMS,
-        MADE + "verdicts.json", MADE + "paper.pdf", MADE + "figures/toy-gaps.pdf",
-        MADE + "toy/estimates.parquet", MADE + "toy/estimates.manifest.json",
-        MADE + "toy/wide.parquet", MADE + "toy/wide.manifest.json", MADE + "toy/specs.json",
-        MADE + "toy/narrow.parquet", MADE + "toy/narrow.manifest.json",
+        crate.METADATA,
+        crate.WORKFLOW,
+        *crate.MADE_FROM,
+        CLAIMS,
+        MADE + "verdicts.json",
+        MADE + "paper.pdf",
+        MADE + "figures/toy-gaps.pdf",
+        MADE + "toy/estimates.parquet",
+        MADE + "toy/estimates.manifest.json",
+        MADE + "toy/wide.parquet",
+        MADE + "toy/wide.manifest.json",
+        MADE + "toy/specs.json",
+        MADE + "toy/narrow.parquet",
+        MADE + "toy/narrow.manifest.json",
         MADE + "configuration.yaml",
     }
     assert {"config/full.yaml", "constraints.txt", "environment.yml"} <= names

@@ -33,11 +33,26 @@ def run(tmp_path: Path, toy: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def written(run: Path, *more: str, mode: str = "quick") -> int:
-    return cli.main([
-        "report", "--mode", mode, "--results", str(run / "results"), "--claims",
-        str(run / "claims.yaml"), "--preamble", str(run / "main.tex"),
-        "--configuration", str(run / "full.yaml"), "--snakemake",
-        str(run / "snakemake.html"), "--out", str(run / "report.html"), *more])
+    return cli.main(
+        [
+            "report",
+            "--mode",
+            mode,
+            "--results",
+            str(run / "results"),
+            "--claims",
+            str(run / "claims.yaml"),
+            "--preamble",
+            str(run / "main.tex"),
+            "--configuration",
+            str(run / "full.yaml"),
+            "--snakemake",
+            str(run / "snakemake.html"),
+            "--out",
+            str(run / "report.html"),
+            *more,
+        ]
+    )
 
 
 def page(run: Path) -> str:
@@ -48,7 +63,7 @@ def page(run: Path) -> str:
 def test_a_claim_stands_with_verdict_statement_evidence_and_figure(run: Path) -> None:
     text = page(run)
     record = results.read_sealed(run / "results" / "quick" / "verdicts.json")
-    entry, = record["claims"]
+    (entry,) = record["claims"]
     part = text.partition(f'<details id="claim-{entry["id"]}"')[2].partition("</details>")[0]
     assert f'data-verdict="{entry["verdict"]}"' in part
     assert "the gap in <math" in part and "at every flow time" in part
@@ -60,13 +75,22 @@ def test_a_claim_stands_with_verdict_statement_evidence_and_figure(run: Path) ->
 
 
 def test_an_interval_is_drawn_beside_what_is_asked() -> None:
-    claim = evidence.claim(predicate=[
-        {"quantity": "slope_L", "inside": [-1.02, -0.98]}, {"quantity": "gap", "at_most": 0.5},
-        {"quantity": "slack", "inside": [0.0, float("inf")]}],
-        tolerance={"*": {"abs": 0.1}})
-    rows = [evidence.row("slope_L", -1.0, 0.01), evidence.row("slope_L", -1.1, 0.02),
-            evidence.row("gap", 0.2, 0.1), evidence.row("other", 0.0, 0.1),
-            evidence.row("gap", float("nan"), 0.1), evidence.row("slack", 3.0, 0.1)]
+    claim = evidence.claim(
+        predicate=[
+            {"quantity": "slope_L", "inside": [-1.02, -0.98]},
+            {"quantity": "gap", "at_most": 0.5},
+            {"quantity": "slack", "inside": [0.0, float("inf")]},
+        ],
+        tolerance={"*": {"abs": 0.1}},
+    )
+    rows = [
+        evidence.row("slope_L", -1.0, 0.01),
+        evidence.row("slope_L", -1.1, 0.02),
+        evidence.row("gap", 0.2, 0.1),
+        evidence.row("other", 0.0, 0.1),
+        evidence.row("gap", float("nan"), 0.1),
+        evidence.row("slack", 3.0, 0.1),
+    ]
     inside, outside, below, other, unknown, above = html_report._bars(rows, claim.predicate)
     assert inside and outside and below and other is None and unknown is None
     assert inside.asked_from < inside.lower < inside.estimate < inside.upper < inside.asked_to

@@ -27,41 +27,47 @@ from zeroloss.model.catalogue import ACTIVATIONS
 from zeroloss.model.problem import Problem
 from zeroloss.network.engine.library import SWITCH, EngineError, library, why_not
 
-__all__ = ["Depth", "EngineError", "Shape", "descend", "flow", "serves", "tanh", "velocity",
-           "why_not"]
+__all__ = ["Depth", "EngineError", "Shape", "descend", "flow", "serves", "tanh", "velocity", "why_not"]
 
 _DONE, _NO_MEMORY, _NOT_FINITE, _TOO_MANY, _NO_DEPTH = range(5)
 _long, _double, _pointer = ctypes.c_long, ctypes.c_double, ctypes.c_void_p
 
 
 class _Shape(ctypes.Structure):
-    _fields_ = ([(name, _long) for name in ("L", "M", "N", "d", "act", "recompute", "regularised")]
-                + [("scale", _double)]
-                + [(name, _pointer) for name in ("inputs", "targets", "readout", "masses", "rule")])
+    _fields_ = (
+        [(name, _long) for name in ("L", "M", "N", "d", "act", "recompute", "regularised")]
+        + [("scale", _double)]
+        + [(name, _pointer) for name in ("inputs", "targets", "readout", "masses", "rule")]
+    )
 
 
 class _Rule(ctypes.Structure):
-    _fields_ = ([(name, _pointer) for name in ("matrix", "weights", "adjoint")]
-                + [("tolerance", _double)])
+    _fields_ = [(name, _pointer) for name in ("matrix", "weights", "adjoint")] + [("tolerance", _double)]
 
 
 class _Tableau(ctypes.Structure):
-    _fields_ = ([(name, _long) for name in ("stages", "order")]
-                + [(name, _pointer) for name in ("a", "b", "error", "c")])
+    _fields_ = [(name, _long) for name in ("stages", "order")] + [(name, _pointer) for name in ("a", "b", "error", "c")]
 
 
 class _Record(ctypes.Structure):
     _fields_ = [("replicates", _long)] + [
-        (name, _pointer)
-        for name in ("residuals", "final", "integral", "size", "accepted", "rejected")]
+        (name, _pointer) for name in ("residuals", "final", "integral", "size", "accepted", "rejected")
+    ]
 
 
 def _filled(kind: type[ctypes.Structure], *values: Any) -> Any:
     """A structure of numbers and of pointers to tensors and structures, which live as long."""
     parts = [part.contiguous() if isinstance(part, Tensor) else part for part in values]
-    struct = kind(*(part.data_ptr() if isinstance(part, Tensor) else
-                    ctypes.addressof(part) if isinstance(part, ctypes.Structure) else part
-                    for part in parts))
+    struct = kind(
+        *(
+            part.data_ptr()
+            if isinstance(part, Tensor)
+            else ctypes.addressof(part)
+            if isinstance(part, ctypes.Structure)
+            else part
+            for part in parts
+        )
+    )
     struct.kept = parts
     return struct
 
@@ -96,9 +102,22 @@ class Shape:
     def _struct(self) -> Any:
         p, depth = self.problem, self.depth
         rule = depth and _filled(_Rule, depth.matrix, depth.weights, depth.adjoint, depth.tolerance)
-        return _filled(_Shape, self.num_layers, self.num_units, p.num_samples, p.dim,
-                       ACTIVATIONS.index(self.activation), self.recompute, self.regularised,
-                       self.scale, p.inputs, p.targets, p.readout, depth and depth.masses, rule)
+        return _filled(
+            _Shape,
+            self.num_layers,
+            self.num_units,
+            p.num_samples,
+            p.dim,
+            ACTIVATIONS.index(self.activation),
+            self.recompute,
+            self.regularised,
+            self.scale,
+            p.inputs,
+            p.targets,
+            p.readout,
+            depth and depth.masses,
+            rule,
+        )
 
 
 class _Recorder:
@@ -113,22 +132,23 @@ class _Recorder:
         self.integral, self.size = torch.zeros((2, outputs, R), dtype=torch.float64)
         self.accepted, self.rejected = torch.zeros((2, R), dtype=torch.int64)
         self.regularised = shape.regularised
-        self.struct = _filled(_Record, R, self.residuals, self.final, self.integral, self.size,
-                              self.accepted, self.rejected)
+        self.struct = _filled(
+            _Record, R, self.residuals, self.final, self.integral, self.size, self.accepted, self.rejected
+        )
 
     def flow(self) -> Flow:
         """The same as `integrate` returns it: mean |θ|² beside the residuals if regularised."""
         observed = self.residuals
         if self.regularised:
             observed = torch.cat([observed, self.size.unsqueeze(-1)], -1)
-        return Flow(observed, self.integral, None, self.final.flatten(1), self.accepted,
-                    self.rejected, None)
+        return Flow(observed, self.integral, None, self.final.flatten(1), self.accepted, self.rejected, None)
 
 
 @cache
 def _say_once(reason: str) -> None:
-    warnings.warn(f"torch takes the place of the compiled engine, several times slower: {reason}",
-                  RuntimeWarning, stacklevel=3)
+    warnings.warn(
+        f"torch takes the place of the compiled engine, several times slower: {reason}", RuntimeWarning, stacklevel=3
+    )
 
 
 def serves(problem: Problem, activation: str) -> bool:
@@ -154,15 +174,13 @@ def _at(tensor: Tensor) -> Any:
 def _check(shape: Shape, theta: Tensor) -> Tensor:
     expected = (shape.num_layers, 2 * shape.problem.dim + 1, shape.num_units)
     if theta.ndim != 4 or tuple(theta.shape[1:]) != expected:
-        raise ValueError(f"theta must be (replicates, {', '.join(map(str, expected))}), "
-                         f"got {tuple(theta.shape)}")
+        raise ValueError(f"theta must be (replicates, {', '.join(map(str, expected))}), got {tuple(theta.shape)}")
     if theta.dtype != torch.float64:
         raise ValueError(f"theta must be of the problem's type torch.float64, got {theta.dtype}")
     return theta.contiguous()
 
 
-def velocity(shape: Shape, theta: Tensor, out: Tensor, threads: int = 1, sign: float = 1.0
-             ) -> Tensor:
+def velocity(shape: Shape, theta: Tensor, out: Tensor, threads: int = 1, sign: float = 1.0) -> Tensor:
     """Write −L M ∇_θ E times ``sign``, like theta (replicates, L, k, M), to ``out``; return
     residuals (R, N)."""
     theta = _check(shape, theta)
@@ -172,9 +190,18 @@ def velocity(shape: Shape, theta: Tensor, out: Tensor, threads: int = 1, sign: f
 
     def part(first: int, count: int) -> None:
         stop = first + count
-        _raise(library().engine_velocity(
-            ctypes.byref(struct), _long(count), _at(theta[first:stop]), _double(sign),
-            _at(direct[first:stop]), _at(residuals[first:stop])), 0, 0.0)
+        _raise(
+            library().engine_velocity(
+                ctypes.byref(struct),
+                _long(count),
+                _at(theta[first:stop]),
+                _double(sign),
+                _at(direct[first:stop]),
+                _at(residuals[first:stop]),
+            ),
+            0,
+            0.0,
+        )
 
     _share(part, theta.shape[0], threads)
     if direct is not out:
@@ -182,8 +209,16 @@ def velocity(shape: Shape, theta: Tensor, out: Tensor, threads: int = 1, sign: f
     return residuals
 
 
-def flow(shape: Shape, theta: Tensor, flow_times: Sequence[float], *, rtol: float, atol: float,
-         max_steps: int = 100_000, threads: int = 1) -> Flow:
+def flow(
+    shape: Shape,
+    theta: Tensor,
+    flow_times: Sequence[float],
+    *,
+    rtol: float,
+    atol: float,
+    max_steps: int = 100_000,
+    threads: int = 1,
+) -> Flow:
     """Gradient flow of theta (replicates, L, k, M) through the flow times.
 
     Steps as `zeroloss.integrate.steps` says. Raises FloatingPointError with replicate and s if a
@@ -193,25 +228,39 @@ def flow(shape: Shape, theta: Tensor, flow_times: Sequence[float], *, rtol: floa
     theta, pair = _check(shape, theta), DORMAND_PRINCE
     stages = len(pair.c)
     rows = [(*row, *(0.0,) * (stages - len(row))) for row in pair.a]
-    tableau = _filled(_Tableau, stages, pair.order, *(
-        torch.tensor(part, dtype=torch.float64) for part in (rows, pair.b, pair.error, pair.c)))
+    tableau = _filled(
+        _Tableau,
+        stages,
+        pair.order,
+        *(torch.tensor(part, dtype=torch.float64) for part in (rows, pair.b, pair.error, pair.c)),
+    )
     times = torch.tensor(list(flow_times), dtype=torch.float64)
     struct, recorder = shape._struct(), _Recorder(shape, theta, len(times))
 
     def part(first: int, count: int) -> None:
         failed, s = _long(), _double()
         status = library().engine_flow(
-            ctypes.byref(struct), ctypes.byref(tableau), _long(first), _long(count), _at(theta),
-            _long(len(times)), _at(times), _double(rtol), _double(atol), _long(max_steps),
-            recorder.struct, ctypes.byref(failed), ctypes.byref(s))
+            ctypes.byref(struct),
+            ctypes.byref(tableau),
+            _long(first),
+            _long(count),
+            _at(theta),
+            _long(len(times)),
+            _at(times),
+            _double(rtol),
+            _double(atol),
+            _long(max_steps),
+            recorder.struct,
+            ctypes.byref(failed),
+            ctypes.byref(s),
+        )
         _raise(status, failed.value, s.value, max_steps)
 
     _share(part, theta.shape[0], threads)
     return recorder.flow()
 
 
-def descend(shape: Shape, theta: Tensor, step: float, num_steps: int, record_every: int,
-            threads: int = 1) -> Flow:
+def descend(shape: Shape, theta: Tensor, step: float, num_steps: int, record_every: int, threads: int = 1) -> Flow:
     """Gradient descent θ ← θ − step L M ∇E, recorded as `Network.descend` says."""
     theta = _check(shape, theta)
     struct = shape._struct()
@@ -220,13 +269,23 @@ def descend(shape: Shape, theta: Tensor, step: float, num_steps: int, record_eve
     def part(first: int, count: int) -> None:
         failed, s = _long(), _double()
         status = library().engine_descend(
-            ctypes.byref(struct), _long(first), _long(count), _at(theta), _double(step),
-            _long(num_steps), _long(record_every), recorder.struct, ctypes.byref(failed),
-            ctypes.byref(s))
+            ctypes.byref(struct),
+            _long(first),
+            _long(count),
+            _at(theta),
+            _double(step),
+            _long(num_steps),
+            _long(record_every),
+            recorder.struct,
+            ctypes.byref(failed),
+            ctypes.byref(s),
+        )
         if status == _NOT_FINITE:
-            raise FloatingPointError("the squared gradient in gradient descent of replicate "
-                                     f"{failed.value} is not finite at step "
-                                     f"{round(s.value / step)}; reduce step (now {step})")
+            raise FloatingPointError(
+                "the squared gradient in gradient descent of replicate "
+                f"{failed.value} is not finite at step "
+                f"{round(s.value / step)}; reduce step (now {step})"
+            )
         _raise(status, failed.value, s.value)
 
     _share(part, theta.shape[0], threads)
@@ -265,11 +324,16 @@ def _raise(status: int, replicate: int, s: float, max_steps: int = 0) -> None:
     if status == _NO_MEMORY:
         raise MemoryError("no memory for a network; use fewer layers or units, or recompute=True")
     if status == _NOT_FINITE:
-        raise FloatingPointError(f"the velocity of replicate {replicate} is not finite at flow "
-                                 f"time {s:.6g}; reduce rtol or the scales of the law")
+        raise FloatingPointError(
+            f"the velocity of replicate {replicate} is not finite at flow "
+            f"time {s:.6g}; reduce rtol or the scales of the law"
+        )
     if status == _TOO_MANY:
-        raise RuntimeError(f"more than {max_steps} steps to reach the last flow time, stopped at "
-                           f"{s:.6g}; raise rtol or shorten flow_times")
+        raise RuntimeError(
+            f"more than {max_steps} steps to reach the last flow time, stopped at "
+            f"{s:.6g}; raise rtol or shorten flow_times"
+        )
     if status == _NO_DEPTH:
-        raise FloatingPointError(f"collocation in depth did not converge at flow time {s:.6g}; "
-                                 "reduce the scales of the initial law or rtol")
+        raise FloatingPointError(
+            f"collocation in depth did not converge at flow time {s:.6g}; reduce the scales of the initial law or rtol"
+        )

@@ -23,8 +23,17 @@ __all__ = ["EngineError", "library", "why_not"]
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE / "engine.c"
 # every sum and product is spelt out in the source: contraction would change digits by processor
-FLAGS = ("-O3", "-std=c17", "-mcpu=native", "-mprefer-vector-width=512", "-ffp-contract=off",
-         "-fno-math-errno", "-fvisibility=hidden", "-fPIC", "-shared")
+FLAGS = (
+    "-O3",
+    "-std=c17",
+    "-mcpu=native",
+    "-mprefer-vector-width=512",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fvisibility=hidden",
+    "-fPIC",
+    "-shared",
+)
 SWITCH = "ZEROLOSS_ENGINE"  # "torch" leaves the engine aside
 
 
@@ -74,8 +83,10 @@ def _compiler_version() -> str:
     try:
         return metadata.version("ziglang")
     except metadata.PackageNotFoundError:
-        raise EngineError("the compiler is missing; install the pinned package ziglang: "
-                          "pip install -r requirements.in -c constraints.txt") from None
+        raise EngineError(
+            "the compiler is missing; install the pinned package ziglang: "
+            "pip install -r requirements.in -c constraints.txt"
+        ) from None
 
 
 def _processor() -> str:
@@ -93,8 +104,11 @@ def _build(path: Path) -> None:
         caches = {"ZIG_LOCAL_CACHE_DIR": folder, "ZIG_GLOBAL_CACHE_DIR": folder}
         done = subprocess.run(
             [sys.executable, "-m", "ziglang", "cc", *FLAGS, "-o", str(made), str(SOURCE)],
-            capture_output=True, text=True, check=False, env=os.environ | caches)
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | caches,
+        )
         if done.returncode:
-            raise EngineError("the engine does not compile here: "
-                              + " ".join(done.stderr.split())[-500:])
+            raise EngineError("the engine does not compile here: " + " ".join(done.stderr.split())[-500:])
         os.replace(made, path)

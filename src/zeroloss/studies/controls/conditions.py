@@ -19,9 +19,9 @@ from zeroloss.studies.controls.plan import Conditions, Row, ShiftedLaw
 from zeroloss.studies.setup import build_problem, followed
 
 
-def shifted(law: ShiftedLaw, rng: np.random.Generator, num_layers: int, num_units: int, dim: int
-            ) -> np.ndarray:
+def shifted(law: ShiftedLaw, rng: np.random.Generator, num_layers: int, num_units: int, dim: int) -> np.ndarray:
     """θ = centre + scale ξ, drawn for each unit, or once for all where ``shared``: (L, k, M)."""
+
     def spread(name: str) -> np.ndarray:
         return np.repeat([getattr(law, f"{name}_{part}") for part in "awb"], [dim, dim, 1])
 
@@ -46,8 +46,7 @@ def conditions(case: Conditions) -> Iterator[pd.DataFrame]:
     or depth-spread at the start and at the end; value. Laws without chance are run once.
     """
     for N in case.num_samples:
-        problem = build_problem(case.model_copy(update={
-            "problem": case.problem.model_copy(update={"num_samples": N})}))
+        problem = build_problem(case.model_copy(update={"problem": case.problem.model_copy(update={"num_samples": N})}))
         for row in case.rows:
             random = max(row.law.scale_a, row.law.scale_w, row.law.scale_b) > 0
             for i in range(case.replicates if random else 1):
@@ -61,8 +60,13 @@ def _one(case: Conditions, problem: Problem, row: Row, replicate: int) -> list[p
     network = Network(problem, L, M)
     rng = stream(case.seed, case.setting, "conditions", row.row, L, M, replicate)
     theta = torch.from_numpy(shifted(row.law, rng, L, M, problem.dim))
-    points = followed(network, theta.to(problem.inputs.device), case.flow_time, case.rtol,
-                      case.floor)
-    return [seen(points), pd.DataFrame([
-        {"flow_time": point.s, "quantity": "depth-spread", "index": 0,
-         "value": profile_spread(point.theta)} for point in (points[0], points[-1])])]
+    points = followed(network, theta.to(problem.inputs.device), case.flow_time, case.rtol, case.floor)
+    return [
+        seen(points),
+        pd.DataFrame(
+            [
+                {"flow_time": point.s, "quantity": "depth-spread", "index": 0, "value": profile_spread(point.theta)}
+                for point in (points[0], points[-1])
+            ]
+        ),
+    ]

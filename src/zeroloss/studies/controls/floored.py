@@ -34,8 +34,9 @@ from zeroloss.studies.setup import (
 Tables = Iterator[pd.DataFrame]
 
 
-def limit_of(case: Trained | Line, problem: Problem, nodes: int, scramble: int,
-             activation: str = "tanh") -> tuple[MeanField, Tensor]:
+def limit_of(
+    case: Trained | Line, problem: Problem, nodes: int, scramble: int, activation: str = "tanh"
+) -> tuple[MeanField, Tensor]:
     """The mean-field limit on one scramble of the rule, and its start (n, k, particles)."""
     points = sobol(case, problem, case.log2_points, case.kind, scramble)
     return limit_at_start(problem, points, nodes, activation)
@@ -46,10 +47,13 @@ def seen(points: list[Point], **labels: Any) -> pd.DataFrame:
     times = [point.s for point in points]
     risk = np.array([[point.risk] for point in points])
     spectra = np.stack([point.spectrum.cpu().numpy() for point in points])
-    return pd.concat([
-        tidy(values, {"flow_time": times, "index": range(values.shape[1])}, "value",
-             quantity=name, **labels)
-        for name, values in (("risk", risk), ("eigenvalue", spectra))], ignore_index=True)
+    return pd.concat(
+        [
+            tidy(values, {"flow_time": times, "index": range(values.shape[1])}, "value", quantity=name, **labels)
+            for name, values in (("risk", risk), ("eigenvalue", spectra))
+        ],
+        ignore_index=True,
+    )
 
 
 def _followed(case: Trained, problem: Problem, activation: str, predicted: float) -> Tables:
@@ -59,10 +63,12 @@ def _followed(case: Trained, problem: Problem, activation: str, predicted: float
     for i in range(case.replicates):
         theta = independent_parameters(case, problem, range(i, i + 1), L, M)[0]
         for model, (system, start) in (
-                ("limit", limit_of(case, problem, case.depth_nodes, i, activation)),
-                ("network", (Network(problem, L, M, activation), theta))):
-            yield seen(followed(system, start, case.flow_time, case.rtol), setting=case.setting,
-                       model=model, replicate=i).assign(predicted=predicted)
+            ("limit", limit_of(case, problem, case.depth_nodes, i, activation)),
+            ("network", (Network(problem, L, M, activation), theta)),
+        ):
+            yield seen(
+                followed(system, start, case.flow_time, case.rtol), setting=case.setting, model=model, replicate=i
+            ).assign(predicted=predicted)
 
 
 def _arrays(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
@@ -80,8 +86,11 @@ def identity(case: Identity) -> Tables:
 def doubled(problem: Problem, sample: int, gap: float) -> Problem:
     """The problem with one sample twice, its second label higher by ``gap``."""
     again = slice(sample, sample + 1)
-    return replace(problem, inputs=torch.cat([problem.inputs, problem.inputs[again]]),
-                   targets=torch.cat([problem.targets, problem.targets[again] + gap]))
+    return replace(
+        problem,
+        inputs=torch.cat([problem.inputs, problem.inputs[again]]),
+        targets=torch.cat([problem.targets, problem.targets[again] + gap]),
+    )
 
 
 @job(Labels)
@@ -104,13 +113,20 @@ def parameters(case: Parameters) -> Tables:
         network = Network(problem, L, M)
         count = int(np.prod(network.parameter_shape))
         if count >= problem.num_samples:
-            raise ValueError(f"sizes must have fewer than {problem.num_samples} parameters, got "
-                             f"{count} in {L} layers of {M} units; "
-                             "set controls.parameters")
+            raise ValueError(
+                f"sizes must have fewer than {problem.num_samples} parameters, got "
+                f"{count} in {L} layers of {M} units; "
+                "set controls.parameters"
+            )
         starts = independent_parameters(case, problem, range(case.replicates), L, M)
         for i, theta in enumerate(starts):
-            yield seen(followed(network, theta, case.flow_time, case.rtol), num_layers=L,
-                       num_units=M, replicate=i, predicted=float(count))
+            yield seen(
+                followed(network, theta, case.flow_time, case.rtol),
+                num_layers=L,
+                num_units=M,
+                replicate=i,
+                predicted=float(count),
+            )
 
 
 @job(Origin)
@@ -126,11 +142,13 @@ def origin(case: Origin) -> pd.DataFrame:
     start = float(Problem.risk(problem.residuals(problem.inputs)))
     rows = []
     for model, (system, theta) in (
-            ("limit", limit_at_start(problem, cloud, case.depth_nodes, "tanh")),
-            ("network", (network, alike))):
+        ("limit", limit_at_start(problem, cloud, case.depth_nodes, "tanh")),
+        ("network", (network, alike)),
+    ):
         for point in followed(system, theta, case.flow_time, case.rtol):
             moved = float((point.theta - theta).abs().max())
-            rows += [{"model": model, "flow_time": point.s, "quantity": name, "value": value,
-                      "predicted": predicted} for name, value, predicted in
-                     (("risk", point.risk, start), ("displacement", moved, 0.0))]
+            rows += [
+                {"model": model, "flow_time": point.s, "quantity": name, "value": value, "predicted": predicted}
+                for name, value, predicted in (("risk", point.risk, start), ("displacement", moved, 0.0))
+            ]
     return pd.DataFrame(rows)

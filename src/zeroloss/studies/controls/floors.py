@@ -32,8 +32,9 @@ def monotone_floor(inputs: Array, targets: Array) -> float:
     below. Raises ValueError for equal inputs, whose order is not defined.
     """
     if len(np.unique(inputs)) < len(inputs):
-        raise ValueError(f"inputs must differ, got {len(inputs) - len(np.unique(inputs))} repeated;"
-                         " drop them, or use grouped_floor")
+        raise ValueError(
+            f"inputs must differ, got {len(inputs) - len(np.unique(inputs))} repeated; drop them, or use grouped_floor"
+        )
     y = targets[np.argsort(inputs)]
     return _risk(y - isotonic_regression(y).x)
 

@@ -29,8 +29,9 @@ LEFT_BELOW = 0.98  # of the floor: a network is left once it has crossed clearly
 def without_lift(problem: Problem) -> Problem:
     """The first coordinate of the inputs, in increasing order, read out itself: d = 1."""
     order = torch.argsort(problem.inputs[:, 0])
-    return replace(problem, inputs=problem.inputs[order, :1], targets=problem.targets[order],
-                   readout=problem.readout.new_ones(1))
+    return replace(
+        problem, inputs=problem.inputs[order, :1], targets=problem.targets[order], readout=problem.readout.new_ones(1)
+    )
 
 
 def layer_slope(features: Tensor) -> Tensor:
@@ -61,9 +62,10 @@ def _limits(case: Line, problem: Problem) -> list[dict[str, Any]]:
     rows = []
     for nodes in case.depth_nodes:
         labels = {"model": "limit", "num_layers": 0, "depth_nodes": nodes, "replicate": 0}
-        rows += [labels | {"flow_time": point.s, "quantity": "risk", "value": point.risk}
-                 for point in followed(*limit_of(case, problem, nodes, 0), case.flow_time,
-                                       case.rtol)]
+        rows += [
+            labels | {"flow_time": point.s, "quantity": "risk", "value": point.risk}
+            for point in followed(*limit_of(case, problem, nodes, 0), case.flow_time, case.rtol)
+        ]
     return rows
 
 
@@ -78,14 +80,23 @@ def _networks(case: Line, problem: Problem, floor: float) -> list[dict[str, Any]
         network = Network(problem, L, M)
         start = independent_parameters(case, problem, range(case.replicates), L, M)
         for i in range(case.replicates):
-            theta, before = start[i:i + 1], 0.0
+            theta, before = start[i : i + 1], 0.0
             for s in times:
                 run = network.train(theta, [s - before], rtol=case.network_rtol)
                 theta, before, risk = run.parameters, s, float(run.risk[0, 0])
                 slope = float(layer_slope(network.features(theta))[0])
-                rows += [{"model": "network", "num_layers": L, "depth_nodes": 0, "replicate": i,
-                          "flow_time": s, "quantity": name, "value": value}
-                         for name, value in (("risk", risk), ("slope", slope))]
+                rows += [
+                    {
+                        "model": "network",
+                        "num_layers": L,
+                        "depth_nodes": 0,
+                        "replicate": i,
+                        "flow_time": s,
+                        "quantity": name,
+                        "value": value,
+                    }
+                    for name, value in (("risk", risk), ("slope", slope))
+                ]
                 if risk < LEFT_BELOW * floor:
                     break
     return rows

@@ -47,13 +47,21 @@ def floors(run: Run) -> Rows:
     for kind in (Identity, Labels):
         for name, _, table in run.of(kind):
             for setting, of_it in table.groupby("setting"):
-                rows.append(row("", f"{kind.kind}_floor", str(setting),
-                                between(of_it.predicted.to_numpy()[:1]), [name]))
+                rows.append(
+                    row("", f"{kind.kind}_floor", str(setting), between(of_it.predicted.to_numpy()[:1]), [name])
+                )
                 for model, runs in of_it.groupby("model"):
                     ends = _ends(runs, ["replicate"])
-                    rows.append(row(f"controls.{kind.kind}", "ratio", f"{setting}.{model}",
-                                    between((ends.value / ends.predicted).to_numpy()), [name],
-                                    replicates=len(ends)))
+                    rows.append(
+                        row(
+                            f"controls.{kind.kind}",
+                            "ratio",
+                            f"{setting}.{model}",
+                            between((ends.value / ends.predicted).to_numpy()),
+                            [name],
+                            replicates=len(ends),
+                        )
+                    )
     return rows
 
 
@@ -64,10 +72,14 @@ def crossings(table: pd.DataFrame) -> pd.DataFrame:
     found = []
     for (L, i), run in networks.groupby(["num_layers", "replicate"]):
         risk, slope = (run.loc[run.quantity == q] for q in ("risk", "slope"))
-        found.append({
-            "num_layers": L, "replicate": i,
-            "crossed": risk.loc[risk.value < risk.predicted, "flow_time"].min(),
-            "folded": slope.loc[slope.value <= 0, "flow_time"].min()})
+        found.append(
+            {
+                "num_layers": L,
+                "replicate": i,
+                "crossed": risk.loc[risk.value < risk.predicted, "flow_time"].min(),
+                "folded": slope.loc[slope.value <= 0, "flow_time"].min(),
+            }
+        )
     return pd.DataFrame(found).fillna(math.inf)
 
 
@@ -86,15 +98,33 @@ def line(run: Run) -> Rows:
         before = (crossed.folded <= crossed.crossed).to_numpy(float)
         size: dict[str, Any] = {"replicates": case.replicates, "sizes": len(case.num_layers)}
         rows += [
-            row("controls.monotone", "limit_over_floor", where,
-                between(least.to_numpy()), source, sizes=len(case.num_layers)),
-            row("controls.monotone", "limit_end", where, between(last.to_numpy()), source,
-                sizes=len(case.num_layers)),
-            row("controls.monotone", "folded_before_crossing", where,
+            row(
+                "controls.monotone",
+                "limit_over_floor",
+                where,
+                between(least.to_numpy()),
+                source,
+                sizes=len(case.num_layers),
+            ),
+            row("controls.monotone", "limit_end", where, between(last.to_numpy()), source, sizes=len(case.num_layers)),
+            row(
+                "controls.monotone",
+                "folded_before_crossing",
+                where,
                 Estimate(float(before.mean()), float(before.min()), float(before.max()))
-                if len(before) else NOT_MEASURED, source, **size),
-            row("controls.monotone", "crossing_slope", where,
-                _slope_of_crossings(first, case.num_layers), source, **size),
+                if len(before)
+                else NOT_MEASURED,
+                source,
+                **size,
+            ),
+            row(
+                "controls.monotone",
+                "crossing_slope",
+                where,
+                _slope_of_crossings(first, case.num_layers),
+                source,
+                **size,
+            ),
             row("", "crossed_share", where, between([len(crossed) / len(first)]), source, **size),
             row("", "monotone_floor", where, between(limit.predicted.to_numpy()[:1]), source),
         ]
@@ -102,9 +132,18 @@ def line(run: Run) -> Rows:
             for quantity in ("crossed", "folded"):
                 times = part[quantity].to_numpy()
                 middle = float(np.median(times))
-                rows.append(row("", f"{quantity}_at", f"{where}.l{L}",
-                                Estimate(middle, float(times.min()), float(times.max()))
-                                if math.isfinite(times.max()) else NOT_MEASURED, source, **size))
+                rows.append(
+                    row(
+                        "",
+                        f"{quantity}_at",
+                        f"{where}.l{L}",
+                        Estimate(middle, float(times.min()), float(times.max()))
+                        if math.isfinite(times.max())
+                        else NOT_MEASURED,
+                        source,
+                        **size,
+                    )
+                )
     return rows
 
 
@@ -124,21 +163,22 @@ def parameters(run: Run) -> Rows:
             L, M = size.num_layers, size.num_units
             part = table.loc[(table.num_layers == L) & (table.num_units == M)]
             where = f"{case.setting}.l{L}.m{M}"
-            spectra, _ = untidy(part.loc[part.quantity == "eigenvalue"].assign(
-                run=lambda rows: rows.replicate.astype(str) + "/" + rows.flow_time.astype(str)),
-                ["run", "index"], "value")
+            spectra, _ = untidy(
+                part.loc[part.quantity == "eigenvalue"].assign(
+                    run=lambda rows: rows.replicate.astype(str) + "/" + rows.flow_time.astype(str)
+                ),
+                ["run", "index"],
+                "value",
+            )
             share = spectra / spectra[:, -1:]
             risk = part.loc[part.quantity == "risk"].sort_values("flow_time").groupby("replicate")
             ends = np.log10((risk.value.last() / risk.value.first()).to_numpy())
             ranks = (share > NEGLIGIBLE).sum(1) / part.predicted.to_numpy()[0]
             count: dict[str, Any] = {"replicates": case.replicates}
             rows += [
-                row("controls.parameters", "eigenvalue_ratio", where,
-                    over(share[:, 0]), [name], **count),
-                row("controls.parameters", "rank_over_parameters", where, over(ranks), [name],
-                    **count),
-                row("controls.parameters", "log10_end", where,
-                    between(ends), [name], **count),
+                row("controls.parameters", "eigenvalue_ratio", where, over(share[:, 0]), [name], **count),
+                row("controls.parameters", "rank_over_parameters", where, over(ranks), [name], **count),
+                row("controls.parameters", "log10_end", where, between(ends), [name], **count),
             ]
     return rows
 
@@ -150,11 +190,13 @@ def origin(run: Run) -> Rows:
     for name, case, table in run.of(Origin):
         for model, part in table.groupby("model"):
             where = f"{case.setting}.{model}"
-            gap = {quantity: (rows_.value - rows_.predicted).abs().max()
-                   for quantity, rows_ in part.groupby("quantity")}
-            rows += [row("controls.origin", "displacement", where, over([gap["displacement"]]),
-                         [name]),
-                     row("controls.origin", "risk_change", where, over([gap["risk"]]), [name])]
+            gap = {
+                quantity: (rows_.value - rows_.predicted).abs().max() for quantity, rows_ in part.groupby("quantity")
+            }
+            rows += [
+                row("controls.origin", "displacement", where, over([gap["displacement"]]), [name]),
+                row("controls.origin", "risk_change", where, over([gap["risk"]]), [name]),
+            ]
     return rows
 
 
@@ -165,9 +207,17 @@ def root_scaling(run: Run) -> Rows:
     for name, case, table in run.of(RootScaling):
         for tau, part in table.groupby("kernel_time"):
             r, _ = untidy(part, ["num_units", "replicate", "sample"], "value")
-            rows.append(row("controls.root-scaling", "slope", f"{case.setting}.k{tau:g}",
-                            slope_of_stds(case.num_units, list(r)), [name],
-                            replicates=r.shape[1], sizes=len(r)))
+            rows.append(
+                row(
+                    "controls.root-scaling",
+                    "slope",
+                    f"{case.setting}.k{tau:g}",
+                    slope_of_stds(case.num_units, list(r)),
+                    [name],
+                    replicates=r.shape[1],
+                    sizes=len(r),
+                )
+            )
     return rows
 
 
@@ -186,10 +236,14 @@ def _run_of_conditions(run: pd.DataFrame, floor: float) -> dict[str, float]:
     profile = run.loc[run.quantity == "depth-spread"].sort_values("flow_time").value.to_numpy()
     reached = bool(risk[-1] < floor)
     return {  # the logarithm in hundredths: runs that rest at one local minimum agree to round-off
-        "log10_risk": round(math.log10(risk[-1]), 2), "flow_time": s[-1],
-        "rate": 2 * spectra[-1, 0] / spectra.shape[1], "least": spectra[:, 0].min(),
-        "gained": profile[-1] - profile[0], "reached": float(reached),
-        "agrees": float(reached == bounded_below(s, spectra))}
+        "log10_risk": round(math.log10(risk[-1]), 2),
+        "flow_time": s[-1],
+        "rate": 2 * spectra[-1, 0] / spectra.shape[1],
+        "least": spectra[:, 0].min(),
+        "gained": profile[-1] - profile[0],
+        "reached": float(reached),
+        "agrees": float(reached == bounded_below(s, spectra)),
+    }
 
 
 @measures("controls.sufficient-not-necessary")
@@ -202,21 +256,43 @@ def conditions(run: Run) -> Rows:
         sources.append(name)
         for N, label in product(case.num_samples, [each.row for each in case.rows]):
             part = table.loc[(table.num_samples == N) & (table.row == label)]
-            runs = pd.DataFrame([_run_of_conditions(run, case.floor)
-                                 for _, run in part.groupby("replicate")])
+            runs = pd.DataFrame([_run_of_conditions(run, case.floor) for _, run in part.groupby("replicate")])
             where = f"{label}.n{N}"
             if label == "point":
-                rows.append(row("controls.sufficient-not-necessary", "log10_risk", where,
-                                over(runs.log10_risk.to_numpy()), [name], replicates=len(runs)))
+                rows.append(
+                    row(
+                        "controls.sufficient-not-necessary",
+                        "log10_risk",
+                        where,
+                        over(runs.log10_risk.to_numpy()),
+                        [name],
+                        replicates=len(runs),
+                    )
+                )
             for quantity in ("log10_risk", "flow_time", "rate", "least", "gained", "reached"):
                 worst = over if quantity == "log10_risk" else between
-                rows.append(row("", f"condition_{quantity}", where,
-                                worst(runs[quantity].to_numpy()), [name], replicates=len(runs)))
+                rows.append(
+                    row(
+                        "",
+                        f"condition_{quantity}",
+                        where,
+                        worst(runs[quantity].to_numpy()),
+                        [name],
+                        replicates=len(runs),
+                    )
+                )
             every += runs.agrees.to_list()
     if every:
-        rows.append(row("controls.sufficient-not-necessary", "agreement", "all",
-                        Estimate(float(np.mean(every)), min(every), max(every)), sources,
-                        sizes=len(every)))
+        rows.append(
+            row(
+                "controls.sufficient-not-necessary",
+                "agreement",
+                "all",
+                Estimate(float(np.mean(every)), min(every), max(every)),
+                sources,
+                sizes=len(every),
+            )
+        )
     return rows
 
 

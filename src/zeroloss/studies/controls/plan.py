@@ -45,8 +45,7 @@ class LabelsSettings(IdentitySettings):
     def _sample_exists(self) -> LabelsSettings:
         fewest = min(self.num_samples.values())
         if self.sample >= fewest:
-            raise ValueError(f"sample must be below the least of num_samples, {fewest}, "
-                             f"got {self.sample}")
+            raise ValueError(f"sample must be below the least of num_samples, {fewest}, got {self.sample}")
         return self
 
 
@@ -90,8 +89,9 @@ class ParametersSettings(Few):
         # θ has at least 3 coordinates: more than N/3 particles are enough for any problem
         for L, M in self.sizes:
             if self.num_samples <= 3 * L * M:
-                raise ValueError("sizes must have fewer parameters than num_samples "
-                                 f"{self.num_samples}, got {L} layers of {M} units")
+                raise ValueError(
+                    f"sizes must have fewer parameters than num_samples {self.num_samples}, got {L} layers of {M} units"
+                )
         return self
 
 
@@ -280,23 +280,25 @@ def cases(block: Settings, common: Common) -> dict[str, AnyCase]:
     def of(model: type[C], part: Closed, name: str, num_samples: int, **own: object) -> C:
         """The case on the problem of its setting with another number of samples."""
         problem = block.setting(name).problem.model_copy(update={"num_samples": num_samples})
-        return block.case(model, common, name, part, problem=problem, num_samples=num_samples,
-                          **own)
+        return block.case(model, common, name, part, problem=problem, num_samples=num_samples, **own)
 
     def each(kind: type[T], name: str, part: IdentitySettings) -> tuple[T, ...]:
-        return tuple(of(kind, part, setting, count, kind=name)
-                     for setting, count in part.num_samples.items())
+        return tuple(of(kind, part, setting, count, kind=name) for setting, count in part.num_samples.items())
 
     few, line, scaled = block.parameters, block.line, block.root_scaling
     return {
         "identity": Identity(cases=each(Trained, "identity", block.identity), **common._asdict()),
         "labels": Labels(cases=each(Doubled, "labels", block.labels), **common._asdict()),
         "line": of(Line, line, line.setting, line.num_samples),
-        "parameters": of(Parameters, few, few.setting, few.num_samples, sizes=tuple(
-            Size(num_layers=L, num_units=M) for L, M in few.sizes)),
+        "parameters": of(
+            Parameters,
+            few,
+            few.setting,
+            few.num_samples,
+            sizes=tuple(Size(num_layers=L, num_units=M) for L, M in few.sizes),
+        ),
         "root-scaling": of(RootScaling, scaled, scaled.setting, scaled.num_samples),
-        "origin": block.case(Origin, common, block.origin.setting, block.origin,
-                             initial_law=PointLaw()),
+        "origin": block.case(Origin, common, block.origin.setting, block.origin, initial_law=PointLaw()),
         **_conditions(block, common),
     }
 
@@ -306,10 +308,12 @@ def _conditions(block: Settings, common: Common) -> dict[str, AnyCase]:
     part = block.conditions
     laws = {name: NamedLaw(name=name, **dict(law)) for name, law in part.laws.items()}
     rows = {
-        "laws": [Row(row=name, law=law, num_layers=part.num_layers, num_units=part.num_units)
-                 for name, law in laws.items()],
-        "sizes": [Row(row=f"l{L}-m{M}", law=laws[part.base], num_layers=L, num_units=M)
-                  for L, M in part.sizes]}
-    return {f"conditions-{group}": block.case(Conditions, common, part.setting, part,
-                                              rows=tuple(listed))
-            for group, listed in rows.items()}
+        "laws": [
+            Row(row=name, law=law, num_layers=part.num_layers, num_units=part.num_units) for name, law in laws.items()
+        ],
+        "sizes": [Row(row=f"l{L}-m{M}", law=laws[part.base], num_layers=L, num_units=M) for L, M in part.sizes],
+    }
+    return {
+        f"conditions-{group}": block.case(Conditions, common, part.setting, part, rows=tuple(listed))
+        for group, listed in rows.items()
+    }

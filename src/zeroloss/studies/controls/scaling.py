@@ -27,5 +27,4 @@ def root_scaling(case: RootScaling) -> Iterator[pd.DataFrame]:
             theta = independent_parameters(case, problem, batch, L, M)
             run = network.train(theta, [tau / M for tau in taus], rtol=case.network_rtol)
             axes = {"kernel_time": taus, "replicate": batch, "sample": range(problem.num_samples)}
-            yield tidy(run.residuals.cpu().numpy(), axes, "value", num_units=M).assign(
-                predicted=0.0)
+            yield tidy(run.residuals.cpu().numpy(), axes, "value", num_units=M).assign(predicted=0.0)

@@ -22,8 +22,9 @@ from zeroloss.studies.settings import (
     increasing,
 )
 
-Correlations = Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...],
-                         Field(min_length=3, strict=False), AfterValidator(increasing)]
+Correlations = Annotated[
+    tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=3, strict=False), AfterValidator(increasing)
+]
 Hurst = Annotated[float, Field(gt=0, lt=1)]
 Sampling = Literal["independent", "path"]
 Role = Literal["units", "layers", "constant", "decay"]
@@ -56,8 +57,7 @@ class EnsembleSettings(Replicated):
     @model_validator(mode="after")
     def _torch_serves_the_constant(self) -> EnsembleSettings:
         if not self.compiled and self.roles != ("constant",):
-            raise ValueError("roles of an ensemble with compiled: false must be [constant], got "
-                             f"{list(self.roles)}")
+            raise ValueError(f"roles of an ensemble with compiled: false must be [constant], got {list(self.roles)}")
         return self
 
 
@@ -102,8 +102,7 @@ class RoughSizes(PathsSettings):
     def _trained_are_run(self) -> RoughSizes:
         missing = set(self.trained_depths) - set(self.depths)
         if missing:
-            raise ValueError(f"trained_depths must be among depths {list(self.depths)}, "
-                             f"got {sorted(missing)} besides")
+            raise ValueError(f"trained_depths must be among depths {list(self.depths)}, got {sorted(missing)} besides")
         return self
 
 
@@ -161,8 +160,7 @@ class Settings(SettingsBlock[Setting]):
     influence_rtol: Positive
     elements_per_job: Count
     ensembles: Annotated[tuple[EnsembleSettings, ...], Field(strict=False)]
-    more_ensembles: Annotated[tuple[EnsembleSettings, ...],
-                              Field(strict=False)] = ()  # of an overlay
+    more_ensembles: Annotated[tuple[EnsembleSettings, ...], Field(strict=False)] = ()  # of an overlay
     smooth: SmoothSettings
     fixed_paths: FixedPathsSettings
     rough_paths: RoughPathsSettings
@@ -189,35 +187,46 @@ class Settings(SettingsBlock[Setting]):
             seen.add(size)
             setting = self.setting(e.setting)
             if "constant" in e.roles and setting.influence is None:
-                raise ValueError("a setting with an ensemble of role constant must have a rule "
-                                 f"influence, got none in {e.setting}")
+                raise ValueError(
+                    f"a setting with an ensemble of role constant must have a rule influence, got none in {e.setting}"
+                )
             if "constant" in e.roles and e.num_layers not in setting.ladder:
-                raise ValueError("num_layers of an ensemble of role constant must be in the ladder "
-                                 f"{list(setting.ladder)} of its setting {e.setting}, "
-                                 f"got {e.num_layers}")
+                raise ValueError(
+                    "num_layers of an ensemble of role constant must be in the ladder "
+                    f"{list(setting.ladder)} of its setting {e.setting}, "
+                    f"got {e.num_layers}"
+                )
         return self
 
     @model_validator(mode="after")
     def _decay_has_two_ends(self) -> Settings:
-        large = {(e.setting, e.sampling, e.num_layers): e.num_units
-                 for e in sorted(self.all_ensembles, key=lambda e: e.num_units)
-                 if "constant" in e.roles and e.compiled}
+        large = {
+            (e.setting, e.sampling, e.num_layers): e.num_units
+            for e in sorted(self.all_ensembles, key=lambda e: e.num_units)
+            if "constant" in e.roles and e.compiled
+        }
         for e in self.all_ensembles:
             ends = e.num_units, large.get((e.setting, e.sampling, e.num_layers), 0)
             if "decay" in e.roles and ends[0] >= ends[1]:
-                raise ValueError("an ensemble of role decay must have fewer units than one of role "
-                                 "constant of its setting, sampling and num_layers, got "
-                                 f"{ends[0]} units in {e.setting}, {e.sampling}, {e.num_layers}, "
-                                 f"where the other has {ends[1] or 'none'}")
+                raise ValueError(
+                    "an ensemble of role decay must have fewer units than one of role "
+                    "constant of its setting, sampling and num_layers, got "
+                    f"{ends[0]} units in {e.setting}, {e.sampling}, {e.num_layers}, "
+                    f"where the other has {ends[1] or 'none'}"
+                )
         return self
 
     @model_validator(mode="after")
     def _routes_meet(self) -> Settings:
         setting = self.setting(self.commute.setting)
         if self.commute.flow_times[0] not in setting.flow_times:
-            raise ValueError(f"commute.flow_times must be among those of {self.commute.setting}, "
-                             f"{list(setting.flow_times)}, got {list(self.commute.flow_times)}")
+            raise ValueError(
+                f"commute.flow_times must be among those of {self.commute.setting}, "
+                f"{list(setting.flow_times)}, got {list(self.commute.flow_times)}"
+            )
         if len(setting.ladder) < 3:
-            raise ValueError(f"the ladder of {self.commute.setting}, the setting of commute, must "
-                             f"have 3 depths or more, got {list(setting.ladder)}")
+            raise ValueError(
+                f"the ladder of {self.commute.setting}, the setting of commute, must "
+                f"have 3 depths or more, got {list(setting.ladder)}"
+            )
         return self

@@ -71,8 +71,7 @@ class Evidence:
     @cached_property
     def settings(self) -> list[str]:
         """The settings, in the order of the cases."""
-        return list(dict.fromkeys(case.setting for case in self.run.cases.values()
-                                  if isinstance(case, plan.LimitCase)))
+        return list(dict.fromkeys(case.setting for case in self.run.cases.values() if isinstance(case, plan.LimitCase)))
 
     def flow_times(self, setting: str) -> tuple[float, ...]:
         """Output times s of a setting."""
@@ -94,8 +93,10 @@ class Evidence:
         """r (scrambles, flow_times, N) of the limit, and with fewer nodes, and with longer steps of
         the first scramble alone."""
         _, _, table = self.run.one(plan.Reference, setting=setting)
-        return [untidy(table.loc[table.variant == variant], ["scramble", "flow_time", "sample"],
-                       "residual")[0] for variant in ("reference", "fewer-nodes", "looser-step")]
+        return [
+            untidy(table.loc[table.variant == variant], ["scramble", "flow_time", "sample"], "residual")[0]
+            for variant in ("reference", "fewer-nodes", "looser-step")
+        ]
 
     @staticmethod
     def _standard(values: Array) -> Array:
@@ -118,24 +119,26 @@ class Evidence:
     def wide(self, setting: str, num_layers: int) -> tuple[Array, Array]:
         """r_L (T, N) of the wide limit at a depth, and its error over scrambles."""
         _, _, table = self.run.one(plan.Wide, setting=setting)
-        r, _ = untidy(table.loc[table.num_layers == num_layers],
-                      ["scramble", "flow_time", "sample"], "residual")
+        r, _ = untidy(table.loc[table.num_layers == num_layers], ["scramble", "flow_time", "sample"], "residual")
         return r.mean(0), self._standard(r)
 
-    def covariance(self, setting: str, sampling: str, num_layers: int
-                   ) -> tuple[Array, list[str]]:
+    def covariance(self, setting: str, sampling: str, num_layers: int) -> tuple[Array, list[str]]:
         """Predicted Σ (scrambles, T, N, N), of the limit for num_layers 0; and its cases."""
         parts = self._influences(setting, sampling, num_layers)
         if not parts:
-            raise ValueError(f"no case predicts Σ of {setting} at num_layers {num_layers}; "
-                             "give an ensemble of that depth the role constant")
+            raise ValueError(
+                f"no case predicts Σ of {setting} at num_layers {num_layers}; "
+                "give an ensemble of that depth the role constant"
+            )
         axes = ["scramble", "flow_time", "row", "column"]
         return untidy(pd.concat(parts.values()), axes, "covariance")[0], list(parts)
 
     def _influences(self, setting: str, sampling: str, num_layers: int) -> dict[str, pd.DataFrame]:
         """The part of each case of influence functions that is about one law and depth."""
-        parts = {name: table.loc[(table.sampling == sampling) & (table.num_layers == num_layers)]
-                 for name, _, table in self.run.of(plan.Influence, setting=setting)}
+        parts = {
+            name: table.loc[(table.sampling == sampling) & (table.num_layers == num_layers)]
+            for name, _, table in self.run.of(plan.Influence, setting=setting)
+        }
         return {name: part for name, part in parts.items() if len(part)}
 
     def predicting(self, ensemble: Ensemble) -> list[str]:
@@ -149,8 +152,7 @@ class Evidence:
         sigma, _ = self.covariance(ensemble.setting, ensemble.sampling, ensemble.num_layers)
         traces = np.trace(sigma[:, time], axis1=1, axis2=2)
         error = float(traces.std(ddof=1)) / math.sqrt(len(traces)) / float(traces.mean())
-        return Prediction(r[time], r_error[time], sigma[:, time].mean(0), error,
-                          self.predicting(ensemble))
+        return Prediction(r[time], r_error[time], sigma[:, time].mean(0), error, self.predicting(ensemble))
 
     @cached_property
     def ensembles(self) -> list[Ensemble]:
@@ -179,8 +181,7 @@ class Evidence:
 
     def with_role(self, role: str, **match: Any) -> list[Ensemble]:
         """Ensembles of a role, by growing count of units times layers."""
-        chosen = [e for e in self.ensembles if role in e.roles
-                  and all(getattr(e, k) == v for k, v in match.items())]
+        chosen = [e for e in self.ensembles if role in e.roles and all(getattr(e, k) == v for k, v in match.items())]
         return sorted(chosen, key=lambda e: (e.num_layers * e.num_units, e.num_layers))
 
     def largest(self) -> list[Ensemble]:

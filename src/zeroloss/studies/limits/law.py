@@ -41,12 +41,17 @@ def constant(run: Run) -> Rows:
                 predicted = evidence.prediction(e, t)
                 trace = float(np.trace(predicted.covariance)) / e.count
                 ratio = trace_ratio(e.residuals[:, t], trace, predicted.trace_error * trace, level)
-                rows.append(row(
-                    "limits.constant", f"ratio_{_size_class(evidence, e)}",
-                    cell(e.setting, s, e.sampling, *engine),
-                    Estimate(ratio.value, ratio.lower, ratio.upper),
-                    e.sources + predicted.sources, replicates=len(e.residuals),
-                    floor=predicted.trace_error))
+                rows.append(
+                    row(
+                        "limits.constant",
+                        f"ratio_{_size_class(evidence, e)}",
+                        cell(e.setting, s, e.sampling, *engine),
+                        Estimate(ratio.value, ratio.lower, ratio.upper),
+                        e.sources + predicted.sources,
+                        replicates=len(e.residuals),
+                        floor=predicted.trace_error,
+                    )
+                )
     return rows
 
 
@@ -59,13 +64,25 @@ def engines(run: Run) -> Rows:
     for e in evidence.in_torch:
         for other in evidence.ensembles:
             if (other.setting, other.sampling, other.num_layers, other.num_units) != (
-                    e.setting, e.sampling, e.num_layers, e.num_units):
+                e.setting,
+                e.sampling,
+                e.num_layers,
+                e.num_units,
+            ):
                 continue
             count = min(len(e.residuals), len(other.residuals))
             gap = np.abs(e.residuals[:count] - other.residuals[:count]).max((0, 2))
-            rows += [row("", "engines", cell(e.setting, s, e.sampling), exact(gap[t]),
-                         [*e.sources, *other.sources], replicates=count)
-                     for t, s in enumerate(e.flow_times)]
+            rows += [
+                row(
+                    "",
+                    "engines",
+                    cell(e.setting, s, e.sampling),
+                    exact(gap[t]),
+                    [*e.sources, *other.sources],
+                    replicates=count,
+                )
+                for t, s in enumerate(e.flow_times)
+            ]
     return rows
 
 
@@ -81,17 +98,23 @@ def to_limit(run: Run) -> Rows:
             traces = np.trace(limit[:, t], axis1=1, axis2=2)
             mean = float(traces.mean())
             deviation = float(traces.std(ddof=1)) / np.sqrt(len(traces))
-            rows.append(row("", "ratio_to_limit", where, trace_ratio(
-                e.residuals[:, t], mean / e.count, deviation / e.count), [*e.sources, *names],
-                replicates=len(e.residuals)))
+            rows.append(
+                row(
+                    "",
+                    "ratio_to_limit",
+                    where,
+                    trace_ratio(e.residuals[:, t], mean / e.count, deviation / e.count),
+                    [*e.sources, *names],
+                    replicates=len(e.residuals),
+                )
+            )
             rows.append(row("", "trace_limit", where, student(traces), names))
     return rows
 
 
 def predicted_risks(evidence: Evidence, ensemble: Ensemble, time: int) -> Array:
     """Draws from the predicted law of the trained risk of an ensemble."""
-    rng = stream("predicted-risk", ensemble.setting, ensemble.sampling, ensemble.num_layers,
-                 ensemble.num_units, time)
+    rng = stream("predicted-risk", ensemble.setting, ensemble.sampling, ensemble.num_layers, ensemble.num_units, time)
     draws = min(MOST_DRAWS, 200 * len(ensemble.residuals))  # well below the sample's own error
     return evidence.prediction(ensemble, time).risks(ensemble.count, draws, rng)
 
@@ -105,14 +128,29 @@ def law(run: Run) -> Rows:
         for t, s in enumerate(e.flow_times):
             predicted, where = predicted_risks(evidence, e, t), cell(e.setting, s, e.sampling)
             sources = e.sources + evidence.predicting(e)
-            rows.append(row("limits.law", f"ks_{_size_class(evidence, e)}", where,
-                            ks_distance(e.risk[:, t], predicted), sources,
-                            replicates=len(e.residuals)))
+            rows.append(
+                row(
+                    "limits.law",
+                    f"ks_{_size_class(evidence, e)}",
+                    where,
+                    ks_distance(e.risk[:, t], predicted),
+                    sources,
+                    replicates=len(e.residuals),
+                )
+            )
             for q in QUANTILES:
-                rows.append(row("", f"quantile_{100 * q:g}", where,
-                                _quantile(e.risk[:, t], q), sources,
-                                floor=float(np.quantile(predicted, q)),
-                                replicates=len(e.residuals), note="floor holds the prediction"))
+                rows.append(
+                    row(
+                        "",
+                        f"quantile_{100 * q:g}",
+                        where,
+                        _quantile(e.risk[:, t], q),
+                        sources,
+                        floor=float(np.quantile(predicted, q)),
+                        replicates=len(e.residuals),
+                        note="floor holds the prediction",
+                    )
+                )
     rows += _decay(evidence)
     return rows
 
@@ -124,8 +162,9 @@ def _quantile(values: Array, q: float, level: float = 0.95) -> Estimate:
     low = int(stats.binom.ppf(0.5 - level / 2, n, q))
     high = int(stats.binom.ppf(0.5 + level / 2, n, q))
     value = float(np.quantile(ordered, q))
-    return Estimate(value, min(value, float(ordered[max(low - 1, 0)])),
-                    max(value, float(ordered[min(high, n - 1)])), level)
+    return Estimate(
+        value, min(value, float(ordered[max(low - 1, 0)])), max(value, float(ordered[min(high, n - 1)])), level
+    )
 
 
 def _decay(evidence: Evidence) -> Rows:
@@ -138,14 +177,19 @@ def _decay(evidence: Evidence) -> Rows:
                 continue
             for t, s in enumerate(group[0].flow_times):
                 ends = (group[0], group[-1])
-                first, last = (ks_distance(e.risk[:, t], predicted_risks(evidence, e, t), 0.975)
-                               for e in ends)
+                first, last = (ks_distance(e.risk[:, t], predicted_risks(evidence, e, t), 0.975) for e in ends)
                 sources = [name for e in ends for name in (*e.sources, *evidence.predicting(e))]
-                change = Estimate(last.value - first.value, last.lower - first.upper,
-                                  last.upper - first.lower)
-                rows.append(row("limits.law", "ks_change", cell(setting, s, sampling), change,
-                                list(dict.fromkeys(sources)),
-                                replicates=min(len(e.residuals) for e in ends)))
+                change = Estimate(last.value - first.value, last.lower - first.upper, last.upper - first.lower)
+                rows.append(
+                    row(
+                        "limits.law",
+                        "ks_change",
+                        cell(setting, s, sampling),
+                        change,
+                        list(dict.fromkeys(sources)),
+                        replicates=min(len(e.residuals) for e in ends),
+                    )
+                )
     return rows
 
 
@@ -157,8 +201,7 @@ def _growing(evidence: Evidence, setting: str, sampling: str) -> list[Ensemble]:
     if small:
         large = evidence.with_role("constant", **match, num_layers=small[0].num_layers)
         return [small[0], large[-1]]
-    known = {e.num_layers for e in evidence.largest()
-             if (e.setting, e.sampling) == (setting, sampling)}
+    known = {e.num_layers for e in evidence.largest() if (e.setting, e.sampling) == (setting, sampling)}
     return [e for e in evidence.with_role("units", **match) if e.num_layers in known]
 
 
@@ -171,9 +214,11 @@ def loss_bias(run: Run) -> Rows:
     evidence = evidence_of(run)
     rows: Rows = []
     for setting in evidence.settings:
-        group = [e for e in evidence.ensembles
-                 if e.setting == setting and e.sampling == "independent"
-                 and e.roles != ("decay",)]
+        group = [
+            e
+            for e in evidence.ensembles
+            if e.setting == setting and e.sampling == "independent" and e.roles != ("decay",)
+        ]
         if len(group) < 6:
             continue
         risk, error = evidence.risk(setting)
@@ -182,27 +227,28 @@ def loss_bias(run: Run) -> Rows:
         L = np.array([e.num_layers for e in group], dtype=float)
         n = np.array([e.count for e in group], dtype=float)
         design = np.stack([1 / L, 1 / n, 1 / L**2, 1 / n**2], axis=1)
-        ladder, reference = (run.one(kind, setting=setting)[0]
-                             for kind in (plan.Ladder, plan.Reference))
+        ladder, reference = (run.one(kind, setting=setting)[0] for kind in (plan.Ladder, plan.Reference))
         sources = [reference, *(name for e in group for name in e.sources)]
         for t, s in enumerate(group[0].flow_times):
             y = np.array([e.risk[:, t].mean() for e in group]) - risk[t]
             sd = np.array([e.risk[:, t].std(ddof=1) / np.sqrt(len(e.risk)) for e in group])
             fitted, deviation = _weighted_fit(design, y, np.hypot(sd, error[t] / 2))
             where = cell(setting, s)
-            size: dict[str, Any] = {"replicates": min(len(e.risk) for e in group),
-                                    "sizes": len(group)}
+            size: dict[str, Any] = {"replicates": min(len(e.risk) for e in group), "sizes": len(group)}
             scrambles = A[:, t] @ r[t] / r.shape[1]
             predicted = student(scrambles)
             spread = float(scrambles.std(ddof=1)) / np.sqrt(len(scrambles))
             rows += [
-                row("limits.loss-bias", "Aprime", where, _normal(fitted[0], deviation[0]),
-                    sources, **size),
-                row("limits.loss-bias", "B", where, _normal(fitted[1], deviation[1]), sources,
-                    **size),
-                row("limits.loss-bias", "Aprime_difference", where, _normal(
-                    fitted[0] - predicted.value, float(np.hypot(deviation[0], spread))),
-                    [*sources, ladder], **size),
+                row("limits.loss-bias", "Aprime", where, _normal(fitted[0], deviation[0]), sources, **size),
+                row("limits.loss-bias", "B", where, _normal(fitted[1], deviation[1]), sources, **size),
+                row(
+                    "limits.loss-bias",
+                    "Aprime_difference",
+                    where,
+                    _normal(fitted[0] - predicted.value, float(np.hypot(deviation[0], spread))),
+                    [*sources, ladder],
+                    **size,
+                ),
                 row("", "Aprime_predicted", where, predicted, [ladder, reference]),
             ]
     return rows
@@ -229,17 +275,30 @@ def risk(run: Run) -> Rows:
         name = run.one(plan.Reference, setting=setting)[0]
         risk, error = evidence.risk(setting)
         for s, value, half in zip(evidence.flow_times(setting), risk, error, strict=True):
-            rows.append(row("", "risk", cell(setting, s),
-                            Estimate(float(value), float(value - half), float(value + half)),
-                            [name], floor=float(half)))
+            rows.append(
+                row(
+                    "",
+                    "risk",
+                    cell(setting, s),
+                    Estimate(float(value), float(value - half), float(value + half)),
+                    [name],
+                    floor=float(half),
+                )
+            )
     return rows
 
 
 @control("limits.constant", plan.Influence)
 def untrained_influence(table: pd.DataFrame, case: plan.Influence) -> pd.DataFrame:
     """The influence function of initialisation, taken for that of the trained network."""
-    return table.assign(covariance=at(table, table.flow_time == min(case.flow_times), [
-        "sampling", "num_layers", "scramble", "row", "column"], "covariance"))
+    return table.assign(
+        covariance=at(
+            table,
+            table.flow_time == min(case.flow_times),
+            ["sampling", "num_layers", "scramble", "row", "column"],
+            "covariance",
+        )
+    )
 
 
 @control("limits.law", plan.Influence)

@@ -32,20 +32,29 @@ Array = np.ndarray
 Tables = Iterator[pd.DataFrame]
 
 
-def _table(case: LimitCase, parts: list[Tensor], first: int, num_layers: int, num_units: int
-           ) -> pd.DataFrame:
+def _table(case: LimitCase, parts: list[Tensor], first: int, num_layers: int, num_units: int) -> pd.DataFrame:
     """Residuals (flow_times, replicates, samples) of batches as rows, replicate by replicate."""
     r = torch.cat(parts, dim=1).transpose(0, 1).cpu().numpy()
-    return tidy(r, {"replicate": range(first, first + len(r)), "flow_time": case.flow_times,
-                    "sample": range(r.shape[2])}, "residual",
-                num_layers=num_layers, num_units=num_units)
+    return tidy(
+        r,
+        {"replicate": range(first, first + len(r)), "flow_time": case.flow_times, "sample": range(r.shape[2])},
+        "residual",
+        num_layers=num_layers,
+        num_units=num_units,
+    )
 
 
-def _replicates(case: LimitCase, problem: Problem, path: PathLaw | None, replicates: range,
-                num_layers: int, num_units: int, compiled: bool = True) -> pd.DataFrame:
+def _replicates(
+    case: LimitCase,
+    problem: Problem,
+    path: PathLaw | None,
+    replicates: range,
+    num_layers: int,
+    num_units: int,
+    compiled: bool = True,
+) -> pd.DataFrame:
     """Trained replicates of one size; ``path`` None means independent layers."""
-    runs = trained(case, problem, path, replicates, num_layers, num_units, case.flow_times,
-                   compiled)
+    runs = trained(case, problem, path, replicates, num_layers, num_units, case.flow_times, compiled)
     return _table(case, [run.residuals for run in runs], replicates.start, num_layers, num_units)
 
 
@@ -65,8 +74,7 @@ def _ensemble(case: plan.NetworksCase, compiled: bool) -> Tables:
     problem = build_problem(case)
     path = PathLaw() if case.sampling == "path" else None
     for size in case.sizes:
-        yield _replicates(case, problem, path, size.which, size.num_layers, size.num_units,
-                          compiled)
+        yield _replicates(case, problem, path, size.which, size.num_layers, size.num_units, compiled)
 
 
 @job(plan.Smooth)
@@ -74,12 +82,14 @@ def smooth(case: plan.Smooth) -> Tables:
     """The same on smooth paths of some correlation lengths."""
     problem = build_problem(case)
     for length in case.correlation_lengths:
-        yield _replicates(case, problem, SmoothPath(length), range(case.replicates),
-                          case.num_layers, case.num_units).assign(correlation_length=length)
+        yield _replicates(
+            case, problem, SmoothPath(length), range(case.replicates), case.num_layers, case.num_units
+        ).assign(correlation_length=length)
 
 
-def _continuous(case: LimitCase, problem: Problem, path: PathLaw, replicates: int, num_units: int,
-                nodes: int, num_layers: int = 0) -> pd.DataFrame:
+def _continuous(
+    case: LimitCase, problem: Problem, path: PathLaw, replicates: int, num_units: int, nodes: int, num_layers: int = 0
+) -> pd.DataFrame:
     """The continuous limit (L = ∞, entered as num_layers 0) on M paths of each replicate."""
     rule = gauss_legendre(nodes)
     field = MeanField(problem, rule, num_units, case.activation)
@@ -141,8 +151,7 @@ def _on_rough_paths(case: plan.Rough, path: PathLaw, finest: int) -> Tables:
     """Paths are drawn once, on the finest grid: every depth takes its own points of them."""
     problem, R, M = build_problem(case), case.replicates, case.num_units
     per_layer = case.cells_per_layer
-    times = {L: [s for s in case.flow_times if s == 0 or L in case.trained_depths]
-             for L in case.depths}
+    times = {L: [s for s in case.flow_times if s == 0 or L in case.trained_depths] for L in case.depths}
     residuals, sums = {L: [] for L in times}, {L: [] for L in times}
     grid = np.arange(finest + 1) / finest
     for batch in chunks(0, R, len(grid) * M * (2 * problem.dim + 1)):
@@ -153,10 +162,22 @@ def _on_rough_paths(case: plan.Rough, path: PathLaw, finest: int) -> Tables:
             residuals[L].append(train(case, problem, theta[:, :-1:per_layer], times[L]).residuals)
     for L in times:
         r = torch.cat(residuals[L], dim=1).transpose(0, 1).cpu().numpy()
-        yield tidy(r, {"replicate": range(R), "flow_time": times[L], "sample": range(r.shape[2])},
-                   "value", num_layers=L, quantity="residual")
-        yield tidy(torch.cat(sums[L]).cpu().numpy(), {"replicate": range(R)}, "value",
-                   num_layers=L, quantity="admissibility", flow_time=0.0, sample=-1)
+        yield tidy(
+            r,
+            {"replicate": range(R), "flow_time": times[L], "sample": range(r.shape[2])},
+            "value",
+            num_layers=L,
+            quantity="residual",
+        )
+        yield tidy(
+            torch.cat(sums[L]).cpu().numpy(),
+            {"replicate": range(R)},
+            "value",
+            num_layers=L,
+            quantity="admissibility",
+            flow_time=0.0,
+            sample=-1,
+        )
 
 
 @job(plan.Commute)
@@ -167,11 +188,9 @@ def commute(case: plan.Commute) -> Tables:
     """
     problem, path = build_problem(case), PathLaw()
     for M in case.widths:
-        yield _continuous(case, problem, path, case.replicates, M, case.depth_nodes).assign(
-            route="depth-first")
+        yield _continuous(case, problem, path, case.replicates, M, case.depth_nodes).assign(route="depth-first")
     for size in case.sizes:
-        yield _replicates(case, problem, None, range(case.joint_replicates), size, size).assign(
-            route="jointly")
+        yield _replicates(case, problem, None, range(case.joint_replicates), size, size).assign(route="jointly")
 
 
 @job(plan.Energy)
@@ -180,14 +199,16 @@ def energy(case: plan.Energy) -> Tables:
     for one in case.cases:
         problem, times = build_problem(one), sorted({0.0, *one.flow_times})
         points = sobol(one, problem, one.log2_points, "energy")
-        field = MeanField(problem, gauss_legendre(one.depth_nodes), points.shape[-1],
-                          one.activation)
+        field = MeanField(problem, gauss_legendre(one.depth_nodes), points.shape[-1], one.activation)
         L, M = one.num_layers, one.num_units
         theta = independent_parameters(one, problem, range(one.replicates), L, M)
         network = Network(problem, L, M, one.activation)
-        for model, run in (("limit", field.run(field.start(points[None]), times, rtol=one.rtol)),
-                           ("network", network.train(theta, times, rtol=one.rtol))):
+        for model, run in (
+            ("limit", field.run(field.start(points[None]), times, rtol=one.rtol)),
+            ("network", network.train(theta, times, rtol=one.rtol)),
+        ):
             for quantity, values in (("risk", run.risk), ("dissipated", run.dissipated)):
                 axes = {"flow_time": times, "replicate": range(values.shape[1])}
-                yield tidy(values.cpu().numpy(), axes, "value", model=model, quantity=quantity
-                           ).assign(setting=one.setting)
+                yield tidy(values.cpu().numpy(), axes, "value", model=model, quantity=quantity).assign(
+                    setting=one.setting
+                )

@@ -32,14 +32,14 @@ def smooth_prediction(table: pd.DataFrame, flow_time: float, lengths: Sequence[f
     G is the table of pairs at one flow time, computed at every pair of layers t_l = l/L; in κ it
     is the polynomial through the computed correlations and G(0) = 0.
     """
-    g, labels = untidy(table.loc[table.flow_time == flow_time],
-                       ["scramble", "correlation", "depth", "other_depth"], "covariance")
+    g, labels = untidy(
+        table.loc[table.flow_time == flow_time], ["scramble", "correlation", "depth", "other_depth"], "covariance"
+    )
     kappas, t = labels["correlation"], labels["depth"]
     basis = np.stack([kappas**n for n in range(1, len(kappas) + 1)], 1)
     coefficients = np.einsum("nk,sklm->nslm", np.linalg.inv(basis), g)
     lag = t[:, None] - t[None, :]
-    powers = np.stack([[SmoothPath(ell).correlation(lag) ** n for n in range(1, len(kappas) + 1)]
-                       for ell in lengths])
+    powers = np.stack([[SmoothPath(ell).correlation(lag) ** n for n in range(1, len(kappas) + 1)] for ell in lengths])
     return np.einsum("enlm,nslm->es", powers, coefficients, optimize=True) / len(t) ** 2
 
 
@@ -48,12 +48,10 @@ def smooth(run: Run) -> Rows:
     """Measured over predicted covariance on smooth paths of each correlation length."""
     rows: Rows = []
     pairs_name, _, pairs = run.one(Pairs)
-    cases = [(name, case, table, length) for name, case, table in run.of(Smooth)
-             for length in case.correlation_lengths]
+    cases = [(name, case, table, length) for name, case, table in run.of(Smooth) for length in case.correlation_lengths]
     level = simultaneous_level(0.95, sum(len(case.flow_times) for _, case, _, _ in cases))
     for name, case, table, length in cases:
-        r, _ = untidy(table.loc[table.correlation_length == length],
-                      ["replicate", "flow_time", "sample"], "residual")
+        r, _ = untidy(table.loc[table.correlation_length == length], ["replicate", "flow_time", "sample"], "residual")
         M = case.num_units
         for t, s in enumerate(case.flow_times):
             traces = smooth_prediction(pairs, s, [length])[0]
@@ -61,13 +59,14 @@ def smooth(run: Run) -> Rows:
             error = float(traces.std(ddof=1)) / np.sqrt(len(traces))
             ratio = trace_ratio(r[:, t], predicted.value / M, error / M, level)
             where = cell(case.setting, s, f"l{length:g}")
-            rows.append(row("limits.smooth", "ratio", where, _at(ratio), [name, pairs_name],
-                            replicates=len(r), sizes=len(cases)))
+            rows.append(
+                row(
+                    "limits.smooth", "ratio", where, _at(ratio), [name, pairs_name], replicates=len(r), sizes=len(cases)
+                )
+            )
             rows.append(row("", "smooth_predicted", where, predicted, [pairs_name]))
-            measured = Estimate(*(x * predicted.value for x in (ratio.value, ratio.lower,
-                                                                ratio.upper)))
-            rows.append(row("", "smooth_measured", where, measured, [name, pairs_name],
-                            replicates=len(r)))
+            measured = Estimate(*(x * predicted.value for x in (ratio.value, ratio.lower, ratio.upper)))
+            rows.append(row("", "smooth_measured", where, measured, [name, pairs_name], replicates=len(r)))
     return rows
 
 
@@ -87,29 +86,42 @@ def admissible(run: Run) -> Rows:
 
 
 def _roughness(name: str, flow_times: Sequence[float], path: str, table: pd.DataFrame) -> Rows:
-    sums, labels = untidy(table.loc[table.quantity == "admissibility"],
-                          ["num_layers", "replicate"], "value")
+    sums, labels = untidy(table.loc[table.quantity == "admissibility"], ["num_layers", "replicate"], "value")
     depths = labels["num_layers"]
     slope = bootstrap(lambda w: log_slope(depths, w @ sums.T), sums.shape[1])
-    rows = [row("limits.admissible", "bound_slope", path, slope, [name],
-                replicates=sums.shape[1], sizes=len(depths))]
+    rows = [row("limits.admissible", "bound_slope", path, slope, [name], replicates=sums.shape[1], sizes=len(depths))]
     residuals = table.loc[table.quantity == "residual"]
     for s in flow_times:
-        r, labels = untidy(residuals.loc[residuals.flow_time == s],
-                           ["num_layers", "replicate", "sample"], "value")
+        r, labels = untidy(residuals.loc[residuals.flow_time == s], ["num_layers", "replicate", "sample"], "value")
         gap = ((r[:-1] - r[1:]) ** 2).sum(-1)  # nested pairs (L, 2 L), replicates
-        rate = bootstrap(lambda w, g=gap[-FINEST:]: -0.5 * log_slope(
-            [2.0**i for i in range(len(g))], w @ g.T), gap.shape[1])
-        rows.append(row("limits.admissible", "depth_rate", cell(path, s), rate, [name],
-                        replicates=gap.shape[1], sizes=len(labels["num_layers"])))
+        rate = bootstrap(
+            lambda w, g=gap[-FINEST:]: -0.5 * log_slope([2.0**i for i in range(len(g))], w @ g.T), gap.shape[1]
+        )
+        rows.append(
+            row(
+                "limits.admissible",
+                "depth_rate",
+                cell(path, s),
+                rate,
+                [name],
+                replicates=gap.shape[1],
+                sizes=len(labels["num_layers"]),
+            )
+        )
     return rows
 
 
 @control("limits.smooth", Pairs)
 def correlation_ignored(table: pd.DataFrame, case: Pairs) -> pd.DataFrame:
     """Every lag fully correlated, whatever the correlation length: the law of constant paths."""
-    return table.assign(covariance=at(table, table.correlation == max(case.correlations), [
-        "scramble", "flow_time", "depth", "other_depth"], "covariance"))
+    return table.assign(
+        covariance=at(
+            table,
+            table.correlation == max(case.correlations),
+            ["scramble", "flow_time", "depth", "other_depth"],
+            "covariance",
+        )
+    )
 
 
 @control("limits.admissible")
@@ -117,6 +129,11 @@ def brownian_as_lipschitz(run: Run) -> Mapping[str, pd.DataFrame]:
     """Brownian paths passed off as Lipschitz ones."""
     rough = {name: table for name, _, table in run.of(Rough)}
     brownian = pd.concat([table.loc[table.path == "h0.5"] for table in rough.values()])
-    return {**run.tables, **{
-        name: pd.concat([table.loc[table.path != "lipschitz"], brownian.assign(path="lipschitz")])
-        for name, table in rough.items() if (table.path == "lipschitz").any()}}
+    return {
+        **run.tables,
+        **{
+            name: pd.concat([table.loc[table.path != "lipschitz"], brownian.assign(path="lipschitz")])
+            for name, table in rough.items()
+            if (table.path == "lipschitz").any()
+        },
+    }

@@ -141,16 +141,24 @@ class Energy(case.Case):
 
 def cases(block: Settings, common: Common) -> dict[str, Case]:
     """Every case by name."""
-    return dict([
-        *(named for name in block.settings for named in _limits(block, common, name)),
-        *_ensembles(block, common), *_smooth(block, common),
-        ("fixed-paths", block.case(FixedPaths, common, block.fixed_paths.setting,
-                                   block.fixed_paths)),
-        *_rough(block, common),
-        ("commute", block.case(Commute, common, block.commute.setting, block.commute)),
-        ("energy", Energy(**common._asdict(), cases=tuple(
-            block.case(EnergyOn, common, name, block.energy) for name in block.energy.settings))),
-        ("portrait", block.case(Portrait, common, block.portrait.setting, block.portrait))])
+    return dict(
+        [
+            *(named for name in block.settings for named in _limits(block, common, name)),
+            *_ensembles(block, common),
+            *_smooth(block, common),
+            ("fixed-paths", block.case(FixedPaths, common, block.fixed_paths.setting, block.fixed_paths)),
+            *_rough(block, common),
+            ("commute", block.case(Commute, common, block.commute.setting, block.commute)),
+            (
+                "energy",
+                Energy(
+                    **common._asdict(),
+                    cases=tuple(block.case(EnergyOn, common, name, block.energy) for name in block.energy.settings),
+                ),
+            ),
+            ("portrait", block.case(Portrait, common, block.portrait.setting, block.portrait)),
+        ]
+    )
 
 
 def _limits(block: Settings, common: Common, name: str) -> Named:
@@ -158,11 +166,9 @@ def _limits(block: Settings, common: Common, name: str) -> Named:
     setting = block.settings[name]
     yield f"reference-{name}", block.case(Reference, common, name, rule=setting.reference)
     yield f"ladder-{name}", block.case(Ladder, common, name, rule=setting.ladder_rule)
-    depths = sorted({e.num_layers for e in block.all_ensembles
-                     if e.setting == name and "constant" in e.roles})
+    depths = sorted({e.num_layers for e in block.all_ensembles if e.setting == name and "constant" in e.roles})
     if depths:
-        yield f"wide-{name}", block.case(Wide, common, name, rule=setting.wide,
-                                         depths=tuple(depths))
+        yield f"wide-{name}", block.case(Wide, common, name, rule=setting.wide, depths=tuple(depths))
     if setting.influence is not None:
         yield from _influences(block, common, name, setting.influence, [0, *depths])
 
@@ -173,13 +179,16 @@ def _influences(block: Settings, common: Common, name: str, rule: Rule, depths: 
     # work in the unit of an ensemble's: one influence costs N gradients at each step
     work = 2**rule.log2_points * setting.problem.num_samples**2
     # the limit's own Σ is only printed beside: half of the scrambles do
-    each = [(2 * work * (depth or setting.depth_nodes),
-             InfluencePart(num_layers=depth, scramble=scramble)) for depth in depths
-            for scramble in range(rule.scrambles if depth else max(2, rule.scrambles // 2))]
+    each = [
+        (2 * work * (depth or setting.depth_nodes), InfluencePart(num_layers=depth, scramble=scramble))
+        for depth in depths
+        for scramble in range(rule.scrambles if depth else max(2, rule.scrambles // 2))
+    ]
     for i, pack in enumerate(packed(each, block.per_job(name))):
-        yield f"influence-{name}-{i}", block.case(Influence, common, name, rule=rule,
-                                                  parts=tuple(pack),
-                                                  limit_rtol=block.influence_rtol)
+        yield (
+            f"influence-{name}-{i}",
+            block.case(Influence, common, name, rule=rule, parts=tuple(pack), limit_rtol=block.influence_rtol),
+        )
 
 
 def _ensembles(block: Settings, common: Common) -> Named:
@@ -188,13 +197,12 @@ def _ensembles(block: Settings, common: Common) -> Named:
     for e in block.all_ensembles:
         samples = block.settings[e.setting].problem.num_samples
         groups.setdefault((e.compiled, e.sampling, e.setting), []).extend(
-            in_blocks(Size, e.num_layers, e.num_units, samples, e.replicates,
-                      block.per_job(e.setting), roles=e.roles))
+            in_blocks(Size, e.num_layers, e.num_units, samples, e.replicates, block.per_job(e.setting), roles=e.roles)
+        )
     for (compiled, sampling, name), pieces in groups.items():
         kind, prefix = (Ensemble, "") if compiled else (TorchEnsemble, "torch-")
         for i, pack in enumerate(packed(pieces, block.per_job(name))):
-            yield f"{prefix}{sampling}-{name}-{i}", block.case(
-                kind, common, name, sampling=sampling, sizes=tuple(pack))
+            yield f"{prefix}{sampling}-{name}-{i}", block.case(kind, common, name, sampling=sampling, sizes=tuple(pack))
 
 
 def _smooth(block: Settings, common: Common) -> Named:
@@ -203,11 +211,9 @@ def _smooth(block: Settings, common: Common) -> Named:
     yield "pairs", block.case(Pairs, common, part.setting, part)
     samples = block.settings[part.setting].problem.num_samples
     work = part.num_layers * part.num_units * samples * part.replicates
-    packs = packed([(work, length) for length in part.correlation_lengths],
-                   block.per_job(part.setting))
+    packs = packed([(work, length) for length in part.correlation_lengths], block.per_job(part.setting))
     for i, pack in enumerate(packs):
-        yield f"smooth-{i}", block.case(Smooth, common, part.setting, part,
-                                         correlation_lengths=tuple(pack))
+        yield f"smooth-{i}", block.case(Smooth, common, part.setting, part, correlation_lengths=tuple(pack))
 
 
 def _rough(block: Settings, common: Common) -> Named:
@@ -217,13 +223,13 @@ def _rough(block: Settings, common: Common) -> Named:
     for hurst in part.hurst:
         count = part.smooth_replicates if hurst > 0.5 else part.replicates
         groups.setdefault(count, []).append(FractionalPaths(hurst=hurst))
-    groups.setdefault(part.smooth_replicates, []).append(
-        LipschitzPaths(correlation_length=part.correlation_length))
+    groups.setdefault(part.smooth_replicates, []).append(LipschitzPaths(correlation_length=part.correlation_length))
     samples = block.settings[part.setting].problem.num_samples
     each = 2 * max(part.depths) * part.num_units * samples
-    packs = [(count, pack) for count, paths in groups.items()
-             for pack in packed([(each * count, path) for path in paths],
-                                block.per_job(part.setting))]
+    packs = [
+        (count, pack)
+        for count, paths in groups.items()
+        for pack in packed([(each * count, path) for path in paths], block.per_job(part.setting))
+    ]
     for i, (count, pack) in enumerate(packs):
-        yield f"rough-{i}", block.case(Rough, common, part.setting, part, paths=tuple(pack),
-                                        replicates=count)
+        yield f"rough-{i}", block.case(Rough, common, part.setting, part, paths=tuple(pack), replicates=count)

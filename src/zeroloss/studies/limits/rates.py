@@ -34,20 +34,37 @@ def depth(run: Run) -> Rows:
         for t, s in enumerate(case.flow_times):
             gaps = depth_gaps(r[:, :, t].swapaxes(0, 1))
             slope = -0.5 * observed_orders(gaps.squares.T)[:, -1]
-            rows.append(row("limits.depth" if s > 0 else "", "slope_wide", cell(setting, s),
-                            student(slope), [name], floor=gaps.floor, sizes=len(depths) - 2,
-                            note=gaps.note))
+            rows.append(
+                row(
+                    "limits.depth" if s > 0 else "",
+                    "slope_wide",
+                    cell(setting, s),
+                    student(slope),
+                    [name],
+                    floor=gaps.floor,
+                    sizes=len(depths) - 2,
+                    note=gaps.note,
+                )
+            )
     for name, case, table in run.of(FixedPaths):
         r, labels = untidy(table, ["num_layers", "replicate", "flow_time", "sample"], "residual")
         for t, s in enumerate(case.flow_times):
             gaps = depth_gaps(r[:, :, t])
             pair = gaps.squares[-2:]
-            slope = bootstrap(lambda w, pair=pair: 0.5 * np.log2((w @ pair[1]) / (w @ pair[0])),
-                              pair.shape[1])
-            rows.append(row("limits.depth" if s > 0 else "", "slope_paths",
-                            cell(case.setting, s), slope, [name], floor=gaps.floor,
-                            replicates=pair.shape[1], sizes=len(labels["num_layers"]) - 2,
-                            note=gaps.note))
+            slope = bootstrap(lambda w, pair=pair: 0.5 * np.log2((w @ pair[1]) / (w @ pair[0])), pair.shape[1])
+            rows.append(
+                row(
+                    "limits.depth" if s > 0 else "",
+                    "slope_paths",
+                    cell(case.setting, s),
+                    slope,
+                    [name],
+                    floor=gaps.floor,
+                    replicates=pair.shape[1],
+                    sizes=len(labels["num_layers"]) - 2,
+                    note=gaps.note,
+                )
+            )
     return rows
 
 
@@ -75,8 +92,7 @@ def depth_gaps(r: Array) -> DepthGaps:
     if floor <= FLOOR_SHARE * float(np.sqrt(to_reference[-1].mean())):
         return DepthGaps(to_reference, floor, False, "gap to the continuous limit")
     if len(to_reference) < 3:
-        return DepthGaps(to_reference, floor, False,
-                         "too few depths for nested gaps: the reference is not exact")
+        return DepthGaps(to_reference, floor, False, "too few depths for nested gaps: the reference is not exact")
     nested = (np.diff(r[2:], axis=0) ** 2).sum(-1)
     return DepthGaps(nested, floor, True, "gap between nested depths")
 
@@ -93,9 +109,17 @@ def _slopes(run: Run, claim: str, sampling: str) -> Rows:
             paired = sampling == "path" and role == "layers"
             for t, s in enumerate(group[0].flow_times):
                 slope = slope_of_stds(sizes, [e.residuals[:, t] for e in group], paired)
-                rows.append(row(claim, "slope_M" if role == "units" else "slope_L",
-                                cell(setting, s), slope, [n for e in group for n in e.sources],
-                                replicates=min(len(e.residuals) for e in group), sizes=len(group)))
+                rows.append(
+                    row(
+                        claim,
+                        "slope_M" if role == "units" else "slope_L",
+                        cell(setting, s),
+                        slope,
+                        [n for e in group for n in e.sources],
+                        replicates=min(len(e.residuals) for e in group),
+                        sizes=len(group),
+                    )
+                )
     return rows
 
 

@@ -39,8 +39,13 @@ def reference(case: Reference) -> Tables:
             variants |= {"fewer-nodes": (nodes - 1, rtol), "looser-step": (nodes, 100 * rtol)}
         for variant, (n, tolerance) in variants.items():
             r = residuals(case, problem, gauss_legendre(n), points, rtol=tolerance)
-            yield tidy(r, {"flow_time": case.flow_times, "sample": range(r.shape[1])}, "residual",
-                       variant=variant, scramble=scramble)
+            yield tidy(
+                r,
+                {"flow_time": case.flow_times, "sample": range(r.shape[1])},
+                "residual",
+                variant=variant,
+                scramble=scramble,
+            )
 
 
 @job(Ladder)
@@ -64,8 +69,13 @@ def _at_depths(case: Ladder | Wide, rules: dict[int, DepthRule]) -> Tables:
         points = _points(case, problem, scramble)
         for depth, rule in rules.items():
             r = residuals(case, problem, rule, points)
-            yield tidy(r, {"flow_time": case.flow_times, "sample": range(r.shape[1])}, "residual",
-                       scramble=scramble, num_layers=depth)
+            yield tidy(
+                r,
+                {"flow_time": case.flow_times, "sample": range(r.shape[1])},
+                "residual",
+                scramble=scramble,
+                num_layers=depth,
+            )
 
 
 @job(Influence)
@@ -83,9 +93,15 @@ def influences(case: Influence) -> Tables:
         for s in case.flow_times:
             for sampling, covariance in limit.covariances(s).items():
                 samples = range(len(covariance))
-                yield tidy(covariance, {"row": samples, "column": samples}, "covariance",
-                           sampling=sampling, num_layers=depth, flow_time=s,
-                           scramble=part.scramble)
+                yield tidy(
+                    covariance,
+                    {"row": samples, "column": samples},
+                    "covariance",
+                    sampling=sampling,
+                    num_layers=depth,
+                    flow_time=s,
+                    scramble=part.scramble,
+                )
 
 
 @job(Pairs)
@@ -100,13 +116,26 @@ def pairs(case: Pairs) -> Tables:
     rule = euler(case.num_layers)
     layers = rule.nodes.numpy()
     for scramble in range(case.rule.scrambles):
-        points = correlated_sobol(build_law(case.initial_law), problem.dim, case.rule.log2_points,
-                                  kappas, case.seed, case.setting, "pairs", scramble)
+        points = correlated_sobol(
+            build_law(case.initial_law),
+            problem.dim,
+            case.rule.log2_points,
+            kappas,
+            case.seed,
+            case.setting,
+            "pairs",
+            scramble,
+        )
         limit = recorded(case, problem, rule, points, case.limit_rtol)
         for s in case.flow_times:
             g = pair_covariances(limit.influence(s), 1 + len(kappas))
-            yield tidy(g, {"correlation": kappas, "depth": layers, "other_depth": layers},
-                       "covariance", flow_time=s, scramble=scramble)
+            yield tidy(
+                g,
+                {"correlation": kappas, "depth": layers, "other_depth": layers},
+                "covariance",
+                flow_time=s,
+                scramble=scramble,
+            )
 
 
 @job(Portrait)
@@ -120,8 +149,7 @@ def portrait(case: Portrait) -> Tables:
     points = sobol(case, problem, case.log2_points, "portrait")
     rule = gauss_legendre(case.depth_nodes)
     field = MeanField(problem, rule, points.shape[-1], case.activation)
-    run = field.run(field.start(points[None]), case.flow_times, rtol=case.limit_rtol,
-                    keep=True)
+    run = field.run(field.start(points[None]), case.flow_times, rtol=case.limit_rtol, keep=True)
     assert run.particles is not None
     nodes = rule.nodes.numpy()
     middle = len(nodes) // 2
@@ -129,8 +157,11 @@ def portrait(case: Portrait) -> Tables:
         state = field.cloud.forward(theta)
         z = torch.cat([field.problem.inputs[None], state.features[0], state.end], 0)
         particles = theta[0, middle : middle + 1].mT
-        for what, depths, values in (("feature", [0.0, *nodes, 1.0], z),
-                                     ("particle", [nodes[middle]], particles)):
-            yield tidy(values.cpu().numpy(), {
-                "depth": depths, "index": range(values.shape[1]),
-                "coordinate": range(values.shape[2])}, "value", what=what, flow_time=s)
+        for what, depths, values in (("feature", [0.0, *nodes, 1.0], z), ("particle", [nodes[middle]], particles)):
+            yield tidy(
+                values.cpu().numpy(),
+                {"depth": depths, "index": range(values.shape[1]), "coordinate": range(values.shape[2])},
+                "value",
+                what=what,
+                flow_time=s,
+            )

@@ -26,26 +26,33 @@ def commute(run: Run) -> Rows:
     r, error, _ = evidence.reference(setting)
     level = simultaneous_level(0.95, 3 * r.shape[1])
     z = float(stats.norm.ppf(0.5 + level / 2))
-    routes = {"depth_first": _extrapolate(table, "depth-first", "num_units", (-1.0, 2.0)),
-              "jointly": _extrapolate(table, "jointly", "num_units", (1 / 3, -2.0, 8 / 3))}
+    routes = {
+        "depth_first": _extrapolate(table, "depth-first", "num_units", (-1.0, 2.0)),
+        "jointly": _extrapolate(table, "jointly", "num_units", (1 / 3, -2.0, 8 / 3)),
+    }
     rows: Rows = []
     for quantity, (mean, deviation) in routes.items():
         for i, value in enumerate(mean - r[t]):
             half = z * deviation[i] + error[t, i]
-            rows.append(row("limits.commute", quantity, f"{cell(setting, s)}.x{i}",
-                            Estimate(float(value), float(value - half), float(value + half)),
-                            [name, run.one(Reference, setting=setting)[0]],
-                            floor=float(error[t, i]),
-                            replicates=min(case.replicates, case.joint_replicates)))
+            rows.append(
+                row(
+                    "limits.commute",
+                    quantity,
+                    f"{cell(setting, s)}.x{i}",
+                    Estimate(float(value), float(value - half), float(value + half)),
+                    [name, run.one(Reference, setting=setting)[0]],
+                    floor=float(error[t, i]),
+                    replicates=min(case.replicates, case.joint_replicates),
+                )
+            )
     return rows + _width_first(evidence, setting, t, s)
 
 
-def _extrapolate(table: pd.DataFrame, route: str, size: str, weights: tuple[float, ...]
-                 ) -> tuple[Array, Array]:
+def _extrapolate(table: pd.DataFrame, route: str, size: str, weights: tuple[float, ...]) -> tuple[Array, Array]:
     """Mean residuals extrapolated in 1/size on sizes that double, and their standard deviation."""
     chosen = table.loc[table.route == route]
     mean, variance = 0.0, 0.0
-    sizes = sorted(chosen[size].unique())[-len(weights):]
+    sizes = sorted(chosen[size].unique())[-len(weights) :]
     for weight, value in zip(weights, sizes, strict=True):
         r, _ = untidy(chosen[chosen[size] == value], ["replicate", "sample"], "residual")
         mean = mean + weight * r.mean(0)
@@ -67,9 +74,16 @@ def _width_first(evidence: Evidence, setting: str, t: int, s: float) -> Rows:
     for i in range(r.shape[-1]):
         value = student(third[:, i])
         left_out = float(np.abs(third - second)[:, i].max())
-        rows.append(row("limits.commute", "width_first", f"{cell(setting, s)}.x{i}",
-                        Estimate(value.value, value.lower - left_out, value.upper + left_out),
-                        [name], floor=left_out))
+        rows.append(
+            row(
+                "limits.commute",
+                "width_first",
+                f"{cell(setting, s)}.x{i}",
+                Estimate(value.value, value.lower - left_out, value.upper + left_out),
+                [name],
+                floor=left_out,
+            )
+        )
     return rows
 
 
@@ -82,22 +96,29 @@ def energy(run: Run) -> Rows:
         for model in ("limit", "network"):
             part = table.loc[(table.model == model) & (table.setting == one.setting)]
             risk, _ = untidy(part.loc[part.quantity == "risk"], ["flow_time", "replicate"], "value")
-            lost, _ = untidy(part.loc[part.quantity == "dissipated"], ["flow_time", "replicate"],
-                             "value")
+            lost, _ = untidy(part.loc[part.quantity == "dissipated"], ["flow_time", "replicate"], "value")
             defect = (np.abs(risk - risk[0] + lost) / risk[0]).max(1)
             for t, s in enumerate(one.flow_times):
                 if s > 0:
-                    rows.append(row("limits.energy", f"defect_{model}", cell(one.setting, s),
-                                    exact(defect[t]), [name],
-                                    replicates=risk.shape[1]))
+                    rows.append(
+                        row(
+                            "limits.energy",
+                            f"defect_{model}",
+                            cell(one.setting, s),
+                            exact(defect[t]),
+                            [name],
+                            replicates=risk.shape[1],
+                        )
+                    )
     return rows
 
 
 @control("limits.commute", Reference)
 def reference_at_another_time(table: pd.DataFrame, case: Reference) -> pd.DataFrame:
     """The limit at the last flow time, offered as the limit at all of them."""
-    return table.assign(residual=at(table, table.flow_time == max(case.flow_times), [
-        "variant", "scramble", "sample"], "residual"))
+    return table.assign(
+        residual=at(table, table.flow_time == max(case.flow_times), ["variant", "scramble", "sample"], "residual")
+    )
 
 
 @control("limits.energy", Energy)

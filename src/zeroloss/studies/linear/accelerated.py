@@ -54,8 +54,9 @@ def contraction(p: Array, q: Array) -> Array:
     return np.maximum(np.abs(p + root), np.abs(p - root)) / 2
 
 
-def run(method: str, network: Architecture, weights: Weights, targets: Array, step: Array,
-        momentum: Array, num_steps: int) -> tuple[Array, Weights]:
+def run(
+    method: str, network: Architecture, weights: Weights, targets: Array, step: Array, momentum: Array, num_steps: int
+) -> tuple[Array, Weights]:
     """Residuals f − y at the weights of each iteration, (num_steps + 1, replicates, samples), and
     the last weights. The start is at rest."""
 
@@ -68,8 +69,7 @@ def run(method: str, network: Architecture, weights: Weights, targets: Array, st
     for _ in range(num_steps + 1):
         f, way = network.forward(weights)
         seen.append(f - targets)
-        moved = [W + beta * (W - old)
-                 for W, old, beta in zip(weights, previous, betas, strict=True)]
+        moved = [W + beta * (W - old) for W, old, beta in zip(weights, previous, betas, strict=True)]
         if method == "nesterov":  # the gradient is taken where momentum leads
             f, way = network.forward(moved)
             slopes = network.pull(moved, way, f - targets)
@@ -90,7 +90,7 @@ def measured_contraction(x: Array, momentum: bool) -> float:
     if not momentum:
         return float(np.abs(x[-1] / x[0]) ** (1 / (len(x) - 1)))
     m = max(1, len(x) // STRIDES)
-    size = np.hypot(x[m:-m], x[:-2 * m])
-    matrix = np.stack([x[m:-m], -x[:-2 * m]], axis=1) / size[:, None]
-    (p, q), *_ = np.linalg.lstsq(matrix, x[2 * m:] / size, rcond=None)
+    size = np.hypot(x[m:-m], x[: -2 * m])
+    matrix = np.stack([x[m:-m], -x[: -2 * m]], axis=1) / size[:, None]
+    (p, q), *_ = np.linalg.lstsq(matrix, x[2 * m :] / size, rcond=None)
     return float(contraction(np.array(p), np.array(q))) ** (1 / m)

@@ -62,8 +62,7 @@ class Linear(Architecture):
         back, slopes = r[:, None, :], []
         if self.last is not None:
             back = self.last.swapaxes(1, 2) @ back
-        for W, scale, h in zip(reversed(weights), reversed(self.scales), reversed(way[:-1]),
-                               strict=True):
+        for W, scale, h in zip(reversed(weights), reversed(self.scales), reversed(way[:-1]), strict=True):
             slopes.append(scale * (back @ h.swapaxes(1, 2)))
             branch = scale * (W.swapaxes(1, 2) @ back)
             back = back + branch if self.skips else branch
@@ -87,8 +86,9 @@ class Relu(Architecture):
         return [back @ self.X.T]
 
 
-def build(name: str, inputs: Array, width: int, num_layers: int, rngs: list[np.random.Generator]
-          ) -> tuple[Architecture, Weights]:
+def build(
+    name: str, inputs: Array, width: int, num_layers: int, rngs: list[np.random.Generator]
+) -> tuple[Architecture, Weights]:
     """An architecture by its name, and its weights for one replicate per generator."""
     d, M, root = len(inputs), width, width**-0.5
 

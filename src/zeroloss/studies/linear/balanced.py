@@ -91,8 +91,9 @@ class _Modes:
         return 0.5 * (top[:, 0] + np.log(total)), 0.5 * (terms @ self.powers) / total
 
 
-def trajectory(starts: Sequence[Start], target: Target, num_layers: int,
-               flow_times: Sequence[float] | Array, rtol: float = 1e-12) -> Array:
+def trajectory(
+    starts: Sequence[Start], target: Target, num_layers: int, flow_times: Sequence[float] | Array, rtol: float = 1e-12
+) -> Array:
     """W(s) of balanced flows at increasing times from 0 on: (outputs, starts, d_N, d_0).
 
     Directions are closed forms of τ; τ(s) and log σ(s) of each start are integrated (DOP853).
@@ -106,9 +107,15 @@ def trajectory(starts: Sequence[Start], target: Target, num_layers: int,
         return np.concatenate([pace, num_layers * pace * (modes.growth(tau)[1] - sigma)])
 
     first = np.log([start.sigma for start in starts])
-    solved = quadrature.solve_ivp(slope, (0.0, float(flow_times[-1])),
-                                  np.concatenate([np.zeros_like(first), first]), method="DOP853",
-                                  t_eval=flow_times, rtol=rtol, atol=rtol)
+    solved = quadrature.solve_ivp(
+        slope,
+        (0.0, float(flow_times[-1])),
+        np.concatenate([np.zeros_like(first), first]),
+        method="DOP853",
+        t_eval=flow_times,
+        rtol=rtol,
+        atol=rtol,
+    )
     if not solved.success:
         raise FloatingPointError(f"the balanced flow was not integrated: {solved.message}")
     return np.stack([_products(starts, target, *y.reshape(2, -1)) for y in solved.y.T])
@@ -128,12 +135,10 @@ def _directions(start: Start, target: Target, tau: float) -> tuple[Array, Array]
     p, m = start.overlaps(target)
     rise = target.values * tau
     # of the exponents that occur the largest is taken out
-    top = max(rise[p != 0].max(initial=-np.inf), -rise[m != 0].min(initial=np.inf),
-              0.0 if (p == 0).all() else -np.inf)
+    top = max(rise[p != 0].max(initial=-np.inf), -rise[m != 0].min(initial=np.inf), 0.0 if (p == 0).all() else -np.inf)
     up, down = np.exp(rise - top) * p, np.exp(-rise - top) * m
     directions = []
-    for modes, whole, part in ((target.left, start.u, (up + down) / 2),
-                               (target.right, start.v, (up - down) / 2)):
+    for modes, whole, part in ((target.left, start.u, (up + down) / 2), (target.right, start.v, (up - down) / 2)):
         outside = (whole - modes @ (modes.T @ whole)) * np.exp(-top)
         directions.append(modes @ part + outside)
     u, v = directions
@@ -144,8 +149,7 @@ def final_rates(values: Array, num_layers: int) -> tuple[float, float]:
     """Rates of the loss above its infimum at the end: 2 N s_1^{2−2/N} of σ alone (aligned starts),
     2 (s_1 − s_2) s_1^{1−2/N} of the directions. The second is always the smaller."""
     first, second = float(values[0]), float(values[1])
-    return (2 * num_layers * first ** (2 - 2 / num_layers),
-            2 * (first - second) * first ** (1 - 2 / num_layers))
+    return (2 * num_layers * first ** (2 - 2 / num_layers), 2 * (first - second) * first ** (1 - 2 / num_layers))
 
 
 def escape_constant(start: Start, target: Target, num_layers: int) -> float:
@@ -154,12 +158,19 @@ def escape_constant(start: Start, target: Target, num_layers: int) -> float:
     ``start.sigma`` does not count. Infinite, and refused, for a start that ends at the origin.
     """
     if num_layers < 3 or end_of(start, target) == ORIGIN:
-        raise ValueError("num_layers must be at least 3 and the start leave the origin, got "
-                         f"{num_layers} and end {end_of(start, target)}; take another start")
+        raise ValueError(
+            "num_layers must be at least 3 and the start leave the origin, got "
+            f"{num_layers} and end {end_of(start, target)}; take another start"
+        )
     modes = _Modes.of([start], target)
     value, _ = quadrature.quad(
         lambda tau: np.exp(-(num_layers - 2) * modes.growth(np.array([tau]))[0][0]),
-        0.0, np.inf, epsabs=0.0, epsrel=1e-10, limit=400)
+        0.0,
+        np.inf,
+        epsabs=0.0,
+        epsrel=1e-10,
+        limit=400,
+    )
     return float(value)
 
 

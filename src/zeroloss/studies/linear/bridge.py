@@ -53,8 +53,7 @@ def matrix_problem(Z: Array) -> MatrixProblem:
     j, k = np.divmod(np.arange(d * d), d)
     unit = np.eye(d)
     x, y, g = d * unit[j], d * Z[k, j], unit[k]
-    return MatrixProblem("matrix", *(torch.from_numpy(np.concatenate(part)) for part in (
-        (x, -x), (y, -y), (g, g))))
+    return MatrixProblem("matrix", *(torch.from_numpy(np.concatenate(part)) for part in ((x, -x), (y, -y), (g, g))))
 
 
 def isotropic_cloud(dim: int, scale: float) -> Array:
@@ -66,8 +65,7 @@ def isotropic_cloud(dim: int, scale: float) -> Array:
     return np.concatenate([a, w, np.zeros((len(a), 1))], axis=1).T
 
 
-def closed_form(log_values: Array, strength: float, flow_times: Array, *, plain: bool = False
-                ) -> Array:
+def closed_form(log_values: Array, strength: float, flow_times: Array, *, plain: bool = False) -> Array:
     """α(s) (flow_times, d) of each eigenvalue from 0 on; ``strength`` c = V + W at the start.
     ``plain`` leaves c in the place of the root: the block f(z, A) = A z in the time c s."""
     zeta = np.exp(log_values)
@@ -76,8 +74,15 @@ def closed_form(log_values: Array, strength: float, flow_times: Array, *, plain:
         root = strength if plain else np.sqrt(strength**2 + 4 * alpha**2)
         return -np.exp(alpha) * (np.exp(alpha) - zeta) * root
 
-    solved = solve_ivp(slope, (0.0, float(flow_times[-1])), np.zeros(len(zeta)), method="DOP853",
-                       t_eval=flow_times, rtol=1e-12, atol=1e-13)
+    solved = solve_ivp(
+        slope,
+        (0.0, float(flow_times[-1])),
+        np.zeros(len(zeta)),
+        method="DOP853",
+        t_eval=flow_times,
+        rtol=1e-12,
+        atol=1e-13,
+    )
     return solved.y.T
 
 
@@ -89,23 +94,32 @@ def bridge(case: Bridge) -> pd.DataFrame:
     d = len(logs)
     Q = np.linalg.qr(stream(case.seed, "linear", "bridge").standard_normal((d, d)))[0]
     problem = matrix_problem((Q * np.exp(logs)) @ Q.T)
-    strength = 2 * case.scale ** 2
+    strength = 2 * case.scale**2
     alpha = closed_form(logs, strength, times)
-    exact, plain = (np.einsum("ik,sk,jk->sij", Q, np.exp(logs_of), Q) for logs_of in (
-        alpha, closed_form(logs, strength, times, plain=True)))
+    exact, plain = (
+        np.einsum("ik,sk,jk->sij", Q, np.exp(logs_of), Q)
+        for logs_of in (alpha, closed_form(logs, strength, times, plain=True))
+    )
     cloud = isotropic_cloud(d, case.scale)
     limit = _product(problem, gauss_legendre(case.depth_nodes), cloud, times, case.rtol)
-    rows = [(name, 0, s, gap) for name, of in (("limit", exact), ("limit-plain", plain))
-            for s, gap in zip(times, _norm(limit - of), strict=True)]
+    rows = [
+        (name, 0, s, gap)
+        for name, of in (("limit", exact), ("limit-plain", plain))
+        for s, gap in zip(times, _norm(limit - of), strict=True)
+    ]
     for L in case.num_layers:
         wide = _product(problem, euler(L), cloud, times, case.rtol)
         rows += [("network", L, s, gap) for s, gap in zip(times, _norm(wide - exact), strict=True)]
-        rows += [("network-twin", L, s, gap) for s, gap in zip(
-            times, _norm(_network(problem, L, cloud, times, case.rtol) - wide), strict=True)]
-    rows += [("eigenvalue", k, s, float(value)) for s, of_time in zip(times, alpha, strict=True)
-             for k, value in enumerate(of_time)]
-    return pd.DataFrame(rows + _deep(case, times),
-                        columns=["quantity", "num_layers", "flow_time", "value"])
+        rows += [
+            ("network-twin", L, s, gap)
+            for s, gap in zip(times, _norm(_network(problem, L, cloud, times, case.rtol) - wide), strict=True)
+        ]
+    rows += [
+        ("eigenvalue", k, s, float(value))
+        for s, of_time in zip(times, alpha, strict=True)
+        for k, value in enumerate(of_time)
+    ]
+    return pd.DataFrame(rows + _deep(case, times), columns=["quantity", "num_layers", "flow_time", "value"])
 
 
 def _norm(gaps: Array) -> Array:
@@ -143,11 +157,9 @@ def _deep(case: Bridge, times: Array) -> list[tuple[str, int, float, float]]:
     def slope(_: float, sigma: Array) -> Array:
         return sigma**2 * (zeta - sigma)
 
-    exact = solve_ivp(slope, (0.0, times[-1]), [1.0], method="DOP853", t_eval=times, rtol=1e-12,
-                      atol=1e-13).y[0]
+    exact = solve_ivp(slope, (0.0, times[-1]), [1.0], method="DOP853", t_eval=times, rtol=1e-12, atol=1e-13).y[0]
     rows = []
     for N in case.num_layers:
         sigma = trajectory([start], target, N, times / N)[:, 0, 0, 0]
-        rows += [("deep", N, s, float(gap)) for s, gap in zip(times, np.abs(sigma - exact),
-                                                              strict=True)]
+        rows += [("deep", N, s, float(gap)) for s, gap in zip(times, np.abs(sigma - exact), strict=True)]
     return rows

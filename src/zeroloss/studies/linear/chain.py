@@ -81,11 +81,9 @@ class Chain:
         def slope(_: float, y: Array) -> Array:
             return self.velocity(y.reshape(start.shape)).ravel()
 
-        solved = solve_ivp(slope, (0.0, end), start.ravel(), method="DOP853", rtol=rtol, atol=rtol,
-                           **options)
+        solved = solve_ivp(slope, (0.0, end), start.ravel(), method="DOP853", rtol=rtol, atol=rtol, **options)
         if not solved.success:
-            raise FloatingPointError(f"the flow of {self.num_layers} factors was not integrated: "
-                                     f"{solved.message}")
+            raise FloatingPointError(f"the flow of {self.num_layers} factors was not integrated: {solved.message}")
         return solved
 
     def descend(self, start: Array, step: float, num_steps: int) -> Array:
@@ -96,8 +94,7 @@ class Chain:
         return self.product(flat)
 
 
-def rank_one_start(widths: Sequence[int], u: Array, v: Array, norms: Array,
-                   rng: np.random.Generator) -> Array:
+def rank_one_start(widths: Sequence[int], u: Array, v: Array, norms: Array, rng: np.random.Generator) -> Array:
     """Factors W_j = w_j q_j q_{j−1}ᵀ with q_N = u, q_0 = v and random unit vectors between.
 
     u (starts, d_N), v (starts, d_0), norms w (starts, N) -> flat state. Balanced,
@@ -108,6 +105,5 @@ def rank_one_start(widths: Sequence[int], u: Array, v: Array, norms: Array,
         q = rng.standard_normal((len(u), width))
         unit.append(q / np.linalg.norm(q, axis=1, keepdims=True))
     unit.append(u)
-    factors = [norms[:, j, None, None] * unit[j + 1][:, :, None] * unit[j][:, None, :]
-               for j in range(len(widths) - 1)]
+    factors = [norms[:, j, None, None] * unit[j + 1][:, :, None] * unit[j][:, None, :] for j in range(len(widths) - 1)]
     return np.concatenate([W.reshape(len(u), -1) for W in factors], axis=1)

@@ -28,15 +28,33 @@ def balanced(run: Run) -> Rows:
         for N, part in table.groupby("num_layers"):
             where, count = f"n{N}", case.replicates
             gaps = part.loc[part.quantity == "flow"]
-            rows.append(row("linear.balanced", "gap", where, exact(gaps.value.max()), [name],
-                            replicates=count, sizes=len(case.flow_times)))
-            steps = part.loc[part.quantity == "descent"].pivot_table(
-                index="replicate", columns="at", values="value")
+            rows.append(
+                row(
+                    "linear.balanced",
+                    "gap",
+                    where,
+                    exact(gaps.value.max()),
+                    [name],
+                    replicates=count,
+                    sizes=len(case.flow_times),
+                )
+            )
+            steps = part.loc[part.quantity == "descent"].pivot_table(index="replicate", columns="at", values="value")
             # finest pair of steps; `at` counts steps in one unit of s
-            orders = -np.array([log_slope(steps.columns[-2:].to_numpy(float), pair)
-                                for pair in steps.to_numpy()[:, -2:]])
-            rows.append(row("linear.balanced", "order", where, student(orders), [name],
-                            replicates=count, sizes=len(steps.columns)))
+            orders = -np.array(
+                [log_slope(steps.columns[-2:].to_numpy(float), pair) for pair in steps.to_numpy()[:, -2:]]
+            )
+            rows.append(
+                row(
+                    "linear.balanced",
+                    "order",
+                    where,
+                    student(orders),
+                    [name],
+                    replicates=count,
+                    sizes=len(steps.columns),
+                )
+            )
     return rows
 
 
@@ -50,18 +68,33 @@ def ends(run: Run) -> Rows:
             right = (part.predicted == part.measured).to_numpy()
             judged = right[away.to_numpy()]
             share = clopper_pearson(int(judged.sum()), len(judged))
-            rows += [row("linear.ends", "share", where, exact(share.value), [name],
-                         replicates=len(judged), sizes=part.predicted.nunique()),
-                     row("", "share_bound", where, share, [name], replicates=len(judged)),
-                     row("", "near_boundary", where, plain(len(right) - len(judged)),
-                         [name])]
+            rows += [
+                row(
+                    "linear.ends",
+                    "share",
+                    where,
+                    exact(share.value),
+                    [name],
+                    replicates=len(judged),
+                    sizes=part.predicted.nunique(),
+                ),
+                row("", "share_bound", where, share, [name], replicates=len(judged)),
+                row("", "near_boundary", where, plain(len(right) - len(judged)), [name]),
+            ]
         for N, part in table.groupby("num_layers"):
-            rows += [row("linear.invariant", quantity, f"n{N}",
-                         exact(part[quantity].to_numpy().max()), [name], replicates=len(part),
-                         sizes=part.predicted.nunique())
-                     for quantity in ("fall_rayleigh", "fall_overlap", "low_sigma")]
-            rows.append(row("", "rise_rayleigh", f"n{N}", plain(part.rise_rayleigh.max()),
-                            [name]))
+            rows += [
+                row(
+                    "linear.invariant",
+                    quantity,
+                    f"n{N}",
+                    exact(part[quantity].to_numpy().max()),
+                    [name],
+                    replicates=len(part),
+                    sizes=part.predicted.nunique(),
+                )
+                for quantity in ("fall_rayleigh", "fall_overlap", "low_sigma")
+            ]
+            rows.append(row("", "rise_rayleigh", f"n{N}", plain(part.rise_rayleigh.max()), [name]))
     return rows
 
 
@@ -76,11 +109,18 @@ def stages(run: Run) -> Rows:
     for name, case, table in run.of(Stages):
         for (N, ratio), part in table.loc[table.ratio > 0].groupby(["num_layers", "ratio"]):
             for kind, quantity in (("final", "ratio"), ("aligned", "ratio_aligned")):
-                measured, predicted = (_value(part, f"{kind}-{what}")[0]
-                                       for what in ("measured", "predicted"))
+                measured, predicted = (_value(part, f"{kind}-{what}")[0] for what in ("measured", "predicted"))
                 where = f"n{N}.g{ratio:g}"
-                rows.append(row("linear.final-rate", quantity, where, exact(measured / predicted),
-                                [name], sizes=len(case.ratios)))
+                rows.append(
+                    row(
+                        "linear.final-rate",
+                        quantity,
+                        where,
+                        exact(measured / predicted),
+                        [name],
+                        sizes=len(case.ratios),
+                    )
+                )
                 rows.append(row("", f"rate_{kind}", where, plain(predicted), [name]))
         for N, part in table.loc[table.num_layers > 2].groupby("num_layers"):
             where = f"n{N}"
@@ -90,12 +130,9 @@ def stages(run: Run) -> Rows:
             exponent = float(log_slope(small[:2], times[:2]))
             way, power = (_value(part, f"approach-{w}")[0] for w in ("measured", "predicted"))
             rows += [
-                row("linear.escape", "exponent_error", where, exact(exponent + 1 - 2 / N), [name],
-                    sizes=sizes),
-                row("linear.escape", "constant", where, exact(times[0] / guesses[0]), [name],
-                    sizes=sizes),
-                row("linear.escape", "approach_error", where, exact(way - power), [name],
-                    sizes=sizes),
+                row("linear.escape", "exponent_error", where, exact(exponent + 1 - 2 / N), [name], sizes=sizes),
+                row("linear.escape", "constant", where, exact(times[0] / guesses[0]), [name], sizes=sizes),
+                row("linear.escape", "approach_error", where, exact(way - power), [name], sizes=sizes),
                 row("", "exponent", where, plain(exponent), [name]),
                 row("", "approach", where, plain(way), [name]),
             ]
@@ -110,18 +147,31 @@ def unbalanced(run: Run) -> Rows:
         for (N, t), part in table.loc[table.imbalance > 0].groupby(["num_layers", "imbalance"]):
             rates = dict(zip(part.quantity, part.value, strict=True))
             where = f"n{N}.t{t:g}"
-            rows += [row("linear.unbalanced", "ratio", where,
-                         exact(rates["rate-measured"] / rates["rate-predicted"]), [name],
-                         sizes=len(case.imbalances)),
-                     row("", "slowdown", where,
-                         plain(rates["rate-measured"] / rates["rate-balanced"]), [name])]
+            rows += [
+                row(
+                    "linear.unbalanced",
+                    "ratio",
+                    where,
+                    exact(rates["rate-measured"] / rates["rate-predicted"]),
+                    [name],
+                    sizes=len(case.imbalances),
+                ),
+                row("", "slowdown", where, plain(rates["rate-measured"] / rates["rate-balanced"]), [name]),
+            ]
         for N, part in table.loc[table.quantity == "gaussian-distance"].groupby("num_layers"):
             arrived = int((part.value <= ARRIVED).sum())
-            rows += [row("linear.unbalanced", "gaussian_share", f"n{N}",
-                         exact(arrived / len(part)), [name], replicates=len(part),
-                         sizes=len(case.imbalances)),
-                     row("", "gaussian_bound", f"n{N}", clopper_pearson(arrived, len(part)), [name],
-                         replicates=len(part))]
+            rows += [
+                row(
+                    "linear.unbalanced",
+                    "gaussian_share",
+                    f"n{N}",
+                    exact(arrived / len(part)),
+                    [name],
+                    replicates=len(part),
+                    sizes=len(case.imbalances),
+                ),
+                row("", "gaussian_bound", f"n{N}", clopper_pearson(arrived, len(part)), [name], replicates=len(part)),
+            ]
     return rows
 
 
@@ -131,8 +181,11 @@ def wide_form(table: pd.DataFrame) -> pd.DataFrame:
     ``rate_predicted`` = −log of them, iterations."""
     keys = ["sweep", "method", "condition", "width", "replicate"]
     wide = table.pivot_table(index=keys, columns="quantity", values="value").reset_index()
-    return wide.assign(distance=(1 - wide.measured) / (1 - wide.predicted),
-                       rate=-np.log(wide.measured), rate_predicted=-np.log(wide.predicted))
+    return wide.assign(
+        distance=(1 - wide.measured) / (1 - wide.predicted),
+        rate=-np.log(wide.measured),
+        rate_predicted=-np.log(wide.predicted),
+    )
 
 
 @measures("linear.momentum", "linear.contraction")
@@ -146,15 +199,21 @@ def momentum(run: Run) -> Rows:
             sweep, method = str(label).split("/")
             where = f"{architecture}.{method}"
             cells = part.groupby("condition" if sweep == "conditions" else "width")
-            ranges: dict[Any, Estimate] = {key: between(cell.distance.to_numpy())
-                                           for key, cell in cells}
+            ranges: dict[Any, Estimate] = {key: between(cell.distance.to_numpy()) for key, cell in cells}
             letter = "k" if sweep == "conditions" else "w"
             for key, distances in ranges.items():
                 judged = sweep == "conditions" or key >= case.stated_width
-                rows.append(row("linear.contraction" if judged else "",
-                                f"distance_{network}" if judged else "distance_narrow",
-                                f"{where}.{letter}{key:g}", distances, [name],
-                                replicates=case.replicates, sizes=len(ranges)))
+                rows.append(
+                    row(
+                        "linear.contraction" if judged else "",
+                        f"distance_{network}" if judged else "distance_narrow",
+                        f"{where}.{letter}{key:g}",
+                        distances,
+                        [name],
+                        replicates=case.replicates,
+                        sizes=len(ranges),
+                    )
+                )
             if sweep == "widths":
                 rows.append(_holds_from(where, name, ranges, 0.05 if network == "relu" else 0.02))
             else:
@@ -162,8 +221,7 @@ def momentum(run: Run) -> Rows:
     return rows
 
 
-def _holds_from(where: str, name: str, ranges: dict[Any, Estimate], tolerance: float
-                ) -> Row:
+def _holds_from(where: str, name: str, ranges: dict[Any, Estimate], tolerance: float) -> Row:
     """The least width from which on every wider network contracts as predicted, to the tolerance;
     twice the largest if the largest does not."""
     least = 2 * max(ranges)
@@ -179,13 +237,28 @@ def _exponents(where: str, name: str, method: str, part: pd.DataFrame) -> Rows:
     rates = part.pivot_table(index="replicate", columns="condition", values="rate")
     slopes = log_slope(rates.columns.to_numpy(float), rates.to_numpy())
     kind = "descent" if method == "descent" else "accelerated"
-    rows = [row("linear.momentum", f"exponent_{kind}", where, student(slopes), [name],
-                replicates=len(slopes), sizes=len(rates.columns))]
+    rows = [
+        row(
+            "linear.momentum",
+            f"exponent_{kind}",
+            where,
+            student(slopes),
+            [name],
+            replicates=len(slopes),
+            sizes=len(rates.columns),
+        )
+    ]
     for condition, cell in part.groupby("condition"):
-        rows += [row("", "iterations", f"{where}.k{condition:g}",
-                     between(cell.iterations.to_numpy()), [name]),
-                 row("", "iterations_ratio", f"{where}.k{condition:g}",
-                     between((cell.iterations / cell["iterations-predicted"]).to_numpy()), [name])]
+        rows += [
+            row("", "iterations", f"{where}.k{condition:g}", between(cell.iterations.to_numpy()), [name]),
+            row(
+                "",
+                "iterations_ratio",
+                f"{where}.k{condition:g}",
+                between((cell.iterations / cell["iterations-predicted"]).to_numpy()),
+                [name],
+            ),
+        ]
     return rows
 
 
@@ -198,13 +271,12 @@ def bridge(run: Run) -> Rows:
         parts = dict(tuple(table.groupby("quantity")))
         sizes = len(case.num_layers)
         for quantity, part in (("gap", "limit"), ("gap_twin", "network-twin")):
-            rows.append(row("linear.bridge", quantity, "matrix", exact(parts[part].value.max()),
-                            [name], sizes=sizes))
+            rows.append(row("linear.bridge", quantity, "matrix", exact(parts[part].value.max()), [name], sizes=sizes))
         for quantity, part in (("order_layers", "network"), ("order_factors", "deep")):
-            rows.append(row("linear.bridge", quantity, "matrix", exact(
-                -_order(parts[part], first)), [name], sizes=sizes))
-        rows.append(row("", "gap_plain", "matrix", plain(parts["limit-plain"].value.max()),
-                        [name]))
+            rows.append(
+                row("linear.bridge", quantity, "matrix", exact(-_order(parts[part], first)), [name], sizes=sizes)
+            )
+        rows.append(row("", "gap_plain", "matrix", plain(parts["limit-plain"].value.max()), [name]))
     return rows
 
 

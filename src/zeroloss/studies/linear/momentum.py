@@ -50,8 +50,10 @@ def inputs_of(case: Momentum, condition: float) -> Array:
         return 2 * math.log(np.linalg.cond(with_range(exponent))) - math.log(condition)
 
     if excess(0.0) > 0:
-        raise ValueError(f"a condition number of {condition:g} is below that of the directions, "
-                         f"{np.linalg.cond(directions) ** 2:.3g}; raise momentum.conditions")
+        raise ValueError(
+            f"a condition number of {condition:g} is below that of the directions, "
+            f"{np.linalg.cond(directions) ** 2:.3g}; raise momentum.conditions"
+        )
     inputs = with_range(float(brentq(excess, 0.0, math.log(condition) + 1.0)))  # pyright: ignore
     return inputs / np.linalg.norm(inputs, 2)
 
@@ -65,14 +67,12 @@ def momentum(case: Momentum) -> pd.DataFrame:
         rows += _group("conditions", case, condition, case.width, case.residual)
     for width in case.widths:
         rows += _group("widths", case, case.width_condition, width, case.width_residual)
-    return pd.DataFrame(rows, columns=["sweep", "method", "condition", "width", "replicate",
-                                       "quantity", "value"])
+    return pd.DataFrame(rows, columns=["sweep", "method", "condition", "width", "replicate", "quantity", "value"])
 
 
 def _group(sweep: str, case: Momentum, condition: float, width: int, residual: float) -> list[Row]:
     X = inputs_of(case, condition)
-    rngs = [stream(case.seed, "linear", case.architecture, width, i)
-            for i in range(case.replicates)]
+    rngs = [stream(case.seed, "linear", case.architecture, width, i) for i in range(case.replicates)]
     network, weights = build(case.architecture, X, width, case.num_layers, rngs)
     values, vectors = np.linalg.eigh(network.kernel(weights))
     # a target of size one in the features: as much of each mode as the root of its eigenvalue
@@ -92,12 +92,15 @@ def _group(sweep: str, case: Momentum, condition: float, width: int, residual: f
         seen, last = run(method, network, weights, targets, step, beta, num_steps)
         modes = np.linalg.eigh(network.kernel(last))[1]
         for i in range(case.replicates):
-            x = seen[num_steps // 3:, i] @ modes[i, :, 0]
+            x = seen[num_steps // 3 :, i] @ modes[i, :, 0]
             measured = measured_contraction(x, method != "descent")
             norms = np.linalg.norm(seen[:, i], axis=1)[:, None]
-            for name, value in (("predicted", slowest[i]), ("measured", measured),
-                                ("iterations-predicted", expected[i]),
-                                ("iterations", _iterations(norms, case)[0])):
+            for name, value in (
+                ("predicted", slowest[i]),
+                ("measured", measured),
+                ("iterations-predicted", expected[i]),
+                ("iterations", _iterations(norms, case)[0]),
+            ):
                 rows.append((sweep, method, condition, width, i, name, float(value)))
     return rows
 

@@ -100,11 +100,9 @@ class MomentumSizes(Closed):
     @model_validator(mode="after")
     def _widths_and_conditions(self) -> MomentumSizes:
         if self.stated_width not in self.widths:
-            raise ValueError(f"stated_width must be among its widths {list(self.widths)}, got "
-                             f"{self.stated_width}")
+            raise ValueError(f"stated_width must be among its widths {list(self.widths)}, got {self.stated_width}")
         if sorted(set(self.conditions)) != list(self.conditions) or self.conditions[0] <= 1:
-            raise ValueError("conditions must be above 1 and rise, got "
-                             f"{list(self.conditions)}")
+            raise ValueError(f"conditions must be above 1 and rise, got {list(self.conditions)}")
         return self
 
 
@@ -119,16 +117,16 @@ class MomentumSettings(MomentumSizes):
     @model_validator(mode="after")
     def _stated_relu_is_run(self) -> MomentumSettings:
         if self.relu_stated_width not in self.relu_widths:
-            raise ValueError("relu_stated_width must be among its widths "
-                             f"{list(self.relu_widths)}, got {self.relu_stated_width}")
+            raise ValueError(
+                f"relu_stated_width must be among its widths {list(self.relu_widths)}, got {self.relu_stated_width}"
+            )
         return self
 
     def sizes(self, architecture: ArchitectureName) -> dict[str, Any]:
         """The widths of one architecture, where they are its own."""
         if architecture != "relu":
             return {}
-        return {"width": self.relu_width, "widths": self.relu_widths,
-                "stated_width": self.relu_stated_width}
+        return {"width": self.relu_width, "widths": self.relu_widths, "stated_width": self.relu_stated_width}
 
 
 class BridgeSettings(Closed):
@@ -206,11 +204,17 @@ class Bridge(SolvedCase, BridgeSettings):
 def cases(block: Settings, common: Common) -> dict[str, SolvedCase]:
     """Every case by name."""
     jobs: dict[str, SolvedCase] = {}
-    for kind, part in ((Follow, block.follow), (Ends, block.ends), (Portrait, block.portrait),
-                       (Stages, block.stages), (Unbalanced, block.unbalanced),
-                       (Bridge, block.bridge)):
+    for kind, part in (
+        (Follow, block.follow),
+        (Ends, block.ends),
+        (Portrait, block.portrait),
+        (Stages, block.stages),
+        (Unbalanced, block.unbalanced),
+        (Bridge, block.bridge),
+    ):
         jobs[kind.kind] = gathered(kind, common, block, part)
     for name in block.momentum.architectures:
-        jobs[f"momentum-{name}"] = gathered(Momentum, common, block, block.momentum,
-                                            architecture=name, **block.momentum.sizes(name))
+        jobs[f"momentum-{name}"] = gathered(
+            Momentum, common, block, block.momentum, architecture=name, **block.momentum.sizes(name)
+        )
     return jobs

@@ -28,21 +28,24 @@ def target_of(case: FactorCase, values: Sequence[float] | None = None) -> Target
 
 def chain_of(target: Target, num_layers: int) -> Chain:
     """Networks of N factors with a layer of one neuron."""
-    hidden = (1, *HIDDEN)[: num_layers - 1] if num_layers < 3 else tuple(
-        HIDDEN[j % len(HIDDEN)] for j in range(num_layers - 1))
+    hidden = (
+        (1, *HIDDEN)[: num_layers - 1]
+        if num_layers < 3
+        else tuple(HIDDEN[j % len(HIDDEN)] for j in range(num_layers - 1))
+    )
     Z = target.matrix
     return Chain((Z.shape[1], *hidden, Z.shape[0]), Z)
 
 
-def state_of(chain: Chain, starts: list[Start], case: FactorCase, norms: Array | None = None
-             ) -> Array:
+def state_of(chain: Chain, starts: list[Start], case: FactorCase, norms: Array | None = None) -> Array:
     """Factors of starts σ u vᵀ, balanced unless ``norms`` (starts, N) are given."""
     if norms is None:
         sigma = np.array([start.sigma for start in starts])
         norms = np.repeat(sigma[:, None] ** (1 / chain.num_layers), chain.num_layers, axis=1)
     rng = stream(case.seed, "linear", "hidden", chain.num_layers)
-    return rank_one_start(chain.widths, np.stack([start.u for start in starts]),
-                          np.stack([start.v for start in starts]), norms, rng)
+    return rank_one_start(
+        chain.widths, np.stack([start.u for start in starts]), np.stack([start.v for start in starts]), norms, rng
+    )
 
 
 def _unit(rng: np.random.Generator, dim: int) -> Array:
@@ -70,12 +73,10 @@ def torus(target: Target, cells: int, sigma: float) -> Iterator[tuple[float, flo
     circle[np.abs(circle) < 1e-15] = 0.0
     for i, first in enumerate(circle):
         for j, second in enumerate(circle):
-            yield turn[i], turn[j], Start(target.left[:, :2] @ first,
-                                          target.right[:, :2] @ second, sigma)
+            yield turn[i], turn[j], Start(target.left[:, :2] @ first, target.right[:, :2] @ second, sigma)
 
 
-def patterns(target: Target, case: FactorCase, count: int, sigma: float
-             ) -> list[tuple[int, Start]]:
+def patterns(target: Target, case: FactorCase, count: int, sigma: float) -> list[tuple[int, Start]]:
     """(k, start) with the overlaps of all modes before k zero: k = 1 (none) to the rank, and
     k = rank + 1 (all, which ends at the origin)."""
     rank = len(target.values)
@@ -86,7 +87,7 @@ def patterns(target: Target, case: FactorCase, count: int, sigma: float
         a, b = _unit(rng, rank), _unit(rng, rank)
         b[: k - 1] = -a[: k - 1]
         left = max(1.0 - b[: k - 1] @ b[: k - 1], 0.0)
-        b[k - 1:] *= np.sqrt(left) / max(np.linalg.norm(b[k - 1:]), 1e-300)
+        b[k - 1 :] *= np.sqrt(left) / max(np.linalg.norm(b[k - 1 :]), 1e-300)
         # a second start near a boundary would say nothing about either side
         if k > rank or abs(a[k - 1] + b[k - 1]) > 0.2:
             starts.append((k, Start(target.left @ a, target.right @ b, sigma)))

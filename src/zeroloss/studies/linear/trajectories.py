@@ -56,8 +56,7 @@ def gaps_of(case: Follow, imbalance: float = 1.0) -> pd.DataFrame:
         state, times = state_of(chain, starts, case, norms), case.flow_times
         exact = trajectory(starts, target, N, times)
         gaps = _norm(chain.flow(state, times, case.rtol) - exact) / target.values[0]
-        rows += [("flow", N, i, s, gaps[t, i]) for t, s in enumerate(times)
-                 for i in range(len(starts))]
+        rows += [("flow", N, i, s, gaps[t, i]) for t, s in enumerate(times) for i in range(len(starts))]
         end = case.descent_time
         exact_end = trajectory(starts, target, N, [0.0, end])[-1]
         for per_unit in case.steps_per_unit:
@@ -82,8 +81,8 @@ def ends(case: Ends) -> pd.DataFrame:
     target, frames = target_of(case), []
     grid = list(torus(target, case.cells, case.sigma))
     labelled = [("torus", phi, psi, start) for phi, psi, start in grid] + [
-        ("pattern", float(k), 0.0, start)
-        for k, start in patterns(target, case, case.replicates, case.sigma)]
+        ("pattern", float(k), 0.0, start) for k, start in patterns(target, case, case.replicates, case.sigma)
+    ]
     starts = [start for *_, start in labelled]
     times = np.concatenate([[0.0], np.geomspace(0.05, case.horizon, OUTPUTS)])
     for N in case.num_layers:
@@ -94,12 +93,40 @@ def ends(case: Ends) -> pd.DataFrame:
             predicted = end_of(start, target)
             horizon, end, distance = _read(W[:, i], exact[:, i], target, times, predicted)
             overlaps = start.overlaps(target)[0]
-            frames.append((family, N, i, first, second, predicted, end, distance, horizon,
-                           _nearest_boundary(overlaps), *(part[i] for part in invariants)))
-    return pd.DataFrame(frames, columns=["family", "num_layers", "start", "first", "second",
-                                         "predicted", "measured", "distance", "horizon",
-                                         "boundary", "fall_rayleigh", "fall_overlap", "low_sigma",
-                                         "rise_rayleigh"])
+            frames.append(
+                (
+                    family,
+                    N,
+                    i,
+                    first,
+                    second,
+                    predicted,
+                    end,
+                    distance,
+                    horizon,
+                    _nearest_boundary(overlaps),
+                    *(part[i] for part in invariants),
+                )
+            )
+    return pd.DataFrame(
+        frames,
+        columns=[
+            "family",
+            "num_layers",
+            "start",
+            "first",
+            "second",
+            "predicted",
+            "measured",
+            "distance",
+            "horizon",
+            "boundary",
+            "fall_rayleigh",
+            "fall_overlap",
+            "low_sigma",
+            "rise_rayleigh",
+        ],
+    )
 
 
 def _nearest_boundary(overlaps: Array) -> float:
@@ -109,15 +136,13 @@ def _nearest_boundary(overlaps: Array) -> float:
     return float(sizes[0]) if len(sizes) else 2.0
 
 
-def _read(W: Array, exact: Array, target: Target, times: Array, predicted: int
-          ) -> tuple[float, int, float]:
+def _read(W: Array, exact: Array, target: Target, times: Array, predicted: int) -> tuple[float, int, float]:
     """(when it is read, the end found there or −1, the relative distance to the predicted end)."""
     near = _norm(exact - target.mode(predicted)) <= ARRIVED * target.values[0]
     if not near[-1]:
         return float(times[-1]), -1, float(_norm(W[-1] - target.mode(predicted)) / target.values[0])
     at = int(np.flatnonzero(~near)[-1]) + 1 if not near.all() else 0
-    gaps = [_norm(W[at] - target.mode(k)) / target.values[0]
-            for k in range(len(target.values) + 1)]
+    gaps = [_norm(W[at] - target.mode(k)) / target.values[0] for k in range(len(target.values) + 1)]
     nearest = int(np.argmin(gaps))
     end = nearest if gaps[nearest] <= SEEN else -1
     return float(times[at]), end, float(gaps[predicted])
@@ -154,8 +179,7 @@ def portrait(case: Portrait) -> pd.DataFrame:
         for s, product in zip(times, W[:, i], strict=True):
             left = np.linalg.svd(product)[0][:, 0]
             u = left * np.sign(left @ u)  # the product leaves the sign open
-            rows += [(i, end_of(start, target), s, k + 1, value)
-                     for k, value in enumerate(target.left.T @ u)]
+            rows += [(i, end_of(start, target), s, k + 1, value) for k, value in enumerate(target.left.T @ u)]
     return pd.DataFrame(rows, columns=["start", "predicted", "flow_time", "mode", "value"])
 
 
@@ -168,8 +192,7 @@ def stages(case: Stages) -> pd.DataFrame:
             for aligned in (False, True):
                 measured, predicted = _last_rate(case, N, ratio, aligned)
                 name = "aligned" if aligned else "final"
-                rows += [(f"{name}-measured", N, ratio, 0.0, measured),
-                         (f"{name}-predicted", N, ratio, 0.0, predicted)]
+                rows += [(f"{name}-measured", N, ratio, 0.0, measured), (f"{name}-predicted", N, ratio, 0.0, predicted)]
         if N > 2:
             rows += _escapes(case, N) + _approach(case, N)
     return pd.DataFrame(rows, columns=["quantity", "num_layers", "ratio", "sigma", "value"])
@@ -187,8 +210,11 @@ def _last_rate(case: Stages, num_layers: int, ratio: float, aligned: bool) -> tu
     """(measured, predicted) rate of the loss from DEEP to DEEPER above its infimum."""
     first = case.values[0]
     target = target_of(case, [first, ratio * first])
-    start = (Start(target.left[:, 0], target.right[:, 0], case.sigma) if aligned
-             else generic_starts(target, case, 1, case.sigma)[0])
+    start = (
+        Start(target.left[:, 0], target.right[:, 0], case.sigma)
+        if aligned
+        else generic_starts(target, case, 1, case.sigma)[0]
+    )
     alone, together = final_rates(target.values, num_layers)
     predicted = alone if aligned else together
     chain = chain_of(target, num_layers)
@@ -215,10 +241,11 @@ def _escapes(case: Stages, num_layers: int) -> list[tuple[str, int, float, float
     for sigma in case.smallest:
         small = Start(start.u, start.v, sigma)
         guess = constant * sigma**-power
-        escape = chain.reaches(state_of(chain, [small], case), 0.5 * target.values[0],
-                               2.0 * guess + 5.0, case.rtol)
-        rows += [("escape-measured", num_layers, 0.0, sigma, escape),
-                 ("escape-predicted", num_layers, 0.0, sigma, guess)]
+        escape = chain.reaches(state_of(chain, [small], case), 0.5 * target.values[0], 2.0 * guess + 5.0, case.rtol)
+        rows += [
+            ("escape-measured", num_layers, 0.0, sigma, escape),
+            ("escape-predicted", num_layers, 0.0, sigma, guess),
+        ]
     return rows
 
 
@@ -229,9 +256,10 @@ def _approach(case: Stages, num_layers: int) -> list[tuple[str, int, float, floa
     chain, times = chain_of(target, num_layers), [0.0, *case.approach]
     size = _norm(chain.flow(state_of(chain, [start], case), times, case.rtol))[:, 0]
     exponent = np.log(size[2] / size[1]) / np.log(times[2] / times[1])
-    return [("approach-measured", num_layers, 0.0, case.sigma, float(exponent)),
-            ("approach-predicted", num_layers, 0.0, case.sigma,
-             -num_layers / (num_layers - 2))]
+    return [
+        ("approach-measured", num_layers, 0.0, case.sigma, float(exponent)),
+        ("approach-predicted", num_layers, 0.0, case.sigma, -num_layers / (num_layers - 2)),
+    ]
 
 
 @job(Unbalanced)
@@ -249,23 +277,23 @@ def unbalanced(case: Unbalanced) -> pd.DataFrame:
             state = state_of(chain, [start], case, norms[None])
             predicted = unbalanced_rate(norms_at_the_end(norms, first), target.values)
             measured = _rate(chain, target, state, predicted, case.rtol)
-            rows += [("rate-measured", N, t, 0, measured), ("rate-predicted", N, t, 0, predicted),
-                     ("rate-balanced", N, t, 0, final_rates(target.values, N)[1])]
+            rows += [
+                ("rate-measured", N, t, 0, measured),
+                ("rate-predicted", N, t, 0, predicted),
+                ("rate-balanced", N, t, 0, final_rates(target.values, N)[1]),
+            ]
         rows += _without_structure(case, N)
     return pd.DataFrame(rows, columns=["quantity", "num_layers", "imbalance", "replicate", "value"])
 
 
-def _without_structure(case: Unbalanced, num_layers: int
-                       ) -> list[tuple[str, int, float, int, float]]:
+def _without_structure(case: Unbalanced, num_layers: int) -> list[tuple[str, int, float, int, float]]:
     """Relative distance to the best rank-one approximation of Gaussian factors, at the horizon."""
     target = target_of(case)
     chain = chain_of(target, num_layers)
     rng = stream(case.seed, "linear", "gaussian", num_layers)
-    state = np.concatenate([
-        rng.standard_normal((case.replicates, a * b)) / np.sqrt(a)
-        for a, b in pairwise(chain.widths)], axis=1)
+    state = np.concatenate(
+        [rng.standard_normal((case.replicates, a * b)) / np.sqrt(a) for a, b in pairwise(chain.widths)], axis=1
+    )
     W = chain.flow(state, [0.0, case.horizon], case.rtol)[-1]
     gaps = _norm(W - target.mode(1)) / target.values[0]
     return [("gaussian-distance", num_layers, 0.0, i, float(gap)) for i, gap in enumerate(gaps)]
-
-

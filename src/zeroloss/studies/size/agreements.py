@@ -27,16 +27,16 @@ def _class(evidence: Evidence, setting: str) -> str:
     return "real" if case.problem.kind in (*REAL_DATA, "csv") else "small"
 
 
-def _agreement(predicted: Predicted, ladder: Ladder, M: int, accuracy: float, time: int | None,
-               level: float) -> Estimate:
+def _agreement(
+    predicted: Predicted, ladder: Ladder, M: int, accuracy: float, time: int | None, level: float
+) -> Estimate:
     """Measured minus predicted failure probability; the interval is Clopper and Pearson's at
     ``level``, widened by the error of the prediction."""
     failed, total = ladder.failures(M, predicted.law.reference, accuracy, time)
     measured, n = clopper_pearson(failed, total, level), ladder.count(M)
     expected = predicted.law.failure(n, accuracy, time)
     error = predicted.error(n, accuracy, time)
-    return Estimate(measured.value - expected, measured.lower - expected - error,
-                    measured.upper - expected + error)
+    return Estimate(measured.value - expected, measured.lower - expected - error, measured.upper - expected + error)
 
 
 def _strain(difference: Estimate) -> float:
@@ -52,22 +52,25 @@ def law(run: Run) -> Rows:
     and the least n from which on every larger width agrees."""
     evidence = Evidence.of(run)
     least = evidence.common.law_from
-    judged = sum(len(e.times()) * len(e.accuracies) * sum(e.count(M) >= least for M in e.risks)
-                 for e in evidence.ladders)
+    judged = sum(
+        len(e.times()) * len(e.accuracies) * sum(e.count(M) >= least for M in e.risks) for e in evidence.ladders
+    )
     level = simultaneous_level(0.95, max(judged, 1))
     rows: Rows = []
     for ladder in evidence.ladders:
         predicted = evidence.predicted(ladder)
         for time in ladder.times():
-            cells = {(M, eps): _agreement(predicted, ladder, M, eps, time, level)
-                     for M in ladder.risks for eps in ladder.accuracies}
+            cells = {
+                (M, eps): _agreement(predicted, ladder, M, eps, time, level)
+                for M in ladder.risks
+                for eps in ladder.accuracies
+            }
             more = ("phases", f"l{ladder.num_layers}") if ladder.role == "phases" else ()
             rows += _worst(evidence, ladder, ladder.cell(time, *more), cells)
     return rows
 
 
-def _worst(evidence: Evidence, ladder: Ladder, where: str,
-           cells: dict[tuple[int, float], Estimate]) -> Rows:
+def _worst(evidence: Evidence, ladder: Ladder, where: str, cells: dict[tuple[int, float], Estimate]) -> Rows:
     least = evidence.common.law_from
     sources = [evidence.predicted(ladder).source, *ladder.sources]
     from_here = math.inf
@@ -79,9 +82,18 @@ def _worst(evidence: Evidence, ladder: Ladder, where: str,
     judged = {key: one for key, one in cells.items() if ladder.count(key[0]) >= least}
     if judged:
         M, eps = max(judged, key=lambda key: _strain(judged[key]))
-        rows.append(row("size.law", f"difference_{_class(evidence, ladder.setting)}", where,
-                        judged[M, eps], sources, replicates=min(map(len, ladder.risks.values())),
-                        sizes=len({m for m, _ in judged}), note=f"worst at M={M}, ε={eps:g}"))
+        rows.append(
+            row(
+                "size.law",
+                f"difference_{_class(evidence, ladder.setting)}",
+                where,
+                judged[M, eps],
+                sources,
+                replicates=min(map(len, ladder.risks.values())),
+                sizes=len({m for m, _ in judged}),
+                note=f"worst at M={M}, ε={eps:g}",
+            )
+        )
     return rows
 
 
@@ -103,8 +115,7 @@ def _gaussian(c: Array, M: Array) -> Array:
     return special.erfc(np.sqrt(M / c))
 
 
-def _likelihood(family: Callable[[Array, Array], Array], M: Array, failed: Array, total: Array
-                ) -> float:
+def _likelihood(family: Callable[[Array, Array], Array], M: Array, failed: Array, total: Array) -> float:
     """The largest binomial log-likelihood over the parameter of a family."""
     low, high = math.log(M.min() / 100.0), math.log(M.max() * 100.0)
     best = -math.inf
@@ -118,8 +129,9 @@ def _likelihood(family: Callable[[Array, Array], Array], M: Array, failed: Array
     return best
 
 
-def likelihood_ratio(M: Array, failed: Array, total: Array,
-                     family: Callable[[Array, Array], Array] = _exponential) -> float:
+def likelihood_ratio(
+    M: Array, failed: Array, total: Array, family: Callable[[Array, Array], Array] = _exponential
+) -> float:
     """log-likelihood of η = e^{−M/c}, or another family, minus that of η = c/M, each at its best
     c."""
     return _likelihood(family, M, failed, total) - _likelihood(_hyperbolic, M, failed, total)
@@ -139,14 +151,24 @@ def eta(run: Run) -> Rows:
         failed, total = np.array([ladder.failures(m, reference, eps, time) for m in M]).T
         rng = stream("size-eta", ladder.setting, ladder.sampling)
         drawn = rng.binomial(total, failed / total, size=(RESAMPLES, len(M)))
-        for claim, quantity, family in (("size.eta", "log_likelihood_ratio", _exponential),
-                                        ("", "log_likelihood_ratio_gaussian", _gaussian)):
+        for claim, quantity, family in (
+            ("size.eta", "log_likelihood_ratio", _exponential),
+            ("", "log_likelihood_ratio_gaussian", _gaussian),
+        ):
             value = likelihood_ratio(M, failed, total, family)
             draws = [likelihood_ratio(M, one, total, family) for one in drawn]
             low, high = np.quantile(draws, [0.025, 0.975])
-            rows.append(row(claim, quantity, ladder.cell(time), Estimate(
-                value, min(float(low), value), max(float(high), value)), sources,
-                replicates=int(total.min()), sizes=len(M)))
+            rows.append(
+                row(
+                    claim,
+                    quantity,
+                    ladder.cell(time),
+                    Estimate(value, min(float(low), value), max(float(high), value)),
+                    sources,
+                    replicates=int(total.min()),
+                    sizes=len(M),
+                )
+            )
     return rows
 
 
@@ -164,8 +186,7 @@ def corollary(run: Run) -> Rows:
     for name, case, table in cases:
         where = f"{case.setting}.{case.sampling}.e{case.accuracy:g}"
         parts = dict(tuple(table.groupby("what")))
-        risks = {int(str(M)): np.asarray(rows_.value) for M, rows_ in
-                 parts["risk"].groupby("num_units")}
+        risks = {int(str(M)): np.asarray(rows_.value) for M, rows_ in parts["risk"].groupby("num_units")}
         predicted = parts["predicted"].set_index("num_units").value.to_dict()
         failed = {M: int((risk > case.accuracy).sum()) for M, risk in risks.items()}
         replicates, sizes = case.replicates, len(risks)
@@ -177,16 +198,23 @@ def corollary(run: Run) -> Rows:
                 excess.append(Estimate(share.value - one, share.lower - one, share.upper - one))
         if excess:
             worst = max(excess, key=lambda e: e.lower)
-            rows.append(row("size.corollary", "excess", where, exact(worst.lower), [name],
-                            replicates=replicates, sizes=sizes))
+            rows.append(
+                row("size.corollary", "excess", where, exact(worst.lower), [name], replicates=replicates, sizes=sizes)
+            )
         upper = {M: clopper_pearson(failed[M], len(risks[M])).upper for M in risks}
         rows += [
             row("", "corollary_flow_time", where, plain(float(table.flow_time.iloc[0])), [name]),
-            row("", "corollary_depth", where, plain(int(parts["risk"].num_layers.iloc[0])),
-                [name]),
+            row("", "corollary_depth", where, plain(int(parts["risk"].num_layers.iloc[0])), [name]),
             row("", "corollary_width_law", where, plain(_from_the_top(predicted, shown)), [name]),
-            row("", "corollary_width_measured", where, plain(_from_the_top(upper, shown)),
-                [name], replicates=replicates, sizes=sizes),
+            row(
+                "",
+                "corollary_width_measured",
+                where,
+                plain(_from_the_top(upper, shown)),
+                [name],
+                replicates=replicates,
+                sizes=sizes,
+            ),
         ]
     return rows
 
@@ -210,7 +238,16 @@ def threshold(run: Run) -> Rows:
             L, M = (int(part[key].iloc[0]) for key in ("num_layers", "num_units"))
             reached = int((part.risk <= case.floor).sum())
             ratio = float(part.parameters.iloc[0]) / case.problem.num_samples
-            rows.append(row("", "zero_share", f"{case.setting}.l{L}.m{M}",
-                            clopper_pearson(reached, len(part)), [name], floor=ratio,
-                            replicates=len(part), note="floor holds L M k/N"))
+            rows.append(
+                row(
+                    "",
+                    "zero_share",
+                    f"{case.setting}.l{L}.m{M}",
+                    clopper_pearson(reached, len(part)),
+                    [name],
+                    floor=ratio,
+                    replicates=len(part),
+                    note="floor holds L M k/N",
+                )
+            )
     return rows

@@ -25,14 +25,17 @@ class Demand(NamedTuple):
     measured: float
 
 
-def demand(evidence: Evidence, ladder: Ladder, accuracy: float, eta: float, time: int | None
-           ) -> Demand:
+def demand(evidence: Evidence, ladder: Ladder, accuracy: float, eta: float, time: int | None) -> Demand:
     """Theorem, Chebyshev, predicted law and measurement for one cell of the grid."""
     law = evidence.predicted(ladder).law
     depth, width = evidence.theorem(ladder, accuracy, eta, time)
-    return Demand(depth, width, ladder.width(law.chebyshev(accuracy, eta, time)),
-                  ladder.width(law.required(accuracy, eta, time)),
-                  ladder.measured(law.reference, accuracy, eta, time))
+    return Demand(
+        depth,
+        width,
+        ladder.width(law.chebyshev(accuracy, eta, time)),
+        ladder.width(law.required(accuracy, eta, time)),
+        ladder.measured(law.reference, accuracy, eta, time),
+    )
 
 
 def middle(ladder: Ladder) -> float:
@@ -60,15 +63,21 @@ def sufficient(run: Run) -> Rows:
                 where, count = ladder.cell(time), len(excess)
                 rows.append(row("", f"cells_{bound}", where, plain(count), sources))
                 if excess:
-                    rows.append(row("size.sufficient", f"excess_{bound}", where,
-                                    exact(max(excess)), sources,
-                                    replicates=min(map(len, ladder.risks.values())),
-                                    sizes=len(ladder.risks)))
+                    rows.append(
+                        row(
+                            "size.sufficient",
+                            f"excess_{bound}",
+                            where,
+                            exact(max(excess)),
+                            sources,
+                            replicates=min(map(len, ladder.risks.values())),
+                            sizes=len(ladder.risks),
+                        )
+                    )
     return rows
 
 
-def _excesses(evidence: Evidence, ladder: Ladder, time: int | None, level: float
-              ) -> dict[str, list[float]]:
+def _excesses(evidence: Evidence, ladder: Ladder, time: int | None, level: float) -> dict[str, list[float]]:
     """For each bound, lower end minus η in each cell whose width it calls sufficient."""
     law = evidence.predicted(ladder).law
     excesses: dict[str, list[float]] = {"theorem": [], "chebyshev": []}
@@ -79,7 +88,7 @@ def _excesses(evidence: Evidence, ladder: Ladder, time: int | None, level: float
             lower[M] = clopper_pearson(failed, total, level).lower
         for eta in evidence.common.failure_probabilities:
             depth, width = evidence.theorem(ladder, eps, eta, time)
-            theorem = 10**min(width, 300.0) if depth <= math.log10(ladder.num_layers) else math.inf
+            theorem = 10 ** min(width, 300.0) if depth <= math.log10(ladder.num_layers) else math.inf
             chebyshev = ladder.width(law.chebyshev(eps, eta, time))
             for name, least in (("theorem", theorem), ("chebyshev", chebyshev)):
                 excesses[name] += [lower[M] - eta for M in ladder.risks if least <= M]
@@ -112,9 +121,15 @@ def required(run: Run) -> Rows:
                 row("", "log10_width_theorem", where, plain(least.log10_theorem), [theorem]),
                 row("", "width_chebyshev", where, plain(least.chebyshev), [predicted]),
                 row("", "width_law", where, plain(least.law), [predicted]),
-                row("", "width_measured", where, plain(least.measured),
+                row(
+                    "",
+                    "width_measured",
+                    where,
+                    plain(least.measured),
                     [predicted, *ladder.sources],
-                    replicates=min(map(len, ladder.risks.values())), sizes=len(ladder.risks)),
+                    replicates=min(map(len, ladder.risks.values())),
+                    sizes=len(ladder.risks),
+                ),
             ]
         rows += _limit_rows(evidence, ladder)
     return rows
@@ -126,10 +141,16 @@ def _limit_rows(evidence: Evidence, ladder: Ladder) -> Rows:
     rows: Rows = []
     for t in range(len(ladder.flow_times)):
         half = 1.96 * predicted.mean_error[t]
-        for quantity, value in (("risk", predicted.law.reference[t]),
-                                ("gap", predicted.law.gap[t])):
-            rows.append(row("", quantity, ladder.cell(t), Estimate(
-                float(value), float(value - half), float(value + half)), [predicted.source]))
+        for quantity, value in (("risk", predicted.law.reference[t]), ("gap", predicted.law.gap[t])):
+            rows.append(
+                row(
+                    "",
+                    quantity,
+                    ladder.cell(t),
+                    Estimate(float(value), float(value - half), float(value + half)),
+                    [predicted.source],
+                )
+            )
     return rows
 
 
@@ -148,11 +169,17 @@ def slack(run: Run) -> Rows:
             if not math.isfinite(measured):
                 continue  # the ladder is too short to say
             value = evidence.theorem(ladder, eps, eta, time)[1] - math.log10(measured)
-            rows.append(row("size.slack", "log10_slack", ladder.cell(time),
-                            Estimate(value, value, value + LOG2),
-                            [*evidence.predictors(ladder), *ladder.sources],
-                            replicates=min(map(len, ladder.risks.values())),
-                            sizes=len(ladder.risks)))
+            rows.append(
+                row(
+                    "size.slack",
+                    "log10_slack",
+                    ladder.cell(time),
+                    Estimate(value, value, value + LOG2),
+                    [*evidence.predictors(ladder), *ladder.sources],
+                    replicates=min(map(len, ladder.risks.values())),
+                    sizes=len(ladder.risks),
+                )
+            )
     return rows
 
 
@@ -168,16 +195,15 @@ def exponents(run: Run) -> Rows:
     rows: Rows = []
     for sampling in ("independent", "path"):
         predicted = evidence.law(setting, "phases", depths[-1], sampling)
-        for name, needed in (("law", predicted.law.required),
-                             ("chebyshev", predicted.law.chebyshev)):
+        for name, needed in (("law", predicted.law.required), ("chebyshev", predicted.law.chebyshev)):
             eps = accuracies[0]
             by_eps = np.array([needed(value, shown, 0) for value in accuracies])
             by_eta = np.array([needed(eps, value, 0) for value in etas[-3:]])
-            for quantity, x, y in (("accuracy", accuracies, by_eps),
-                                   ("probability", etas[-3:], by_eta)):
+            for quantity, x, y in (("accuracy", accuracies, by_eps), ("probability", etas[-3:], by_eta)):
                 value = float(log_slope(x, y)) if np.isfinite(y).all() else math.nan
-                rows.append(row("", f"{quantity}_exponent_{name}", f"{setting}.{sampling}",
-                                plain(value), [predicted.source]))
+                rows.append(
+                    row("", f"{quantity}_exponent_{name}", f"{setting}.{sampling}", plain(value), [predicted.source])
+                )
     return rows
 
 
@@ -194,18 +220,17 @@ def weights(run: Run) -> Rows:
             sizes = []
             for L in depths:
                 count = evidence.law(setting, "phases", L, sampling).law.required(eps, eta, 0)
-                width = math.ceil(count / L) if math.isfinite(count) and sampling == (
-                    "independent") else count
+                width = math.ceil(count / L) if math.isfinite(count) and sampling == ("independent") else count
                 sizes.append((L * width, L))
             best, L = min(sizes)
             least.append(best)
-            rows += [row("", "least_units", f"{setting}.{sampling}.e{eps:g}", plain(best),
-                         ["law-phases"]),
-                     row("", "least_depth", f"{setting}.{sampling}.e{eps:g}", plain(L),
-                         ["law-phases"])]
+            rows += [
+                row("", "least_units", f"{setting}.{sampling}.e{eps:g}", plain(best), ["law-phases"]),
+                row("", "least_depth", f"{setting}.{sampling}.e{eps:g}", plain(L), ["law-phases"]),
+            ]
         finite = np.isfinite(least)
-        value = float(log_slope(np.array(accuracies)[finite], np.array(least)[finite])
-                      ) if finite.sum() > 1 else math.nan
-        rows.append(row("", "weights_exponent", f"{setting}.{sampling}", plain(value),
-                        ["law-phases"]))
+        value = (
+            float(log_slope(np.array(accuracies)[finite], np.array(least)[finite])) if finite.sum() > 1 else math.nan
+        )
+        rows.append(row("", "weights_exponent", f"{setting}.{sampling}", plain(value), ["law-phases"]))
     return rows

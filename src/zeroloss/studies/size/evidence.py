@@ -37,12 +37,11 @@ class Predicted:
         """Of a failure probability: from r_L, from Σ and from the number of draws, added up."""
         half = float(self.mean_error.max() if time is None else self.mean_error[time])
         wider, here = self.trace_error, self.law.failure(count, accuracy, time)
-        ends = [abs(self.law.failure(count, accuracy, time, shift) - here) for shift in
-                (-half, half)]
-        ends_of_trace = [abs(self.law.failure(count / factor, accuracy, time) - here)
-                         for factor in (1 - wider, 1 + wider)]
-        return (max(ends) + max(ends_of_trace)
-                + 2.0 * math.sqrt(here * (1.0 - here) / self.law.draws))
+        ends = [abs(self.law.failure(count, accuracy, time, shift) - here) for shift in (-half, half)]
+        ends_of_trace = [
+            abs(self.law.failure(count / factor, accuracy, time) - here) for factor in (1 - wider, 1 + wider)
+        ]
+        return max(ends) + max(ends_of_trace) + 2.0 * math.sqrt(here * (1.0 - here) / self.law.draws)
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,7 @@ class Ladder:
         per_unit = self.num_layers if self.sampling == "independent" else 1
         return math.ceil(count / per_unit) if math.isfinite(count) else math.inf
 
-    def failures(self, num_units: int, reference: Array, accuracy: float, time: int | None
-                 ) -> tuple[int, int]:
+    def failures(self, num_units: int, reference: Array, accuracy: float, time: int | None) -> tuple[int, int]:
         """How many of the networks are further than ε from E(ρ), at one time or at any."""
         far: Array = np.abs(self.risks[num_units] - reference) > accuracy
         failed = far.any(axis=1) if time is None else far[:, time]
@@ -120,14 +118,15 @@ class Evidence:
         groups: dict[tuple[Any, ...], list[tuple[str, pd.DataFrame]]] = {}
         for name, case, table in self.run.of(Ensemble):
             for L, part in table.groupby("num_layers"):
-                key = (case.setting, case.sampling, case.role, int(str(L)),
-                       case.flow_times, case.accuracies)
+                key = (case.setting, case.sampling, case.role, int(str(L)), case.flow_times, case.accuracies)
                 groups.setdefault(key, []).append((name, part))
         ladders = []
         for key, parts in groups.items():
             table = pd.concat([part for _, part in parts])
-            risks = {int(str(M)): untidy(rows, ["replicate", "flow_time"], "risk")[0]
-                     for M, rows in table.groupby("num_units")}
+            risks = {
+                int(str(M)): untidy(rows, ["replicate", "flow_time"], "risk")[0]
+                for M, rows in table.groupby("num_units")
+            }
             ladders.append(Ladder(*key, risks=risks, sources=[name for name, _ in parts]))
         return ladders
 
@@ -147,8 +146,9 @@ class Evidence:
         key = (setting, role, num_layers, sampling)
         if key not in self._laws:
             name, case, table = self.run.one(Law, setting=setting, role=role)
-            self._laws[key] = _build(name, case, table.loc[table.num_layers.isin(
-                [num_layers, 0])], num_layers, sampling)
+            self._laws[key] = _build(
+                name, case, table.loc[table.num_layers.isin([num_layers, 0])], num_layers, sampling
+            )
         return self._laws[key]
 
     def depths(self, role: str) -> tuple[str, list[int]]:
@@ -164,34 +164,35 @@ class Evidence:
         """The cases that say what widths a ladder must have: predicted law, theorem."""
         return [self.predicted(ladder).source, self._theorem(ladder.setting)[0]]
 
-    def theorem(self, ladder: Ladder, accuracy: float, eta: float, time: int | None
-                ) -> tuple[float, float]:
+    def theorem(self, ladder: Ladder, accuracy: float, eta: float, time: int | None) -> tuple[float, float]:
         """log10 of the theorem's L and M; for the largest deviation η is shared by the times."""
         _, table = self._theorem(ladder.setting)
         times = range(len(ladder.flow_times)) if time is None else [time]
-        rows = table.loc[(table.sampling == ladder.sampling) & (table.accuracy == accuracy)
-                         & (np.abs(table.failure_probability - eta / len(times)) < 1e-12)
-                         & table.flow_time.isin([ladder.flow_times[t] for t in times])]
-        depth, width = (float(rows.loc[rows.what == what, "value"].max())
-                        for what in ("depth", "width"))
+        rows = table.loc[
+            (table.sampling == ladder.sampling)
+            & (table.accuracy == accuracy)
+            & (np.abs(table.failure_probability - eta / len(times)) < 1e-12)
+            & table.flow_time.isin([ladder.flow_times[t] for t in times])
+        ]
+        depth, width = (float(rows.loc[rows.what == what, "value"].max()) for what in ("depth", "width"))
         return depth, width
 
 
-def _build(name: str, case: Law, table: pd.DataFrame, num_layers: int, sampling: str
-           ) -> Predicted:
+def _build(name: str, case: Law, table: pd.DataFrame, num_layers: int, sampling: str) -> Predicted:
     T = len(case.flow_times)
     parts = dict(tuple(table.groupby(["what", "num_layers"])))
     fine = untidy(parts["wide", num_layers], ["scramble", "row"], "value")[0]
-    here, limit = (untidy(parts["gap", L], ["scramble", "row"], "value")[0].mean(0)
-                   for L in (num_layers, 0))
+    here, limit = (untidy(parts["gap", L], ["scramble", "row"], "value")[0].mean(0) for L in (num_layers, 0))
     sigma = untidy(parts[sampling, num_layers], ["scramble", "row", "other"], "value")[0]
     mean = fine.mean(0).reshape(T, -1)
     N = mean.shape[1]
     risks = 0.5 * np.mean(fine.reshape(len(fine), T, N) ** 2, axis=2)
     traces = np.trace(sigma, axis1=1, axis2=2)
     rng = stream("size-law", case.setting, case.role, num_layers, sampling)
-    law = RiskLaw(mean, mean - (here - limit).reshape(T, N), sigma.mean(0).reshape(T, N, T, N),
-                  case.draws, rng)
-    return Predicted(law, risks.std(0, ddof=1) / math.sqrt(len(risks)),
-                     float(traces.std(ddof=1) / traces.mean()) / math.sqrt(len(traces)), name)
-
+    law = RiskLaw(mean, mean - (here - limit).reshape(T, N), sigma.mean(0).reshape(T, N, T, N), case.draws, rng)
+    return Predicted(
+        law,
+        risks.std(0, ddof=1) / math.sqrt(len(risks)),
+        float(traces.std(ddof=1) / traces.mean()) / math.sqrt(len(traces)),
+        name,
+    )

@@ -13,8 +13,7 @@ from zeroloss.studies.size.agreements import corollary, eta, law, threshold
 from zeroloss.studies.size.demands import exponents, required, slack, sufficient, weights
 from zeroloss.studies.size.plan import Corollary, Ensemble, Law, Theorem
 
-__all__ = ["corollary", "eta", "exponents", "law", "required", "slack", "sufficient", "threshold",
-           "weights"]
+__all__ = ["corollary", "eta", "exponents", "law", "required", "slack", "sufficient", "threshold", "weights"]
 
 
 @control("size.sufficient", Law)

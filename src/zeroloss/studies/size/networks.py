@@ -35,8 +35,9 @@ OUTPUTS = 60  # flow times at which the limit is seen on the way to the horizon
 EARLIEST = 0.5
 
 
-def _risks(case: Ensemble | Corollary, problem: Problem, L: int, M: int, replicates: range,
-           flow_times: Sequence[float]) -> Array:
+def _risks(
+    case: Ensemble | Corollary, problem: Problem, L: int, M: int, replicates: range, flow_times: Sequence[float]
+) -> Array:
     """Risks (replicates, flow_times) of trained networks of one size."""
     path = PathLaw() if case.sampling == "path" else None
     runs = trained(case, problem, path, replicates, L, M, flow_times)
@@ -49,8 +50,13 @@ def ensemble(case: Ensemble) -> Iterator[pd.DataFrame]:
     problem, times = build_problem(case), case.flow_times
     for size in case.sizes:
         L, M = size.num_layers, size.num_units
-        yield tidy(_risks(case, problem, L, M, size.which, times),
-                   {"replicate": size.which, "flow_time": times}, "risk", num_layers=L, num_units=M)
+        yield tidy(
+            _risks(case, problem, L, M, size.which, times),
+            {"replicate": size.which, "flow_time": times},
+            "risk",
+            num_layers=L,
+            num_units=M,
+        )
 
 
 @job(Corollary)
@@ -71,13 +77,11 @@ def corollary(case: Corollary) -> pd.DataFrame:
     for M in case.num_units:
         count = L * M if case.sampling == "independent" else M
         rows.append(("predicted", L, M, predicted.above(count, case.accuracy, 0)))
-    frames = [pd.DataFrame(rows, columns=["what", "num_layers", "num_units", "value"])
-              .assign(replicate=0)]
+    frames = [pd.DataFrame(rows, columns=["what", "num_layers", "num_units", "value"]).assign(replicate=0)]
     for M in case.num_units:
         replicates = range(case.replicates)
         risks = _risks(case, problem, L, M, replicates, [s])
-        frames.append(tidy(risks[:, 0], {"replicate": replicates}, "value", what="risk",
-                           num_layers=L, num_units=M))
+        frames.append(tidy(risks[:, 0], {"replicate": replicates}, "value", what="risk", num_layers=L, num_units=M))
     return pd.concat(frames, ignore_index=True).assign(flow_time=s)
 
 
@@ -88,14 +92,17 @@ def _reached(case: Corollary, problem: Problem, points: Array) -> float:
     risk = 0.5 * np.mean(r**2, axis=1)
     below = np.flatnonzero(risk <= case.accuracy / 2)
     if len(below) == 0:
-        raise ValueError(f"the limit of {case.setting} is at {risk[-1]:.3g} at the horizon "
-                         f"{case.horizon:g}, above half of the accuracy {case.accuracy:g}; "
-                         "set size.corollaries.horizon higher")
+        raise ValueError(
+            f"the limit of {case.setting} is at {risk[-1]:.3g} at the horizon "
+            f"{case.horizon:g}, above half of the accuracy {case.accuracy:g}; "
+            "set size.corollaries.horizon higher"
+        )
     return times[below[0]]
 
 
-def _deep_enough(case: Corollary, problem: Problem, points: Array, s: float, reference: float
-                 ) -> list[tuple[str, int, int, float]]:
+def _deep_enough(
+    case: Corollary, problem: Problem, points: Array, s: float, reference: float
+) -> list[tuple[str, int, int, float]]:
     """E_L up to the first depth with E_L − E(ρ) ≤ ε/4 (the last one if there is none)."""
     rows: list[tuple[str, int, int, float]] = []
     for L in case.depths:
@@ -108,10 +115,19 @@ def _deep_enough(case: Corollary, problem: Problem, points: Array, s: float, ref
 
 def _law_at(case: Corollary, problem: Problem, L: int, s: float, limit: Array) -> RiskLaw:
     """The predicted law of the risk at depth L and flow time s, from all scrambles."""
-    predicted = predict(problem, build_law(case.initial_law), L, s, activation=case.activation,
-                        log2_points=case.rule.log2_points, scrambles=case.rule.scrambles,
-                        rtol=case.influence_rtol, dtype=torch.float32, seed=case.seed,
-                        name=[case.setting, "corollary"])
+    predicted = predict(
+        problem,
+        build_law(case.initial_law),
+        L,
+        s,
+        activation=case.activation,
+        log2_points=case.rule.log2_points,
+        scrambles=case.rule.scrambles,
+        rtol=case.influence_rtol,
+        dtype=torch.float32,
+        seed=case.seed,
+        name=[case.setting, "corollary"],
+    )
     N = problem.num_samples
     sigma = predicted.covariances[case.sampling].mean(0).reshape(1, N, 1, N)
     rng = stream("size-corollary", case.setting, case.sampling, case.accuracy)
@@ -129,8 +145,7 @@ def threshold(case: Threshold) -> pd.DataFrame:
             for i, theta in enumerate(starts):
                 network = Network(problem, L, M, case.activation)
                 rows.append((L, M, i, theta.numel(), *_end(case, network, theta)))
-    return pd.DataFrame(rows, columns=["num_layers", "num_units", "replicate", "parameters",
-                                       "flow_time", "risk"])
+    return pd.DataFrame(rows, columns=["num_layers", "num_units", "replicate", "parameters", "flow_time", "risk"])
 
 
 def _end(case: Threshold, network: Network, theta: Tensor) -> tuple[float, float]:
@@ -141,6 +156,5 @@ def _end(case: Threshold, network: Network, theta: Tensor) -> tuple[float, float
         last[:] = [point]
 
     with contextlib.suppress(RuntimeError):
-        follow(network.linearise, theta, [case.flow_time], rtol=case.rtol,
-               floor=case.floor, max_steps=400, each=each)
+        follow(network.linearise, theta, [case.flow_time], rtol=case.rtol, floor=case.floor, max_steps=400, each=each)
     return last[0].s, last[0].risk

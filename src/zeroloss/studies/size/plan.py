@@ -82,8 +82,9 @@ class Phases(OfWidths):
     def _depths_are_predicted(self) -> Phases:
         missing = sorted(set(self.num_layers) - set(self.predicted_depths))
         if missing:
-            raise ValueError(f"predicted_depths must hold all of num_layers, got "
-                             f"{list(self.predicted_depths)} without {missing}")
+            raise ValueError(
+                f"predicted_depths must hold all of num_layers, got {list(self.predicted_depths)} without {missing}"
+            )
         return self
 
 
@@ -141,25 +142,25 @@ class Settings(SettingsBlock[Setting], Shared):
     @model_validator(mode="after")
     def _names_and_values_are_there(self) -> Settings:
         if "phases" in self.settings:  # its job would have the name of that of `phases`
-            raise ValueError("a setting must not be named 'phases', got it in size.settings; "
-                             "rename it")
+            raise ValueError("a setting must not be named 'phases', got it in size.settings; rename it")
         if self.shown_probability not in self.failure_probabilities:
-            raise ValueError("shown_probability must be among failure_probabilities "
-                             f"{list(self.failure_probabilities)}, got {self.shown_probability}")
+            raise ValueError(
+                "shown_probability must be among failure_probabilities "
+                f"{list(self.failure_probabilities)}, got {self.shown_probability}"
+            )
         if self.phases.flow_time not in self.settings[self.phases.setting].flow_times:
-            raise ValueError("phases.flow_time must be among the flow times of its setting, got "
-                             f"{self.phases.flow_time}")
+            raise ValueError(
+                f"phases.flow_time must be among the flow times of its setting, got {self.phases.flow_time}"
+            )
         return self
 
     @model_validator(mode="after")
     def _pairs_are_different(self) -> Settings:
-        for name, parts, noun in (("ladders", self.ladders, "ladder"),
-                                  ("corollaries", self.corollaries, "entry")):
+        for name, parts, noun in (("ladders", self.ladders, "ladder"), ("corollaries", self.corollaries, "entry")):
             pairs = [(part.setting, part.sampling) for part in parts]
             twice = [pair for pair in pairs if pairs.count(pair) > 1]
             if twice:
-                raise ValueError(f"each setting and sampling must have one {noun} of {name}, got "
-                                 f"{twice[0]} twice")
+                raise ValueError(f"each setting and sampling must have one {noun} of {name}, got {twice[0]} twice")
         return self
 
 
@@ -208,7 +209,8 @@ def cases(block: Settings, common: Common) -> dict[str, SizeCase]:
     for entry in block.corollaries:
         for i, accuracy in enumerate(entry.accuracies):
             jobs[f"corollary-{entry.setting}-{entry.sampling}-{i}"] = block.case(
-                Corollary, common, entry.setting, entry, accuracy=accuracy)
+                Corollary, common, entry.setting, entry, accuracy=accuracy
+            )
     jobs["threshold"] = block.case(Threshold, common, block.threshold.setting, block.threshold)
     return jobs
 
@@ -223,11 +225,17 @@ def _predictions(block: Settings, common: Common) -> dict[str, SizeCase]:
             depths = tuple(sorted({ladder.num_layers for ladder in ladders}))
             demands = {ladder.sampling: ladder.accuracies for ladder in ladders}
             jobs[f"law-{name}"] = block.case(Law, common, name, role="ladder", depths=depths)
-            jobs[f"theorem-{name}"] = block.case(Theorem, common, name, demands=demands,
-                                                 steps=block.theorem_steps)
+            jobs[f"theorem-{name}"] = block.case(Theorem, common, name, demands=demands, steps=block.theorem_steps)
     jobs["law-phases"] = block.case(
-        Law, common, phases.setting, phases, role="phases", depths=phases.predicted_depths,
-        flow_times=(phases.flow_time,), gap=phases.influence)
+        Law,
+        common,
+        phases.setting,
+        phases,
+        role="phases",
+        depths=phases.predicted_depths,
+        flow_times=(phases.flow_time,),
+        gap=phases.influence,
+    )
     return jobs
 
 
@@ -239,18 +247,24 @@ def _ensembles(block: Settings, common: Common) -> dict[str, SizeCase]:
         packs = _packs(block, ladder, [(ladder.num_layers, M) for M in ladder.num_units])
         for i, sizes in enumerate(packs):
             jobs[f"widths-{ladder.setting}-{ladder.sampling}-{i}"] = block.case(
-                Ensemble, common, ladder.setting, ladder, role="ladder", sizes=sizes)
+                Ensemble, common, ladder.setting, ladder, role="ladder", sizes=sizes
+            )
     packs = _packs(block, phases, [(L, M) for L in phases.num_layers for M in phases.num_units])
     for i, sizes in enumerate(packs):
         jobs[f"phases-{i}"] = block.case(
-            Ensemble, common, phases.setting, role="phases", sampling="independent",
-            accuracies=(phases.accuracy,), flow_times=(phases.flow_time,), sizes=sizes)
+            Ensemble,
+            common,
+            phases.setting,
+            role="phases",
+            sampling="independent",
+            accuracies=(phases.accuracy,),
+            flow_times=(phases.flow_time,),
+            sizes=sizes,
+        )
     return jobs
 
 
-def _packs(block: Settings, part: Ladder | Phases, sizes: list[tuple[int, int]]
-           ) -> list[list[Block]]:
+def _packs(block: Settings, part: Ladder | Phases, sizes: list[tuple[int, int]]) -> list[list[Block]]:
     """Blocks of replicates of each size (L, M), put together by work (particles × samples)."""
     samples, most = block.settings[part.setting].problem.num_samples, block.elements_per_job
-    return packed([piece for L, M in sizes for piece in in_blocks(
-        Block, L, M, samples, part.replicates, most)], most)
+    return packed([piece for L, M in sizes for piece in in_blocks(Block, L, M, samples, part.replicates, most)], most)

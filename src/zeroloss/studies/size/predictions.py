@@ -37,8 +37,7 @@ def _residuals(case: Law, problem: Problem) -> Tables:
             points = sobol(case, problem, rule.log2_points, what, scramble)
             for L, depth_rule in depths.items():
                 r = residuals(case, problem, depth_rule, points).ravel()
-                yield tidy(r, {"row": range(len(r))}, "value", what=what, num_layers=L,
-                           scramble=scramble, other=0)
+                yield tidy(r, {"row": range(len(r))}, "value", what=what, num_layers=L, scramble=scramble, other=0)
 
 
 def _covariances(case: Law, problem: Problem) -> Tables:
@@ -48,8 +47,9 @@ def _covariances(case: Law, problem: Problem) -> Tables:
             limit = recorded(case, problem, euler(L), points, case.influence_rtol)
             for sampling, covariance in limit.joint_covariances().items():
                 index = range(len(covariance))
-                yield tidy(covariance, {"row": index, "other": index}, "value", what=sampling,
-                           num_layers=L, scramble=scramble)
+                yield tidy(
+                    covariance, {"row": index, "other": index}, "value", what=sampling, num_layers=L, scramble=scramble
+                )
 
 
 @job(Theorem)
@@ -63,19 +63,26 @@ def theorem(case: Theorem) -> pd.DataFrame:
     problem, times = build_problem(case), case.flow_times
     rows: list[tuple[str, str, float, float, float, float]] = []
     for sampling, accuracies in case.demands.items():
-        bound = certificate(problem, build_law(case.initial_law), case.activation, times,
-                            sampling=sampling, depth_nodes=case.depth_nodes,
-                            log2_points=case.gap.log2_points, steps=case.steps,
-                            seed=case.seed)
+        bound = certificate(
+            problem,
+            build_law(case.initial_law),
+            case.activation,
+            times,
+            sampling=sampling,
+            depth_nodes=case.depth_nodes,
+            log2_points=case.gap.log2_points,
+            steps=case.steps,
+            seed=case.seed,
+        )
         for i, s in enumerate(times):
-            rows += [("constant-depth", sampling, s, 1.0, 1.0, bound.log10_depth[i]),
-                     ("constant-width", sampling, s, 1.0, 1.0, bound.log10_width[i])]
+            rows += [
+                ("constant-depth", sampling, s, 1.0, 1.0, bound.log10_depth[i]),
+                ("constant-width", sampling, s, 1.0, 1.0, bound.log10_width[i]),
+            ]
         etas = case.failure_probabilities
         for eps in accuracies:
             for eta in sorted({*etas, *(eta / len(times) for eta in etas)}):
                 depth, width = sizes(bound, eps, eta)
                 for i, s in enumerate(times):
-                    rows += [("depth", sampling, s, eps, eta, depth[i]),
-                             ("width", sampling, s, eps, eta, width[i])]
-    return pd.DataFrame(rows, columns=["what", "sampling", "flow_time", "accuracy",
-                                       "failure_probability", "value"])
+                    rows += [("depth", sampling, s, eps, eta, depth[i]), ("width", sampling, s, eps, eta, width[i])]
+    return pd.DataFrame(rows, columns=["what", "sampling", "flow_time", "accuracy", "failure_probability", "value"])

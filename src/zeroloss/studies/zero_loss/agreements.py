@@ -24,8 +24,9 @@ Array = np.ndarray
 def select(table: pd.DataFrame, solver: str, quantity: str) -> dict[int, Array]:
     """(flow times, indices) by cells, from coarse to fine."""
     part = table.loc[(table.solver == solver) & (table.quantity == quantity)]
-    return {int(cells): untidy(rows, ["flow_time", "index"], "value")[0]
-            for cells, rows in part.groupby("cells", sort=True)}
+    return {
+        int(cells): untidy(rows, ["flow_time", "index"], "value")[0] for cells, rows in part.groupby("cells", sort=True)
+    }
 
 
 def distances(table: pd.DataFrame, case: Density, solver: str) -> dict[int, Array]:
@@ -37,9 +38,11 @@ def distances(table: pd.DataFrame, case: Density, solver: str) -> dict[int, Arra
 def order(coarse: float, fine: float, uncertain: float = 0.0) -> Estimate:
     """log₂ of coarse over fine, with what an uncertainty of both makes of it as the interval."""
     least = max(fine - uncertain, math.ulp(0.0))
-    return Estimate(math.log2(coarse / fine),
-                    math.log2(max(coarse - uncertain, math.ulp(0.0)) / (fine + uncertain)),
-                    math.log2((coarse + uncertain) / least))
+    return Estimate(
+        math.log2(coarse / fine),
+        math.log2(max(coarse - uncertain, math.ulp(0.0)) / (fine + uncertain)),
+        math.log2((coarse + uncertain) / least),
+    )
 
 
 @measures("zero_loss.density")
@@ -57,35 +60,69 @@ def density(run: Run) -> Rows:
         w1 = distances(table, case, "density")
         own = next(iter(distances(table, case, "particles").values())) / 3
         exact = select(table, "particles", "residual")[case.lattice]
-        gaps = [np.sqrt(np.mean((residuals - exact) ** 2, axis=1))
-                for residuals in select(table, "density", "residual").values()]
+        gaps = [
+            np.sqrt(np.mean((residuals - exact) ** 2, axis=1))
+            for residuals in select(table, "density", "residual").values()
+        ]
         coarse, fine = list(w1.values())[-2:]
         for i, s in enumerate(case.flow_times):
             if s > 0:
                 where = cell(case.setting, s)
                 rows += [
-                    row("zero_loss.density", "order_w1", where, order(coarse[i], fine[i], own[i]),
-                        [name], floor=own[i], **size),
-                    row("", "order_residuals_then", where,
-                        order(gaps[-2][i], gaps[-1][i]), [name], **size),
-                    row("zero_loss.density", "w1_finest", where,
-                        Estimate(fine[i], fine[i] - own[i], fine[i] + own[i]), [name],
-                        floor=own[i], **size),
+                    row(
+                        "zero_loss.density",
+                        "order_w1",
+                        where,
+                        order(coarse[i], fine[i], own[i]),
+                        [name],
+                        floor=own[i],
+                        **size,
+                    ),
+                    row("", "order_residuals_then", where, order(gaps[-2][i], gaps[-1][i]), [name], **size),
+                    row(
+                        "zero_loss.density",
+                        "w1_finest",
+                        where,
+                        Estimate(fine[i], fine[i] - own[i], fine[i] + own[i]),
+                        [name],
+                        floor=own[i],
+                        **size,
+                    ),
                     row("", "residual_gap", where, over([gaps[-1][i]]), [name], **size),
                 ]
-        rows.append(row("zero_loss.density", "order_residuals", case.setting,
-                        order(gaps[-2].max(), gaps[-1].max()), [name], **size))
-        last = {quantity: select(table, "density", quantity)[case.cells[-1]][:, 0]
-                for quantity in ("risk", "dissipated", "mass-defect", "minimum", "edge-mass")}
+        rows.append(
+            row(
+                "zero_loss.density",
+                "order_residuals",
+                case.setting,
+                order(gaps[-2].max(), gaps[-1].max()),
+                [name],
+                **size,
+            )
+        )
+        last = {
+            quantity: select(table, "density", quantity)[case.cells[-1]][:, 0]
+            for quantity in ("risk", "dissipated", "mass-defect", "minimum", "edge-mass")
+        }
         lost = last["risk"][0] - last["risk"]
         moved = lost != 0
         energy = np.abs((last["dissipated"] - last["dissipated"][0])[moved] / lost[moved] - 1)
-        rows += [row("zero_loss.density" if quantity != "edge_mass" else "", quantity,
-                     case.setting, over(values), [name], **size)
-                 for quantity, values in (("mass_defect", last["mass-defect"]),
-                                          ("negativity", np.maximum(0.0, -last["minimum"])),
-                                          ("energy_defect", energy),
-                                          ("edge_mass", last["edge-mass"]))]
+        rows += [
+            row(
+                "zero_loss.density" if quantity != "edge_mass" else "",
+                quantity,
+                case.setting,
+                over(values),
+                [name],
+                **size,
+            )
+            for quantity, values in (
+                ("mass_defect", last["mass-defect"]),
+                ("negativity", np.maximum(0.0, -last["minimum"])),
+                ("energy_defect", energy),
+                ("edge_mass", last["edge-mass"]),
+            )
+        ]
     return rows
 
 
@@ -96,14 +133,15 @@ def weak_form(run: Run) -> Rows:
     for name, case, table in run.of(WeakForm):
         for solver in ("particles", "density"):
             moved = select(table, solver, "moved")
-            defects = [float(defect.max() / moved[cells].max())
-                       for cells, defect in select(table, solver, "defect").items()]
+            defects = [
+                float(defect.max() / moved[cells].max()) for cells, defect in select(table, solver, "defect").items()
+            ]
             where = f"{case.setting}.{solver}"
-            rows.append(row("zero_loss.weak-form", "defect", where, over(defects[-1:]), [name],
-                            sizes=len(case.cells)))
+            rows.append(row("zero_loss.weak-form", "defect", where, over(defects[-1:]), [name], sizes=len(case.cells)))
             if len(defects) > 1:
-                rows.append(row("zero_loss.weak-form", "order", where, order(*defects[-2:]), [name],
-                                sizes=len(defects)))
+                rows.append(
+                    row("zero_loss.weak-form", "order", where, order(*defects[-2:]), [name], sizes=len(defects))
+                )
     return rows
 
 

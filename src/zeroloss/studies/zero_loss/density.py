@@ -45,18 +45,22 @@ def _grid(case: Twice, cells: int) -> Grid:
 
 
 def _flow(case: Twice, cells: int, kind: type[Density], limiter: str = "van-leer") -> DensityFlow:
-    scheme = kind(_problem(case), gauss_legendre(case.depth_nodes), _grid(case, cells),
-                  case.activation, limiter=limiter, waves=WAVES)
+    scheme = kind(
+        _problem(case),
+        gauss_legendre(case.depth_nodes),
+        _grid(case, cells),
+        case.activation,
+        limiter=limiter,
+        waves=WAVES,
+    )
     start = scheme.start(scheme.grid.averages(build_law(case.initial_law)))
     return scheme.run(start, case.flow_times)
 
 
-def _particles(case: Twice, cells: int, flow_times: Sequence[float]
-               ) -> tuple[Shifts, LimitFlow, Array]:
+def _particles(case: Twice, cells: int, flow_times: Sequence[float]) -> tuple[Shifts, LimitFlow, Array]:
     """A lattice of cells × cells particles: field, flow, particles (outputs, n, 3, particles)."""
     points, weights = lattice(build_law(case.initial_law), _grid(case, cells))
-    field = Shifts(_problem(case), gauss_legendre(case.depth_nodes), torch.from_numpy(weights),
-                   case.activation)
+    field = Shifts(_problem(case), gauss_legendre(case.depth_nodes), torch.from_numpy(weights), case.activation)
     flow = field.run(field.start(points[None]), flow_times, rtol=case.rtol, keep=True)
     assert flow.particles is not None
     return field, flow, flow.particles[:, 0].numpy()
@@ -66,8 +70,7 @@ def _deposits(case: Twice, flow: DensityFlow, cells: int) -> Array:
     """(outputs, n, support + 2, support + 2) of a density."""
     grid, coarse = _grid(case, cells), _grid(case, case.support)
     a, b = (x.ravel() for x in np.meshgrid(grid.centres(0), grid.centres(1), indexing="ij"))
-    return np.array([[deposit(a, b, rho.ravel() * grid.area, coarse) for rho in nodes]
-                     for nodes in flow.rho])
+    return np.array([[deposit(a, b, rho.ravel() * grid.area, coarse) for rho in nodes] for nodes in flow.rho])
 
 
 @job(plan.Density)
@@ -84,31 +87,47 @@ def density(case: plan.Density) -> Tables:
     for cells in (case.lattice // 2, case.lattice):
         field, flow, theta = _particles(case, cells, case.flow_times)
         mass = field.cloud.weights.numpy()
-        deposits["particles", cells] = np.array(
-            [[deposit(a, b, mass, coarse) for a, _, b in nodes] for nodes in theta])
-        yield from _rows(case, "particles", cells, {
-            "residual": flow.residuals[:, 0].numpy(), "risk": flow.risk.numpy(),
-            "dissipated": flow.dissipated.numpy()})
+        deposits["particles", cells] = np.array([[deposit(a, b, mass, coarse) for a, _, b in nodes] for nodes in theta])
+        yield from _rows(
+            case,
+            "particles",
+            cells,
+            {
+                "residual": flow.residuals[:, 0].numpy(),
+                "risk": flow.risk.numpy(),
+                "dissipated": flow.dissipated.numpy(),
+            },
+        )
     for solver, limiter in SOLVERS.items():
         for cells in case.cells:
             solution = _flow(case, cells, Density, limiter)
             deposits[solver, cells] = _deposits(case, solution, cells)
-            yield from _rows(case, solver, cells, {
-                "residual": solution.residuals, "risk": solution.risk,
-                "dissipated": solution.dissipated, "mass-defect": solution.mass_defect,
-                "minimum": solution.minimum, "edge-mass": solution.edge_mass})
+            yield from _rows(
+                case,
+                solver,
+                cells,
+                {
+                    "residual": solution.residuals,
+                    "risk": solution.risk,
+                    "dissipated": solution.dissipated,
+                    "mass-defect": solution.mass_defect,
+                    "minimum": solution.minimum,
+                    "edge-mass": solution.edge_mass,
+                },
+            )
     exact = deposits["particles", case.lattice]
     for (solver, cells), masses in deposits.items():
         if (solver, cells) != ("particles", case.lattice):
-            w1 = [[wasserstein(*pair, coarse) for pair in zip(*nodes, strict=True)]
-                  for nodes in zip(masses, exact, strict=True)]
+            w1 = [
+                [wasserstein(*pair, coarse) for pair in zip(*nodes, strict=True)]
+                for nodes in zip(masses, exact, strict=True)
+            ]
             yield from _rows(case, solver, cells, {"w1": np.array(w1)})
     for pair in (("particles", case.lattice), ("density", case.cells[-1])):
         yield from _rows(case, *pair, {"deposit": deposits[pair][:, -1]})
 
 
-def _rows(case: Twice, solver: str, cells: int, parts: dict[str, Array],
-          flow_times: Sequence[float] = ()) -> Tables:
+def _rows(case: Twice, solver: str, cells: int, parts: dict[str, Array], flow_times: Sequence[float] = ()) -> Tables:
     """Arrays (outputs, …) as rows; the axes after the first are numbered as one."""
     times = flow_times or case.flow_times
     for name, part in parts.items():
@@ -139,14 +158,12 @@ def weak_form_of(case: plan.WeakForm, kind: type[Density]) -> Tables:
     between = [[low + (high - low) * (1 + x) / 2 for x in nodes] for low, high in pairwise(times)]
     every = sorted({*times, *(s for part in between for s in part)})
     field, _, theta = _particles(case, case.lattice, every)
-    seen = {s: field.weak(torch.from_numpy(cloud), WAVES)
-            for s, cloud in zip(every, theta, strict=True)}
+    seen = {s: field.weak(torch.from_numpy(cloud), WAVES) for s, cloud in zip(every, theta, strict=True)}
     balance = [np.zeros_like(seen[times[0]].rate)]
     for (low, high), part in zip(pairwise(times), between, strict=True):
         gained = sum(share * seen[s].rate for share, s in zip(shares, part, strict=True))
         balance.append(balance[-1] + (high - low) / 2 * gained)
-    yield from _sides(case, "particles", case.lattice,
-                      np.array([seen[s].waves for s in times]), np.array(balance))
+    yield from _sides(case, "particles", case.lattice, np.array([seen[s].waves for s in times]), np.array(balance))
 
 
 def _sides(case: Twice, solver: str, cells: int, waves: Array, balance: Array) -> Tables:

@@ -34,8 +34,7 @@ def regularised(case: Regularised) -> Iterator[pd.DataFrame]:
     run = penalised.train(theta, times, rtol=EXACT)
     unpenalised = Network(problem, L, M, case.activation)
     axes = {"flow_time": times, "replicate": range(case.replicates)}
-    for name, part in (("objective", run.objective), ("dissipated", run.dissipated),
-                       ("risk", run.risk)):
+    for name, part in (("objective", run.objective), ("dissipated", run.dissipated), ("risk", run.risk)):
         yield tidy(np.asarray(part), axes, "value", quantity=name)
     until = []
     for name, starts, begin in (("risk", run.parameters, times[-1]), ("plain", theta, 0.0)):
@@ -43,8 +42,9 @@ def regularised(case: Regularised) -> Iterator[pd.DataFrame]:
             points = followed(unpenalised, start, case.flow_time, case.rtol, case.floor)
             ends = [(begin + point.s, point.risk) for point in points]
             until.append((ends[-1][0], i, f"until-{name}", ends[-1][0]))
-            yield pd.DataFrame(ends[1:] if name == "risk" else ends, columns=[
-                "flow_time", "value"]).assign(replicate=i, quantity=name)
+            yield pd.DataFrame(ends[1:] if name == "risk" else ends, columns=["flow_time", "value"]).assign(
+                replicate=i, quantity=name
+            )
     yield pd.DataFrame(until, columns=["flow_time", "replicate", "quantity", "value"])
 
 
@@ -64,18 +64,21 @@ def steps(case: Steps) -> Iterator[pd.DataFrame]:
     exact = network.train(theta, [s], rtol=EXACT)
     ends = {0: exact.residuals[0]} | {
         count: network.descend(theta, 1.0 / count, round(s * count), round(s * count)).residuals[-1]
-        for count in case.steps_per_unit}
+        for count in case.steps_per_unit
+    }
     axes = {"replicate": range(case.replicates), "sample": range(problem.num_samples)}
     for count, residuals in ends.items():
         yield tidy(residuals.numpy(), axes, "value", quantity="residual", per_unit=count)
     for i, start in enumerate(theta):
-        stiffest = max(float(point.spectrum[-1])
-                       for point in followed(network, start, s, case.rtol))
+        stiffest = max(float(point.spectrum[-1]) for point in followed(network, start, s, case.rtol))
         limit = 2.0 * problem.num_samples / stiffest
         longest = _longest(network, start[None], s, float(exact.risk[0, i]), limit)
-        yield pd.DataFrame([
-            {"replicate": i, "sample": 0, "value": value, "quantity": name, "per_unit": 0}
-            for name, value in (("longest", longest), ("limit", limit))])
+        yield pd.DataFrame(
+            [
+                {"replicate": i, "sample": 0, "value": value, "quantity": name, "per_unit": 0}
+                for name, value in (("longest", longest), ("limit", limit))
+            ]
+        )
 
 
 def _longest(network: Network, theta: Tensor, s: float, risk: float, limit: float) -> float:

@@ -33,8 +33,7 @@ PER_DECADE = 8  # outputs of gradient descent per factor 10 in s
 class Recorder:
     """Collects rows (flow_time, quantity, index, value) at the points of one run."""
 
-    def __init__(self, case: Flow, activation: str, problem: Problem, model: str, replicate: int
-                 ) -> None:
+    def __init__(self, case: Flow, activation: str, problem: Problem, model: str, replicate: int) -> None:
         self.activation = ACTIVATIONS[activation]
         self.labels = {"activation": activation, "model": model, "replicate": replicate}
         self.rows: list[tuple[float, str, int, float]] = []
@@ -115,8 +114,7 @@ def _network(case: Flow, training: Training, problem: Problem, i: int) -> tuple[
     return Network(problem, L, M, training.activation), theta
 
 
-def reached(case: Flow, training: Training, system: System, theta: Tensor, recorder: Recorder
-            ) -> None:
+def reached(case: Flow, training: Training, system: System, theta: Tensor, recorder: Recorder) -> None:
     """Follows a flow that is left at the floor of the risk; all points are recorded, the conditions
     of the theorems at the first and the last."""
     last: list[Point] = []
@@ -131,18 +129,17 @@ def reached(case: Flow, training: Training, system: System, theta: Tensor, recor
         assert isinstance(system, Network)
         _descend(training.step, training.flow_time, case.floor, system, theta, each)
     else:
-        follow(system.linearise, theta, [training.flow_time], rtol=case.rtol, floor=case.floor,
-               each=each)
+        follow(system.linearise, theta, [training.flow_time], rtol=case.rtol, floor=case.floor, each=each)
     if last[0].s > 0:  # a flow may begin below its floor: its only point is seen already
         recorder.conditions(last[0])
     recorder.slowest(last[0])
 
 
-def _descend(h: float, flow_time: float, floor: float, network: Network, theta: Tensor,
-             each: Callable[[Point], None]) -> None:
+def _descend(
+    h: float, flow_time: float, floor: float, network: Network, theta: Tensor, each: Callable[[Point], None]
+) -> None:
     """Gradient descent of a fixed step h, seen at times that grow by a constant factor."""
-    counts = np.unique(np.rint(np.geomspace(
-        1, flow_time / h, PER_DECADE * round(np.log10(flow_time / h)))))
+    counts = np.unique(np.rint(np.geomspace(1, flow_time / h, PER_DECADE * round(np.log10(flow_time / h)))))
     done = 0
     for count in [0, *counts.astype(int).tolist()]:
         try:

@@ -28,14 +28,15 @@ LATE = 1e3  # the risk falls by this factor where the late rate is taken, and on
 def run_of(table: pd.DataFrame, model: str, replicate: int) -> dict[str, Array]:
     """One run: arrays over its points by quantity; eigenvalues (points, N)."""
     part = table.loc[(table.model == model) & (table.replicate == replicate)]
-    return {str(name): untidy(rows, ["flow_time", "index"], "value")[0].squeeze(-1)
-            if rows["index"].max() == 0 else untidy(rows, ["flow_time", "index"], "value")[0]
-            for name, rows in part.groupby("quantity")} | {
-                "flow_time": np.unique(part.flow_time.to_numpy())}
+    return {
+        str(name): untidy(rows, ["flow_time", "index"], "value")[0].squeeze(-1)
+        if rows["index"].max() == 0
+        else untidy(rows, ["flow_time", "index"], "value")[0]
+        for name, rows in part.groupby("quantity")
+    } | {"flow_time": np.unique(part.flow_time.to_numpy())}
 
 
-@measures("zero_loss.limit", "zero_loss.rate-certificate", "zero_loss.late-rate",
-          "zero_loss.first-variation")
+@measures("zero_loss.limit", "zero_loss.rate-certificate", "zero_loss.late-rate", "zero_loss.first-variation")
 def flows(run: Run) -> Rows:
     """Every flow of every setting, limit and networks apart."""
     rows: Rows = []
@@ -49,13 +50,13 @@ def flows(run: Run) -> Rows:
     return rows
 
 
-def _of_runs(where: str, runs: list[dict[str, Array]], floor: float, kinked: bool,
-             sources: list[str]) -> Rows:
+def _of_runs(where: str, runs: list[dict[str, Array]], floor: float, kinked: bool, sources: list[str]) -> Rows:
     """End, certificate, late rate, first variation and conditions of the runs of one model.
 
     A block with kinks is outside the theorems: its end is judged by a measure of its own, its
     certificate and late rate are numbers without a claim.
     """
+
     def one(claim: str, quantity: str, estimate: Estimate) -> dict[str, Any]:
         return row(claim, quantity, where, estimate, sources, replicates=len(runs))
 
@@ -77,17 +78,14 @@ def _of_runs(where: str, runs: list[dict[str, Array]], floor: float, kinked: boo
         one("", "flow_time", between([run["flow_time"][-1] for run in runs])),
         one("", "smallest_eigenvalue", between([run["eigenvalue"][:, 0].min() for run in runs])),
         one("", "last_eigenvalue", between([run["eigenvalue"][-1, 0] for run in runs])),
-        one("", "condition", between([run["eigenvalue"][-1, -1] / run["eigenvalue"][-1, 0]
-                                      for run in runs])),
+        one("", "condition", between([run["eigenvalue"][-1, -1] / run["eigenvalue"][-1, 0] for run in runs])),
     ]
     for quantity in ("ball", "depth-spread"):
         for end, index in (("first", 0), ("last", -1)):
-            rows.append(one("", f"{quantity}_{end}",
-                            between([run[quantity][index] for run in runs])))
+            rows.append(one("", f"{quantity}_{end}", between([run[quantity][index] for run in runs])))
     for i, side in enumerate(("low", "high")):
         for end, index in (("first", 0), ("last", -1)):
-            rows.append(one("", f"lead_{side}_{end}",
-                            between([run["lead"][index, i] for run in runs])))
+            rows.append(one("", f"lead_{side}_{end}", between([run["lead"][index, i] for run in runs])))
     return rows
 
 
@@ -128,19 +126,16 @@ def regularised(run: Run) -> Rows:
     for name, case, table in run.of(Regularised):
         where, times = f"{case.setting}.{case.activation}", case.flow_times
         parts = dict(tuple(table.groupby("quantity")))
-        E, lost = (untidy(parts[q], ["flow_time", "replicate"], "value")[0]
-                   for q in ("objective", "dissipated"))
+        E, lost = (untidy(parts[q], ["flow_time", "replicate"], "value")[0] for q in ("objective", "dissipated"))
         rise = float((np.diff(E, axis=0) / E[0]).max())
         defect = float((np.abs(E - E[0] + lost) / E[0]).max())
         ends = [float(rows_.value.min()) for _, rows_ in parts["risk"].groupby("replicate")]
-        until = {q: parts[f"until-{q}"].sort_values("replicate").value.to_numpy()
-                 for q in ("risk", "plain")}
+        until = {q: parts[f"until-{q}"].sort_values("replicate").value.to_numpy() for q in ("risk", "plain")}
         size: dict[str, Any] = {"replicates": case.replicates, "sizes": len(times)}
         rows += [
             row("zero_loss.regularised", "rise", where, over([rise]), [name], **size),
             row("zero_loss.regularised", "defect", where, over([defect]), [name], **size),
-            row("zero_loss.regularised", "log10_risk", where, over(np.log10(ends)), [name],
-                **size),
+            row("zero_loss.regularised", "log10_risk", where, over(np.log10(ends)), [name], **size),
             row("", "delay", where, student(until["risk"] / until["plain"]), [name], **size),
         ]
     return rows
@@ -152,13 +147,12 @@ def steps(run: Run) -> Rows:
     rows: Rows = []
     for name, case, table in run.of(Steps):
         where = f"{case.setting}.{case.activation}"
-        r, labels = untidy(table.loc[table.quantity == "residual"],
-                           ["per_unit", "replicate", "sample"], "value")
+        r, labels = untidy(table.loc[table.quantity == "residual"], ["per_unit", "replicate", "sample"], "value")
         gap = np.linalg.norm(r[1:] - r[0], axis=2)  # (steps, replicates)
-        orders = -np.array([log_slope(labels["per_unit"][-2:], gap[-2:, i])
-                            for i in range(gap.shape[1])])
-        ends = {q: table.loc[table.quantity == q].sort_values("replicate").value.to_numpy()
-                for q in ("longest", "limit")}
+        orders = -np.array([log_slope(labels["per_unit"][-2:], gap[-2:, i]) for i in range(gap.shape[1])])
+        ends = {
+            q: table.loc[table.quantity == q].sort_values("replicate").value.to_numpy() for q in ("longest", "limit")
+        }
         size: dict[str, Any] = {"replicates": case.replicates, "sizes": len(gap)}
         rows += [
             row("zero_loss.step", "order", where, student(orders), [name], **size),
@@ -191,8 +185,7 @@ def mean_eigenvalue(table: pd.DataFrame, case: Flow) -> pd.DataFrame:
 def next_mode(table: pd.DataFrame, case: Flow) -> pd.DataFrame:
     """The second smallest eigenvalue taken for the slowest mode's."""
     eigenvalues = table.quantity == "eigenvalue"
-    second = table.loc[eigenvalues & (table["index"] == 1)].set_index(
-        [*RUN, "flow_time"]).value
+    second = table.loc[eigenvalues & (table["index"] == 1)].set_index([*RUN, "flow_time"]).value
     first = eigenvalues & (table["index"] == 0)
     where = pd.MultiIndex.from_frame(table.loc[first, [*RUN, "flow_time"]])
     table.loc[first, "value"] = second.loc[where].to_numpy()
@@ -204,8 +197,7 @@ def frozen_adjoint(table: pd.DataFrame, case: Flow) -> pd.DataFrame:
     """A first variation from the adjoint of the start, whatever the residuals became."""
     for name in ("variation", "signed"):
         rows = table.quantity == name
-        first = table.loc[rows].sort_values("flow_time").groupby(
-            RUN).value.transform("first")
+        first = table.loc[rows].sort_values("flow_time").groupby(RUN).value.transform("first")
         table.loc[first.index, "value"] = first
     return table
 

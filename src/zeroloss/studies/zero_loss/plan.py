@@ -43,12 +43,12 @@ class Training(Closed):
     @model_validator(mode="after")
     def _step_is_for_descent(self) -> Training:
         if (self.method == "descent") != (self.step is not None):
-            raise ValueError("step goes with method descent and only with it, got method "
-                             f"{self.method}, step {self.step}")
+            raise ValueError(
+                f"step goes with method descent and only with it, got method {self.method}, step {self.step}"
+            )
         # the descent is seen at times that grow from one step to all of them, some a decade
         if self.step is not None and self.step > self.flow_time / 10:
-            raise ValueError(f"step must be at most a tenth of flow_time {self.flow_time}, got "
-                             f"{self.step}")
+            raise ValueError(f"step must be at most a tenth of flow_time {self.flow_time}, got {self.step}")
         return self
 
 
@@ -186,10 +186,8 @@ def cases(block: Settings, common: Common) -> dict[str, AnyCase]:
         flows.setdefault(flow.setting, []).append(training)
     twice = block.density
     return {
-        **{f"flow-{name}": block.case(Flow, common, name, flows=tuple(trainings))
-           for name, trainings in flows.items()},
-        "regularised": block.case(Regularised, common, block.regularised.setting,
-                                  block.regularised),
+        **{f"flow-{name}": block.case(Flow, common, name, flows=tuple(trainings)) for name, trainings in flows.items()},
+        "regularised": block.case(Regularised, common, block.regularised.setting, block.regularised),
         "steps": block.case(Steps, common, block.steps.setting, block.steps),
         "density": gathered(Density, common, twice, setting=MONOTONE),
         "weak-form": gathered(WeakForm, common, twice, twice.weak_form, setting=MONOTONE),

@@ -27,10 +27,11 @@ __all__ = ["Chain", "Consistency", "Domination", "cumulated"]
 
 Array = NDArray[np.float64]
 SUP_THIRD = {  # sup|σ'''|; where there is none, the curvature of features is bounded less sharply
-    "tanh": 2.0, "sigmoid": 0.125, "identity": 0.0,
+    "tanh": 2.0,
+    "sigmoid": 0.125,
+    "identity": 0.0,
     # at u² = (7 − √33)/2, a zero of the derivative of φ(u)(u³ − 4u)
-    "gelu": (lambda v: math.sqrt(v / (2.0 * math.pi)) * math.exp(-0.5 * v) * (4.0 - v))(
-        0.5 * (7.0 - math.sqrt(33.0))),
+    "gelu": (lambda v: math.sqrt(v / (2.0 * math.pi)) * math.exp(-0.5 * v) * (4.0 - v))(0.5 * (7.0 - math.sqrt(33.0))),
 }
 _ZERO = torch.zeros((), dtype=torch.float64)
 
@@ -104,9 +105,17 @@ class Chain:
     certificate leaves to V beside the sampling and Euler errors.
     """
 
-    def __init__(self, profile: Profile, sigma: Activation, bounds: Domination, table: Table,
-                 margin: float, feature_margin: float, cut: float,
-                 distance_margin: float | None = None) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        sigma: Activation,
+        bounds: Domination,
+        table: Table,
+        margin: float,
+        feature_margin: float,
+        cut: float,
+        distance_margin: float | None = None,
+    ) -> None:
         self.profile, self.bounds, self.sigma, self.margin = profile, bounds, sigma, margin
         self.feature_margin, self.table = feature_margin, table
         s1, s2 = sigma.sup_slope, sigma.sup_curvature
@@ -116,8 +125,10 @@ class Chain:
 
         def size(tail: bool) -> Array:
             """E|∂_θ f|² with 1/w, or with (1 − w)²/w: |σ|² + |a|² σ'² (1 + |z|²)."""
+
             def mean(i: int, j: int) -> Array:
                 return table.expected(a, w, i, j, tail)
+
             of_a = mean(2, 0) * (s1 * lifted) ** 2
             if math.isfinite(sigma.sup_value):
                 return sigma.sup_value**2 * mean(0, 0) + of_a
@@ -129,8 +140,10 @@ class Chain:
         mixed = mixed + (s2 * lifted) ** 2 * table.expected(a, w, 2, 2)
         self.G = np.sqrt(mixed + 2.0 * s1 * s2 * lifted * table.expected(a, w, 2, 1))
         self.bend = s2 * table.expected(a, w, 1, 2)  # s₂⟨â ŵ²⟩, (times, 1)
-        allowed = min((feature_margin / (3.0 * self.resolvent * self.H)).min(),
-                      (margin / (4.0 * profile.resolvent * self.G)).min())
+        allowed = min(
+            (feature_margin / (3.0 * self.resolvent * self.H)).min(),
+            (margin / (4.0 * profile.resolvent * self.G)).min(),
+        )
         self.distance_margin = float(allowed) if distance_margin is None else distance_margin
         weight = bounds.push * bounds.adjoint
         of_K = a[0] * cut + a[1] if s2 > 0 else 0.0
@@ -151,6 +164,7 @@ class Chain:
 
         def mean(i: int, j: int) -> Array:
             return self.table.expected(a, w, i, j)
+
         of_theta = s2 * (np.sqrt(mean(0, 4)) + 2.0 * np.sqrt(mean(2, 2)))
         of_theta = of_theta + s3 * self.bounds.lifted * np.sqrt(mean(2, 4))
         moved = of_theta * self.distance_margin + s3 * mean(1, 3) * self.feature_margin
@@ -180,10 +194,8 @@ class Chain:
         x = self.amplified * of_f + 0.5 * inverse_depth * p.bend
         features = self.resolvent * x
         euler = 0.5 * (p.jacobian_rate + kappa**2) + self.margin * kappa
-        q = self.resolvent * (self.amplified * of_q
-                              + p.adjoint * (self.bend * features + inverse_depth * euler))
-        adjoint = (q_hat**2 * x + p.residual * q
-                   + inverse_depth * p.residual * kappa * p.adjoint)
+        q = self.resolvent * (self.amplified * of_q + p.adjoint * (self.bend * features + inverse_depth * euler))
+        adjoint = q_hat**2 * x + p.residual * q + inverse_depth * p.residual * kappa * p.adjoint
         tau = (self.H * adjoint + self.G * p.residual * p.adjoint * features).mean(1)
         return Consistency(features, q_hat * x, q, adjoint, tau)
 
@@ -198,4 +210,3 @@ class Chain:
             steps = np.log(np.diff(s) * np.maximum(tau[1:], tau[:-1])) + left[:-1]
             terms = np.append(steps, np.log(start) + left[0])
         return float(np.logaddexp.reduce(terms))
-

@@ -36,8 +36,7 @@ class Table:
     tail: Array
     deviation: float
 
-    def expected(self, a: tuple[Array, Array], w: tuple[Array, Array], i: int, j: int,
-                 tail: bool = False) -> Array:
+    def expected(self, a: tuple[Array, Array], w: tuple[Array, Array], i: int, j: int, tail: bool = False) -> Array:
         """E[â^i ŵ^j/w] for â = a₁ν + a₀, ŵ = ω + b₁ν + b₀, arrays that broadcast: i ≤ 2, j ≤ 4.
 
         ``tail`` takes (1 − w)²/w for 1/w, with i + j ≤ 2, and ω = 0 if j > 0.
@@ -73,8 +72,7 @@ class Norms:
                 return Norms("gaussian", (dim, scales[0]), (dim, scales[dim]))
             return Norms("gaussian", (dim_theta(dim), math.sqrt(2.0) * scales.max()), (1, 0.0))
         share = 1.0 / 3.0 if law.kind == "uniform" else 1.0
-        parts = (scales[:dim], scales[dim : 2 * dim]) if bounded else (math.sqrt(2.0) * scales,
-                                                                       np.zeros(1))
+        parts = (scales[:dim], scales[dim : 2 * dim]) if bounded else (math.sqrt(2.0) * scales, np.zeros(1))
         nu, omega = ((float(np.linalg.norm(part)), share * float(part @ part)) for part in parts)
         return Norms(law.kind, nu, omega)
 
@@ -87,7 +85,8 @@ class Norms:
             return [0.0]  # w = 1 for any K
         base = scale * math.sqrt(k)
         return [base + scale * x for x in (2.0, 3.0, 4.0, 6.0, 8.0)] + [
-            base + scale * (4.0 * chi * scale + x) for x in (2.0, 4.0, 6.0)]
+            base + scale * (4.0 * chi * scale + x) for x in (2.0, 4.0, 6.0)
+        ]
 
     def table(self, chi: float, cut: float, slack: float, tail_slack: float) -> Table:
         """The moments for w = exp(−2 χ (ν − K)₊); entries are ``inf`` where they are too large."""
@@ -96,8 +95,7 @@ class Norms:
             omega = _chi_moments(*self.omega, k2)
             nu, twice, tail, tail_square = _tilted(*self.nu, j2, chi, cut)
         else:
-            omega, nu = (_bounded(*part, powers) for part, powers in ((self.omega, k2),
-                                                                      (self.nu, j2)))
+            omega, nu = (_bounded(*part, powers) for part, powers in ((self.omega, k2), (self.nu, j2)))
             twice, tail, tail_square = nu, np.zeros(TAIL), np.zeros(TAIL)
         joint = np.outer(nu[:NU], omega[:OMEGA])
         deviation = 0.0
@@ -112,8 +110,7 @@ class Norms:
 def _bounded(largest: float, mean_square: float, powers: Array) -> Array:
     """E ν^j ≤ sup^{j−2} E ν² for j ≥ 2, and (E ν²)^{1/2} for j = 1."""
     low = np.array([1.0, math.sqrt(mean_square)])
-    return np.array([low[int(j)] if j < 2 else largest ** (j - 2.0) * mean_square
-                     for j in powers])
+    return np.array([low[int(j)] if j < 2 else largest ** (j - 2.0) * mean_square for j in powers])
 
 
 def _chi_moments(degrees: float, scale: float, powers: Array) -> Array:
@@ -122,8 +119,7 @@ def _chi_moments(degrees: float, scale: float, powers: Array) -> Array:
     return scale**powers * np.exp(log - special.gammaln(0.5 * degrees))
 
 
-def _tilted(degrees: float, scale: float, powers: Array, chi: float, cut: float
-            ) -> tuple[Array, Array, Array, Array]:
+def _tilted(degrees: float, scale: float, powers: Array, chi: float, cut: float) -> tuple[Array, Array, Array, Array]:
     """For ν = scale χ_k: E ν^j/w, E ν^j/w², E ν^j (1 − w)²/w (j < TAIL), and of its square."""
     if chi == 0.0:
         plain = _chi_moments(degrees, scale, powers)
@@ -147,5 +143,9 @@ def _tilted(degrees: float, scale: float, powers: Array, chi: float, cut: float
         return np.exp(np.where(found > _LARGEST, np.inf, found))
 
     low = powers[:TAIL]
-    return (mean(excess, powers), mean(2.0 * excess, powers), mean(2.0 * lost + excess, low),
-            mean(4.0 * lost + 2.0 * excess, 2 * low))
+    return (
+        mean(excess, powers),
+        mean(2.0 * excess, powers),
+        mean(2.0 * lost + excess, low),
+        mean(4.0 * lost + 2.0 * excess, 2 * low),
+    )

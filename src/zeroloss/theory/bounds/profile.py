@@ -75,8 +75,7 @@ class Interpolation:
         parts = [np.empty((len(depths), len(c))) for _ in range(3)]
         for q in range(len(c)):
             basis = polynomial.polyfromroots(np.delete(c, q)) / np.prod(c[q] - np.delete(c, q))
-            for part, p in zip(parts, (basis, polynomial.polyder(basis),
-                                       polynomial.polyint(basis)), strict=True):
+            for part, p in zip(parts, (basis, polynomial.polyder(basis), polynomial.polyint(basis)), strict=True):
                 part[:, q] = polynomial.polyval(depths, p)
         return Interpolation(*map(torch.from_numpy, parts))
 
@@ -114,8 +113,9 @@ def _resolvents(nodal: Tensor, rule: DepthRule) -> tuple[Tensor, Tensor]:
 class _Sampler:
     """Moments over the particles at the nodes, at one flow time."""
 
-    def __init__(self, theta: Tensor, motion: Tensor, u: Tensor, speed: Tensor, weights: Tensor,
-                 activation: Activation) -> None:
+    def __init__(
+        self, theta: Tensor, motion: Tensor, u: Tensor, speed: Tensor, weights: Tensor, activation: Activation
+    ) -> None:
         self.a, self.w, _ = split(theta)
         self.da, self.dw, _ = split(motion)
         self.weights, self.speed = weights, speed
@@ -133,8 +133,7 @@ class _Sampler:
 
     def f(self, field: Tensor) -> tuple[Tensor, Tensor]:
         """Var f and E|d/ds f|²: (n, N) each."""
-        aa, ab, bb = (self.squares(*pair) for pair in ((self.a, self.a), (self.a, self.da),
-                                                       (self.da, self.da)))
+        aa, ab, bb = (self.squares(*pair) for pair in ((self.a, self.a), (self.a, self.da), (self.da, self.da)))
         push = self.slope * self.speed
         rate = bb * self.sigma**2 + 2.0 * ab * self.sigma * push + aa * push**2
         variance = self.mean(aa * self.sigma**2) - field.square().sum(-1)
@@ -177,8 +176,7 @@ def _moment(field: MeanField, theta: Tensor) -> dict[str, Tensor]:
     shift = state.features @ dw + db
     F = block.field(state.sigma, theta, weights)
     push = state.sigma @ (weights * da).mT + (state.slope * shift) @ (weights * a).mT
-    dz = field.cloud.solve(rule.matrix, state.jacobian,
-                           torch.einsum("qp,rpnd->rqnd", rule.matrix, push))
+    dz = field.cloud.solve(rule.matrix, state.jacobian, torch.einsum("qp,rpnd->rqnd", rule.matrix, push))
     speed = shift + dz @ w
     sampler = _Sampler(theta[0], motion[0], u[0], speed[0], weights, field.cloud.activation)
     grid = Interpolation.at(rule, np.linspace(0.0, 1.0, DEPTHS))
@@ -199,22 +197,34 @@ def _moment(field: MeanField, theta: Tensor) -> dict[str, Tensor]:
     var_q = sampler.pulled(nodal_q, J)
     bent, var_bent = sampler.bent(nodal_q)
     return {
-        "residual": r[0].abs(), "feature": (x + over(grid.integral, F[0])).norm(dim=-1).amax(0),
-        "adjoint": q, "resolvent": largest,
+        "residual": r[0].abs(),
+        "feature": (x + over(grid.integral, F[0])).norm(dim=-1).amax(0),
+        "adjoint": q,
+        "resolvent": largest,
         "jacobian": _norm(over(grid.value, J)).amax(0),
         "jacobian_rate": _norm(over(grid.slope, J)).amax(0),
         "bend": over(grid.slope, F[0]).norm(dim=-1).amax(0),
-        "spread_f": peak(var_f).sqrt(), "spread_q": peak(var_q).sqrt(),
-        "spread_jacobian": peak(var_J).sqrt(), "rate_f": peak(rate_f).sqrt(),
+        "spread_f": peak(var_f).sqrt(),
+        "spread_q": peak(var_q).sqrt(),
+        "spread_jacobian": peak(var_J).sqrt(),
+        "rate_f": peak(rate_f).sqrt(),
         "rate_jacobian": peak(rate_J).sqrt(),
         "curvature": _norm(over(grid.value, bent)).amax(0),
         "spread_curvature": peak(var_bent).sqrt(),
     }
 
 
-def follow(problem: Problem, law: InitialLaw, activation: str, flow_times: Sequence[float], *,
-           depth_nodes: int = 4, log2_points: int = 10, rtol: float = 1e-6, seed: int = 0
-           ) -> Profile:
+def follow(
+    problem: Problem,
+    law: InitialLaw,
+    activation: str,
+    flow_times: Sequence[float],
+    *,
+    depth_nodes: int = 4,
+    log2_points: int = 10,
+    rtol: float = 1e-6,
+    seed: int = 0,
+) -> Profile:
     """The profile of the mean-field limit at increasing flow times (from 0 on).
 
     Raises ValueError for flow times that do not increase, FloatingPointError where the limit is

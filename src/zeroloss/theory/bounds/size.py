@@ -46,9 +46,18 @@ class Certificate:
     parts: dict[str, Array]
 
 
-def certificate(problem: Problem, law: InitialLaw, activation: str, flow_times: Sequence[float],
-                *, sampling: str = "path", depth_nodes: int = 4, log2_points: int = 10,
-                steps: int = 48, seed: int = 0) -> Certificate:
+def certificate(
+    problem: Problem,
+    law: InitialLaw,
+    activation: str,
+    flow_times: Sequence[float],
+    *,
+    sampling: str = "path",
+    depth_nodes: int = 4,
+    log2_points: int = 10,
+    steps: int = 48,
+    seed: int = 0,
+) -> Certificate:
     """Constants of size along the limit, computed with 2^log2_points particles.
 
     Integrals in s are taken on ``steps`` intervals, finer near 0, besides the flow times. Raises
@@ -58,13 +67,15 @@ def certificate(problem: Problem, law: InitialLaw, activation: str, flow_times: 
     last = float(flow_times[-1])
     grid = last * np.linspace(0.0, 1.0, steps + 1) ** 2
     times = np.unique(np.concatenate([grid, np.asarray(flow_times, dtype=np.float64)]))
-    profile = follow(problem, law, activation, times.tolist(), depth_nodes=depth_nodes,
-                     log2_points=log2_points, seed=seed)
+    profile = follow(
+        problem, law, activation, times.tolist(), depth_nodes=depth_nodes, log2_points=log2_points, seed=seed
+    )
     return from_profile(profile, law, problem.dim, activation, flow_times, sampling)
 
 
-def from_profile(profile: Profile, law: InitialLaw, dim: int, activation: str,
-                 flow_times: Sequence[float], sampling: str = "path") -> Certificate:
+def from_profile(
+    profile: Profile, law: InitialLaw, dim: int, activation: str, flow_times: Sequence[float], sampling: str = "path"
+) -> Certificate:
     """The same from the profile of a limit, whose flow times hold those asked for.
 
     Raises ValueError as ``certificate``, and for a flow time that the profile does not hold.
@@ -75,15 +86,14 @@ def from_profile(profile: Profile, law: InitialLaw, dim: int, activation: str,
     for s in flow_times:
         upto = int(np.searchsorted(profile.flow_times, s))
         if upto == len(profile.flow_times) or profile.flow_times[upto] != s:
-            raise ValueError(f"flow_times must be among those of the profile, got {s}; follow the "
-                             "limit through it")
-        shorter = replace(profile, **{field.name: getattr(profile, field.name)[: upto + 1]
-                                      for field in fields(profile)})
+            raise ValueError(f"flow_times must be among those of the profile, got {s}; follow the limit through it")
+        shorter = replace(
+            profile, **{field.name: getattr(profile, field.name)[: upto + 1] for field in fields(profile)}
+        )
         rows.append(_best(shorter, norms, sigma, sampling))
     parts = {key: np.array([row[key] for row in rows]) for key in rows[0]}
     depth, width, units = (parts.pop(key) for key in ("depth", "width", "units"))
-    return Certificate(np.asarray(flow_times, dtype=np.float64), sampling, depth, width, units,
-                       parts)
+    return Certificate(np.asarray(flow_times, dtype=np.float64), sampling, depth, width, units, parts)
 
 
 def sizes(found: Certificate, accuracy: float, failure_probability: float) -> tuple[Array, Array]:
@@ -95,8 +105,7 @@ def sizes(found: Certificate, accuracy: float, failure_probability: float) -> tu
     if not accuracy > 0:
         raise ValueError(f"accuracy must be above 0, got {accuracy}; set accuracy")
     if not 0 < failure_probability < 1:
-        raise ValueError(f"failure_probability must lie in (0, 1), got {failure_probability}; "
-                         "set failure_probability")
+        raise ValueError(f"failure_probability must lie in (0, 1), got {failure_probability}; set failure_probability")
     eps, eta, p = math.log10(accuracy), math.log10(failure_probability), found.parts
     depth = np.maximum(np.maximum(p["accuracy_depth"] - eps, p["least_depth"]), 0.0)
     count = np.maximum(p["accuracy_width"] - 2.0 * eps, p["least_width"]) - eta
@@ -109,8 +118,10 @@ def _check(activation: str, sampling: str) -> Activation:
     check_sampling(sampling)
     sigma = ACTIVATIONS[activation]
     if not (math.isfinite(sigma.sup_slope) and math.isfinite(sigma.sup_curvature)):
-        raise ValueError(f"a certificate needs bounded σ' and σ'', {activation} has not; choose "
-                         "tanh, sigmoid, gelu, regularised-relu or identity")
+        raise ValueError(
+            f"a certificate needs bounded σ' and σ'', {activation} has not; choose "
+            "tanh, sigmoid, gelu, regularised-relu or identity"
+        )
     return sigma
 
 
@@ -124,17 +135,19 @@ def _best(profile: Profile, norms: Norms, sigma: Activation, sampling: str) -> d
             if math.isfinite(row["width"]):
                 found.append(row)
     if not found:
-        raise ValueError(f"no certificate at flow time {profile.flow_times[-1]:.6g}: moments are "
-                         "too large; lower the scales of the initial law")
+        raise ValueError(
+            f"no certificate at flow time {profile.flow_times[-1]:.6g}: moments are "
+            "too large; lower the scales of the initial law"
+        )
     return min(found, key=lambda row: row["width"])
 
 
-def _chain(profile: Profile, norms: Norms, sigma: Activation, margin: float, cut: float
-           ) -> tuple[Chain, float]:
+def _chain(profile: Profile, norms: Norms, sigma: Activation, margin: float, cut: float) -> tuple[Chain, float]:
     """The chain with the margin of features that μ leaves, and the deviation of its table.
 
     A further pass with the smaller margin keeps every condition, since all bounds grow with it.
     """
+
     def build(feature_margin: float) -> tuple[Chain, float]:
         bounds = Domination.of(profile, sigma, margin, feature_margin)
         table = norms.table(float(bounds.chi[-1, 0]), cut, margin, tail_slack)
@@ -153,8 +166,9 @@ def _log(value: float | np.floating) -> float:
     return math.log(value) if value > 0 else -math.inf
 
 
-def _evaluate(profile: Profile, norms: Norms, sigma: Activation, sampling: str, margin: float,
-              cut: float) -> dict[str, float]:
+def _evaluate(
+    profile: Profile, norms: Norms, sigma: Activation, sampling: str, margin: float, cut: float
+) -> dict[str, float]:
     """All constants for one margin and one cut, log10."""
     with np.errstate(over="ignore", invalid="ignore"):
         chain, deviation = _chain(profile, norms, sigma, margin, cut)
@@ -170,8 +184,10 @@ def _evaluate(profile: Profile, norms: Norms, sigma: Activation, sampling: str, 
     # the risk: mean |r Δr| + ½ Δr²
     lever = (p.residual + 0.5 * (chain.bounds.push - p.residual))[last]
     through = _log((lever * chain.bounds.adjoint * chain.H)[last].mean())
-    risk = [np.logaddexp(through + far, _log((lever * part.residuals[last]).mean()))
-            for far, part in zip(distance, (sampled, euler), strict=True)]
+    risk = [
+        np.logaddexp(through + far, _log((lever * part.residuals[last]).mean()))
+        for far, part in zip(distance, (sampled, euler), strict=True)
+    ]
     # the tube: V^½ ≤ near_theta, |z − Z| ≤ near, R j ≤ μ
     near_theta = _log(chain.distance_margin)
     sup_f = doob * (p.spread_f[0] + cumulated(p.flow_times, p.rate_f)[last])
@@ -180,23 +196,30 @@ def _evaluate(profile: Profile, norms: Norms, sigma: Activation, sampling: str, 
     jacobians = float(((4.0 * p.resolvent.max(0) * sup_J / margin) ** 2).sum())
     jacobians += (chain.sampled_curvature() / margin) ** 2
     turn = 0.5 * (p.jacobian_rate + p.jacobian**2 * np.exp(p.jacobian))
-    least_depth = max(math.log(2.0) + distance[1] - near_theta,
-                      _log(max(4.0 * (turn * p.resolvent).max(), p.jacobian.max()) / margin),
-                      _log(1.5 * (R * p.bend).max() / near))
+    least_depth = max(
+        math.log(2.0) + distance[1] - near_theta,
+        _log(max(4.0 * (turn * p.resolvent).max(), p.jacobian.max()) / margin),
+        _log(1.5 * (R * p.bend).max() / near),
+    )
     tube = math.log(4.0) + 2.0 * (distance[0] - near_theta)
     least_width = math.log(4.0) + np.logaddexp(tube, _log(features + deviation))
     units = math.log(4.0) + _log(jacobians)
     if sampling == "path":
         least_width, units = max(least_width, units), -math.inf
     accuracy = math.log(2.0) + risk[1], math.log(8.0) + 2.0 * risk[0]
-    growth = {f"growth_{key}": float(cumulated(p.flow_times, rate)[-1])
-              for key, rate in chain.rates.items()}
+    growth = {f"growth_{key}": float(cumulated(p.flow_times, rate)[-1]) for key, rate in chain.rates.items()}
     logs = {
-        "depth": max(accuracy[0], least_depth), "width": max(accuracy[1], least_width),
-        "units": units, "accuracy_depth": accuracy[0], "accuracy_width": accuracy[1],
-        "least_depth": least_depth, "least_width": least_width,
-        "growth": sum(growth.values()), **growth, "resolvent": _log(R.max()),
-        "H": _log(chain.H.max()), "G": _log(chain.G.max()),
+        "depth": max(accuracy[0], least_depth),
+        "width": max(accuracy[1], least_width),
+        "units": units,
+        "accuracy_depth": accuracy[0],
+        "accuracy_width": accuracy[1],
+        "least_depth": least_depth,
+        "least_width": least_width,
+        "growth": sum(growth.values()),
+        **growth,
+        "resolvent": _log(R.max()),
+        "H": _log(chain.H.max()),
+        "G": _log(chain.G.max()),
     }
-    return {key: float(value) / _LOG10 for key, value in logs.items()} | {
-        "margin": margin, "cut": cut}
+    return {key: float(value) / _LOG10 for key, value in logs.items()} | {"margin": margin, "cut": cut}
