@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 import torch
 from judging import cases_of
 
 from tests.faults import summary
 from zeroloss.network.resnet import Network
+from zeroloss.studies.case import OnLaw
 from zeroloss.studies.setup import build_problem, independent_parameters
 
 REPLICATES = 64
-CASE = cases_of("limits")["reference-surface"]
+CASE = cast(OnLaw, cases_of("limits")["reference-surface"])
 PROBLEM = build_problem(CASE)
 
 

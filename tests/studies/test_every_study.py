@@ -142,7 +142,7 @@ def test_the_sources_of_a_claim_are_all_that_it_rests_on(name: str, claim: Claim
     ran = tiny(name)
     own = ran.estimates.loc[ran.estimates.claim == claim.id, list(COLUMNS)]
     names = {name for sources in own.sources for name in sources.split(";")}
-    alone = study.Run(*({name: one for name, one in each.items() if name in names} for each in (ran.cases, ran.tables)))
+    alone = study.Run({one: ran.cases[one] for one in names}, {one: ran.tables[one] for one in names})
     again = estimates_of(name, alone, claim.id)[list(COLUMNS)]
     again = again.loc[again.claim == claim.id].reset_index(drop=True)
     assert len(again)

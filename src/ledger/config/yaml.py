@@ -87,7 +87,7 @@ def block(content: Any) -> str:
     """Content as a page of YAML, its keys in their order, innermost lists in one line."""
     yaml, page = _yaml(), io.StringIO()
     yaml.default_flow_style, yaml.width = None, 100
-    yaml.sort_base_mapping_type_on_output = False
+    yaml.sort_base_mapping_type_on_output = False  # pyright: ignore[reportAttributeAccessIssue]
     yaml.dump(content, page)
     return page.getvalue()
 

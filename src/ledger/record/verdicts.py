@@ -185,10 +185,8 @@ def _below(claim: Claim, row: dict[str, Any], settings: Settings) -> str:
     """Return in words what of a row lies below the regime of its claim; "" for a row within it."""
     cases = [settings[case] for case in row["sources"].split(";") if case in settings]
     for name, least in claim.regime.items():
-        if name in COUNTED:
-            value = row[name]
-        else:
-            value = max((case[name] for case in cases if name in case), default=None)
+        found = [row[name]] if name in COUNTED else [case[name] for case in cases if name in case]
+        value = max(found, default=None)
         if value is not None and value < least:
             return f"{name} {value:g} is below {least}, from where on the claim is meant"
     return ""
@@ -251,12 +249,11 @@ def judge(
             "or leave the column claim empty"
         )
     plain = [_numbers(row, row["study"]) for row in rows if not row["claim"]]
+    failed, settings, study_of = failed or {}, settings or {}, tables.study_of
     return {
         "mode": mode,
         "claims": [
-            judge_claim(
-                claim, estimates, *((by_study or {}).get(tables.study_of(claim.id)) for by_study in (failed, settings))
-            )
+            judge_claim(claim, estimates, failed.get(study_of(claim.id)), settings.get(study_of(claim.id)))
             for claim in claims
         ],
         "numbers": sorted(plain, key=lambda row: row["key"]),

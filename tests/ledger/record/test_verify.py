@@ -11,9 +11,9 @@ from typing import Any
 
 import evidence
 import pytest
+from publication import Tree
 
 from ledger.record import estimates, results
-from published import Tree
 
 
 @pytest.fixture

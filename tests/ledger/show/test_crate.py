@@ -10,11 +10,11 @@ from typing import Any
 
 import evidence
 import pytest
+from publication import Tree
 from rocrate.rocrate import ROCrate
 
 from ledger.record import results
 from ledger.show import crate
-from published import Tree
 
 MADE, CLAIMS = "results/full/", "paper/claims/toy.yaml"
 
