@@ -30,12 +30,7 @@ RIGHT = (
 )
 
 
-def show(
-    headings: Sequence[str],
-    lines: Sequence[Sequence[str]],
-    caption: str,
-    stream: TextIO | None = None,
-) -> None:
+def show(headings: Sequence[str], lines: Sequence[Sequence[str]], caption: str, stream: TextIO | None = None) -> None:
     """Print a table: through rich where somebody looks, as plain text in a pipe."""
     out: TextIO = sys.stdout if stream is None else stream
     if out.isatty():

@@ -18,12 +18,7 @@ from zeroloss.model.problem import problem
 from zeroloss.network.resnet import Network
 from zeroloss.studies.controls.conditions import profile_spread, shifted
 from zeroloss.studies.controls.floored import doubled
-from zeroloss.studies.controls.floors import (
-    affine_floor,
-    constant_floor,
-    grouped_floor,
-    monotone_floor,
-)
+from zeroloss.studies.controls.floors import affine_floor, constant_floor, grouped_floor, monotone_floor
 from zeroloss.studies.controls.line import layer_slope, without_lift
 from zeroloss.studies.controls.measure import bounded_below, crossings
 from zeroloss.studies.controls.plan import Line, ShiftedLaw, Size

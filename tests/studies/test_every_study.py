@@ -9,17 +9,7 @@ import matplotlib
 import pandas as pd
 import pytest
 import torch
-from judging import (
-    FILES,
-    FULL,
-    block_of,
-    cases_of,
-    claims_of,
-    controls_of,
-    estimates_of,
-    run_case,
-    tiny,
-)
+from judging import FILES, FULL, block_of, cases_of, claims_of, controls_of, estimates_of, run_case, tiny
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 from pydantic import ValidationError

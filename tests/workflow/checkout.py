@@ -19,15 +19,7 @@ from ledger.config.configuration import MODES, load, results_folder
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 LEFT_OUT = shutil.ignore_patterns(
-    ".git",
-    ".venv*",
-    ".snakemake",
-    "results",
-    "published",
-    "__pycache__",
-    ".*_cache",
-    ".hypothesis",
-    "*.egg-info",
+    ".git", ".venv*", ".snakemake", "results", "published", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info"
 )
 
 

@@ -25,10 +25,7 @@ def tools(tmp_path: Path) -> Path:
 
 def script(tools: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [tools / "bash", SCRIPT, *arguments],
-        env={"PATH": str(tools)},
-        capture_output=True,
-        text=True,
+        [tools / "bash", SCRIPT, *arguments], env={"PATH": str(tools)}, capture_output=True, text=True
     )
 
 

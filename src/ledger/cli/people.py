@@ -194,9 +194,7 @@ def report(
     print(out.as_posix())
 
 
-def new_study(
-    name: Annotated[str, Argument(help="lower-case letters, digits and _", show_default=False)],
-) -> None:
+def new_study(name: Annotated[str, Argument(help="lower-case letters, digits and _", show_default=False)]) -> None:
     """Write the skeleton of a study, whose one claim is judged in the next run as it stands."""
     from ledger.run import new_study as skeleton
 

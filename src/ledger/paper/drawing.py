@@ -70,12 +70,7 @@ class Recorded(UserDict[str, "pd.DataFrame"]):
 
 
 def draw(
-    study: str,
-    module: Path,
-    frames: Frames,
-    out: Path,
-    digests: Mapping[str, str],
-    names: Collection[str] = (),
+    study: str, module: Path, frames: Frames, out: Path, digests: Mapping[str, str], names: Collection[str] = ()
 ) -> list[Path]:
     """Write each figure of a module, or those named, as `<study>-<name>.pdf` and `.png`.
 

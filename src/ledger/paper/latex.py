@@ -49,11 +49,7 @@ def name(text: str) -> str:
 
 
 def longtable(
-    columns: Sequence[Column],
-    rows: Iterable[str],
-    caption: str,
-    label: str,
-    size: str = r"\footnotesize",
+    columns: Sequence[Column], rows: Iterable[str], caption: str, label: str, size: str = r"\footnotesize"
 ) -> str:
     r"""Return a booktabs longtable as wide as the text, with caption, label and repeated heading.
 

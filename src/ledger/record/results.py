@@ -248,12 +248,7 @@ def _parquet(frame: pd.DataFrame, path: Path) -> bytes:
         raise ResultError(f"{path}: each column must hold one type ({reason})") from error
     schema = pa.schema([(field.name, _plain_type(field.type)) for field in table.schema])
     sink = io.BytesIO()
-    pq.write_table(
-        table.cast(schema).replace_schema_metadata(None),
-        sink,
-        compression="zstd",
-        store_schema=False,
-    )
+    pq.write_table(table.cast(schema).replace_schema_metadata(None), sink, compression="zstd", store_schema=False)
     return sink.getvalue()
 
 

@@ -140,9 +140,7 @@ def judge_claim(
     if verdict == SUPPORTED:
         reasons = ["every predicate holds in every cell"]
     worst = min(
-        outcomes,
-        key=lambda pair: (WORST_FIRST.index(pair[1].verdict), pair[1].margin, _place(pair[0])),
-        default=None,
+        outcomes, key=lambda pair: (WORST_FIRST.index(pair[1].verdict), pair[1].margin, _place(pair[0])), default=None
     )
     deciding = None if worst is None else _key(worst[0])
     return {

@@ -85,11 +85,7 @@ def quantity_of(key: str) -> str:
 
 
 def verify(
-    claims: Sequence[Claim],
-    rebuilt_folder: Path,
-    published_folder: Path,
-    mode: str,
-    only: Sequence[str] = (),
+    claims: Sequence[Claim], rebuilt_folder: Path, published_folder: Path, mode: str, only: Sequence[str] = ()
 ) -> Comparison:
     """Compare the rebuilt results of `mode` with the published ones, for all claims or for `only`.
 

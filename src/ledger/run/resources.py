@@ -45,6 +45,5 @@ def request(costs: Costs, study: str, cases: Iterable[str], attempt: int = 1) ->
         max(TIME_MARGIN, error) * cost.wall_seconds for cost, (error, _) in zip(known, errors, strict=True)
     )
     return Request(
-        mem_mb=attempt * MEMORY_STEP_MB * math.ceil(memory / MEMORY_STEP_MB),
-        runtime=attempt * math.ceil(seconds / 60),
+        mem_mb=attempt * MEMORY_STEP_MB * math.ceil(memory / MEMORY_STEP_MB), runtime=attempt * math.ceil(seconds / 60)
     )

@@ -106,9 +106,7 @@ def summary(record: Mapping[str, Any]) -> str:
 
 
 def print_table(
-    record: Mapping[str, Any],
-    agreement: Mapping[str, str] | None = None,
-    stream: TextIO | None = None,
+    record: Mapping[str, Any], agreement: Mapping[str, str] | None = None, stream: TextIO | None = None
 ) -> None:
     """Print the claims of a record; `agreement` adds how each fared in `verify`."""
     headings, lines = HEADINGS, lines_of(record)

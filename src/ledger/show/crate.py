@@ -166,11 +166,7 @@ def _about(name: str) -> str:
 
 
 def verify(
-    claims: Sequence[Claim],
-    file: Path,
-    published_folder: Path,
-    mode: str,
-    only: Sequence[str] = (),
+    claims: Sequence[Claim], file: Path, published_folder: Path, mode: str, only: Sequence[str] = ()
 ) -> Comparison:
     """Compare the run in somebody's crate with the published one, as `zeroloss verify` does ours.
 

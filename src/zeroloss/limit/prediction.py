@@ -22,12 +22,7 @@ from ledger.progress import Progress, counted, reporting
 from ledger.record.streams import stream
 from zeroloss.limit.collocation import DepthRule, euler
 from zeroloss.limit.flow import LimitFlow, MeanField
-from zeroloss.limit.fluctuation import (
-    Influence,
-    covariance_independent,
-    covariance_of_paths,
-    influence,
-)
+from zeroloss.limit.fluctuation import Influence, covariance_independent, covariance_of_paths, influence
 from zeroloss.model.law import InitialLaw, check_sampling, sobol_rule
 from zeroloss.model.problem import Problem
 from zeroloss.model.risk import draw_risks

@@ -10,13 +10,7 @@ import torch
 
 from ledger.progress import Progress, counted, reporting, silent
 from ledger.record.streams import stream
-from zeroloss.model.law import (
-    InitialLaw,
-    PathLaw,
-    check_sampling,
-    sample_independent,
-    sample_paths,
-)
+from zeroloss.model.law import InitialLaw, PathLaw, check_sampling, sample_independent, sample_paths
 from zeroloss.model.problem import Problem
 from zeroloss.network.resnet import Network, Training
 

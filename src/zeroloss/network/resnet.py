@@ -16,15 +16,7 @@ from torch import Tensor
 
 from ledger.display import Shown, Summary, over_time, quantiles, span
 from zeroloss.integrate.runge_kutta import Evaluation, Flow, integrate
-from zeroloss.model.block import (
-    ACTIVATIONS,
-    Activation,
-    dim_theta,
-    preactivation,
-    push,
-    split,
-    values,
-)
+from zeroloss.model.block import ACTIVATIONS, Activation, dim_theta, preactivation, push, split, values
 from zeroloss.model.kernel import Linearised
 from zeroloss.model.problem import Problem
 from zeroloss.network import engine

@@ -56,10 +56,7 @@ def test_looking_at_a_table_of_a_run_is_noted() -> None:
     assert list(frames.cases) == list(frames.tables) == ["a", "b"] and tables.read == {"b"}
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [(None, "found none; check"), ("x = 1", "bind FIGURES to a mapping")],
-)
+@pytest.mark.parametrize(("content", "message"), [(None, "found none; check"), ("x = 1", "bind FIGURES to a mapping")])
 def test_a_module_without_figures_is_named(tmp_path: Path, monkeypatch, content, message) -> None:
     monkeypatch.setattr(sys, "path", list(sys.path))
     module = tmp_path / "drawn" / "nothing.py"

@@ -33,11 +33,7 @@ FIGURES = {"toy-rates": {"study": "toy", "function": "figures.toy_lines.rates", 
 
 
 def claims() -> tuple[Claim, ...]:
-    return (
-        evidence.claim(),
-        Claim.model_validate(evidence.width_entry()),
-        evidence.claim(id="toy.none"),
-    )
+    return (evidence.claim(), Claim.model_validate(evidence.width_entry()), evidence.claim(id="toy.none"))
 
 
 def files(mode: str = "full", *more: dict) -> dict[str, str]:
@@ -113,14 +109,7 @@ def test_sizes_have_columns_only_for_settings_that_exist() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [
-        (2000, "2000"),
-        (0.5, "0.5"),
-        (64.0, "64"),
-        (1e-9, "1e-9"),
-        (1e22, "1e22"),
-        (-2.5e-7, "-2.5e-7"),
-    ],
+    [(2000, "2000"), (0.5, "0.5"), (64.0, "64"), (1e-9, "1e-9"), (1e22, "1e22"), (-2.5e-7, "-2.5e-7")],
 )
 def test_settings_keep_all_their_digits(value: float, text: str) -> None:
     assert sizes.tex_exact(value) == rf"\num{{{text}}}"

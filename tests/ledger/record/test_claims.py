@@ -32,14 +32,8 @@ def test_claims_keep_their_order(tmp_path: Path) -> None:
             {"predicate": [{"quantity": "a", "covers": 0, "at_most": 1}]},
             r"predicate\.0 = .*exactly one of .* got covers and at_most",
         ),
-        (
-            {"predicate": [{"quantity": "slope_L", "inside": [1, -1]}]},
-            r"inside must be \[low, high\]",
-        ),
-        (
-            {"predicate": [{"quantity": "slope_L", "inside": [1]}]},
-            r"predicate\.0\.inside\.1 must be given",
-        ),
+        ({"predicate": [{"quantity": "slope_L", "inside": [1, -1]}]}, r"inside must be \[low, high\]"),
+        ({"predicate": [{"quantity": "slope_L", "inside": [1]}]}, r"predicate\.0\.inside\.1 must be given"),
         ({"predicate": [{"quantity": "slope_L", "covers": True}]}, r"predicate\.0\.covers = True"),
         ({"predicate": [{"quantity": "slope_L", "covers": "1e-9"}]}, r"write numbers unquoted"),
         (
@@ -53,10 +47,7 @@ def test_claims_keep_their_order(tmp_path: Path) -> None:
         ({"history": []}, r"history = "),
         ({"history": [{"date": "today", "changed": "seed", "text": "x"}]}, r"history\.0\.date = "),
         ({"predicate": [{"quantity": "slope_L", "covers": 1}]}, "covers must come with max_half"),
-        (
-            {"predicate": [{"quantity": "slope_L", "inside": [-math.inf, math.inf]}]},
-            "inside must have a finite end",
-        ),
+        ({"predicate": [{"quantity": "slope_L", "inside": [-math.inf, math.inf]}]}, "inside must have a finite end"),
         ({"source": {"paper": "x", "label": "y"}}, r"source\.role must be given; add it"),
         ({"negative_control": None}, r"negative_control = 'NoneType'"),
     ],

@@ -14,11 +14,7 @@ from ledger.record.results import ResultError
 
 def test_rows_are_sorted_and_keyed() -> None:
     frame = evidence.frame(*reversed(evidence.rows()))
-    assert list(frame["key"])[:3] == [
-        "toy/num_samples/sine.s4",
-        "toy/risk/sine.s4",
-        "toy.depth/slope_L/sine.s0",
-    ]
+    assert list(frame["key"])[:3] == ["toy/num_samples/sine.s4", "toy/risk/sine.s4", "toy.depth/slope_L/sine.s0"]
     assert frame["replicates"].dtype == "Int64"
 
 

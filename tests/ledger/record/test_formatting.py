@@ -8,13 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.record.formatting import (
-    format_interval,
-    format_number,
-    half_width,
-    tex_interval,
-    tex_number,
-)
+from ledger.record.formatting import format_interval, format_number, half_width, tex_interval, tex_number
 
 
 @pytest.mark.parametrize(

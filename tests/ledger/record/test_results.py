@@ -138,11 +138,7 @@ def test_a_column_of_mixed_types_is_refused(tmp_path: Path) -> None:
 
 
 def test_json_is_sorted_and_has_no_nan(tmp_path: Path) -> None:
-    content = {
-        "b": [math.nan, np.float64(0.1), math.inf, pd.NA],
-        "a": np.arange(2),
-        "c": np.bool_(True),
-    }
+    content = {"b": [math.nan, np.float64(0.1), math.inf, pd.NA], "a": np.arange(2), "c": np.bool_(True)}
     results.write_json(tmp_path / "a.json", content)
     results.write_json(tmp_path / "b.json", dict(reversed(content.items())))
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()

@@ -66,11 +66,7 @@ def test_support_never_survives_an_interval_that_leaves(ends, estimate, low, hig
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"replicates": 9}, "replicates 9 is below 10"),
-        ({"sizes": 2}, "sizes 2 is below 3"),
-    ],
+    ("change", "reason"), [({"replicates": 9}, "replicates 9 is below 10"), ({"sizes": 2}, "sizes 2 is below 3")]
 )
 @pytest.mark.parametrize("value", [-1.0, -0.5])
 def test_outside_of_its_regime_a_claim_is_not_judged(change, reason: str, value: float) -> None:
@@ -136,20 +132,13 @@ def test_one_refuted_cell_refutes_the_claim_and_decides_it() -> None:
     record = verdicts.judge_claim(evidence.claim(), rows)
     assert record["verdict"] == "refuted"
     assert record["deciding"] == "toy.depth/slope_L/d"
-    assert [row["verdict"] for row in record["rows"]] == [
-        "supported",
-        "inconclusive",
-        "refuted",
-        "refuted",
-    ]
+    assert [row["verdict"] for row in record["rows"]] == ["supported", "inconclusive", "refuted", "refuted"]
     assert len(record["reasons"]) == 2
 
 
 def test_the_cell_nearest_to_failing_decides_a_supported_claim() -> None:
     rows = evidence.frame(
-        evidence.row(cell="a"),
-        evidence.row(cell="b", value=-0.985),
-        evidence.row(cell="c", value=-1.005),
+        evidence.row(cell="a"), evidence.row(cell="b", value=-0.985), evidence.row(cell="c", value=-1.005)
     )
     record = verdicts.judge_claim(evidence.claim(), rows)
     assert (record["verdict"], record["deciding"]) == ("supported", "toy.depth/slope_L/b")
@@ -163,10 +152,7 @@ def test_cells_select_by_glob_and_other_rows_are_only_reported() -> None:
     rows = evidence.frame(evidence.row(), evidence.row(cell="digits.s4", value=7.0))
     record = verdicts.judge_claim(claim, rows)
     assert record["verdict"] == "supported"
-    assert {row["cell"]: row["verdict"] for row in record["rows"]} == {
-        "digits.s4": "reported",
-        "sine.s4": "supported",
-    }
+    assert {row["cell"]: row["verdict"] for row in record["rows"]} == {"digits.s4": "reported", "sine.s4": "supported"}
 
 
 def test_a_table_straight_from_measuring_can_be_judged() -> None:
@@ -182,10 +168,7 @@ def test_judging_is_deterministic_whatever_the_order_of_rows(tmp_path) -> None:
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     record = results.read_json(tmp_path / "a")
     assert [claim["id"] for claim in record["claims"]] == [evidence.DEPTH, evidence.WIDTH]
-    assert [row["key"] for row in record["numbers"]] == [
-        "toy/num_samples/sine.s4",
-        "toy/risk/sine.s4",
-    ]
+    assert [row["key"] for row in record["numbers"]] == ["toy/num_samples/sine.s4", "toy/risk/sine.s4"]
     assert verdicts.counts(record["claims"])["claims"] == 2
 
 

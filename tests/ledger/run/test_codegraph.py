@@ -52,13 +52,7 @@ def test_type_checking_imports_do_not_count(tree: Path) -> None:
 
 def test_a_script_finds_its_neighbours(tree: Path) -> None:
     found = names(tree, str(tree / "figures" / "limits.py"))
-    assert found == {
-        "figures/limits.py",
-        "figures/style.py",
-        "figures/shared.py",
-        "src/p/__init__.py",
-        "src/p/d.py",
-    }
+    assert found == {"figures/limits.py", "figures/style.py", "figures/shared.py", "src/p/__init__.py", "src/p/d.py"}
 
 
 def test_several_targets_are_united(tree: Path) -> None:

@@ -171,11 +171,7 @@ def test_a_changed_crate_is_found(
     ],
 )
 def test_what_is_no_crate_of_a_run_is_refused(
-    run: Run,
-    capsys: pytest.CaptureFixture[str],
-    changes: dict[str, bytes | None],
-    code: int,
-    message: str,
+    run: Run, capsys: pytest.CaptureFixture[str], changes: dict[str, bytes | None], code: int, message: str
 ) -> None:
     run.repack(changes)
     assert run.verify() == code

@@ -23,13 +23,7 @@ from zeroloss.model.problem import Problem
 from zeroloss.network.resnet import Network
 from zeroloss.studies.controls.floors import affine_floor, grouped_floor
 from zeroloss.studies.controls.plan import Identity, Labels, Line, Origin, Parameters, Trained
-from zeroloss.studies.setup import (
-    build_problem,
-    followed,
-    independent_parameters,
-    limit_at_start,
-    sobol,
-)
+from zeroloss.studies.setup import build_problem, followed, independent_parameters, limit_at_start, sobol
 
 Tables = Iterator[pd.DataFrame]
 

@@ -16,16 +16,7 @@ from ledger.record.tidy import untidy
 from ledger.study import Run, control, measures
 from zeroloss.studies.controls.floored import doubled
 from zeroloss.studies.controls.floors import constant_floor
-from zeroloss.studies.controls.plan import (
-    Conditions,
-    Doubled,
-    Identity,
-    Labels,
-    Line,
-    Origin,
-    Parameters,
-    RootScaling,
-)
+from zeroloss.studies.controls.plan import Conditions, Doubled, Identity, Labels, Line, Origin, Parameters, RootScaling
 from zeroloss.studies.setup import build_problem
 
 Array = np.ndarray

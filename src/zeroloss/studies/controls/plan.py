@@ -10,15 +10,7 @@ from pydantic import Field, model_validator
 from ledger.study import Case as AnyCase
 from ledger.study import Closed, Common
 from zeroloss.studies.case import Case, OnLaw, OnProblem
-from zeroloss.studies.settings import (
-    Count,
-    DepthNodes,
-    Doubling,
-    Name,
-    NonNegative,
-    Positive,
-    Times,
-)
+from zeroloss.studies.settings import Count, DepthNodes, Doubling, Name, NonNegative, Positive, Times
 from zeroloss.studies.sized import Followed, Log2Points, Replicates, Sized, SizedBlock
 
 Pair = Annotated[tuple[Count, Count], Field(strict=False)]  # (num_layers, num_units)

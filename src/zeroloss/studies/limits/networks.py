@@ -18,15 +18,7 @@ from zeroloss.model.problem import Problem
 from zeroloss.network.resnet import Network
 from zeroloss.studies.case import LimitCase
 from zeroloss.studies.limits import plan
-from zeroloss.studies.setup import (
-    build_problem,
-    chunks,
-    independent_parameters,
-    path_parameters,
-    sobol,
-    train,
-    trained,
-)
+from zeroloss.studies.setup import build_problem, chunks, independent_parameters, path_parameters, sobol, train, trained
 
 Array = np.ndarray
 Tables = Iterator[pd.DataFrame]

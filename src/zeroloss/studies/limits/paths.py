@@ -8,13 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ledger.record.rows import Rows, cell, row
-from ledger.record.statistics import (
-    Estimate,
-    bootstrap,
-    log_slope,
-    simultaneous_level,
-    student,
-)
+from ledger.record.statistics import Estimate, bootstrap, log_slope, simultaneous_level, student
 from ledger.record.tidy import untidy
 from ledger.study import Run, control, measures
 from zeroloss.model.law import SmoothPath

@@ -10,14 +10,7 @@ import pandas as pd
 
 from ledger.record.streams import stream
 from ledger.study import job
-from zeroloss.studies.linear.accelerated import (
-    METHODS,
-    contraction,
-    measured_contraction,
-    recursion,
-    run,
-    tuned,
-)
+from zeroloss.studies.linear.accelerated import METHODS, contraction, measured_contraction, recursion, run, tuned
 from zeroloss.studies.linear.architectures import build
 from zeroloss.studies.linear.plan import Momentum
 

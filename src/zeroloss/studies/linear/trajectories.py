@@ -22,14 +22,7 @@ from zeroloss.studies.linear.balanced import (
 )
 from zeroloss.studies.linear.chain import Chain
 from zeroloss.studies.linear.plan import Ends, Follow, Portrait, Stages, Unbalanced
-from zeroloss.studies.linear.starts import (
-    chain_of,
-    generic_starts,
-    patterns,
-    state_of,
-    target_of,
-    torus,
-)
+from zeroloss.studies.linear.starts import chain_of, generic_starts, patterns, state_of, target_of, torus
 
 Array = np.ndarray
 ARRIVED, SEEN = 0.005, 0.01  # relative distance to an end: predicted, and allowed to the factors

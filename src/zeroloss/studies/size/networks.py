@@ -19,14 +19,7 @@ from zeroloss.limit.prediction import predict
 from zeroloss.model.law import PathLaw
 from zeroloss.model.problem import Problem
 from zeroloss.network.resnet import Network
-from zeroloss.studies.setup import (
-    build_law,
-    build_problem,
-    independent_parameters,
-    residuals,
-    sobol,
-    trained,
-)
+from zeroloss.studies.setup import build_law, build_problem, independent_parameters, residuals, sobol, trained
 from zeroloss.studies.size.plan import Corollary, Ensemble, Threshold
 from zeroloss.theory.risk_law import RiskLaw
 

@@ -15,14 +15,7 @@ from zeroloss.integrate.exponential import Point, follow
 from zeroloss.model.block import ACTIVATIONS
 from zeroloss.model.problem import Problem
 from zeroloss.network.resnet import Network
-from zeroloss.studies.setup import (
-    System,
-    build_law,
-    build_problem,
-    independent_parameters,
-    limit_at_start,
-    sobol,
-)
+from zeroloss.studies.setup import System, build_law, build_problem, independent_parameters, limit_at_start, sobol
 from zeroloss.studies.zero_loss.plan import Flow, Training
 
 WIDER = 2.0  # probes of the first variation reach so far beyond the law
