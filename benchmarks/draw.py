@@ -128,9 +128,7 @@ def overview(rows: list[Row]) -> Figure:
             style.missing(axes[name], name)
     style.names(axes, {name: title for name, (_, _, title) in PANELS.items()})
     entries = [*map(style.entry, WORKS, style.colours(2), ["none"] * 2, style.MARKERS)]
-    entries += [
-        style.entry(name, marker="o", markerfacecolor=face) for name, face in (("float64", None), ("float32", "white"))
-    ]
+    entries += [style.entry("float64", marker="o"), style.entry("float32", marker="o", filled=False)]
     style.legend(figure, entries)
     return figure
 
@@ -180,7 +178,7 @@ def costs(rows: list[Row]) -> Figure:
     style.names(axes, {case: case for case in cases})
     colours = style.colours(len(METHODS))
     entries = [*map(style.entry, METHODS, colours, ["-", "-", "-", "none"], style.MARKERS)]
-    open_mark = {"marker": style.MARKERS[3], "markerfacecolor": "white"}
+    open_mark = {"marker": style.MARKERS[3], "filled": False}
     style.legend(figure, [*entries, style.entry("extrapolated", colours[-1], "--", **open_mark)])
     return figure
 

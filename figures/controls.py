@@ -19,7 +19,6 @@ from zeroloss.studies.controls.plan import Identity, Labels, Line, Parameters, R
 LOWEST = 1e-4  # excess over the floor at which the axis ends
 EARLIEST = 0.1  # training time at which the logarithmic axes begin
 FLOORED: dict[type[Identity | Labels], str] = {Identity: "identity activation", Labels: "contradictory labels"}
-LINES = {"limit": "-", "network": "--"}
 FLOOR = {"color": "0.25", "linestyle": ":", "linewidth": 1.1, "zorder": 4}
 
 
@@ -34,7 +33,7 @@ def _floors(ax: Axes, frames: Frames, colours: dict[type[Case], Any]) -> None:
     for kind in FLOORED:
         _, case, table = frames.run.one(kind)
         runs = table.loc[(table.setting == case.cases[0].setting) & (table.replicate == 0)]
-        for model, line in LINES.items():
+        for model, line in style.MODELS.items():
             _curve(ax, runs.loc[runs.model == model], color=colours[kind], linestyle=line)
         ax.axhline(float(runs.predicted.iloc[0]), **FLOOR)
     _, _, table = frames.run.one(Parameters)
@@ -55,28 +54,16 @@ def _line(ax: Axes, case: Line, table: pd.DataFrame, colours: dict[int, Any]) ->
         folded = table.loc[run.index].query("quantity == 'slope' and value <= 0").flow_time.min()
         at = run.loc[(run.quantity == "risk") & (run.flow_time == folded), "value"]
         ax.plot([folded] * len(at), at, "s", color=colour, markersize=3.5, zorder=6)
-    ax.set(
-        xscale="log",
-        yscale="log",
-        ylim=(LOWEST, None),
-        xlabel="training time $s$",
-        ylabel="risk / isotonic floor $-\\,1$",
-    )
+    ax.set(xscale="log", yscale="log", ylim=(LOWEST, None))
+    ax.set(xlabel="training time $s$", ylabel="risk / isotonic floor $-\\,1$")
 
 
 def _crossings(ax: Axes, case: Line, table: pd.DataFrame, colours: list[Any]) -> None:
     """Times at which each network folds and crosses, and their medians, against depth."""
     first = crossings(table).replace(np.inf, np.nan)
     for quantity, colour, marker, side in (("folded", colours[1], "s", 0.93), ("crossed", colours[0], "o", 1.07)):
-        ax.plot(
-            first.num_layers * side,
-            first[quantity],
-            marker,
-            color=colour,
-            markersize=3,
-            markerfacecolor="white",
-            markeredgewidth=0.7,
-        )
+        look = {"color": colour, "markersize": 3, "markerfacecolor": "white", "markeredgewidth": 0.7}
+        ax.plot(first.num_layers * side, first[quantity], marker, **look)
         middle = first.groupby("num_layers")[quantity].median()
         ax.plot(middle.index, middle, color=colour, zorder=3)
     ax.set_yscale("log")
@@ -91,18 +78,10 @@ def _widths(ax: Axes, case: RootScaling, table: pd.DataFrame, colours: list[Any]
         spread = np.sqrt(r.var(axis=1, ddof=1).sum(1))
         ax.axhline(float(spread[0]), **FLOOR)
         ax.plot(case.num_units, spread, marker, color=colour, linestyle="none", zorder=5)
-        style.note(
-            ax,
-            rf"$sM = {tau:g}$",
-            (case.num_units[-1], float(spread[-1])),
-            (0, 5),
-            va="bottom",
-            ha="right",
-            color=colour,
-        )
-    r, _ = untidy(
-        table.loc[(table.kernel_time == 0) & (table.num_units == case.num_units[0])], ["replicate", "sample"], "value"
-    )
+        at = case.num_units[-1], float(spread[-1])
+        style.note(ax, rf"$sM = {tau:g}$", at, (0, 5), va="bottom", ha="right", color=colour)
+    narrowest = table.loc[(table.kernel_time == 0) & (table.num_units == case.num_units[0])]
+    r, _ = untidy(narrowest, ["replicate", "sample"], "value")
     start = float(np.sqrt(r.var(axis=0, ddof=1).sum()))
     widths = np.geomspace(case.num_units[0], case.num_units[-1])
     ax.plot(widths, start * (widths / widths[0]) ** -0.5, color=style.GUIDE, linewidth=0.8, zorder=1)
@@ -124,35 +103,22 @@ def predicted(frames: Frames) -> Figure:
     _widths(axes["widths"], *frames.run.one(RootScaling)[1:], palette[2:])
     style.names(
         axes,
-        {
-            "floors": "risk that stays",
-            "line": rf"on a line, $M={case.num_units}$",
-            "folds": "first fold, and crossing",
-            "widths": r"branches of scale $1/(L\sqrt{M})$",
-        },
+        floors="risk that stays",
+        line=rf"on a line, $M={case.num_units}$",
+        folds="first fold, and crossing",
+        widths=r"branches of scale $1/(L\sqrt{M})$",
     )
+    kinds = style.lines({text: colours[kind] for kind, text in FLOORED.items()})
+    ends = {L: shades[L] for L in (case.num_layers[0], case.num_layers[-1])}
     style.legend(
         figure,
+        [*kinds, style.entry("fewer parameters than samples", colours[Parameters], "--")],
+        [*style.models(), style.entry("predicted beforehand", FLOOR["color"], ":")],
+        [style.entry("(b) limit", "0.15", "-"), *style.lines(ends, "(b) $L={}$")],
         [
-            *(style.entry(text, color=colours[kind], linestyle="-") for kind, text in FLOORED.items()),
-            style.entry("fewer parameters than samples", color=colours[Parameters], linestyle="--"),
-        ],
-        [
-            style.entry("limit", linestyle="-"),
-            style.entry("network", linestyle="--"),
-            style.entry("predicted beforehand", color=FLOOR["color"], linestyle=":"),
-        ],
-        [
-            style.entry("(b) limit", color="0.15", linestyle="-"),
-            *(
-                style.entry(f"(b) $L={L}$", color=shades[L], linestyle="-")
-                for L in (case.num_layers[0], case.num_layers[-1])
-            ),
-        ],
-        [
-            style.entry("(c) crossing", color=palette[0], marker="o", markerfacecolor="white"),
-            style.entry("(c) first fold, in (b) filled", color=palette[1], marker="s", markerfacecolor="white"),
-            style.entry(r"(d) $\propto M^{-1/2}$", color=style.GUIDE, linestyle="-"),
+            style.entry("(c) crossing", palette[0], marker="o", filled=False),
+            style.entry("(c) first fold, in (b) filled", palette[1], marker="s", filled=False),
+            style.entry(r"(d) $\propto M^{-1/2}$", style.GUIDE, "-"),
         ],
     )
     return figure

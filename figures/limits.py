@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -55,19 +57,14 @@ def _ratios(ax: Axes, frames: Frames) -> None:
         if i:
             ax.axvline(i - 0.5, color="0.85", linewidth=0.6)
         for law, times in laws.items():
-            side = -0.22 if law == "independent" else 0.22
+            filled = law == "independent"
+            side = -0.22 if filled else 0.22
             for t, (s, colour) in enumerate(zip(times, style.colours(len(times)), strict=True)):
                 row = estimate(frames, "limits.constant", "ratio_", cell(setting, s, law))
                 if row is not None:
                     x = i + side + 0.33 / len(times) * (t - (len(times) - 1) / 2)
-                    style.intervals(
-                        ax,
-                        [x],
-                        *([row[part]] for part in PARTS),
-                        colour=colour,
-                        marker=style.MARKERS[t],
-                        filled=law == "independent",
-                    )
+                    values = [[row[part]] for part in PARTS]
+                    style.intervals(ax, [x], *values, colour=colour, marker=style.MARKERS[t], filled=filled)
     ax.set(xticks=range(len(cells)), xticklabels=list(cells), xlim=(-0.5, max(len(cells), 1) - 0.5))
     ax.tick_params(axis="x", length=0)
     ax.grid(False, axis="x")
@@ -85,18 +82,9 @@ def _entries(ax: Axes, evidence: Evidence, ensembles: list[Ensemble], t: int) ->
         products = r[:, upper[0]] * r[:, upper[1]] * e.count
         value = products.sum(0) / (len(r) - 1)
         half = 1.96 * products.std(0, ddof=1) / np.sqrt(len(r))
-        style.intervals(
-            ax,
-            predicted[upper],
-            value,
-            value - half,
-            value + half,
-            style.colours(len(e.flow_times))[t],
-            style.MARKERS[t],
-            e.sampling == "independent",
-            size=2.5,
-            caps=0,
-        )
+        colour, filled = style.colours(len(e.flow_times))[t], e.sampling == "independent"
+        ends = value - half, value + half
+        style.intervals(ax, predicted[upper], value, *ends, colour, style.MARKERS[t], filled, size=2.5, caps=0)
     ax.axline((0, 0), slope=1, color="0.25", linewidth=0.8, zorder=2)
     style.few_ticks(ax.xaxis, 4)
     style.few_ticks(ax.yaxis, 5)
@@ -128,15 +116,10 @@ def risk(frames: Frames) -> Figure:
     axes["quantiles 0"].set_ylabel("trained − predicted\n(predicted std of $E$)")
     in_rows = {f"{row} {t}": titles[f"{row} {t}"] for row in rows for t in range(len(times))}
     style.names(axes, in_rows)
-    style.legend(
-        figure,
-        [
-            style.entry("trained networks", marker="s", color="0.75", markersize=7),
-            style.entry("predicted law", linestyle="-", color=style.colours(1)[0]),
-            style.entry("risk of the limit", linestyle=":", color="0.3"),
-            *style.law_entries(),
-        ],
-    )
+    trained = style.entry("trained networks", marker="s", color="0.75", markersize=7)
+    predicted = style.entry("predicted law", linestyle="-", color=style.colours(1)[0])
+    limit = style.entry("risk of the limit", linestyle=":")
+    style.legend(figure, [trained, predicted, limit, *style.law_entries()])
     return figure
 
 
@@ -153,15 +136,8 @@ def _density(ax: Axes, frames: Frames, e: Ensemble, t: int, predicted: Array) ->
         if abs(limit.estimate - (low + high) / 2) < 0.8 * (high - low):
             ax.axvline(limit.estimate, color="0.3", linestyle=":", linewidth=1.0)
         else:  # it would leave no room for the law
-            style.note(
-                ax,
-                f"limit:\n{limit.estimate:.3g}",
-                (0.03, 0.97),
-                xycoords="axes fraction",
-                va="top",
-                fontsize=7,
-                color="0.3",
-            )
+            look: dict[str, Any] = {"xycoords": "axes fraction", "va": "top", "color": "0.3"}
+            style.note(ax, f"limit:\n{limit.estimate:.3g}", (0.03, 0.97), fontsize=7, **look)
     ax.set(ylim=(0.0, None), yticks=[])
     style.few_ticks(ax.xaxis, 4)
     ax.set_xlabel("risk $E$ of a network")
@@ -175,9 +151,8 @@ def _quantiles(ax: Axes, frames: Frames, e: Ensemble, t: int, predicted: Array) 
         row = estimate(frames, "", f"quantile_{100 * q:g}", where)
         if row is not None:
             values = [[(row[part] - np.quantile(predicted, q)) / predicted.std()] for part in PARTS]
-            style.intervals(
-                ax, [100 * q + shift], *values, colour="0.3", marker="o", filled=e.sampling == "independent"
-            )
+            filled = e.sampling == "independent"
+            style.intervals(ax, [100 * q + shift], *values, colour="0.3", marker="o", filled=filled)
 
 
 def smooth(frames: Frames) -> Figure:
@@ -198,39 +173,19 @@ def smooth(frames: Frames) -> Figure:
         ax.plot(curve, smooth_prediction(pairs, s, curve.tolist()).mean(1), color=colour)
         rows = {x: estimate(frames, "", "smooth_measured", cell(case.setting, s, f"l{x:g}")) for x in lengths}
         found = {x: row for x, row in rows.items() if row is not None}
-        style.intervals(
-            ax,
-            list(found),
-            *(np.array([row[part] for row in found.values()]) for part in PARTS),
-            colour=colour,
-            marker=style.MARKERS[t],
-        )
+        values = [np.array([row[part] for row in found.values()]) for part in PARTS]
+        style.intervals(ax, list(found), *values, colour=colour, marker=style.MARKERS[t])
     _smooth_axes(ax, L, curve)
-    style.legend(
-        figure,
-        [
-            *time_entries(times),
-            style.entry("predicted", linestyle="-"),
-            style.entry("constant paths", linestyle=":"),
-            style.entry("independent layers", linestyle="--"),
-        ],
-    )
+    lines = {"predicted": "-", "constant paths": ":", "independent layers": "--"}
+    style.legend(figure, time_entries(times) + [style.entry(name, linestyle=line) for name, line in lines.items()])
     return figure
 
 
 def _smooth_axes(ax: Axes, L: int, curve: Array) -> None:
     """Logarithmic axes, and where a correlation length is one layer."""
     ax.axvline(1 / L, color="0.6", linewidth=0.8)
-    style.note(
-        ax,
-        f"$\\ell = 1/L = 1/{L}$",
-        (1 / L, 1.0),
-        (0, 2),
-        color="0.4",
-        xycoords=("data", "axes fraction"),
-        ha="center",
-        va="bottom",
-    )
+    look: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "color": "0.4", "ha": "center", "va": "bottom"}
+    style.note(ax, f"$\\ell = 1/L = 1/{L}$", (1 / L, 1.0), (0, 2), **look)
     ax.set(
         xscale="log",
         yscale="log",

@@ -17,24 +17,15 @@ Array = np.ndarray
 
 def evidence_of(frames: Frames, setting: str) -> Evidence:
     """The evidence on one setting alone: what other settings weigh is not read."""
-    return Evidence(
-        Run(
-            {
-                name: case
-                for name, case in frames.cases.items()
-                if isinstance(case, LimitCase) and case.setting == setting
-            },
-            frames.tables,
-        )
-    )
+    cases = {name: case for name, case in frames.cases.items() if isinstance(case, LimitCase)}
+    return Evidence(Run({name: case for name, case in cases.items() if case.setting == setting}, frames.tables))
 
 
 def main_setting(frames: Frames) -> str:
     """The setting that was run at most sizes; the first one if no network was run."""
-    sizes: dict[str, set[tuple[int, int]]] = {
-        case.setting: set() for case in frames.cases.values() if isinstance(case, Reference)
-    }
-    for case in frames.cases.values():
+    cases = frames.cases.values()
+    sizes: dict[str, set[tuple[int, int]]] = {case.setting: set() for case in cases if isinstance(case, Reference)}
+    for case in cases:
         if isinstance(case, Ensemble):  # a size may be spread over many cases
             sizes[case.setting] |= {(z.num_layers, z.num_units) for z in case.sizes}
     return max(sizes, key=lambda name: len(sizes[name]))

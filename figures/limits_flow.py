@@ -59,9 +59,8 @@ def _feature_panels(figure: Figure, axes: list[Axes], features: Array, depth: Ar
     """
     inputs = features[0, 0, :, 0]
     # the light end of the map would be lost on white paper
-    colours = ScalarMappable(
-        Normalize(inputs.min(), inputs.max()), ListedColormap(sns.color_palette("viridis", 256)[:225])
-    )
+    dark = ListedColormap(sns.color_palette("viridis", 256)[:225])
+    colours = ScalarMappable(Normalize(inputs.min(), inputs.max()), dark)
     t = np.linspace(0.0, 1.0, CURVE_POINTS)
     for ax, z in zip(axes, features[..., -1], strict=True):
         curves = BarycentricInterpolator(depth, z)(t)
@@ -79,18 +78,11 @@ def _particle_panels(figure: Figure, axes: list[Axes], particles: Array, dim: in
     """Particles (w₁, a_d), one panel per training time, coloured by where they started."""
     start = particles[0, :, dim - 1]
     bound = 1.3 * float(np.quantile(np.abs(start), 0.98))  # the map is light at its ends
+    norm = Normalize(-bound, bound)
     shown = None
     for ax, theta in zip(axes, particles, strict=True):
         shown = ax.scatter(
-            theta[:, dim],
-            theta[:, dim - 1],
-            c=start,
-            s=3,
-            cmap="icefire",
-            vmin=-bound,
-            vmax=bound,
-            linewidths=0,
-            rasterized=True,
+            theta[:, dim], theta[:, dim - 1], s=3, linewidths=0, rasterized=True, c=start, cmap="icefire", norm=norm
         )
         ax.set_xlabel("weight $w_1$")
     reach = 1.05 * np.abs(particles[:, :, [dim, dim - 1]]).max((0, 1))

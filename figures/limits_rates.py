@@ -48,12 +48,10 @@ def rates(frames: Frames) -> Figure:
     axes["M"].set_ylabel(r"std of residuals, $(\mathrm{tr}\,\mathrm{Cov}\,r/N)^{1/2}$")
     style.names(
         axes,
-        {
-            "M": f"{setting}: fluctuation against width",
-            "L": f"{setting}: fluctuation against depth",
-            "wide": r"depth gap at $M=\infty$",
-            "paths": "depth gap on smooth paths",
-        },
+        M=f"{setting}: fluctuation against width",
+        L=f"{setting}: fluctuation against depth",
+        wide=r"depth gap at $M=\infty$",
+        paths="depth gap on smooth paths",
     )
     floor = style.entry("error of the reference", marker="s", color="0.85", markersize=8)
     style.legend(figure, time_entries(times), [*style.law_entries(lines=True), floor])
@@ -199,12 +197,5 @@ def _floors(ax: Axes, series: dict[float, Gap], colour: dict[float, Any]) -> Non
     ax.set_ylim(bottom=bottom)
     below = [f"{style.number(floor)} at {style.time_label(s)}" for s, floor in floors.items() if s not in shown]
     if below:
-        style.note(
-            ax,
-            "error of the reference below: " + ", ".join(below),
-            (0.02, 0.02),
-            xycoords="axes fraction",
-            fontsize=7,
-            color="0.4",
-            bbox=style.PATCH,
-        )
+        look: dict[str, Any] = {"xycoords": "axes fraction", "color": "0.4", "bbox": style.PATCH}
+        style.note(ax, "error of the reference below: " + ", ".join(below), (0.02, 0.02), fontsize=7, **look)

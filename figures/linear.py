@@ -38,19 +38,13 @@ def ends(frames: Frames) -> Figure:
     _, _, paths = frames.run.one(Portrait)
     torus = table.loc[(table.family == "torus") & (table.num_layers == MAPPED)]
     kinds = _end_names(np.union1d(table.predicted.unique(), paths.predicted))
-    colours = dict(zip(kinds, style.colours(len(kinds)), strict=True))
+    colours = style.by_colour(list(kinds))
     ax = axes["map"]
     # a start near the boundary takes longer: the area of a mark is the logarithm of its time
     for end, part in torus.groupby("measured"):
         size = 2 + 10 * np.log1p(part.horizon / torus.horizon.median())
-        ax.scatter(
-            part["first"],
-            part["second"],
-            s=size,
-            color=colours.get(int(end), "0.6"),
-            marker="o" if end == 1 else "s",
-            linewidths=0,
-        )
+        colour, marker = colours.get(int(end), "0.6"), "o" if end == 1 else "s"
+        ax.scatter(part["first"], part["second"], s=size, color=colour, marker=marker, linewidths=0)
     wrong = torus.loc[torus.measured != torus.predicted]
     ax.plot(wrong["first"], wrong["second"], "x", color="black", markersize=6)
     ax.set(xlabel=r"angle $\varphi$ of $u$", ylabel=r"angle $\psi$ of $v$")
@@ -60,13 +54,7 @@ def ends(frames: Frames) -> Figure:
     ax.set_aspect("equal")
     _sphere(axes["sphere"], paths, colours)
     style.names(axes, {"map": f"ends, $N={MAPPED}$", "sphere": "directions $u(s)$"})
-    style.legend(
-        figure,
-        [
-            style.entry(name, color=colours[k], linestyle="-", marker="o" if k == 1 else "s")
-            for k, name in kinds.items()
-        ],
-    )
+    style.legend(figure, [style.entry(name, colours[k], "-", "o" if k == 1 else "s") for k, name in kinds.items()])
     return figure
 
 
@@ -88,24 +76,20 @@ def stages(frames: Frames) -> Figure:
     """Time to leave the origin, last rates, and what imbalance makes of them, all predicted."""
     figure, axes = style.canvas([["escape", "rates", "imbalance"]], 2.7)
     _, case, table = frames.run.one(Stages)
-    colours = dict(zip(case.num_layers, style.colours(len(case.num_layers)), strict=True))
+    colours = style.by_colour(case.num_layers)
     ax = axes["escape"]
     for N, part in table.loc[table.quantity.str.startswith("escape")].groupby("num_layers"):
         of = dict(tuple(part.groupby("quantity")))
         ax.plot(of["escape-predicted"].sigma, of["escape-predicted"].value, color=colours[N])
         ax.plot(of["escape-measured"].sigma, of["escape-measured"].value, "o", color=colours[N])
-    ax.set(
-        xscale="log", yscale="log", xlabel=r"singular value $\sigma_0$ at the start", ylabel="time to leave the origin"
-    )
+    ax.set(xscale="log", yscale="log")
+    ax.set(xlabel=r"singular value $\sigma_0$ at the start", ylabel="time to leave the origin")
     _rates(axes["rates"], case, table)
     _, unbalanced, imbalances = frames.run.one(Unbalanced)
     _imbalance(axes["imbalance"], unbalanced, imbalances, colours)
     style.names(axes, {"escape": "escape", "rates": "last rate", "imbalance": "imbalance"})
-    style.legend(
-        figure,
-        [style.entry(f"$N={N}$", color=c, linestyle="-") for N, c in colours.items()],
-        [style.entry("measured", marker="o"), style.entry("predicted", linestyle="-")],
-    )
+    kinds = [style.entry("measured", marker="o"), style.entry("predicted", linestyle="-")]
+    style.legend(figure, style.lines(colours, "$N={}$"), kinds)
     return figure
 
 
@@ -120,14 +104,8 @@ def _rates(ax: Axes, case: Stages, table: pd.DataFrame) -> None:
         )
         ax.plot(predicted.num_layers, predicted.value, color="0.5", linewidth=0.8)
         ax.plot(measured.num_layers, measured.value, "o", color="0.2")
-        style.note(
-            ax,
-            label,
-            (predicted.num_layers.iloc[-1], predicted.value.iloc[-1]),
-            (5, 0),
-            va="center",
-            fontsize=style.SMALL - 1,
-        )
+        end = predicted.num_layers.iloc[-1], predicted.value.iloc[-1]
+        style.note(ax, label, end, (5, 0), va="center", fontsize=style.SMALL - 1)
     ax.set_yscale("log")
     ax.set_xlim(right=max(case.num_layers) + 2.4)  # room for the words
     ax.xaxis.set_major_locator(FixedLocator(case.num_layers))

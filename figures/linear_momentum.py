@@ -26,7 +26,7 @@ def momentum(frames: Frames) -> Figure:
     in_run = {case.architecture: (case, table) for _, case, table in frames.run.of(Momentum)}
     shown = {name: in_run[name] for name in TITLES if name in in_run}
     figure, axes = style.canvas([[f"rate-{a}" for a in shown], [f"width-{a}" for a in shown]], 4.2)
-    colours = dict(zip(METHODS, style.colours(len(METHODS)), strict=True))
+    colours = style.by_colour(METHODS)
     for architecture, (case, table) in shown.items():
         wide = wide_form(table)
         rate, width = axes[f"rate-{architecture}"], axes[f"width-{architecture}"]
@@ -50,12 +50,7 @@ def momentum(frames: Frames) -> Figure:
         style.share_rows(panels)
         panels[0].set_ylabel(label)
     style.names(axes, {f"rate-{a}": TITLES[a] for a in shown})
-    style.legend(
-        figure,
-        [*map(style.entry, NAMES.values(), colours.values(), ["none"] * len(NAMES), style.MARKERS)],
-        [
-            style.entry("predicted", linestyle="-"),
-            style.entry("tolerance and stated width", color="0.5", linestyle=":"),
-        ],
-    )
+    methods = map(style.entry, NAMES.values(), colours.values(), ["none"] * len(NAMES), style.MARKERS)
+    lines = style.entry("predicted", linestyle="-"), style.entry("tolerance and stated width", "0.5", ":")
+    style.legend(figure, [*methods], lines)
     return figure

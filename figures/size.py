@@ -23,13 +23,13 @@ Array = np.ndarray
 CONTOURS = (0.05, 0.5, 0.95)
 CONTOUR_LINES = (":", "--", "-")
 FINE = 40  # widths at which contours are computed
-METHODS: tuple[str, ...] = ("theorem", "chebyshev", "law", "measured")
 NAMES = {
     "theorem": "theorem with constants",
     "chebyshev": "Chebyshev with $\\Sigma$",
     "law": "predicted law",
     "measured": "measured",
 }
+METHODS = tuple(NAMES)
 
 
 def _shades() -> Colormap:
@@ -54,33 +54,23 @@ def phases(frames: Frames) -> Figure:
     shades, eps = _shades(), ladders[0].accuracies[0]
     _contours(axes["map"], evidence, ladders, shades)
     cells = sum(len(ladder.risks) for ladder in ladders)
-    for ladder, colour in zip(ladders, style.colours(len(ladders)), strict=True):
-        _marks(axes, evidence, ladder, shades, colour, simultaneous_level(0.95, cells))
+    colours = style.by_colour([ladder.num_layers for ladder in ladders])
+    for ladder in ladders:
+        _marks(axes, evidence, ladder, shades, colours[ladder.num_layers], simultaneous_level(0.95, cells))
     ax = axes["slices"]
     ax.set(xlabel="width $M$", ylabel=r"$P(|E-E(\rho)|\leq\varepsilon)$", ylim=(-0.03, 1.03))
     style.sizes_axis(ax, sorted(ladders[0].risks))
-    s = ladders[0].flow_times[0]
-    style.names(
-        axes,
-        {
-            "map": f"{ladders[0].setting}, {style.time_label(s)}, $\\varepsilon={eps:g}$",
-            "slices": "the same, depth by depth",
-        },
-    )
+    title = f"{ladders[0].setting}, {style.time_label(ladders[0].flow_times[0])}, $\\varepsilon={eps:g}$"
+    style.names(axes, map=title, slices="the same, depth by depth")
+    levels = zip(CONTOURS, CONTOUR_LINES, strict=True)
     style.legend(
         figure,
+        [style.entry(f"predicted {100 * level:g} %", linestyle=line) for level, line in levels],
         [
-            style.entry(f"predicted {100 * level:g} %", linestyle=line)
-            for level, line in zip(CONTOURS, CONTOUR_LINES, strict=True)
-        ],
-        [
-            style.entry("trained: agrees with the law", marker="o", markerfacecolor="white"),
+            style.entry("trained: agrees with the law", marker="o", filled=False),
             style.entry("does not", marker="X", color=style.colours(5)[4]),
         ],
-        [
-            style.entry(f"$L={ladder.num_layers}$", color=colour, linestyle="-", marker="o")
-            for ladder, colour in zip(ladders, style.colours(len(ladders)), strict=True)
-        ],
+        style.lines(colours, "$L={}$", marker="o"),
     )
     return figure
 
@@ -102,19 +92,14 @@ def _contours(ax: Axes, evidence: Evidence, ladders: list[Ladder], shades: Color
     fine = np.geomspace(inside[0], inside[-1], FINE)
     height = PchipInterpolator(np.log(inside), predicted, axis=0)(np.log(fine)).clip(0.0, 1.0)
     ax.contourf(fine, widths, height.T, levels=np.linspace(0.0, 1.0, 26).tolist(), cmap=_paler(shades), zorder=0)
-    ax.contour(
-        fine, widths, height.T, levels=CONTOURS, colors="0.15", linestyles=CONTOUR_LINES, linewidths=1.1, zorder=2
-    )
+    look = {"colors": "0.15", "linestyles": CONTOUR_LINES, "linewidths": 1.1, "zorder": 2}
+    ax.contour(fine, widths, height.T, levels=CONTOURS, **look)
     ax.set_yscale("log")
     style.sizes_axis(ax, [ladder.num_layers for ladder in ladders])
     ax.set_yticks(M, [f"{m:g}" for m in M])
     ax.yaxis.set_minor_locator(NullLocator())
-    ax.set(
-        xlim=(ladders[0].num_layers / 1.35, ladders[-1].num_layers * 1.35),
-        ylim=(M[0] / 1.5, M[-1] * 1.5),
-        xlabel="depth $L$",
-        ylabel="width $M$",
-    )
+    shallow, deep = ladders[0].num_layers / 1.35, ladders[-1].num_layers * 1.35
+    ax.set(xlim=(shallow, deep), ylim=(M[0] / 1.5, M[-1] * 1.5), xlabel="depth $L$", ylabel="width $M$")
 
 
 def _marks(
@@ -149,13 +134,9 @@ def width(frames: Frames) -> Figure:
     evidence = Evidence(frames.run)
     ladders = evidence.with_role("ladder")
     settings = list(dict.fromkeys(ladder.setting for ladder in ladders))
-    figure, axes = style.canvas(
-        [[f"theorem {name}" for name in settings], [f"others {name}" for name in settings]],
-        4.2,
-        height_ratios=[1.0, 2.2],
-    )
-    etas = evidence.common.failure_probabilities
-    colours = dict(zip(METHODS, style.colours(len(METHODS)), strict=True))
+    rows = [[f"theorem {name}" for name in settings], [f"others {name}" for name in settings]]
+    figure, axes = style.canvas(rows, 4.2, height_ratios=[1.0, 2.2])
+    etas, colours = evidence.common.failure_probabilities, style.by_colour(METHODS)
     for ladder in ladders:
         time, eps = ladder.times()[-1], middle(ladder)
         demands = [demand(evidence, ladder, eps, eta, time) for eta in etas]
@@ -163,50 +144,26 @@ def width(frames: Frames) -> Figure:
         _curve(top, ladder, etas, [one.log10_theorem for one in demands], "theorem", colours)
         for name in METHODS[1:]:
             values = [getattr(one, name) for one in demands]
-            _curve(
-                below,
-                ladder,
-                etas,
-                [math.log10(value) if 0 < value < math.inf else math.nan for value in values],
-                name,
-                colours,
-            )
+            logs = [math.log10(value) if 0 < value < math.inf else math.nan for value in values]
+            _curve(below, ladder, etas, logs, name, colours)
     for name in settings:
         shown = [f"{middle(ladder):g}" for ladder in ladders if ladder.setting == name]
-        style.note(
-            axes[f"others {name}"],
-            rf"$\varepsilon$ = {', '.join(shown)}",
-            (0.96, 0.03),
-            xycoords="axes fraction",
-            ha="right",
-            color="0.35",
-        )
+        look: dict[str, Any] = {"xycoords": "axes fraction", "ha": "right", "color": "0.35"}
+        style.note(axes[f"others {name}"], rf"$\varepsilon$ = {', '.join(shown)}", (0.96, 0.03), **look)
     _dress(axes, settings, etas)
     style.names(axes, {f"theorem {name}": name for name in settings})
-    style.legend(
-        figure,
-        [
-            style.entry(NAMES[name], color=colours[name], linestyle="-", marker=style.MARKERS[i])
-            for i, name in enumerate(METHODS)
-        ],
-        style.law_entries(lines=True),
-    )
+    marked = zip(METHODS, style.MARKERS, strict=False)
+    methods = [style.entry(NAMES[name], colours[name], "-", marker) for name, marker in marked]
+    style.legend(figure, methods, style.law_entries(lines=True))
     return figure
 
 
 def _curve(
     ax: Axes, ladder: Ladder, etas: Sequence[float], values: list[float], name: str, colours: dict[str, Any]
 ) -> None:
-    filled, marker = ladder.sampling == "independent", style.MARKERS[METHODS.index(name)]
-    ax.plot(
-        etas,
-        values,
-        color=colours[name],
-        linestyle="-" if filled else "--",
-        marker=marker,
-        markersize=3.5,
-        markerfacecolor=colours[name] if filled else "white",
-    )
+    marker, colour = style.MARKERS[METHODS.index(name)], colours[name]
+    line, face = ("-", colour) if ladder.sampling == "independent" else ("--", "white")
+    ax.plot(etas, values, color=colour, linestyle=line, marker=marker, markersize=3.5, markerfacecolor=face)
 
 
 def _dress(axes: dict[str, Axes], settings: list[str], etas: Sequence[float]) -> None:

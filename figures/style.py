@@ -6,8 +6,8 @@ figure says survives a black-and-white print.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import seaborn as sns
@@ -19,11 +19,13 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
 Array = np.ndarray
+T = TypeVar("T")
 WIDTH = 6.3  # inches: the text block of the paper
 SMALL, MEDIUM = 8, 9  # points
 MARKERS = ("o", "s", "^", "D", "v", "P")
 GUIDE = "0.45"
 LAWS = {"independent": "independent layers", "path": "paths"}
+MODELS = {"limit": "-", "network": "--"}
 PATCH = {"facecolor": "white", "alpha": 0.75, "pad": 0.6, "linewidth": 0}  # under words on lines
 
 _STYLE = {
@@ -74,9 +76,9 @@ def time_label(flow_time: float) -> str:
     return f"$s = {flow_time:g}$"
 
 
-def names(axes: dict[str, Axes], titles: dict[str, str]) -> None:
-    """Letter and title above the left end of each panel named in ``titles``, in its order."""
-    for i, (key, title) in enumerate(titles.items()):
+def names(axes: dict[str, Axes], titles: Mapping[str, str] | None = None, **more: str) -> None:
+    """Letter and title above the left end of each panel that is named, in their order."""
+    for i, (key, title) in enumerate({**(titles or {}), **more}.items()):
         axes[key].set_title(f"({chr(ord('a') + i)}) {title}", loc="left")
 
 
@@ -110,31 +112,34 @@ def intervals(
 
 
 def entry(
-    label: str,
-    color: Any = "0.3",
-    linestyle: Any = "none",
-    marker: str = "none",
-    markersize: float = 4.0,
-    markerfacecolor: Any = None,
+    label: str, color: Any = "0.3", linestyle: Any = "none", marker: str = "none", filled: bool = True, **options: Any
 ) -> Line2D:
-    """One entry of a legend."""
-    return Line2D(
-        [],
-        [],
-        label=label,
-        color=color,
-        linestyle=linestyle,
-        marker=marker,
-        markersize=markersize,
-        markerfacecolor=markerfacecolor or color,
-    )
+    """One entry of a legend, of a line, a marker or both."""
+    face = color if filled else "white"
+    options = {"color": color, "linestyle": linestyle, "marker": marker, "markerfacecolor": face, **options}
+    return Line2D([], [], label=label, **options)
+
+
+def lines(colours: Mapping[Any, Any], name: str = "{}", **options: Any) -> list[Line2D]:
+    """An entry for each line by its colour; ``name`` holds what it is called by in {}."""
+    return [entry(name.format(key), color=colour, linestyle="-", **options) for key, colour in colours.items()]
+
+
+def models() -> list[Line2D]:
+    """Legend entries of the limit and of networks."""
+    return [entry(name, linestyle=line) for name, line in MODELS.items()]
+
+
+def by_colour(keys: Sequence[T]) -> dict[T, Any]:
+    """A colour for each key."""
+    return dict(zip(keys, colours(len(keys)), strict=True))
 
 
 def law_entries(lines: bool = False) -> list[Line2D]:
     """Legend entries of the two laws: filled and hollow, with solid and dashed predictions."""
     return [
-        entry(name, marker="o", markerfacecolor=face, linestyle=line if lines else "none")
-        for name, face, line in zip(LAWS.values(), ("0.3", "white"), ("-", "--"), strict=True)
+        entry(name, marker="o", filled=filled, linestyle=line if lines else "none")
+        for name, filled, line in zip(LAWS.values(), (True, False), ("-", "--"), strict=True)
     ]
 
 

@@ -16,7 +16,6 @@ from zeroloss.studies.zero_loss.measure import MODELS, run_of
 from zeroloss.studies.zero_loss.plan import Flow
 
 Array = np.ndarray
-LINES = {"limit": "-", "network": "--"}
 CERTIFIED = "tanh"  # the activation whose certificate and kernel are drawn
 EARLIEST = 0.1  # training time at which the logarithmic axes begin
 
@@ -29,9 +28,7 @@ def _panels(frames: Frames, height: float) -> tuple[Figure, list[Axes], list[tup
     if len(rows[-1]) < len(rows[0]):
         rows[-1] = [*rows[-1], "."]
     figure, axes = style.canvas(rows, height)
-    style.names(
-        axes, {name: f"{name}, $N={case.problem.num_samples}$" for name, (case, _) in zip(names, cases, strict=True)}
-    )
+    style.names(axes, {case.setting: f"{case.setting}, $N={case.problem.num_samples}$" for case, _ in cases})
     for row in rows:
         axes[row[0]].set_ylabel("risk $E$")
     for name in names[-2:]:
@@ -47,65 +44,44 @@ def _shown(run: dict[str, Array], floor: float) -> Array:
 def risk(frames: Frames) -> Figure:
     """The risk of limit and networks down to the floor, and the certificate of one activation."""
     figure, panels, cases = _panels(frames, 5.0)
-    activations = [training.activation for training in cases[0][0].flows]
-    colours = dict(zip(activations, style.colours(len(activations)), strict=True))
+    colours = style.by_colour([training.activation for training in cases[0][0].flows])
     for ax, (case, table) in zip(panels, cases, strict=True):
         for training in case.flows:
             of_it = table.loc[table.activation == training.activation]
             for model in MODELS:
                 run = run_of(of_it, model, 0)
                 seen = _shown(run, case.floor)
-                ax.plot(
-                    run["flow_time"][seen],
-                    run["risk"][seen],
-                    LINES[model],
-                    color=colours[training.activation],
-                    zorder=3,
-                )
+                times, colour = run["flow_time"][seen], colours[training.activation]
+                ax.plot(times, run["risk"][seen], style.MODELS[model], color=colour, zorder=3)
                 if training.activation == CERTIFIED and model == "limit":
-                    bound = run["risk"][0] * np.exp(
-                        log_certificate(run["flow_time"], run["eigenvalue"][:, 0], run["eigenvalue"].shape[1])
-                    )
-                    ax.plot(run["flow_time"][seen], bound[seen], ":", color="0.25", linewidth=1.3, zorder=4)
+                    smallest, count = run["eigenvalue"][:, 0], run["eigenvalue"].shape[1]
+                    bound = run["risk"][0] * np.exp(log_certificate(run["flow_time"], smallest, count))
+                    ax.plot(times, bound[seen], ":", color="0.25", linewidth=1.3, zorder=4)
         ax.set(xscale="log", yscale="log", ylim=(0.1 * case.floor, 1.0))
         ax.yaxis.set_major_locator(LogLocator(numticks=8))
-    style.legend(
-        figure,
-        [style.entry(name, color=colour, linestyle="-") for name, colour in colours.items()],
-        [
-            style.entry("limit", linestyle="-"),
-            style.entry("network", linestyle="--"),
-            style.entry(f"certificate of the limit, {CERTIFIED}", color="0.25", linestyle=":"),
-        ],
-    )
+    certificate = style.entry(f"certificate of the limit, {CERTIFIED}", color="0.25", linestyle=":")
+    style.legend(figure, style.lines(colours), [*style.models(), certificate])
     return figure
 
 
 def spectrum(frames: Frames) -> Figure:
     """Eigenvalues of the kernel K(s) of the limit through training."""
     figure, panels, cases = _panels(frames, 4.4)
-    colour = style.colours(2)
+    colours = style.by_colour(MODELS)
     for ax, (case, table) in zip(panels, cases, strict=True):
         shown = table.loc[table.activation == CERTIFIED]
         if shown.empty:
             style.missing(ax, CERTIFIED)
             continue
-        for model, of_model in zip(MODELS, colour, strict=True):
+        for model, colour in colours.items():
             run = run_of(shown, model, 0)
             seen = _shown(run, case.floor)
             for i, values in enumerate(run["eigenvalue"][seen].T):
-                ax.plot(
-                    run["flow_time"][seen],
-                    values,
-                    LINES[model],
-                    color=of_model,
-                    linewidth=1.2 if i == 0 else 0.5,
-                    alpha=1.0 if i == 0 else 0.6,
-                )
+                width, alpha = (1.2, 1.0) if i == 0 else (0.5, 0.6)
+                look = {"color": colour, "linewidth": width, "alpha": alpha}
+                ax.plot(run["flow_time"][seen], values, style.MODELS[model], **look)
         ax.set(xscale="log", yscale="log", ylabel="" if ax.get_ylabel() == "" else "eigenvalues of $K(s)$")
-    style.legend(
-        figure, [style.entry(model, color=c, linestyle=LINES[model]) for model, c in zip(MODELS, colour, strict=True)]
-    )
+    style.legend(figure, [style.entry(model, colour, style.MODELS[model]) for model, colour in colours.items()])
     return figure
 
 

@@ -37,19 +37,10 @@ def _map(ax: Axes, case: Density, table: pd.DataFrame, time: int) -> None:
         for solver in ("density", "particles")
     }
     most = shown["particles"].max()
-    ax.contourf(
-        a,
-        b,
-        shown["density"].T / most,
-        levels=np.linspace(0.01, 1.0, 20),
-        cmap=sns.color_palette("Blues", as_cmap=True),
-        extend="max",
-        zorder=1,
-    )
+    blues, levels = sns.color_palette("Blues", as_cmap=True), np.linspace(0.01, 1.0, 20)
+    ax.contourf(a, b, shown["density"].T / most, levels=levels, cmap=blues, extend="max", zorder=1)
     ax.contour(a, b, shown["particles"].T / most, levels=CONTOURS, colors="0.15", linewidths=0.6, zorder=2)
-    ax.set_xlim(*case.box_a)
-    ax.set_ylim(*case.box_b)
-    ax.set_xlabel("$a$")
+    ax.set(xlim=case.box_a, ylim=case.box_b, xlabel="$a$")
     ax.grid(False)
 
 
@@ -57,9 +48,8 @@ def _errors(ax: Axes, sizes: Array, errors: Array, solver: str, colours: list[An
     """errors (grids, flow times) against cells per axis, one line per flow time."""
     _, line, filled = SCHEMES[solver]
     for values, colour, marker in zip(errors.T, colours, style.MARKERS, strict=False):
-        ax.plot(
-            sizes, values, line, marker=marker, color=colour, zorder=3, markerfacecolor=colour if filled else "white"
-        )
+        face = colour if filled else "white"
+        ax.plot(sizes, values, line, marker=marker, color=colour, markerfacecolor=face, zorder=3)
 
 
 def density(frames: Frames) -> Figure:
@@ -76,12 +66,8 @@ def density(frames: Frames) -> Figure:
         w1 = distances(table, case, solver)
         sizes = np.array(list(w1))
         _errors(axes["w1"], sizes, np.array(list(w1.values()))[:, 1:], solver, colours)
-        gaps = np.array(
-            [
-                np.sqrt(np.mean((residuals - exact) ** 2, axis=1))
-                for residuals in select(table, solver, "residual").values()
-            ]
-        )
+        residuals = np.array(list(select(table, solver, "residual").values()))
+        gaps = np.sqrt(np.mean((residuals - exact) ** 2, axis=2))
         _errors(axes["residuals"], sizes, gaps[:, 1:], solver, colours)
     for name in ("w1", "residuals"):
         ax = axes[name]
@@ -98,23 +84,18 @@ def density(frames: Frames) -> Figure:
     axes["residuals"].set_ylabel("gap of the residuals")
     style.names(
         axes,
-        {
-            "first": style.time_label(times[0]),
-            "last": style.time_label(times[-1]),
-            "w1": "distance of the measures",
-            "residuals": "distance of the residuals",
-        },
+        first=style.time_label(times[0]),
+        last=style.time_label(times[-1]),
+        w1="distance of the measures",
+        residuals="distance of the residuals",
     )
+    marked = zip(times[1:], colours, style.MARKERS, strict=False)
+    schemes = [
+        style.entry(label, linestyle=line, marker="o", filled=filled) for label, line, filled in SCHEMES.values()
+    ]
     style.legend(
         figure,
-        [
-            style.entry(style.time_label(s), colour, "-", marker)
-            for s, colour, marker in zip(times[1:], colours, style.MARKERS, strict=False)
-        ],
-        [
-            style.entry(label, linestyle=line, marker="o", markerfacecolor=None if filled else "white")
-            for label, line, filled in SCHEMES.values()
-        ]
-        + [style.entry("particles, in (a) and (b)", "0.15", "-")],
+        [style.entry(style.time_label(s), colour, "-", marker) for s, colour, marker in marked],
+        [*schemes, style.entry("particles, in (a) and (b)", "0.15", "-")],
     )
     return figure

@@ -131,9 +131,7 @@ def typeset(
     from ledger.record.verify import read_verdicts
     from ledger.run import jobs
 
-    record = read_verdicts(verdicts)
-    if record["mode"] != mode:
-        raise results.ResultError(f"{verdicts} must be of mode {mode}, got {record['mode']}; judge that mode first")
+    record = read_verdicts(verdicts, mode=mode)
     frame = measured.read(estimates)
     drawn = {path.name.removesuffix(".manifest.json"): results.read_sealed(path) for path in figures}
     manifests = typesetting.read_manifests(measured.records(frame), drawn, manifests_dir)

@@ -47,14 +47,9 @@ def typeset(
 
     rows = sorted(tables.records(estimates), key=lambda row: row["key"])
     environment = jinja2.Environment(
+        *("<%", "%>", "<<", ">>", "<#", "#>"),  # around blocks, variables, comments
         loader=jinja2.PackageLoader("ledger.paper"),
         undefined=jinja2.StrictUndefined,
-        block_start_string="<%",
-        block_end_string="%>",
-        variable_start_string="<<",
-        variable_end_string=">>",
-        comment_start_string="<#",
-        comment_end_string="#>",
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

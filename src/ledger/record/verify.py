@@ -24,6 +24,7 @@ VERDICTS, ESTIMATES = "verdicts.json", "estimates.csv"
 AGREE, DISAGREE, MISSING = 0, 1, 2
 COMPARED = ("estimate", "lower", "upper", "floor")  # within tolerance
 EXACT = ("level", "replicates", "sizes")
+SAYS = f"published/{VERDICTS} says {{}} {{}}, published/{ESTIMATES} gives {{}}"
 REBUILD = "run make reproduce"
 RESTORE = "restore published/ from git, or publish the new run with zeroloss publish"
 
@@ -140,12 +141,15 @@ def compare(
     return found
 
 
-def read_verdicts(path: Path, sealed: bool = True) -> dict[str, Any]:
-    """Return the content of a verdicts.json; what is not one raises ResultError.
+def read_verdicts(path: Path, sealed: bool = True, mode: str = "") -> dict[str, Any]:
+    """Return the content of a verdicts.json; what is not one, or of another mode, raises ResultError.
 
     Those of a run are sealed; the published ones, which git keeps, are not.
     """
-    return checked(results.read_sealed(path) if sealed else results.read_json(path), path)
+    record = checked(results.read_sealed(path) if sealed else results.read_json(path), path)
+    if mode and record["mode"] != mode:
+        raise ResultError(f"{path} must be of mode {mode}, got {record['mode']}; judge that mode first")
+    return record
 
 
 def checked(record: Any, place: Path | str) -> dict[str, Any]:
@@ -186,9 +190,7 @@ def _compare_exactly(published: Mapping[str, Any], judged: Mapping[str, Any], fo
             found.differs(name, f"published/{VERDICTS} has it, no file of claims does; {RESTORE}")
             continue
         for part, left, right in _apart(claim, expected[name], ignore="rows"):
-            found.differs(
-                name, f"published/{VERDICTS} says {part} {left}, published/{ESTIMATES} gives {right}; {RESTORE}"
-            )
+            found.differs(name, f"{SAYS.format(part, left, right)}; {RESTORE}")
     in_json, in_csv = _rows(published), _rows(judged)
     for section, key in sorted({*in_json, *in_csv}):
         if "." in section and section not in expected:
@@ -197,12 +199,8 @@ def _compare_exactly(published: Mapping[str, Any], judged: Mapping[str, Any], fo
             absent = VERDICTS if (section, key) in in_csv else ESTIMATES
             found.differs(section, f"{key} is not in published/{absent}; {RESTORE}", key)
             continue
-        for name, left, right in _apart(in_json[section, key], in_csv[section, key]):
-            found.differs(
-                section,
-                f"{key} {name}: published/{VERDICTS} says {left}, published/{ESTIMATES} gives {right}; {RESTORE}",
-                key,
-            )
+        for part, left, right in _apart(in_json[section, key], in_csv[section, key]):
+            found.differs(section, f"{key}: {SAYS.format(part, left, right)}; {RESTORE}", key)
 
 
 def _apart(left: Row, right: Row, ignore: str = "") -> Iterator[tuple[str, Any, Any]]:

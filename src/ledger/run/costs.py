@@ -20,7 +20,7 @@ from ledger.record import estimates, results
 from ledger.record.results import MissingResultError, ResultError
 
 COSTS = "costs.csv"
-COLUMNS = (
+COLUMNS: tuple[str, ...] = (
     "mode", "study", "case", "wall_seconds", "peak_memory_mb", "bytes", "machine", "spec", "claims",
 )  # fmt: skip
 PUBLISHED = "full"  # the mode whose costs others are predicted from
@@ -88,9 +88,13 @@ class Bill:
         """Whether anything of it was measured or predicted."""
         return self.cpu_minutes > 0
 
-    def says(self, value: float, digits: int) -> str:
-        """One of its numbers, with its mark."""
-        return f"{self.mark}{value:.{digits}f}" if self.is_priced else "unknown"
+    def cells(self, unit: float = 1.0) -> dict[str, str]:
+        """Its numbers by name, each with its mark; times in so many minutes."""
+        times = {"cpu": self.cpu_minutes / unit, "wall": self.wall_minutes / unit}
+        shown = {name: f"{value:.1f}" for name, value in times.items()}
+        shown |= {"memory": f"{self.peak_memory_mb:.0f}", "disk": f"{self.disk_mb:.1f}"}
+        priced = {name: f"{self.mark}{text}" if self.is_priced else "unknown" for name, text in shown.items()}
+        return {"jobs": str(self.jobs), **priced}
 
 
 # --- the file ------------------------------------------------------------------------------------
@@ -131,23 +135,12 @@ def digest_of(spec: Any) -> str:
 def as_text(by_mode: Mapping[str, Costs]) -> str:
     """Return the costs of all modes as text, one line per case."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer = csv.DictWriter(out, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
     for mode, costs in sorted(by_mode.items()):
         for (study, case), cost in sorted(costs.items()):
-            writer.writerow(
-                (
-                    mode,
-                    study,
-                    case,
-                    cost.wall_seconds,
-                    cost.peak_memory_mb,
-                    cost.bytes,
-                    cost.machine,
-                    cost.spec,
-                    ";".join(cost.claims),
-                )
-            )
+            place = {"mode": mode, "study": study, "case": case, "claims": ";".join(cost.claims)}
+            writer.writerow(vars(cost) | place)
     return out.getvalue()
 
 
@@ -159,14 +152,8 @@ def of_text(text: str, origin: str) -> dict[str, dict[tuple[str, str], Cost]]:
     found: dict[str, dict[tuple[str, str], Cost]] = {}
     for number, line in enumerate(lines, start=2):
         try:
-            cost = Cost(
-                float(line["wall_seconds"]),
-                float(line["peak_memory_mb"]),
-                int(line["bytes"]),
-                line["machine"],
-                line["spec"],
-                tuple(filter(None, line["claims"].split(";"))),
-            )
+            numbers = float(line["wall_seconds"]), float(line["peak_memory_mb"]), int(line["bytes"])
+            cost = Cost(*numbers, line["machine"], line["spec"], tuple(filter(None, line["claims"].split(";"))))
         except (TypeError, ValueError, AttributeError) as error:
             raise ResultError(f"{origin} line {number} is no cost ({error}); {REMEDY}") from error
         found.setdefault(line["mode"], {})[line["study"], line["case"]] = cost
@@ -176,13 +163,11 @@ def of_text(text: str, origin: str) -> dict[str, dict[tuple[str, str], Cost]]:
 def read(published: Path) -> dict[str, dict[tuple[str, str], Cost]]:
     """Return {mode: costs} of `published/costs.csv`."""
     path = Path(published) / COSTS
-    try:
-        text = results.read_text(path)
-    except MissingResultError:
+    if not path.exists():
         raise MissingResultError(
             f"{path.as_posix()} is missing; restore it from git, or publish a run with zeroloss publish --costs"
-        ) from None
-    return of_text(text, path.as_posix())
+        )
+    return of_text(results.read_text(path), path.as_posix())
 
 
 def publish(folder: Path, published: Path, mode: str) -> Path:
@@ -190,18 +175,14 @@ def publish(folder: Path, published: Path, mode: str) -> Path:
 
     Of a mode that is planned on predicted costs single jobs may be published, one after the other.
     """
-    try:
-        known = read(published)
-    except MissingResultError:
-        known = {}
-    made = of_run(folder)
+    path, made = Path(published) / COSTS, of_run(folder)
+    known = read(published) if path.exists() else {}
     whole = {study for study, case in made if case == MEASURING or mode in PLANNED}
     missing = sorted({study for study, _ in made} - whole) or ([] if made else ["*"])
     if missing:  # tables that were made for a claim alone are no run
         raise MissingResultError(
             f"{Path(folder).as_posix()}/{missing[0]}/{MEASURING}.parquet is missing; run make reproduce"
         )
-    path = Path(published) / COSTS
     before = known.get(mode, {}) if mode in PLANNED else {}
     results.write_text(path, as_text(known | {mode: {**before, **made}}))
     return path
@@ -224,6 +205,7 @@ def bill(what: str, jobs: Sequence[Job], measuring: Sequence[Job], costs: Costs,
     """Add up what some jobs, and the measuring after them, cost on `cores`."""
     stages = [[[costs[key] for key in job if key in costs] for job in stage] for stage in (jobs, measuring)]
     known = [cost for stage in stages for job in stage for cost in job]
+    walls = [makespan([sum(cost.wall_seconds for cost in job) for job in stage], cores) for stage in stages]
     # a study is measured after its own jobs, but maybe beside those of another
     meeting = stages if len(measuring) < 2 else [stages[0] + stages[1]]
     peaks = [[max((cost.peak_memory_mb for cost in job), default=0.0) for job in group] for group in meeting]
@@ -233,8 +215,7 @@ def bill(what: str, jobs: Sequence[Job], measuring: Sequence[Job], costs: Costs,
         what=what,
         jobs=len(jobs) + len(measuring),
         cpu_minutes=sum(cost.wall_seconds for cost in known) / 60,
-        wall_minutes=sum(makespan([sum(cost.wall_seconds for cost in job) for job in stage], cores) for stage in stages)
-        / 60,
+        wall_minutes=sum(walls) / 60,
         peak_memory_mb=max(sum(heapq.nlargest(cores, group)) for group in peaks),
         disk_mb=sum(cost.bytes for cost in known) / 2**20,
         unmeasured=tuple("/".join(key) for key in keys if key not in costs),

@@ -99,17 +99,7 @@ def print_bills(bills: Sequence[Bill], mode: str, cores: int, stream: TextIO | N
     """Print bills as a table, and below it by name what was never measured."""
     first = "claim" if any("." in bill.what for bill in bills) else "study"
     unit = "hours" if max((bill.cpu_minutes for bill in bills), default=0.0) > LONG else "minutes"
-    lines = [
-        (
-            bill.what,
-            str(bill.jobs),
-            bill.says(bill.cpu_minutes / UNITS[unit], 1),
-            bill.says(bill.wall_minutes / UNITS[unit], 1),
-            bill.says(bill.peak_memory_mb, 0),
-            bill.says(bill.disk_mb, 1),
-        )
-        for bill in bills
-    ]
+    lines = [(bill.what, *bill.cells(UNITS[unit]).values()) for bill in bills]
     origin = ", or predicted from it" if any(bill.predicted for bill in bills) else ""
     caption = (
         f"mode {mode} on {cores} core{'s' if cores > 1 else ''}, as it was published in "
@@ -190,13 +180,8 @@ def estimate(
             "cores": cores,
             "bills": [asdict(bill) for bill in bills],
             "laws": [
-                {
-                    "study": study,
-                    "kind": kind,
-                    "jobs": law.jobs,
-                    "seconds": law.seconds._asdict(),
-                    "memory": law.memory._asdict(),
-                }
+                {"study": study, "kind": kind, "jobs": law.jobs}
+                | {"seconds": law.seconds._asdict(), "memory": law.memory._asdict()}
                 for (study, kind), law in laws.items()
             ],
             "memory": too_large(whole),
@@ -235,19 +220,8 @@ def run(whole: Plan, claims: Sequence[str], folder: Path, cores: int) -> None:
     """Let Snakemake make the tables that some claims rest on, below `folder`, and nothing else."""
     cases = sorted({(estimates.study_of(claim), name) for claim in claims for name in whole.needed(claim)})
     targets = [(Path(folder) / study / f"{name}.parquet").as_posix() for study, name in cases]
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--profile",
-        PROFILE,
-        "--cores",
-        str(cores),
-        "--config",
-        f"mode={whole.mode}",
-        "--",
-        *targets,
-    ]
+    options = f"--profile {PROFILE} --cores {cores} --config mode={whole.mode} --".split()
+    command = [sys.executable, "-m", "snakemake", *options, *targets]
     # its own words go where they do not mix with the answer
     status = subprocess.run(command, stdout=sys.stderr, check=False).returncode
     if status:

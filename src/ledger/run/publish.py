@@ -15,9 +15,7 @@ PAPER = "paper.pdf"
 def publish(results_folder: Path, published_folder: Path, mode: str) -> list[Path]:
     """Copy the run of `mode` to `published/`; return the files."""
     source, target = Path(results_folder), Path(published_folder)
-    record = read_verdicts(source / VERDICTS)
-    if record["mode"] != mode:
-        raise ResultError(f"{source / VERDICTS} must be of mode {mode}, got {record['mode']}; {REBUILD}")
+    record = read_verdicts(source / VERDICTS, mode=mode)
     found = sorted(source.glob("*/estimates.parquet"))
     if not found:
         raise MissingResultError(f"{source}/*/estimates.parquet is missing; {REBUILD}")

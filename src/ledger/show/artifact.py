@@ -79,27 +79,14 @@ def rewritten(text: str, tables: Mapping[str, str], origin: str) -> str:
 def runs(plan: Plan, cores: Sequence[int], unit: str) -> str:
     """What each study and all of them take, on several numbers of cores."""
     by_cores = [plan.bills((), count) for count in cores]
-    heading = [
-        "study",
-        "jobs",
-        f"CPU {unit}",
-        *(f"{unit} on {n}" for n in cores),
-        f"memory on {cores[1]} (MB)",
-        "disk (MB)",
-    ]
+    times = [f"{unit} on {n}" for n in cores]
+    heading = ["study", "jobs", f"CPU {unit}", *times, f"memory on {cores[1]} (MB)", "disk (MB)"]
     lines = []
     for bills in zip(*by_cores, strict=True):
-        bill = bills[1]
-        times = [one / UNITS[unit] for one in (bill.cpu_minutes, *(b.wall_minutes for b in bills))]
-        lines.append(
-            [
-                bill.what if bill.what == TOGETHER else f"`{bill.what}`",
-                str(bill.jobs),
-                *(bill.says(time, 1) for time in times),
-                bill.says(bill.peak_memory_mb, 0),
-                bill.says(bill.disk_mb, 1),
-            ]
-        )
+        what, cells = bills[1].what, bills[1].cells(UNITS[unit])
+        walls = [bill.cells(UNITS[unit])["wall"] for bill in bills]
+        name = what if what == TOGETHER else f"`{what}`"
+        lines.append([name, cells["jobs"], cells["cpu"], *walls, cells["memory"], cells["disk"]])
     machines = sorted({cost.machine for cost in plan.costs.values() if cost.machine})
     notes = [
         *planning.predicted(by_cores[1]),
@@ -118,18 +105,10 @@ def each_claim(plan: Plan, stated: Sequence[Claim], record: Mapping[str, Any]) -
     expected = {entry["id"]: entry["verdict"] for entry in record["claims"]}
     lines = []
     for claim in stated:
-        bill = plan.bills([claim.id], TWO)[0]
-        lines.append(
-            [
-                claim.title,
-                f"`make verify CLAIMS={claim.id}`",
-                str(bill.jobs),
-                bill.says(bill.wall_minutes, 1),
-                bill.says(bill.peak_memory_mb, 0),
-                bill.says(bill.disk_mb, 1),
-                f"**{expected.get(claim.id, 'not published yet')}**",
-            ]
-        )
+        cells = plan.bills([claim.id], TWO)[0].cells()
+        numbers = [cells[name] for name in ("jobs", "wall", "memory", "disk")]
+        verdict = f"**{expected.get(claim.id, 'not published yet')}**"
+        lines.append([claim.title, f"`make verify CLAIMS={claim.id}`", *numbers, verdict])
     heading = ["claim", "command", "jobs", f"minutes on {TWO}", "memory (MB)", "disk (MB)", "expected"]
     return markdown(heading, lines)
 
@@ -149,19 +128,10 @@ def sizes(plan: Plan, measured: Costs) -> str:
     lines = []
     for group, keys in groups.items():
         jobs = [plan.costs[key] for key in keys]
-        hours = [job.wall_seconds / HOUR for job in jobs]
-        lines.append(
-            [
-                *group,
-                str(len(jobs)),
-                f"{max(hours):.2f}",
-                f"{sum(hours):.1f}",
-                f"{max(job.peak_memory_mb for job in jobs) / GB:.1f}",
-            ]
-        )
-    return markdown(
-        ["kind", "layers", "units", "samples", "jobs", "hours of one", "CPU hours", "memory of one (GB)"], lines
-    )
+        hours, memory = [job.wall_seconds / HOUR for job in jobs], max(job.peak_memory_mb for job in jobs) / GB
+        lines.append([*group, str(len(jobs)), f"{max(hours):.2f}", f"{sum(hours):.1f}", f"{memory:.1f}"])
+    heading = ["kind", "layers", "units", "samples", "jobs", "hours of one", "CPU hours", "memory of one (GB)"]
+    return markdown(heading, lines)
 
 
 def laws(plan: Plan) -> str:
@@ -179,19 +149,9 @@ def laws(plan: Plan) -> str:
             terms = [f"{b:.2g}{'' if name == '1' else f' {name}'}" for name, b in fit.coefficients.items() if b]
             lines[-1] += [" + ".join(terms), f"{fit.typical:.2f} ({fit.worst:.2f})"]
         lines[-1] += [f"{size:.1e}" for size in largest]
-    return markdown(
-        [
-            "kind",
-            "measured jobs",
-            "seconds",
-            "missed by a factor of (at worst)",
-            "MB",
-            "missed by a factor of (at worst)",
-            "largest L M N measured",
-            "predicted",
-        ],
-        lines,
-    )
+    missed = "missed by a factor of (at worst)"
+    heading = ["kind", "measured jobs", "seconds", missed, "MB", missed, "largest L M N measured", "predicted"]
+    return markdown(heading, lines)
 
 
 def beside_prediction(measured: Costs, others: Costs) -> str:
@@ -202,10 +162,6 @@ def beside_prediction(measured: Costs, others: Costs) -> str:
         if name == MEASURING or other is None:
             continue
         pairs = ((other.wall_seconds, cost.wall_seconds), (other.peak_memory_mb, cost.peak_memory_mb))
-        lines.append(
-            [
-                f"`{study}/{name}`",
-                *(cell for one, took in pairs for cell in (f"{one:.0f}", f"{took:.0f}", f"{one / took:.2f}")),
-            ]
-        )
+        cells = [cell for one, took in pairs for cell in (f"{one:.0f}", f"{took:.0f}", f"{one / took:.2f}")]
+        lines.append([f"`{study}/{name}`", *cells])
     return markdown(["job", "predicted seconds", "measured", "ratio", "predicted MB", "measured", "ratio"], lines)

@@ -65,11 +65,7 @@ def write(root: Path, folder: Path, mode: str, out: Path, date: str | None = Non
     `root` is the repository; `date` the day of publication, today by default. Raises
     MissingResultError when the run or a file of the repository is not there.
     """
-    record = checking.read_verdicts(folder / checking.VERDICTS)
-    if record["mode"] != mode:
-        raise ResultError(
-            f"{folder / checking.VERDICTS} must be of mode {mode}, got {record['mode']}; judge that mode first"
-        )
+    checking.read_verdicts(folder / checking.VERDICTS, mode=mode)
     places = {f"results/{mode}/{path.relative_to(folder).as_posix()}": path for path in _results(folder)}
     sources = made_from(root)
     places |= {name: Path(root) / name for name in (WORKFLOW, *sources)}
@@ -116,32 +112,21 @@ def _describe(places: Mapping[str, Path], sources: Mapping[str, str], mode: str,
             "encodingFormat": KINDS.get(path.suffix, "text/plain"),
             "description": sources.get(name) or _about(name),
         }
-        files[name] = (
-            crate.add_file(path, name, properties=properties)
-            if name != WORKFLOW
-            else crate.add_workflow(path, name, main=True, lang="snakemake", properties=properties)
-        )
+        if name == WORKFLOW:
+            files[name] = crate.add_workflow(path, name, main=True, lang="snakemake", properties=properties)
+        else:
+            files[name] = crate.add_file(path, name, properties=properties)
     crate.root_dataset["license"] = files["LICENSE"]
-    software = crate.add(
-        ContextEntity(
-            crate,
-            f"#{paper().name}",
-            {
-                "@type": "SoftwareApplication",
-                "name": paper().name,
-                "softwareVersion": paper().version,
-                "version": provenance.git_commit(),
-            },
-        )
-    )
-    made = [entity for name, entity in files.items() if name.startswith("results/")]
+    versions = {"softwareVersion": paper().version, "version": provenance.git_commit()}
+    described = {"@type": "SoftwareApplication", "name": paper().name, **versions}
+    software = crate.add(ContextEntity(crate, f"#{paper().name}", described))
     settings = f"results/{mode}/{CONFIGURATION}"
     given = f"--configfile {settings}" if settings in places else f"--config mode={mode}"
     run = crate.add(ContextEntity(crate, "#run", {"@type": "CreateAction", "name": f"snakemake {given}"}))
     run["instrument"] = files[WORKFLOW]
     run["agent"] = software
     run["object"] = [files[name] for name in sources]
-    run["result"] = made
+    run["result"] = [entity for name, entity in files.items() if name.startswith("results/")]
     crate.root_dataset["mentions"] = run
     return crate
 
@@ -189,9 +174,9 @@ def _open(file: Path) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(results.read_bytes(file))) as archive:
             return {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
+    except ResultError:
+        raise
     except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
-        if isinstance(error, ResultError):
-            raise
         raise ResultError(f"{file} must be a zip, and is none ({error}); {REMAKE}") from error
 
 

@@ -58,22 +58,16 @@ def write(
     """
     import jinja2
 
-    record, known = read_verdicts(folder / VERDICTS), by_id(stated)
-    if record["mode"] != mode:
-        raise ResultError(f"{folder / VERDICTS} must be of mode {mode}, got {record['mode']}; judge that mode first")
+    record, known = read_verdicts(folder / VERDICTS, mode=mode), by_id(stated)
     unknown = sorted({entry["id"] for entry in record["claims"]} - set(known))
     if unknown:
         raise ResultError(
             f"each claim of {VERDICTS} must be stated, got {', '.join(unknown)} "
             "besides; give the file that states it with --claims"
         )
-    drawn = figures(folder)
+    drawn, loader = figures(folder), jinja2.PackageLoader("ledger.show")
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("ledger.show"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     environment.filters |= {
         "estimate": report.estimate_of,
@@ -172,17 +166,10 @@ def figures(folder: Path) -> list[Figure]:
     for path in sorted((Path(folder) / "figures").glob(f"*{MANIFEST}")):
         name, manifest = path.name.removesuffix(MANIFEST), results.read_sealed(path)
         picture = results.read_described(path.with_name(f"{name}.png"), manifest["files"][f"{name}.png"])
-        text = workflow.caption(Path(manifest["module"]), name)
-        found.append(
-            Figure(
-                name,
-                manifest["study"],
-                f"data:image/png;base64,{base64.b64encode(picture).decode()}",
-                caption(text),
-                manifest["function"],
-                frozenset(manifest["inputs"]),
-            )
-        )
+        shown = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+        text = caption(workflow.caption(Path(manifest["module"]), name))
+        read = frozenset(manifest["inputs"])
+        found.append(Figure(name, manifest["study"], shown, text, manifest["function"], read))
     return found
 
 
@@ -208,9 +195,8 @@ def mathematics(text: str, defined: Mapping[str, str]) -> Any:
     import markupsafe
     from latex2mathml.converter import convert
 
-    parts = text.split("$")
     made = []
-    for i, part in enumerate(parts):
+    for i, part in enumerate(text.split("$")):
         if i % 2 == 0:
             made.append(markupsafe.escape(part))
             continue

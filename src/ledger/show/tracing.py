@@ -84,24 +84,16 @@ class Results:
     def simulated(self, study: str, case: str) -> Step:
         """The job that made the table of a case."""
         base = self.folder / study
-        return _of_table(
-            f"{study}/{case}",
-            SIMULATE,
-            base / f"{case}.parquet",
-            ("run", study, case, "--config", self.folder / CONFIGURATION, "--out", base),
-            dict(_settings(self.specs[study][case], case)),
-        )
+        command = _command("run", study, case, config=self.folder / CONFIGURATION, out=base)
+        settings = dict(_settings(self.specs[study][case], case))
+        return _of_table(f"{study}/{case}", SIMULATE, base / f"{case}.parquet", command, settings)
 
     def measured(self, study: str) -> Step:
         """The job that measured a study."""
         base = self.folder / study
         path = base / f"{MEASURING}.parquet"
-        return _of_table(
-            f"{study}/{MEASURING}",
-            MEASURE,
-            path,
-            ("measure", study, "--specs", base / SPECS, "--tables", base, "--out", path),
-        )
+        command = _command("measure", study, specs=base / SPECS, tables=base, out=path)
+        return _of_table(f"{study}/{MEASURING}", MEASURE, path, command)
 
     def judged(self) -> Step:
         """The job that judged all claims."""
@@ -112,8 +104,8 @@ class Results:
         }
         stated = sorted((file for file in files if files[file]), key=lambda file: files[file])
         tables = [self.folder / study / f"{MEASURING}.parquet" for study in self.specs]
-        words = ("judge", "--claims", *stated, "--estimates", *tables, "--mode", self.mode, "--out", path)
-        return _step("verdicts", JUDGE, words, {path.as_posix(): results.sha256_of(results.read_bytes(path))}, {})
+        command = _command("judge", claims=stated, estimates=tables, mode=self.mode, out=path)
+        return _step("verdicts", JUDGE, command, {path.as_posix(): results.sha256_of(results.read_bytes(path))}, {})
 
     def drawn(self, figure: str) -> Step:
         """The job that drew a figure; its files must be those of its manifest."""
@@ -122,24 +114,10 @@ class Results:
         for name, digest in manifest["files"].items():
             results.read_described(folder / name, digest)
         study, base = manifest["study"], self.folder / manifest["study"]
-        words = (
-            "draw",
-            study,
-            "--module",
-            manifest["module"],
-            "--specs",
-            base / SPECS,
-            "--tables",
-            base,
-            "--estimates",
-            base / f"{MEASURING}.parquet",
-            "--mode",
-            self.mode,
-            "--out",
-            folder,
-        )
+        read = {"specs": base / SPECS, "tables": base, "estimates": base / f"{MEASURING}.parquet"}
+        command = _command("draw", study, module=manifest["module"], **read, mode=self.mode, out=folder)
         files = {(folder / name).as_posix(): of for name, of in manifest["files"].items()}
-        return _step(figure, DRAW, words, files, manifest)
+        return _step(figure, DRAW, command, files, manifest)
 
     def sources(self, study: str, rows: Iterable[Mapping[str, Any]]) -> list[Step]:
         """The jobs that made the tables behind rows of a study."""
@@ -147,11 +125,18 @@ class Results:
         return [self.simulated(study, case) for case in sorted(cases)]
 
 
+def _command(*words: str, **options: Any) -> str:
+    """A command of the paper with its options, each of one word or of several."""
+    parts: list[Any] = [paper().name, *words]
+    for name, value in options.items():
+        parts += [f"--{name}", *(value if isinstance(value, list) else [value])]
+    return shlex.join(part.as_posix() if isinstance(part, Path) else str(part) for part in parts)
+
+
 def _step(
-    what: str, rule: str, words: Sequence[Any], files: Mapping[str, str], manifest: Mapping[str, Any], **more: Any
+    what: str, rule: str, command: str, files: Mapping[str, str], manifest: Mapping[str, Any], **more: Any
 ) -> Step:
-    """A step from the words of its command, its files with their SHA-256, and its manifest."""
-    command = shlex.join([paper().name, *(word.as_posix() if isinstance(word, Path) else str(word) for word in words)])
+    """A step from its command, its files with their SHA-256, and its manifest."""
     return {
         "what": what,
         "rule": rule,
@@ -171,22 +156,12 @@ def _step(
     }
 
 
-def _of_table(
-    what: str, rule: str, path: Path, words: Sequence[Any], configuration: Mapping[str, str] | None = None
-) -> Step:
+def _of_table(what: str, rule: str, path: Path, command: str, configuration: Mapping[str, str] | None = None) -> Step:
     """The step that made a table."""
     frame, manifest = results.read_table(path), results.read_manifest(path)
     rows = results.jsonable(frame.head(FIRST_ROWS).to_dict("records"))
-    return _step(
-        what,
-        rule,
-        words,
-        {path.as_posix(): manifest["sha256"]},
-        manifest,
-        rows=len(frame),
-        first_rows=rows,
-        configuration=configuration or {},
-    )
+    own = {"rows": len(frame), "first_rows": rows, "configuration": configuration or {}}
+    return _step(what, rule, command, {path.as_posix(): manifest["sha256"]}, manifest, **own)
 
 
 def _settings(value: Any, path: str) -> Iterator[tuple[str, str]]:

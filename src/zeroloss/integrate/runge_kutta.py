@@ -76,6 +76,20 @@ class Flow:
     rejected: Tensor
     trajectory: Trajectory | None
 
+    def note(
+        self, alive: Tensor, cursor: Tensor, times: Tensor, s: Tensor, y: Tensor, observed: Tensor, integral: Tensor
+    ) -> Tensor:
+        """Note every replicate that stands at its next output time; returns the new cursor."""
+        hit = s == times[cursor]
+        if bool(hit.any()):
+            rows, slots = alive[hit], cursor[hit]
+            self.observed[slots, rows] = observed[hit]
+            self.integral[slots, rows] = integral[hit]
+            if self.states is not None:
+                self.states[slots, rows] = y[hit]
+            self.final[rows] = y[hit]
+        return cursor + hit
+
 
 # (state (active, n), s (active,), out (active, n)) -> Evaluation, with the slope written to out
 Field = Callable[[Tensor, Tensor, Tensor], Evaluation]
@@ -93,9 +107,9 @@ class _Stages:
             table[i, : len(row)] = y.new_tensor(row)
         self.table = table
 
-    def _combine(self, row: int, count: int, h: Tensor, y: Tensor | None) -> Tensor:
-        """y + h Σ_j table[row, j] K_j in one pass over the stages."""
-        weights = (h[:, None] * self.table[row, :count]).unsqueeze(1)
+    def _combine(self, count: int, h: Tensor, y: Tensor | None) -> Tensor:
+        """y + h Σ_j table[count, j] K_j, j < count, in one pass over the stages."""
+        weights = (h[:, None] * self.table[count, :count]).unsqueeze(1)
         if y is None:
             return torch.bmm(weights, self.K[:, :count]).squeeze(1)
         if count == 1:
@@ -105,8 +119,7 @@ class _Stages:
 
     def repeat(self, y: Tensor, s: float, h: Tensor) -> Tensor:
         """The new state of a step that was accepted before; K as it was then."""
-        none = torch.zeros_like(h)
-        return self.attempt(y, torch.full_like(h, s), h, none)[0]
+        return self.attempt(y, torch.full_like(h, s), h, torch.zeros_like(h))[0]
 
     def attempt(self, y: Tensor, s: Tensor, h: Tensor, rate: Tensor) -> tuple[Tensor, Evaluation, Tensor, Tensor]:
         """New state, evaluation there, scaled error (≤ 1 accepts), integral of the rate."""
@@ -114,13 +127,22 @@ class _Stages:
         integral = rate * pair.b[0]
         new, now = y, Evaluation(y, rate)
         for i in range(1, last + 1):
-            new = self._combine(i, i, h, y)
+            new = self._combine(i, h, y)
             now = self.vector_field(new, s + pair.c[i] * h, self.K[:, i])
             integral = integral + now.rate * pair.b[i]
-        delta = self._combine(last + 1, last + 1, h, None)
+        delta = self._combine(last + 1, h, None)
         scale = torch.maximum(y.abs(), new.abs()).mul_(self.rtol).add_(self.atol)
         error = torch.linalg.vector_norm(delta.div_(scale), dim=1) / math.sqrt(y.shape[1])
         return new, now, error, integral * h
+
+    def moved(self, y: Tensor, new: Tensor, accept: Tensor) -> Tensor:
+        """The state after an attempt, its slope in K[:, 0]: the new one where that was accepted."""
+        if bool(accept.all()):
+            self.K[:, 0] = self.K[:, -1]
+            return new
+        y[accept] = new[accept]
+        self.K[accept, 0] = self.K[accept, -1]
+        return y
 
 
 class Trajectory:
@@ -200,6 +222,21 @@ def _first_step(y: Tensor, slope: Tensor, rtol: float, atol: float) -> Tensor:
     return _power(d1.clamp_min(1e-12), -1.0 / DORMAND_PRINCE.order).clamp_max(0.5) * 0.5
 
 
+def _next_step(h: Tensor, step: Tensor, error: Tensor) -> Tensor:
+    """What to try after a step that was accepted (error ≤ 1) or not, and may have been cut short."""
+    factor = SAFETY * _power(error.clamp_min(LEAST_ERROR), -1.0 / DORMAND_PRINCE.order)
+    tried = step * factor.clamp(SHRINKAGE, GROWTH)
+    return torch.where((error <= 1.0) & (step < h), torch.maximum(h, tried), tried)
+
+
+def _empty(outputs: int, y: Tensor, observed: Tensor, keep_states: bool, trajectory: Trajectory | None) -> Flow:
+    """A flow of which nothing was seen yet."""
+    counts = torch.zeros(len(y), dtype=torch.int64, device=y.device)
+    states = y.new_zeros((outputs, *y.shape)) if keep_states else None
+    seen, integral = observed.new_zeros((outputs, *observed.shape)), y.new_zeros((outputs, len(y)))
+    return Flow(seen, integral, states, y.clone(), counts, counts.clone(), trajectory)
+
+
 def integrate(
     vector_field: Field,
     y0: Tensor,
@@ -224,24 +261,22 @@ def integrate(
     """
     atol = rtol if atol is None else atol
     check(rtol, atol, outputs)
-    replicates = y0.shape[0]
-    times = torch.tensor([*outputs, float("inf")], dtype=y0.dtype, device=y0.device)
-    y = y0.clone()
-    s = torch.zeros(replicates, dtype=y.dtype, device=y.device)
+    times = y0.new_tensor([*outputs, math.inf])
+    y, s = y0.clone(), y0.new_zeros(len(y0))
     stages = _Stages(vector_field, y, rtol, atol)
     now = vector_field(y, s, stages.K[:, 0])
     observed, rate, integral = now.observed, now.rate, torch.zeros_like(s)
-    book = _Book(len(outputs), y, observed, keep_states)
     trajectory = Trajectory(stages, y, KEPT_STATES) if record else None
+    flow = _empty(len(outputs), y, observed, keep_states, trajectory)
     h = _first_step(y, stages.K[:, 0], rtol, atol)
-    alive = torch.arange(replicates, device=y.device)
+    alive = torch.arange(len(y), device=y.device)
     _check_finite(h, alive, s)
-    cursor = book.record(alive, torch.zeros_like(alive), times, s, y, observed, integral)
+    cursor = flow.note(alive, torch.zeros_like(alive), times, s, y, observed, integral)
     for _ in range(max_steps):
         keep = cursor < len(outputs)
         if not bool(keep.all()):
             if not bool(keep.any()):
-                return book.flow(trajectory)
+                return flow
             y, s, h, integral, observed, rate, alive, cursor, stages.K = (
                 part[keep] for part in (y, s, h, integral, observed, rate, alive, cursor, stages.K)
             )
@@ -252,58 +287,18 @@ def integrate(
         error = torch.where(torch.isfinite(error), error, math.inf)
         _check_finite(torch.where(step < SHORTEST * (1.0 + s), error, 0.0), alive, s)
         accept = error <= 1.0
-        book.count(alive, accept)
-        factor = SAFETY * _power(error.clamp_min(LEAST_ERROR), -1.0 / DORMAND_PRINCE.order)
-        factor = factor.clamp(SHRINKAGE, GROWTH)
-        h = torch.where(accept & (step < h), torch.maximum(h, step * factor), step * factor)
+        flow.accepted[alive] += accept
+        flow.rejected[alive] += ~accept
+        h = _next_step(h, step, error)
         hit = accept & (step >= left)
         s = torch.where(hit, target, torch.where(accept, s + step, s))
         integral = torch.where(accept, integral + gained, integral)
         rate = torch.where(accept, after.rate, rate)
         observed = torch.where(accept[:, None], after.observed, observed)
-        if bool(accept.all()):
-            y = new
-            stages.K[:, 0] = stages.K[:, -1]
-        else:
-            y[accept] = new[accept]
-            stages.K[accept, 0] = stages.K[accept, -1]
+        y = stages.moved(y, new, accept)
         if trajectory is not None and bool(accept[0]):
             trajectory.record(float(s[0]), step, y)
-        cursor = book.record(alive, cursor, times, s, y, observed, integral)
+        cursor = flow.note(alive, cursor, times, s, y, observed, integral)
     raise RuntimeError(
         f"more than {max_steps} steps to reach flow time {outputs[-1]}; raise rtol or shorten flow_times"
     )
-
-
-class _Book:
-    """Keeps what is observed at the output times."""
-
-    def __init__(self, outputs: int, y: Tensor, observed: Tensor, keep_states: bool) -> None:
-        replicates = y.shape[0]
-        self.observed = observed.new_zeros((outputs, *observed.shape))
-        self.integral = y.new_zeros((outputs, replicates))
-        self.states = y.new_zeros((outputs, *y.shape)) if keep_states else None
-        self.final = y.clone()
-        self.accepted = torch.zeros(replicates, dtype=torch.int64, device=y.device)
-        self.rejected = torch.zeros_like(self.accepted)
-
-    def count(self, alive: Tensor, accept: Tensor) -> None:
-        self.accepted[alive] += accept
-        self.rejected[alive] += ~accept
-
-    def record(
-        self, alive: Tensor, cursor: Tensor, times: Tensor, s: Tensor, y: Tensor, observed: Tensor, integral: Tensor
-    ) -> Tensor:
-        """Note every replicate that stands at its next output time; returns the new cursor."""
-        hit = s == times[cursor]
-        if bool(hit.any()):
-            rows, slots = alive[hit], cursor[hit]
-            self.observed[slots, rows] = observed[hit]
-            self.integral[slots, rows] = integral[hit]
-            if self.states is not None:
-                self.states[slots, rows] = y[hit]
-            self.final[rows] = y[hit]
-        return cursor + hit
-
-    def flow(self, trajectory: Trajectory | None) -> Flow:
-        return Flow(self.observed, self.integral, self.states, self.final, self.accepted, self.rejected, trajectory)

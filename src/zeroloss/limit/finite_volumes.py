@@ -13,14 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
+from zeroloss.model.arrays import Array
 from zeroloss.model.law import InitialLaw
 
 __all__ = ["LIMITERS", "Grid", "Limiter", "divergence", "positive_step"]
 
-Array = NDArray[np.float64]
 Limiter = Callable[[Array, Array], Array]
 _TINY = 1e-300  # 0/0 is 0 where nothing varies
 

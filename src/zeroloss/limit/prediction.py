@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ledger.display import Shown, Summary, over_time
 from ledger.progress import Progress, counted, reporting
@@ -23,13 +22,12 @@ from ledger.record.streams import stream
 from zeroloss.limit.collocation import DepthRule, euler
 from zeroloss.limit.flow import LimitFlow, MeanField
 from zeroloss.limit.fluctuation import Influence, covariance_independent, covariance_of_paths, influence
+from zeroloss.model.arrays import Array
 from zeroloss.model.law import InitialLaw, check_sampling, sobol_rule
 from zeroloss.model.problem import Problem
 from zeroloss.model.risk import draw_risks
 
 __all__ = ["Prediction", "Recorded", "ResidualLaw", "predict", "record"]
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

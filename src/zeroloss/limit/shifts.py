@@ -17,13 +17,12 @@ from torch import Tensor
 from zeroloss.limit.collocation import DepthRule
 from zeroloss.limit.finite_volumes import Grid
 from zeroloss.limit.flow import MeanField
+from zeroloss.model.arrays import Array
 from zeroloss.model.block import push, theta_gradient
 from zeroloss.model.law import InitialLaw
 from zeroloss.model.problem import Problem
 
 __all__ = ["Shifts", "Weak", "lattice"]
-
-Array = NDArray[np.float64]
 
 
 def lattice(law: InitialLaw, grid: Grid) -> tuple[Array, Array]:

@@ -10,11 +10,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 from scipy.stats import qmc
 
 from ledger.record.streams import stream
+from zeroloss.model.arrays import Array
 from zeroloss.model.catalogue import dim_theta
 
 __all__ = [
@@ -28,8 +28,6 @@ __all__ = [
     "sample_paths",
     "sobol_rule",
 ]
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

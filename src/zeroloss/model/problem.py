@@ -12,18 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ledger.config import csvtable
 from ledger.config.csvtable import DataError
 from ledger.display import Shown, Summary, span
 from ledger.record.streams import stream
+from zeroloss.model.arrays import Array
 from zeroloss.model.catalogue import MOST_ROWS
 
 __all__ = ["BUILT_IN", "DataError", "Problem", "built_in", "from_csv", "problem"]
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, repr=False)

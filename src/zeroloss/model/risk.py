@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from zeroloss.model.arrays import Array
 
 __all__ = ["draw_risks"]
-
-Array = NDArray[np.float64]
 
 
 def draw_risks(mean: Array, covariance: Array, draws: int, rng: np.random.Generator) -> Array:

@@ -25,6 +25,7 @@ __all__ = ["eigenvalues", "law_of_risk", "risk", "sizes"]
 
 LEVELS = (0.1, 0.9)  # of the band of an ensemble
 CONFIDENCE = 0.95
+BAND: dict[str, Any] = {"alpha": 0.25, "linewidth": 0}
 CURVE_POINTS = 400
 PATCH = {"facecolor": "white", "alpha": 0.75, "pad": 0.6, "linewidth": 0}  # under words on lines
 POWER = re.compile(r"10\^([\d.]+)")
@@ -73,29 +74,13 @@ def risk(trained: Training, limit: LimitNumbers | None = None, ax: Axes | None =
     ax, colours = _axes(ax), _colours()
     values = trained.risk.cpu().numpy()
     low, high = np.quantile(values, LEVELS, axis=1)
-    ax.fill_between(
-        times,
-        low,
-        high,
-        color=colours[0],
-        alpha=0.25,
-        linewidth=0,
-        label=f"{100 * LEVELS[0]:g} to {100 * LEVELS[1]:g} % of the networks",
-    )
+    band = f"{100 * LEVELS[0]:g} to {100 * LEVELS[1]:g} % of the networks"
+    ax.fill_between(times, low, high, label=band, color=colours[0], **BAND)
     ax.plot(times, np.median(values, axis=1), color=colours[0], label="median of the networks")
     if limit is not None:
-        ax.errorbar(
-            limit.flow_times,
-            limit.risk,
-            yerr=limit.risk_error,
-            fmt="s--",
-            color="0.2",
-            markersize=4,
-            capsize=2,
-            label="limit, with its error",
-        )
-    ax.set_xlabel("flow time $s$")
-    ax.set_ylabel("risk $E$")
+        look: dict[str, Any] = {"fmt": "s--", "color": "0.2", "markersize": 4, "capsize": 2}
+        ax.errorbar(limit.flow_times, limit.risk, limit.risk_error, label="limit, with its error", **look)
+    ax.set(xlabel="flow time $s$", ylabel="risk $E$")
     ax.legend(frameon=False)
     return ax
 
@@ -122,22 +107,13 @@ def law_of_risk(trained: Training, predicted: ResidualLaw, ax: Axes | None = Non
     n = len(measured)
     half = math.sqrt(math.log(2 / (1 - CONFIDENCE)) / (2 * n))
     share = np.arange(1, n + 1) / n
-    ax.fill_between(
-        measured,
-        (share - half).clip(0),
-        (share + half).clip(max=1),
-        step="post",
-        color=colours[0],
-        alpha=0.25,
-        linewidth=0,
-        label=f"{100 * CONFIDENCE:g} % band",
-    )
+    low, high = (share - half).clip(0), (share + half).clip(max=1)
+    band = f"{100 * CONFIDENCE:g} % band"
+    ax.fill_between(measured, low, high, step="post", label=band, color=colours[0], **BAND)
     ax.step(measured, share, where="post", color=colours[0], label=f"{n} networks")
     levels = (np.arange(CURVE_POINTS) + 0.5) / CURVE_POINTS
     ax.plot(np.quantile(predicted.risks(), levels), levels, "--", color="0.2", label="predicted")
-    ax.set_xlabel(f"risk $E$ at $s = {trained.flow_times[output]:g}$")
-    ax.set_ylabel("share of networks below")
-    ax.set_ylim(0, 1)
+    ax.set(xlabel=f"risk $E$ at $s = {trained.flow_times[output]:g}$", ylabel="share of networks below", ylim=(0, 1))
     ax.legend(frameon=False)
     return ax
 
@@ -167,9 +143,7 @@ def eigenvalues(field: MeanField, run: LimitFlow, ax: Axes | None = None) -> Axe
     values[values <= np.finfo(np.float64).eps * values.max()] = np.nan
     for i, line in enumerate(values.T):
         ax.plot(run.flow_times, line, color=colours[0], linewidth=1.6 if i == 0 else 0.8, alpha=1.0 if i == 0 else 0.6)
-    ax.set_yscale("log")
-    ax.set_xlabel("flow time $s$")
-    ax.set_ylabel("eigenvalues of the kernel $K(s)$")
+    ax.set(yscale="log", xlabel="flow time $s$", ylabel="eigenvalues of the kernel $K(s)$")
     return ax
 
 
@@ -197,24 +171,16 @@ def sizes(found: Sizes, ax: Axes | None = None) -> Axes:
         if math.isfinite(x):
             ax.plot([x], [i], "o", color=colours[0])
             text = POWER.sub(r"$10^{\1}$", f"{line['layers']} layers, {line['units']} units")
-            right = x > middle  # words run towards the middle, never out of the axes
-            ax.annotate(
-                text,
-                (x, i),
-                xytext=(4 if right else 0, 7),
-                textcoords="offset points",
-                ha="right" if right else "left",
-                va="bottom",
-                bbox=PATCH,
-            )
+            # words run towards the middle, never out of the axes
+            offset, side = ((4, 7), "right") if x > middle else ((0, 7), "left")
+            place = {"xytext": offset, "textcoords": "offset points", "ha": side, "va": "bottom"}
+            ax.annotate(text, (x, i), bbox=PATCH, **place)
         else:
             ax.annotate("no size", (0.02, i), xycoords=("axes fraction", "data"), va="center")
     ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(len(names) - 0.5, -0.6)
-    ax.set_xlim(0.0, 2.2 * middle + 1.0)
+    ax.set(xlim=(0.0, 2.2 * middle + 1.0), ylim=(len(names) - 0.5, -0.6), xlabel="weights asked for")
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     ax.xaxis.set_major_formatter(lambda value, _: f"$10^{{{value:g}}}$")
-    ax.set_xlabel("weights asked for")
     ax.grid(True, axis="x", linewidth=0.4, color="0.9")
     ax.set_axisbelow(True)
     return ax

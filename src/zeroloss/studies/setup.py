@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ledger.config.closed import Closed
@@ -17,12 +16,12 @@ from zeroloss.limit.flow import MeanField, limit_residuals
 from zeroloss.limit.prediction import Recorded, record
 from zeroloss.model import law as laws
 from zeroloss.model import problem as problems
+from zeroloss.model.arrays import Array
 from zeroloss.model.law import InitialLaw, PathLaw
 from zeroloss.model.problem import Problem
 from zeroloss.network.resnet import Network, Training, recomputes
 from zeroloss.studies.case import LimitCase, OnLaw, OnProblem
 
-Array = NDArray[np.float64]
 System = MeanField | Network
 # state of one batch of networks: about 20 MB in float64
 _BATCH_NUMBERS = 2_600_000

@@ -10,12 +10,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize
 
-__all__ = ["chebyshev_size"]
+from zeroloss.model.arrays import Array
 
-Array = NDArray[np.float64]
+__all__ = ["chebyshev_size"]
 
 
 def chebyshev_size(

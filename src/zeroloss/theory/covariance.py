@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from ledger.record.statistics import Estimate
+from zeroloss.model.arrays import Array
 
 __all__ = ["trace_ratio"]
-
-Array = NDArray[np.float64]
 
 
 def trace_ratio(residuals: Array, predicted: float, predicted_error: float = 0.0, level: float = 0.95) -> Estimate:

@@ -17,13 +17,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zeroloss.model.arrays import Array
 from zeroloss.theory.chebyshev import chebyshev_size
 
 __all__ = ["MOST", "RiskLaw", "check_demand", "smallest_size"]
 
-Array = NDArray[np.float64]
 MOST = 2**40  # no size above this is looked at
 _AT_ONCE = 20_000  # draws in memory: about 20 MB for 128 residuals
 

@@ -10,12 +10,10 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ledger.display import Shown, Summary
 from ledger.progress import Progress, Report, counted, reporting
@@ -24,6 +22,7 @@ from ledger.record.streams import stream
 from zeroloss.limit.collocation import euler
 from zeroloss.limit.flow import limit_residuals
 from zeroloss.limit.prediction import predict
+from zeroloss.model.arrays import Array
 from zeroloss.model.block import ACTIVATIONS, dim_theta
 from zeroloss.model.law import InitialLaw, check_sampling, sobol_rule
 from zeroloss.model.problem import Problem
@@ -33,7 +32,6 @@ from zeroloss.theory.risk_law import RiskLaw, check_demand
 
 __all__ = ["HEADINGS", "Answer", "Sizes", "required_size"]
 
-Array = NDArray[np.float64]
 DEPTHS = (4, 8, 16, 32)  # the first whose gap takes at most half of ε, unless a depth is given
 CHECKED = 200  # networks trained at the size that the law asks for
 CHECK_SECONDS = 12.0
@@ -86,17 +84,11 @@ class Sizes(Shown):
 
     def lines(self) -> list[tuple[str, ...]]:
         """One line of cells per answer, in the order of HEADINGS."""
-        return [
-            (
-                one.method,
-                _power(one.log10_layers),
-                _power(one.log10_units),
-                _power(self.log10_weights(one.method)),
-                _power(one.log10_seconds),
-                one.words,
-            )
-            for one in self.answers
-        ]
+        lines = []
+        for one in self.answers:
+            sizes = one.log10_layers, one.log10_units, self.log10_weights(one.method), one.log10_seconds
+            lines.append((one.method, *map(_power, sizes), one.words))
+        return lines
 
     def facts(self) -> dict[str, Any]:
         """All but answers and failure, by name."""
@@ -132,10 +124,13 @@ class _Task:
     sampling: str
     seed: int
     report: Report
+    accuracy: float
+    failure_probability: float
 
-    def points(self, work: int, num_layers: int, scramble: int) -> Array:
-        """A Sobol rule with about ``work`` / num_layers points."""
-        return sobol_rule(self.law, self.problem.dim, _log2_points(work, num_layers), self.seed, "sizing", scramble)
+    def points(self, num_layers: int, scramble: int = 0) -> Array:
+        """A Sobol rule for limits of up to so many layers."""
+        count = _log2_points(_LIMIT // self.problem.num_samples, num_layers)
+        return sobol_rule(self.law, self.problem.dim, count, self.seed, "sizing", scramble)
 
     def wide(self, num_layers: int, points: Array) -> Array:
         """r_L(s) (N,) at M = ∞."""
@@ -146,8 +141,7 @@ class _Task:
     def predicted(self, num_layers: int) -> tuple[RiskLaw, list[RiskLaw], float]:
         """The law of the risk at this depth, those of each scramble, and the error of E(ρ(s))."""
         N = self.problem.num_samples
-        points = self.points(_LIMIT // N, 4 * num_layers, 0)
-        depths = (num_layers, 2 * num_layers, 4 * num_layers)
+        points, depths = self.points(4 * num_layers), (num_layers, 2 * num_layers, 4 * num_layers)
         one, two, four = [self.wide(L, points) for L in counted(self.report, "limit", depths)]
         second, third = 2 * four - two, (8 * four - 6 * two + one) / 3
         sigmas = predict(
@@ -163,7 +157,7 @@ class _Task:
             seed=self.seed,
             progress=self.report,
         ).covariances[self.sampling]
-        rule = self.wide(num_layers, self.points(_LIMIT // N, 4 * num_layers, 1))
+        rule = self.wide(num_layers, self.points(4 * num_layers, scramble=1))
         risks = [0.5 * float(np.mean(x**2)) for x in (second, third, one, rule)]
         law, *each = (
             RiskLaw(one[None], third[None], sigma.reshape(1, N, 1, N), draws, stream(self.seed, "sizing", "draws"))
@@ -171,17 +165,13 @@ class _Task:
         )
         return law, each, abs(risks[1] - risks[0]) + abs(risks[3] - risks[2])
 
-    def depth(self, accuracy: float) -> int:
+    def depth(self) -> int:
         """The first of DEPTHS whose gap takes at most half of ε; the last if none does."""
-        points = self.points(_LIMIT // self.problem.num_samples, 2 * DEPTHS[-1], 0)
-        risks = [
-            0.5 * float(np.mean(self.wide(L, points) ** 2))
-            for L in counted(self.report, "depth", (*DEPTHS, 2 * DEPTHS[-1]))
-        ]
+        points, depths = self.points(2 * DEPTHS[-1]), (*DEPTHS, 2 * DEPTHS[-1])
+        risks = [0.5 * float(np.mean(self.wide(L, points) ** 2)) for L in counted(self.report, "depth", depths)]
         limit = 2 * risks[-1] - risks[-2]
-        return next(
-            (L for L, risk in zip(DEPTHS, risks, strict=False) if abs(risk - limit) <= accuracy / 2), DEPTHS[-1]
-        )
+        near = (L for L, risk in zip(DEPTHS, risks, strict=False) if abs(risk - limit) <= self.accuracy / 2)
+        return next(near, DEPTHS[-1])
 
     def train(self, num_layers: int, num_units: int, replicates: int) -> Array:
         """Trained risks (replicates,)."""
@@ -206,14 +196,6 @@ class _Task:
         start = time.perf_counter()
         self.train(num_layers, units, replicates)
         return (time.perf_counter() - start) / (replicates * num_layers * units)
-
-
-def _check(flow_time: float, activation: str, sampling: str, num_layers: int | None) -> None:
-    if not (math.isfinite(flow_time) and flow_time >= 0):
-        raise ValueError(f"flow_time must be finite and at least 0, got {flow_time}; pass a training time such as 10")
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}; choose one")
-    check_sampling(sampling, num_layers=1 if num_layers is None else num_layers)
 
 
 def required_size(
@@ -252,47 +234,52 @@ def required_size(
     True
     """
     check_demand(accuracy, failure_probability)
-    _check(flow_time, activation, sampling, num_layers)
+    check_sampling(sampling, num_layers=1 if num_layers is None else num_layers)
+    if not (math.isfinite(flow_time) and flow_time >= 0):
+        raise ValueError(f"flow_time must be finite and at least 0, got {flow_time}; pass a training time such as 10")
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}; choose one")
     with reporting(progress) as report:
-        task = _Task(problem, law, activation, flow_time, sampling, seed, report)
-        return _answered(task, accuracy, failure_probability, num_layers, check)
+        task = _Task(problem, law, activation, flow_time, sampling, seed, report, accuracy, failure_probability)
+        return _answered(task, task.depth() if num_layers is None else num_layers, check)
 
 
-def _answered(task: _Task, accuracy: float, failure_probability: float, num_layers: int | None, check: int) -> Sizes:
-    """All four answers."""
-    problem, sampling = task.problem, task.sampling
-    depth = task.depth(accuracy) if num_layers is None else num_layers
+def _answered(task: _Task, depth: int, check: int) -> Sizes:
+    """All four answers, three of them at this depth."""
+    problem, demand = task.problem, (task.accuracy, task.failure_probability)
     predicted, scrambles, error = task.predicted(depth)
     each = task.seconds_per_unit(depth)
-    per_unit = depth if sampling == "independent" else 1
-    sized = partial(_sized, depth=depth, per_unit=per_unit, each=each)
-    spread = [law.required(accuracy, failure_probability) for law in scrambles]
-    least = sized(
-        "law",
-        predicted.required(accuracy, failure_probability),
-        "predicted law" + _range([n / per_unit for n in spread]),
-    )
-    failure, measured = _measured(task, predicted, depth, least, accuracy, failure_probability, check)
-    answers = (
-        _theorem(task, accuracy, failure_probability, each),
-        sized("chebyshev", predicted.chebyshev(accuracy, failure_probability), "any law of this covariance"),
-        least,
-        measured,
-    )
+    per_unit = depth if task.sampling == "independent" else 1
+
+    def sized(method: str, count: float, words: str) -> Answer:
+        """The answer for n draws."""
+        if not math.isfinite(count):
+            return _none(method, depth, "the depth alone errs by more than the accuracy: ask for more layers")
+        units = math.ceil(count / per_unit)
+        return Answer(method, math.log10(depth), math.log10(units), math.log10(each * depth * units), words)
+
+    spread = _range([law.required(*demand) / per_unit for law in scrambles])
+    least = sized("law", predicted.required(*demand), "predicted law" + spread)
+    failure, measured = _measured(task, predicted, depth, least, check)
+    chebyshev = sized("chebyshev", predicted.chebyshev(*demand), "any law of this covariance")
     return Sizes(
         problem.name,
         problem.num_samples,
         problem.dim,
-        sampling,
-        accuracy,
-        failure_probability,
+        task.sampling,
+        *demand,
         task.flow_time,
         float(predicted.reference[0]),
         error,
         float(predicted.gap[0]),
-        answers,
+        (_theorem(task, each), chebyshev, least, measured),
         failure,
     )
+
+
+def _none(method: str, depth: float, words: str) -> Answer:
+    """The answer that no size will do, and why."""
+    return Answer(method, math.log10(depth), math.inf, math.inf, words)
 
 
 def _range(units: list[float]) -> str:
@@ -304,65 +291,37 @@ def _range(units: list[float]) -> str:
     return f"; {low} to {high} units by half of the points{doubt}"
 
 
-def _sized(method: str, count: float, words: str, *, depth: int, per_unit: int, each: float) -> Answer:
-    """The answer for n draws at a depth."""
-    if not math.isfinite(count):
-        return Answer(
-            method,
-            math.log10(depth),
-            math.inf,
-            math.inf,
-            "the depth alone errs by more than the accuracy: ask for more layers",
-        )
-    units = math.ceil(count / per_unit)
-    return Answer(method, math.log10(depth), math.log10(units), math.log10(each * depth * units), words)
-
-
-def _theorem(task: _Task, accuracy: float, failure_probability: float, each: float) -> Answer:
+def _theorem(task: _Task, each: float) -> Answer:
     """Sizes by explicit constants, where the activation allows them."""
     task.report("theorem", 0, 1)
     try:
+        options = {"depth_nodes": 3, "log2_points": 6, "steps": 24, "seed": task.seed}
         found = certificate(
-            task.problem,
-            task.law,
-            task.activation,
-            [task.flow_time],
-            sampling=task.sampling,
-            depth_nodes=3,
-            log2_points=6,
-            steps=24,
-            seed=task.seed,
+            task.problem, task.law, task.activation, [task.flow_time], sampling=task.sampling, **options
         )
     except (ValueError, FloatingPointError) as error:
-        return Answer("theorem", math.inf, math.inf, math.inf, str(error))
-    depth, width = (float(part[0]) for part in sizes(found, accuracy, failure_probability))
+        return _none("theorem", math.inf, str(error))
+    depth, width = (float(part[0]) for part in sizes(found, task.accuracy, task.failure_probability))
     return Answer("theorem", depth, width, math.log10(each) + depth + width, "explicit constants")
 
 
-def _measured(
-    task: _Task, predicted: RiskLaw, depth: int, least: Answer, accuracy: float, failure_probability: float, check: int
-) -> tuple[Estimate | None, Answer]:
+def _measured(task: _Task, predicted: RiskLaw, depth: int, least: Answer, check: int) -> tuple[Estimate | None, Answer]:
     """Failures among trained networks of the size that the law asks for, if it is cheap; of
     doubled widths, while those fail too often and the time allows."""
-
-    def none(words: str) -> Answer:
-        return Answer("measured", math.log10(depth), math.inf, math.inf, words)
-
     if not math.isfinite(least.log10_units):
-        return None, none("no size to train")
+        return None, _none("measured", depth, "no size to train")
     seconds, units = check * 10**least.log10_seconds, round(10**least.log10_units)
     if seconds > CHECK_SECONDS:
-        return None, none(f"not trained: {check} networks of that size take {seconds:.0f} s")
+        return None, _none("measured", depth, f"not trained: {check} networks of that size take {seconds:.0f} s")
     first, seen, spent = None, [], 0.0
     while spent + seconds <= CHECK_SECONDS:
         risks = task.train(depth, units, check)
-        failed = int((np.abs(risks - predicted.reference[0]) > accuracy).sum())
+        failed = int((np.abs(risks - predicted.reference[0]) > task.accuracy).sum())
         share = clopper_pearson(failed, check)
         first = first or share
         seen.append(f"{failed} of {check} failed at {units}")
-        if share.lower <= failure_probability:
-            return first, Answer(
-                "measured", math.log10(depth), math.log10(units), math.log10(seconds / check), ", ".join(seen)
-            )
+        if share.lower <= task.failure_probability:
+            size = math.log10(depth), math.log10(units), math.log10(seconds / check)
+            return first, Answer("measured", *size, ", ".join(seen))
         spent, seconds, units = spent + seconds, 2 * seconds, 2 * units
-    return first, none(", ".join(seen))
+    return first, _none("measured", depth, ", ".join(seen))

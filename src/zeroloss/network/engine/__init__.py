@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any
 
@@ -58,18 +58,16 @@ class _Record(ctypes.Structure):
 def _filled(kind: type[ctypes.Structure], *values: Any) -> Any:
     """A structure of numbers and of pointers to tensors and structures, which live as long."""
     parts = [part.contiguous() if isinstance(part, Tensor) else part for part in values]
-    struct = kind(
-        *(
-            part.data_ptr()
-            if isinstance(part, Tensor)
-            else ctypes.addressof(part)
-            if isinstance(part, ctypes.Structure)
-            else part
-            for part in parts
-        )
-    )
+    struct = kind(*map(_address, parts))
     struct.kept = parts
     return struct
+
+
+def _address(value: Any) -> Any:
+    """Where a tensor or a structure lies; all else as it is."""
+    if isinstance(value, Tensor):
+        return value.data_ptr()
+    return ctypes.addressof(value) if isinstance(value, ctypes.Structure) else value
 
 
 @dataclass(frozen=True)
@@ -126,20 +124,31 @@ class _Recorder:
     steps taken and rejected."""
 
     def __init__(self, shape: Shape, theta: Tensor, outputs: int) -> None:
-        R = theta.shape[0]
+        self.shape, self.theta, R = shape, theta, theta.shape[0]
         self.residuals = theta.new_zeros((outputs, R, shape.problem.num_samples))
         self.final = torch.empty_like(theta)
         self.integral, self.size = torch.zeros((2, outputs, R), dtype=torch.float64)
         self.accepted, self.rejected = torch.zeros((2, R), dtype=torch.int64)
-        self.regularised = shape.regularised
         self.struct = _filled(
             _Record, R, self.residuals, self.final, self.integral, self.size, self.accepted, self.rejected
         )
 
-    def flow(self) -> Flow:
-        """The same as `integrate` returns it: mean |θ|² beside the residuals if regularised."""
+    def run(
+        self, name: str, method: Sequence[Any], rule: Sequence[Any], threads: int, refuse: Callable[..., None]
+    ) -> Flow:
+        """Run a function of the engine on all replicates; its flow as `integrate` returns it, mean
+        |θ|² beside the residuals if regularised. ``refuse`` raises for a status, replicate and s."""
+        struct = self.shape._struct()
+
+        def part(first: int, count: int) -> None:
+            failed, s = _long(), _double()
+            ends = self.struct, ctypes.byref(failed), ctypes.byref(s)
+            status = _call(name, ctypes.byref(struct), *method, first, count, self.theta, *rule, *ends)
+            refuse(status, failed.value, s.value)
+
+        _share(part, self.theta.shape[0], threads)
         observed = self.residuals
-        if self.regularised:
+        if self.shape.regularised:
             observed = torch.cat([observed, self.size.unsqueeze(-1)], -1)
         return Flow(observed, self.integral, None, self.final.flatten(1), self.accepted, self.rejected, None)
 
@@ -167,8 +176,18 @@ def serves(problem: Problem, activation: str) -> bool:
     return True
 
 
-def _at(tensor: Tensor) -> Any:
-    return _pointer(tensor.data_ptr())
+def _call(name: str, *arguments: Any) -> int:
+    """The status of a function of the library: an int is handed over as long, a float as double, a
+    tensor by its address, all else as it is."""
+
+    def in_c(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return _pointer(value.data_ptr())
+        if isinstance(value, int):
+            return _long(value)
+        return _double(value) if isinstance(value, float) else value
+
+    return getattr(library(), name)(*map(in_c, arguments))
 
 
 def _check(shape: Shape, theta: Tensor) -> Tensor:
@@ -189,19 +208,9 @@ def velocity(shape: Shape, theta: Tensor, out: Tensor, threads: int = 1, sign: f
     struct = shape._struct()
 
     def part(first: int, count: int) -> None:
-        stop = first + count
-        _raise(
-            library().engine_velocity(
-                ctypes.byref(struct),
-                _long(count),
-                _at(theta[first:stop]),
-                _double(sign),
-                _at(direct[first:stop]),
-                _at(residuals[first:stop]),
-            ),
-            0,
-            0.0,
-        )
+        own = slice(first, first + count)
+        parts = count, theta[own], float(sign), direct[own], residuals[own]
+        _raise(_call("engine_velocity", ctypes.byref(struct), *parts), 0, 0.0)
 
     _share(part, theta.shape[0], threads)
     if direct is not out:
@@ -235,68 +244,31 @@ def flow(
         *(torch.tensor(part, dtype=torch.float64) for part in (rows, pair.b, pair.error, pair.c)),
     )
     times = torch.tensor(list(flow_times), dtype=torch.float64)
-    struct, recorder = shape._struct(), _Recorder(shape, theta, len(times))
-
-    def part(first: int, count: int) -> None:
-        failed, s = _long(), _double()
-        status = library().engine_flow(
-            ctypes.byref(struct),
-            ctypes.byref(tableau),
-            _long(first),
-            _long(count),
-            _at(theta),
-            _long(len(times)),
-            _at(times),
-            _double(rtol),
-            _double(atol),
-            _long(max_steps),
-            recorder.struct,
-            ctypes.byref(failed),
-            ctypes.byref(s),
-        )
-        _raise(status, failed.value, s.value, max_steps)
-
-    _share(part, theta.shape[0], threads)
-    return recorder.flow()
+    rule = len(times), times, float(rtol), float(atol), max_steps
+    recorder = _Recorder(shape, theta, len(times))
+    return recorder.run("engine_flow", (ctypes.byref(tableau),), rule, threads, partial(_raise, max_steps=max_steps))
 
 
 def descend(shape: Shape, theta: Tensor, step: float, num_steps: int, record_every: int, threads: int = 1) -> Flow:
     """Gradient descent θ ← θ − step L M ∇E, recorded as `Network.descend` says."""
-    theta = _check(shape, theta)
-    struct = shape._struct()
-    recorder = _Recorder(shape, theta, -(-num_steps // record_every) + 1)
 
-    def part(first: int, count: int) -> None:
-        failed, s = _long(), _double()
-        status = library().engine_descend(
-            ctypes.byref(struct),
-            _long(first),
-            _long(count),
-            _at(theta),
-            _double(step),
-            _long(num_steps),
-            _long(record_every),
-            recorder.struct,
-            ctypes.byref(failed),
-            ctypes.byref(s),
-        )
+    def refuse(status: int, replicate: int, s: float) -> None:
         if status == _NOT_FINITE:
             raise FloatingPointError(
-                "the squared gradient in gradient descent of replicate "
-                f"{failed.value} is not finite at step "
-                f"{round(s.value / step)}; reduce step (now {step})"
+                f"the squared gradient in gradient descent of replicate {replicate} is not finite at step "
+                f"{round(s / step)}; reduce step (now {step})"
             )
-        _raise(status, failed.value, s.value)
+        _raise(status, replicate, s)
 
-    _share(part, theta.shape[0], threads)
-    return recorder.flow()
+    recorder = _Recorder(shape, _check(shape, theta), -(-num_steps // record_every) + 1)
+    return recorder.run("engine_descend", (), (float(step), num_steps, record_every), threads, refuse)
 
 
 def tanh(x: Tensor, repeat: int = 1) -> Tensor:
     """The engine's own tanh (error below 3 ulp), elementwise; ``repeat`` to measure its speed."""
     x = x.contiguous()
     y = torch.empty_like(x)
-    library().engine_tanh(_long(x.numel()), _long(repeat), _at(x), _at(y))
+    _call("engine_tanh", x.numel(), repeat, x, y)
     return y
 
 
@@ -304,8 +276,7 @@ def _share(part: Callable[[int, int], None], replicates: int, threads: int) -> N
     """part(first, count) over all replicates, on so many threads."""
     if threads < 1:
         raise ValueError(f"threads must be at least 1, got {threads}")
-    threads = min(threads, replicates)
-    if threads <= 1:
+    if (threads := min(threads, replicates)) <= 1:
         return part(0, replicates)
     edges = [i * replicates // threads for i in range(threads + 1)]
     for done in [_pool(threads, os.getpid()).submit(part, a, b - a) for a, b in pairwise(edges)]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
-Array = NDArray[np.float64]
+from zeroloss.model.arrays import Array
 
 
 def _risk(residuals: Array) -> float:

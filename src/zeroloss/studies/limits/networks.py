@@ -20,7 +20,6 @@ from zeroloss.studies.case import LimitCase
 from zeroloss.studies.limits import plan
 from zeroloss.studies.setup import build_problem, chunks, independent_parameters, path_parameters, sobol, train, trained
 
-Array = np.ndarray
 Tables = Iterator[pd.DataFrame]
 
 

@@ -10,10 +10,9 @@ from ledger.record.rows import Rows, cell, exact, row
 from ledger.record.statistics import Estimate, simultaneous_level, student
 from ledger.record.tidy import untidy
 from ledger.study import Run, control, measures
+from zeroloss.model.arrays import Array
 from zeroloss.studies.limits.evidence import Evidence, at, evidence_of
 from zeroloss.studies.limits.plan import Commute, Energy, Ladder, Reference
-
-Array = np.ndarray
 
 
 @measures("limits.commute")

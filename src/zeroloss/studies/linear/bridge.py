@@ -30,12 +30,11 @@ from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.limit.collocation import euler, gauss_legendre
 from zeroloss.limit.flow import MeanField
+from zeroloss.model.arrays import Array
 from zeroloss.model.problem import Problem
 from zeroloss.network.resnet import Network
 from zeroloss.studies.linear.balanced import Start, Target, trajectory
 from zeroloss.studies.linear.plan import Bridge
-
-Array = np.ndarray
 
 
 class MatrixProblem(Problem):

@@ -15,7 +15,6 @@ from zeroloss.network.resnet import Network
 from zeroloss.studies.setup import build_problem, followed, independent_parameters
 from zeroloss.studies.zero_loss.plan import Regularised, Steps
 
-Array = np.ndarray
 EXACT = 1e-10  # tolerance of a flow whose energy is balanced, or that descent is held against
 FOLLOWS = 0.01  # relative distance of the risk within which descent follows the flow
 

@@ -17,15 +17,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from zeroloss.model.arrays import Array
 from zeroloss.model.block import Activation
 from zeroloss.theory.bounds.moments import Table
 from zeroloss.theory.bounds.profile import Profile
 
 __all__ = ["Chain", "Consistency", "Domination", "cumulated"]
 
-Array = NDArray[np.float64]
 SUP_THIRD = {  # sup|σ'''|; where there is none, the curvature of features is bounded less sharply
     "tanh": 2.0,
     "sigmoid": 0.125,

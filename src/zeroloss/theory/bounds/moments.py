@@ -11,15 +11,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
+from zeroloss.model.arrays import Array
 from zeroloss.model.block import Activation, dim_theta
 from zeroloss.model.law import InitialLaw
 
 __all__ = ["Norms", "Table"]
 
-Array = NDArray[np.float64]
 NU, OMEGA, TAIL = 7, 5, 3  # powers kept: ν⁰…ν⁶, ω⁰…ω⁴, and of the tail ν⁰…ν²
 _LARGEST = 300.0  # exponents are given up beyond this power of e: their squares would overflow
 

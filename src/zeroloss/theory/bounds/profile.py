@@ -16,19 +16,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.polynomial import polynomial
-from numpy.typing import NDArray
 from torch import Tensor
 
 from zeroloss.limit.collocation import DepthRule, gauss_legendre
 from zeroloss.limit.flow import MeanField
 from zeroloss.model import block
+from zeroloss.model.arrays import Array
 from zeroloss.model.block import Activation, preactivation, split, values
 from zeroloss.model.law import InitialLaw, sobol_rule
 from zeroloss.model.problem import Problem
 
 __all__ = ["Interpolation", "Profile", "follow"]
 
-Array = NDArray[np.float64]
 DEPTHS = 9  # equispaced depths where suprema over t are taken
 
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zeroloss.model.arrays import Array
 from zeroloss.model.block import ACTIVATIONS, Activation
 from zeroloss.model.law import InitialLaw, check_sampling
 from zeroloss.model.problem import Problem
@@ -22,7 +22,6 @@ from zeroloss.theory.bounds.profile import Profile, follow
 
 __all__ = ["Certificate", "certificate", "from_profile", "sizes"]
 
-Array = NDArray[np.float64]
 MARGINS = (0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4)
 _LOG10 = math.log(10.0)
 
@@ -184,10 +183,8 @@ def _evaluate(
     # the risk: mean |r Δr| + ½ Δr²
     lever = (p.residual + 0.5 * (chain.bounds.push - p.residual))[last]
     through = _log((lever * chain.bounds.adjoint * chain.H)[last].mean())
-    risk = [
-        np.logaddexp(through + far, _log((lever * part.residuals[last]).mean()))
-        for far, part in zip(distance, (sampled, euler), strict=True)
-    ]
+    both = zip(distance, (sampled, euler), strict=True)
+    risk = [np.logaddexp(through + far, _log((lever * part.residuals[last]).mean())) for far, part in both]
     # the tube: V^½ ≤ near_theta, |z − Z| ≤ near, R j ≤ μ
     near_theta = _log(chain.distance_margin)
     sup_f = doob * (p.spread_f[0] + cumulated(p.flow_times, p.rate_f)[last])
