@@ -11,10 +11,8 @@ from .plan import Ensemble
 def width(frames: Frames) -> Figure:
     """Standard deviation of the residuals against the width."""
     figure, axes = style.canvas([["width"]], 2.6, width=3.4)
-    stds = {
-        case.num_units: table.groupby("sample").residual.var().sum() ** 0.5
-        for _, case, table in frames.run.of(Ensemble)
-    }
+    runs = frames.run.of(Ensemble)
+    stds = {case.num_units: table.groupby("sample").residual.var().sum() ** 0.5 for _, case, table in runs}
     sizes, ax = sorted(stds), axes["width"]
     ax.plot(sizes, [stds[M] for M in sizes], "o-", color=style.colours(1)[0])
     ax.set(xlabel="width $M$", ylabel="deviation of the residuals", yscale="log")

@@ -17,17 +17,8 @@ def width(run: Run) -> Rows:
     names, cases, tables = zip(*ensembles, strict=True)
     residuals = [untidy(table, ["replicate", "sample"], "residual")[0] for table in tables]
     slope = slope_of_stds([case.num_units for case in cases], residuals)
-    return [
-        row(
-            "my_study.width",
-            "slope_M",
-            "softplus",
-            slope,
-            list(names),
-            replicates=cases[0].replicates,
-            sizes=len(cases),
-        )
-    ]
+    count = {"replicates": cases[0].replicates, "sizes": len(cases)}
+    return [row("my_study.width", "slope_M", "softplus", slope, list(names), **count)]
 
 
 @control("my_study.width", Ensemble)
