@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from ledger.record.statistics import Estimate
 
-__all__ = ["Row", "Rows", "between", "cell", "exact", "over", "plain", "row"]
+__all__ = ["Row", "Rows", "between", "cell", "exact", "over", "plain", "row", "rows_of"]
 
 Row = dict[str, Any]
 Rows = list[Row]
@@ -70,3 +71,8 @@ def row(
         "sources": ";".join(sources),
         "note": note,
     }
+
+
+def rows_of(sources: list[str], **counts: Any) -> Callable[..., Row]:
+    """What makes rows from the same sources, of as many replicates and sizes: `row` without them."""
+    return partial(row, sources=sources, **counts)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ledger.record.rows import Rows, between, over, row
+from ledger.record.rows import Rows, between, over, row, rows_of
 from ledger.record.statistics import Estimate, log_slope, slope_of_stds, student
 from ledger.record.tidy import untidy
 from ledger.study import Run, control, measures
@@ -43,14 +43,13 @@ def floors(run: Run) -> Rows:
                 )
                 for model, runs in of_it.groupby("model"):
                     ends = _ends(runs, ["replicate"])
+                    one = rows_of([name], replicates=len(ends))
                     rows.append(
-                        row(
+                        one(
                             f"controls.{kind.kind}",
                             "ratio",
                             f"{setting}.{model}",
                             between((ends.value / ends.predicted).to_numpy()),
-                            [name],
-                            replicates=len(ends),
                         )
                     )
     return rows
@@ -88,6 +87,7 @@ def line(run: Run) -> Rows:
         crossed = first.loc[np.isfinite(first.crossed)]
         before = (crossed.folded <= crossed.crossed).to_numpy(float)
         size: dict[str, Any] = {"replicates": case.replicates, "sizes": len(case.num_layers)}
+        one = rows_of(source, **size)
         rows += [
             row(
                 "controls.monotone",
@@ -98,41 +98,31 @@ def line(run: Run) -> Rows:
                 sizes=len(case.num_layers),
             ),
             row("controls.monotone", "limit_end", where, between(last.to_numpy()), source, sizes=len(case.num_layers)),
-            row(
+            one(
                 "controls.monotone",
                 "folded_before_crossing",
                 where,
                 Estimate(float(before.mean()), float(before.min()), float(before.max()))
                 if len(before)
                 else NOT_MEASURED,
-                source,
-                **size,
             ),
-            row(
-                "controls.monotone",
-                "crossing_slope",
-                where,
-                _slope_of_crossings(first, case.num_layers),
-                source,
-                **size,
-            ),
-            row("", "crossed_share", where, between([len(crossed) / len(first)]), source, **size),
+            one("controls.monotone", "crossing_slope", where, _slope_of_crossings(first, case.num_layers)),
+            one("", "crossed_share", where, between([len(crossed) / len(first)])),
             row("", "monotone_floor", where, between(limit.predicted.to_numpy()[:1]), source),
         ]
         for L, part in first.groupby("num_layers"):
             for quantity in ("crossed", "folded"):
                 times = part[quantity].to_numpy()
                 middle = float(np.median(times))
+                one = rows_of(source, **size)
                 rows.append(
-                    row(
+                    one(
                         "",
                         f"{quantity}_at",
                         f"{where}.l{L}",
                         Estimate(middle, float(times.min()), float(times.max()))
                         if math.isfinite(times.max())
                         else NOT_MEASURED,
-                        source,
-                        **size,
                     )
                 )
     return rows
@@ -198,15 +188,10 @@ def root_scaling(run: Run) -> Rows:
     for name, case, table in run.of(RootScaling):
         for tau, part in table.groupby("kernel_time"):
             r, _ = untidy(part, ["num_units", "replicate", "sample"], "value")
+            one = rows_of([name], replicates=r.shape[1], sizes=len(r))
             rows.append(
-                row(
-                    "controls.root-scaling",
-                    "slope",
-                    f"{case.setting}.k{tau:g}",
-                    slope_of_stds(case.num_units, list(r)),
-                    [name],
-                    replicates=r.shape[1],
-                    sizes=len(r),
+                one(
+                    "controls.root-scaling", "slope", f"{case.setting}.k{tau:g}", slope_of_stds(case.num_units, list(r))
                 )
             )
     return rows
@@ -250,38 +235,23 @@ def conditions(run: Run) -> Rows:
             runs = pd.DataFrame([_run_of_conditions(run, case.floor) for _, run in part.groupby("replicate")])
             where = f"{label}.n{N}"
             if label == "point":
+                one = rows_of([name], replicates=len(runs))
                 rows.append(
-                    row(
-                        "controls.sufficient-not-necessary",
-                        "log10_risk",
-                        where,
-                        over(runs.log10_risk.to_numpy()),
-                        [name],
-                        replicates=len(runs),
-                    )
+                    one("controls.sufficient-not-necessary", "log10_risk", where, over(runs.log10_risk.to_numpy()))
                 )
             for quantity in ("log10_risk", "flow_time", "rate", "least", "gained", "reached"):
                 worst = over if quantity == "log10_risk" else between
-                rows.append(
-                    row(
-                        "",
-                        f"condition_{quantity}",
-                        where,
-                        worst(runs[quantity].to_numpy()),
-                        [name],
-                        replicates=len(runs),
-                    )
-                )
+                one = rows_of([name], replicates=len(runs))
+                rows.append(one("", f"condition_{quantity}", where, worst(runs[quantity].to_numpy())))
             every += runs.agrees.to_list()
     if every:
+        one = rows_of(sources, sizes=len(every))
         rows.append(
-            row(
+            one(
                 "controls.sufficient-not-necessary",
                 "agreement",
                 "all",
                 Estimate(float(np.mean(every)), min(every), max(every)),
-                sources,
-                sizes=len(every),
             )
         )
     return rows

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ledger.record.rows import Rows, cell, exact, row
+from ledger.record.rows import Rows, cell, exact, row, rows_of
 from ledger.record.statistics import Estimate, ks_distance, simultaneous_level, student
 from ledger.record.streams import stream
 from ledger.study import Run, control, measures
@@ -41,14 +41,13 @@ def constant(run: Run) -> Rows:
                 predicted = evidence.prediction(e, t)
                 trace = float(np.trace(predicted.covariance)) / e.count
                 ratio = trace_ratio(e.residuals[:, t], trace, predicted.trace_error * trace, level)
+                one = rows_of(e.sources + predicted.sources, replicates=len(e.residuals))
                 rows.append(
-                    row(
+                    one(
                         "limits.constant",
                         f"ratio_{_size_class(evidence, e)}",
                         cell(e.setting, s, e.sampling, *engine),
                         Estimate(ratio.value, ratio.lower, ratio.upper),
-                        e.sources + predicted.sources,
-                        replicates=len(e.residuals),
                         floor=predicted.trace_error,
                     )
                 )
@@ -98,15 +97,9 @@ def to_limit(run: Run) -> Rows:
             traces = np.trace(limit[:, t], axis1=1, axis2=2)
             mean = float(traces.mean())
             deviation = float(traces.std(ddof=1)) / np.sqrt(len(traces))
+            one = rows_of([*e.sources, *names], replicates=len(e.residuals))
             rows.append(
-                row(
-                    "",
-                    "ratio_to_limit",
-                    where,
-                    trace_ratio(e.residuals[:, t], mean / e.count, deviation / e.count),
-                    [*e.sources, *names],
-                    replicates=len(e.residuals),
-                )
+                one("", "ratio_to_limit", where, trace_ratio(e.residuals[:, t], mean / e.count, deviation / e.count))
             )
             rows.append(row("", "trace_limit", where, student(traces), names))
     return rows
@@ -128,26 +121,19 @@ def law(run: Run) -> Rows:
         for t, s in enumerate(e.flow_times):
             predicted, where = predicted_risks(evidence, e, t), cell(e.setting, s, e.sampling)
             sources = e.sources + evidence.predicting(e)
+            one = rows_of(sources, replicates=len(e.residuals))
             rows.append(
-                row(
-                    "limits.law",
-                    f"ks_{_size_class(evidence, e)}",
-                    where,
-                    ks_distance(e.risk[:, t], predicted),
-                    sources,
-                    replicates=len(e.residuals),
-                )
+                one("limits.law", f"ks_{_size_class(evidence, e)}", where, ks_distance(e.risk[:, t], predicted))
             )
             for q in QUANTILES:
+                one = rows_of(sources, replicates=len(e.residuals))
                 rows.append(
-                    row(
+                    one(
                         "",
                         f"quantile_{100 * q:g}",
                         where,
                         _quantile(e.risk[:, t], q),
-                        sources,
                         floor=float(np.quantile(predicted, q)),
-                        replicates=len(e.residuals),
                         note="floor holds the prediction",
                     )
                 )
@@ -180,16 +166,8 @@ def _decay(evidence: Evidence) -> Rows:
                 first, last = (ks_distance(e.risk[:, t], predicted_risks(evidence, e, t), 0.975) for e in ends)
                 sources = [name for e in ends for name in (*e.sources, *evidence.predicting(e))]
                 change = Estimate(last.value - first.value, last.lower - first.upper, last.upper - first.lower)
-                rows.append(
-                    row(
-                        "limits.law",
-                        "ks_change",
-                        cell(setting, s, sampling),
-                        change,
-                        list(dict.fromkeys(sources)),
-                        replicates=min(len(e.residuals) for e in ends),
-                    )
-                )
+                one = rows_of(list(dict.fromkeys(sources)), replicates=min(len(e.residuals) for e in ends))
+                rows.append(one("limits.law", "ks_change", cell(setting, s, sampling), change))
     return rows
 
 
@@ -238,9 +216,10 @@ def loss_bias(run: Run) -> Rows:
             scrambles = A[:, t] @ r[t] / r.shape[1]
             predicted = student(scrambles)
             spread = float(scrambles.std(ddof=1)) / np.sqrt(len(scrambles))
+            one = rows_of(sources, **size)
             rows += [
-                row("limits.loss-bias", "Aprime", where, _normal(fitted[0], deviation[0]), sources, **size),
-                row("limits.loss-bias", "B", where, _normal(fitted[1], deviation[1]), sources, **size),
+                one("limits.loss-bias", "Aprime", where, _normal(fitted[0], deviation[0])),
+                one("limits.loss-bias", "B", where, _normal(fitted[1], deviation[1])),
                 row(
                     "limits.loss-bias",
                     "Aprime_difference",
@@ -275,13 +254,13 @@ def risk(run: Run) -> Rows:
         name = run.one(plan.Reference, setting=setting)[0]
         risk, error = evidence.risk(setting)
         for s, value, half in zip(evidence.flow_times(setting), risk, error, strict=True):
+            one = rows_of([name])
             rows.append(
-                row(
+                one(
                     "",
                     "risk",
                     cell(setting, s),
                     Estimate(float(value), float(value - half), float(value + half)),
-                    [name],
                     floor=float(half),
                 )
             )

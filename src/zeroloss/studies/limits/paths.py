@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from ledger.record.rows import Rows, cell, row
+from ledger.record.rows import Rows, cell, row, rows_of
 from ledger.record.statistics import Estimate, bootstrap, log_slope, simultaneous_level, student
 from ledger.record.tidy import untidy
 from ledger.study import Run, control, measures
@@ -91,17 +91,8 @@ def _roughness(name: str, flow_times: Sequence[float], path: str, table: pd.Data
         rate = bootstrap(
             lambda w, g=gap[-FINEST:]: -0.5 * log_slope([2.0**i for i in range(len(g))], w @ g.T), gap.shape[1]
         )
-        rows.append(
-            row(
-                "limits.admissible",
-                "depth_rate",
-                cell(path, s),
-                rate,
-                [name],
-                replicates=gap.shape[1],
-                sizes=len(labels["num_layers"]),
-            )
-        )
+        one = rows_of([name], replicates=gap.shape[1], sizes=len(labels["num_layers"]))
+        rows.append(one("limits.admissible", "depth_rate", cell(path, s), rate))
     return rows
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ledger.record.rows import Rows, cell, row
+from ledger.record.rows import Rows, cell, rows_of
 from ledger.record.statistics import bootstrap, observed_orders, slope_of_stds, student
 from ledger.record.tidy import untidy
 from ledger.study import Run, control, measures
@@ -34,15 +34,14 @@ def depth(run: Run) -> Rows:
         for t, s in enumerate(case.flow_times):
             gaps = depth_gaps(r[:, :, t].swapaxes(0, 1))
             slope = -0.5 * observed_orders(gaps.squares.T)[:, -1]
+            one = rows_of([name], sizes=len(depths) - 2)
             rows.append(
-                row(
+                one(
                     "limits.depth" if s > 0 else "",
                     "slope_wide",
                     cell(setting, s),
                     student(slope),
-                    [name],
                     floor=gaps.floor,
-                    sizes=len(depths) - 2,
                     note=gaps.note,
                 )
             )
@@ -52,16 +51,14 @@ def depth(run: Run) -> Rows:
             gaps = depth_gaps(r[:, :, t])
             pair = gaps.squares[-2:]
             slope = bootstrap(lambda w, pair=pair: 0.5 * np.log2((w @ pair[1]) / (w @ pair[0])), pair.shape[1])
+            one = rows_of([name], replicates=pair.shape[1], sizes=len(labels["num_layers"]) - 2)
             rows.append(
-                row(
+                one(
                     "limits.depth" if s > 0 else "",
                     "slope_paths",
                     cell(case.setting, s),
                     slope,
-                    [name],
                     floor=gaps.floor,
-                    replicates=pair.shape[1],
-                    sizes=len(labels["num_layers"]) - 2,
                     note=gaps.note,
                 )
             )
@@ -109,17 +106,12 @@ def _slopes(run: Run, claim: str, sampling: str) -> Rows:
             paired = sampling == "path" and role == "layers"
             for t, s in enumerate(group[0].flow_times):
                 slope = slope_of_stds(sizes, [e.residuals[:, t] for e in group], paired)
-                rows.append(
-                    row(
-                        claim,
-                        "slope_M" if role == "units" else "slope_L",
-                        cell(setting, s),
-                        slope,
-                        [n for e in group for n in e.sources],
-                        replicates=min(len(e.residuals) for e in group),
-                        sizes=len(group),
-                    )
+                one = rows_of(
+                    [n for e in group for n in e.sources],
+                    replicates=min(len(e.residuals) for e in group),
+                    sizes=len(group),
                 )
+                rows.append(one(claim, "slope_M" if role == "units" else "slope_L", cell(setting, s), slope))
     return rows
 
 

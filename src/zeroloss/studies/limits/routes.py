@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ledger.record.rows import Rows, cell, exact, row
+from ledger.record.rows import Rows, cell, exact, rows_of
 from ledger.record.statistics import Estimate, simultaneous_level, student
 from ledger.record.tidy import untidy
 from ledger.study import Run, control, measures
@@ -33,15 +33,16 @@ def commute(run: Run) -> Rows:
     for quantity, (mean, deviation) in routes.items():
         for i, value in enumerate(mean - r[t]):
             half = z * deviation[i] + error[t, i]
+            one = rows_of(
+                [name, run.one(Reference, setting=setting)[0]], replicates=min(case.replicates, case.joint_replicates)
+            )
             rows.append(
-                row(
+                one(
                     "limits.commute",
                     quantity,
                     f"{cell(setting, s)}.x{i}",
                     Estimate(float(value), float(value - half), float(value + half)),
-                    [name, run.one(Reference, setting=setting)[0]],
                     floor=float(error[t, i]),
-                    replicates=min(case.replicates, case.joint_replicates),
                 )
             )
     return rows + _width_first(evidence, setting, t, s)
@@ -73,13 +74,13 @@ def _width_first(evidence: Evidence, setting: str, t: int, s: float) -> Rows:
     for i in range(r.shape[-1]):
         value = student(third[:, i])
         left_out = float(np.abs(third - second)[:, i].max())
+        one = rows_of([name])
         rows.append(
-            row(
+            one(
                 "limits.commute",
                 "width_first",
                 f"{cell(setting, s)}.x{i}",
                 Estimate(value.value, value.lower - left_out, value.upper + left_out),
-                [name],
                 floor=left_out,
             )
         )
@@ -91,24 +92,16 @@ def energy(run: Run) -> Rows:
     """|E(s) − E(0) + ∫ dissipation| / E(0), along the limit and the worst of the networks."""
     rows: Rows = []
     name, case, table = run.one(Energy)
-    for one in case.cases:
+    for setting in case.cases:
         for model in ("limit", "network"):
-            part = table.loc[(table.model == model) & (table.setting == one.setting)]
+            part = table.loc[(table.model == model) & (table.setting == setting.setting)]
             risk, _ = untidy(part.loc[part.quantity == "risk"], ["flow_time", "replicate"], "value")
             lost, _ = untidy(part.loc[part.quantity == "dissipated"], ["flow_time", "replicate"], "value")
             defect = (np.abs(risk - risk[0] + lost) / risk[0]).max(1)
-            for t, s in enumerate(one.flow_times):
+            for t, s in enumerate(setting.flow_times):
                 if s > 0:
-                    rows.append(
-                        row(
-                            "limits.energy",
-                            f"defect_{model}",
-                            cell(one.setting, s),
-                            exact(defect[t]),
-                            [name],
-                            replicates=risk.shape[1],
-                        )
-                    )
+                    one = rows_of([name], replicates=risk.shape[1])
+                    rows.append(one("limits.energy", f"defect_{model}", cell(setting.setting, s), exact(defect[t])))
     return rows
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ledger.record.rows import Row, Rows, between, exact, plain, row
+from ledger.record.rows import Row, Rows, between, exact, plain, row, rows_of
 from ledger.record.statistics import Estimate, clopper_pearson, log_slope, student
 from ledger.study import Run, control, measures
 from zeroloss.studies.linear.plan import Bridge, Ends, Follow, Momentum, Stages, Unbalanced
@@ -28,33 +28,13 @@ def balanced(run: Run) -> Rows:
         for N, part in table.groupby("num_layers"):
             where, count = f"n{N}", case.replicates
             gaps = part.loc[part.quantity == "flow"]
-            rows.append(
-                row(
-                    "linear.balanced",
-                    "gap",
-                    where,
-                    exact(gaps.value.max()),
-                    [name],
-                    replicates=count,
-                    sizes=len(case.flow_times),
-                )
-            )
+            one = rows_of([name], replicates=count, sizes=len(case.flow_times))
+            rows.append(one("linear.balanced", "gap", where, exact(gaps.value.max())))
             steps = part.loc[part.quantity == "descent"].pivot_table(index="replicate", columns="at", values="value")
             # finest pair of steps; `at` counts steps in one unit of s
-            orders = -np.array(
-                [log_slope(steps.columns[-2:].to_numpy(float), pair) for pair in steps.to_numpy()[:, -2:]]
-            )
-            rows.append(
-                row(
-                    "linear.balanced",
-                    "order",
-                    where,
-                    student(orders),
-                    [name],
-                    replicates=count,
-                    sizes=len(steps.columns),
-                )
-            )
+            orders = -log_slope(steps.columns[-2:].to_numpy(float), steps.to_numpy()[:, -2:])
+            one = rows_of([name], replicates=count, sizes=len(steps.columns))
+            rows.append(one("linear.balanced", "order", where, student(orders)))
     return rows
 
 
@@ -68,32 +48,16 @@ def ends(run: Run) -> Rows:
             right = (part.predicted == part.measured).to_numpy()
             judged = right[away.to_numpy()]
             share = clopper_pearson(int(judged.sum()), len(judged))
+            one = rows_of([name], replicates=len(judged))
             rows += [
-                row(
-                    "linear.ends",
-                    "share",
-                    where,
-                    exact(share.value),
-                    [name],
-                    replicates=len(judged),
-                    sizes=part.predicted.nunique(),
-                ),
-                row("", "share_bound", where, share, [name], replicates=len(judged)),
+                one("linear.ends", "share", where, exact(share.value), sizes=part.predicted.nunique()),
+                one("", "share_bound", where, share),
                 row("", "near_boundary", where, plain(len(right) - len(judged)), [name]),
             ]
         for N, part in table.groupby("num_layers"):
-            rows += [
-                row(
-                    "linear.invariant",
-                    quantity,
-                    f"n{N}",
-                    exact(part[quantity].to_numpy().max()),
-                    [name],
-                    replicates=len(part),
-                    sizes=part.predicted.nunique(),
-                )
-                for quantity in ("fall_rayleigh", "fall_overlap", "low_sigma")
-            ]
+            one = rows_of([name], replicates=len(part), sizes=part.predicted.nunique())
+            for quantity in ("fall_rayleigh", "fall_overlap", "low_sigma"):
+                rows.append(one("linear.invariant", quantity, f"n{N}", exact(part[quantity].to_numpy().max())))
             rows.append(row("", "rise_rayleigh", f"n{N}", plain(part.rise_rayleigh.max()), [name]))
     return rows
 
@@ -111,16 +75,8 @@ def stages(run: Run) -> Rows:
             for kind, quantity in (("final", "ratio"), ("aligned", "ratio_aligned")):
                 measured, predicted = (_value(part, f"{kind}-{what}")[0] for what in ("measured", "predicted"))
                 where = f"n{N}.g{ratio:g}"
-                rows.append(
-                    row(
-                        "linear.final-rate",
-                        quantity,
-                        where,
-                        exact(measured / predicted),
-                        [name],
-                        sizes=len(case.ratios),
-                    )
-                )
+                one = rows_of([name], sizes=len(case.ratios))
+                rows.append(one("linear.final-rate", quantity, where, exact(measured / predicted)))
                 rows.append(row("", f"rate_{kind}", where, plain(predicted), [name]))
         for N, part in table.loc[table.num_layers > 2].groupby("num_layers"):
             where = f"n{N}"
@@ -129,10 +85,11 @@ def stages(run: Run) -> Rows:
             small = np.sort(case.smallest)
             exponent = float(log_slope(small[:2], times[:2]))
             way, power = (_value(part, f"approach-{w}")[0] for w in ("measured", "predicted"))
+            one = rows_of([name], sizes=sizes)
             rows += [
-                row("linear.escape", "exponent_error", where, exact(exponent + 1 - 2 / N), [name], sizes=sizes),
-                row("linear.escape", "constant", where, exact(times[0] / guesses[0]), [name], sizes=sizes),
-                row("linear.escape", "approach_error", where, exact(way - power), [name], sizes=sizes),
+                one("linear.escape", "exponent_error", where, exact(exponent + 1 - 2 / N)),
+                one("linear.escape", "constant", where, exact(times[0] / guesses[0])),
+                one("linear.escape", "approach_error", where, exact(way - power)),
                 row("", "exponent", where, plain(exponent), [name]),
                 row("", "approach", where, plain(way), [name]),
             ]
@@ -203,15 +160,13 @@ def momentum(run: Run) -> Rows:
             letter = "k" if sweep == "conditions" else "w"
             for key, distances in ranges.items():
                 judged = sweep == "conditions" or key >= case.stated_width
+                one = rows_of([name], replicates=case.replicates, sizes=len(ranges))
                 rows.append(
-                    row(
+                    one(
                         "linear.contraction" if judged else "",
                         f"distance_{network}" if judged else "distance_narrow",
                         f"{where}.{letter}{key:g}",
                         distances,
-                        [name],
-                        replicates=case.replicates,
-                        sizes=len(ranges),
                     )
                 )
             if sweep == "widths":
@@ -249,14 +204,14 @@ def _exponents(where: str, name: str, method: str, part: pd.DataFrame) -> Rows:
         )
     ]
     for condition, cell in part.groupby("condition"):
+        one = rows_of([name])
         rows += [
-            row("", "iterations", f"{where}.k{condition:g}", between(cell.iterations.to_numpy()), [name]),
-            row(
+            one("", "iterations", f"{where}.k{condition:g}", between(cell.iterations.to_numpy())),
+            one(
                 "",
                 "iterations_ratio",
                 f"{where}.k{condition:g}",
                 between((cell.iterations / cell["iterations-predicted"]).to_numpy()),
-                [name],
             ),
         ]
     return rows

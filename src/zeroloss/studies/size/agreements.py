@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import special
 
-from ledger.record.rows import Rows, exact, plain, row
+from ledger.record.rows import Rows, exact, plain, row, rows_of
 from ledger.record.statistics import Estimate, clopper_pearson, simultaneous_level
 from ledger.record.streams import stream
 from ledger.study import Run, measures
@@ -82,15 +82,13 @@ def _worst(evidence: Evidence, ladder: Ladder, where: str, cells: dict[tuple[int
     judged = {key: one for key, one in cells.items() if ladder.count(key[0]) >= least}
     if judged:
         M, eps = max(judged, key=lambda key: _strain(judged[key]))
+        one = rows_of(sources, replicates=min(map(len, ladder.risks.values())), sizes=len({m for m, _ in judged}))
         rows.append(
-            row(
+            one(
                 "size.law",
                 f"difference_{_class(evidence, ladder.setting)}",
                 where,
                 judged[M, eps],
-                sources,
-                replicates=min(map(len, ladder.risks.values())),
-                sizes=len({m for m, _ in judged}),
                 note=f"worst at M={M}, ε={eps:g}",
             )
         )
@@ -158,15 +156,10 @@ def eta(run: Run) -> Rows:
             value = likelihood_ratio(M, failed, total, family)
             draws = [likelihood_ratio(M, one, total, family) for one in drawn]
             low, high = np.quantile(draws, [0.025, 0.975])
+            one = rows_of(sources, replicates=int(total.min()), sizes=len(M))
             rows.append(
-                row(
-                    claim,
-                    quantity,
-                    ladder.cell(time),
-                    Estimate(value, min(float(low), value), max(float(high), value)),
-                    sources,
-                    replicates=int(total.min()),
-                    sizes=len(M),
+                one(
+                    claim, quantity, ladder.cell(time), Estimate(value, min(float(low), value), max(float(high), value))
                 )
             )
     return rows
@@ -202,10 +195,11 @@ def corollary(run: Run) -> Rows:
                 row("size.corollary", "excess", where, exact(worst.lower), [name], replicates=replicates, sizes=sizes)
             )
         upper = {M: clopper_pearson(failed[M], len(risks[M])).upper for M in risks}
+        one = rows_of([name])
         rows += [
-            row("", "corollary_flow_time", where, plain(float(table.flow_time.iloc[0])), [name]),
-            row("", "corollary_depth", where, plain(int(parts["risk"].num_layers.iloc[0])), [name]),
-            row("", "corollary_width_law", where, plain(_from_the_top(predicted, shown)), [name]),
+            one("", "corollary_flow_time", where, plain(float(table.flow_time.iloc[0]))),
+            one("", "corollary_depth", where, plain(int(parts["risk"].num_layers.iloc[0]))),
+            one("", "corollary_width_law", where, plain(_from_the_top(predicted, shown))),
             row(
                 "",
                 "corollary_width_measured",
@@ -238,15 +232,14 @@ def threshold(run: Run) -> Rows:
             L, M = (int(part[key].iloc[0]) for key in ("num_layers", "num_units"))
             reached = int((part.risk <= case.floor).sum())
             ratio = float(part.parameters.iloc[0]) / case.problem.num_samples
+            one = rows_of([name], replicates=len(part))
             rows.append(
-                row(
+                one(
                     "",
                     "zero_share",
                     f"{case.setting}.l{L}.m{M}",
                     clopper_pearson(reached, len(part)),
-                    [name],
                     floor=ratio,
-                    replicates=len(part),
                     note="floor holds L M k/N",
                 )
             )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ledger.record.rows import Rows, exact, plain, row
+from ledger.record.rows import Rows, exact, plain, row, rows_of
 from ledger.record.statistics import Estimate, clopper_pearson, log_slope, simultaneous_level
 from ledger.study import Run, measures
 from zeroloss.studies.size.evidence import Evidence, Ladder
@@ -63,17 +63,8 @@ def sufficient(run: Run) -> Rows:
                 where, count = ladder.cell(time), len(excess)
                 rows.append(row("", f"cells_{bound}", where, plain(count), sources))
                 if excess:
-                    rows.append(
-                        row(
-                            "size.sufficient",
-                            f"excess_{bound}",
-                            where,
-                            exact(max(excess)),
-                            sources,
-                            replicates=min(map(len, ladder.risks.values())),
-                            sizes=len(ladder.risks),
-                        )
-                    )
+                    one = rows_of(sources, replicates=min(map(len, ladder.risks.values())), sizes=len(ladder.risks))
+                    rows.append(one("size.sufficient", f"excess_{bound}", where, exact(max(excess))))
     return rows
 
 
@@ -116,9 +107,10 @@ def required(run: Run) -> Rows:
         for eps, eta, time in _shown_cells(evidence, ladder):
             least = demand(evidence, ladder, eps, eta, time)
             where = ladder.cell(time, f"e{eps:g}", f"p{eta:g}")
+            one = rows_of([theorem])
             rows += [
-                row("", "log10_depth_theorem", where, plain(least.log10_depth), [theorem]),
-                row("", "log10_width_theorem", where, plain(least.log10_theorem), [theorem]),
+                one("", "log10_depth_theorem", where, plain(least.log10_depth)),
+                one("", "log10_width_theorem", where, plain(least.log10_theorem)),
                 row("", "width_chebyshev", where, plain(least.chebyshev), [predicted]),
                 row("", "width_law", where, plain(least.law), [predicted]),
                 row(
@@ -142,14 +134,9 @@ def _limit_rows(evidence: Evidence, ladder: Ladder) -> Rows:
     for t in range(len(ladder.flow_times)):
         half = 1.96 * predicted.mean_error[t]
         for quantity, value in (("risk", predicted.law.reference[t]), ("gap", predicted.law.gap[t])):
+            one = rows_of([predicted.source])
             rows.append(
-                row(
-                    "",
-                    quantity,
-                    ladder.cell(t),
-                    Estimate(float(value), float(value - half), float(value + half)),
-                    [predicted.source],
-                )
+                one("", quantity, ladder.cell(t), Estimate(float(value), float(value - half), float(value + half)))
             )
     return rows
 
@@ -169,17 +156,12 @@ def slack(run: Run) -> Rows:
             if not math.isfinite(measured):
                 continue  # the ladder is too short to say
             value = evidence.theorem(ladder, eps, eta, time)[1] - math.log10(measured)
-            rows.append(
-                row(
-                    "size.slack",
-                    "log10_slack",
-                    ladder.cell(time),
-                    Estimate(value, value, value + LOG2),
-                    [*evidence.predictors(ladder), *ladder.sources],
-                    replicates=min(map(len, ladder.risks.values())),
-                    sizes=len(ladder.risks),
-                )
+            one = rows_of(
+                [*evidence.predictors(ladder), *ladder.sources],
+                replicates=min(map(len, ladder.risks.values())),
+                sizes=len(ladder.risks),
             )
+            rows.append(one("size.slack", "log10_slack", ladder.cell(time), Estimate(value, value, value + LOG2)))
     return rows
 
 

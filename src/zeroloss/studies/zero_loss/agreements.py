@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ledger.record.rows import Rows, cell, over, row
+from ledger.record.rows import Rows, cell, over, row, rows_of
 from ledger.record.statistics import Estimate
 from ledger.record.tidy import untidy
 from ledger.study import Run, control, measures
@@ -56,7 +55,7 @@ def density(run: Run) -> Rows:
     """
     rows: Rows = []
     for name, case, table in run.of(Density):
-        size: dict[str, Any] = {"sizes": len(case.cells)}
+        one = rows_of([name], sizes=len(case.cells))
         w1 = distances(table, case, "density")
         own = next(iter(distances(table, case, "particles").values())) / 3
         exact = select(table, "particles", "residual")[case.lattice]
@@ -68,38 +67,14 @@ def density(run: Run) -> Rows:
         for i, s in enumerate(case.flow_times):
             if s > 0:
                 where = cell(case.setting, s)
+                finest = Estimate(fine[i], fine[i] - own[i], fine[i] + own[i])
                 rows += [
-                    row(
-                        "zero_loss.density",
-                        "order_w1",
-                        where,
-                        order(coarse[i], fine[i], own[i]),
-                        [name],
-                        floor=own[i],
-                        **size,
-                    ),
-                    row("", "order_residuals_then", where, order(gaps[-2][i], gaps[-1][i]), [name], **size),
-                    row(
-                        "zero_loss.density",
-                        "w1_finest",
-                        where,
-                        Estimate(fine[i], fine[i] - own[i], fine[i] + own[i]),
-                        [name],
-                        floor=own[i],
-                        **size,
-                    ),
-                    row("", "residual_gap", where, over([gaps[-1][i]]), [name], **size),
+                    one("zero_loss.density", "order_w1", where, order(coarse[i], fine[i], own[i]), floor=own[i]),
+                    one("", "order_residuals_then", where, order(gaps[-2][i], gaps[-1][i])),
+                    one("zero_loss.density", "w1_finest", where, finest, floor=own[i]),
+                    one("", "residual_gap", where, over([gaps[-1][i]])),
                 ]
-        rows.append(
-            row(
-                "zero_loss.density",
-                "order_residuals",
-                case.setting,
-                order(gaps[-2].max(), gaps[-1].max()),
-                [name],
-                **size,
-            )
-        )
+        rows.append(one("zero_loss.density", "order_residuals", case.setting, order(gaps[-2].max(), gaps[-1].max())))
         last = {
             quantity: select(table, "density", quantity)[case.cells[-1]][:, 0]
             for quantity in ("risk", "dissipated", "mass-defect", "minimum", "edge-mass")
@@ -108,20 +83,10 @@ def density(run: Run) -> Rows:
         moved = lost != 0
         energy = np.abs((last["dissipated"] - last["dissipated"][0])[moved] / lost[moved] - 1)
         rows += [
-            row(
-                "zero_loss.density" if quantity != "edge_mass" else "",
-                quantity,
-                case.setting,
-                over(values),
-                [name],
-                **size,
-            )
-            for quantity, values in (
-                ("mass_defect", last["mass-defect"]),
-                ("negativity", np.maximum(0.0, -last["minimum"])),
-                ("energy_defect", energy),
-                ("edge_mass", last["edge-mass"]),
-            )
+            one("zero_loss.density", "mass_defect", case.setting, over(last["mass-defect"])),
+            one("zero_loss.density", "negativity", case.setting, over(np.maximum(0.0, -last["minimum"]))),
+            one("zero_loss.density", "energy_defect", case.setting, over(energy)),
+            one("", "edge_mass", case.setting, over(last["edge-mass"])),
         ]
     return rows
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ledger.record.rows import Rows, between, over, row
+from ledger.record.rows import Rows, between, over, row, rows_of
 from ledger.record.statistics import Estimate, log_slope, student
 from ledger.record.tidy import untidy
 from ledger.study import Run, control, measures
@@ -132,11 +132,12 @@ def regularised(run: Run) -> Rows:
         ends = [float(rows_.value.min()) for _, rows_ in parts["risk"].groupby("replicate")]
         until = {q: parts[f"until-{q}"].sort_values("replicate").value.to_numpy() for q in ("risk", "plain")}
         size: dict[str, Any] = {"replicates": case.replicates, "sizes": len(times)}
+        one = rows_of([name], **size)
         rows += [
-            row("zero_loss.regularised", "rise", where, over([rise]), [name], **size),
-            row("zero_loss.regularised", "defect", where, over([defect]), [name], **size),
-            row("zero_loss.regularised", "log10_risk", where, over(np.log10(ends)), [name], **size),
-            row("", "delay", where, student(until["risk"] / until["plain"]), [name], **size),
+            one("zero_loss.regularised", "rise", where, over([rise])),
+            one("zero_loss.regularised", "defect", where, over([defect])),
+            one("zero_loss.regularised", "log10_risk", where, over(np.log10(ends))),
+            one("", "delay", where, student(until["risk"] / until["plain"])),
         ]
     return rows
 
