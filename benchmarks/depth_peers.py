@@ -62,18 +62,12 @@ def _with_torchdiffeq(case: LimitCase, tolerance: float) -> DepthPeer:
     problem, rule = case.problem, gauss_legendre(case.depth_nodes)
     coefficients = torch.from_numpy(basis(rule.nodes.numpy()))
     ends = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    options: dict[str, Any] = {"rtol": tolerance, "atol": tolerance, "method": "dopri5"}
+    options["adjoint_options"] = {"norm": "seminorm"}
 
     def evaluate(theta: Tensor) -> tuple[Tensor, Tensor]:
         equation = DepthEquation(theta, coefficients)
-        z: Any = odeint_adjoint(
-            equation,
-            problem.inputs,
-            ends,
-            rtol=tolerance,
-            atol=tolerance,
-            method="dopri5",
-            adjoint_options={"norm": "seminorm"},
-        )
+        z: Any = odeint_adjoint(equation, problem.inputs, ends, **options)
         r = problem.residuals(z[-1])
         problem.risk(r).backward()
         assert equation.theta.grad is not None
@@ -102,17 +96,11 @@ def _with_diffrax(case: LimitCase, tolerance: float) -> DepthPeer:
         a, w, b = now[:d], now[d : 2 * d], now[2 * d]
         return jnp.tanh(z @ w + b) @ a.T / theta.shape[-1]
 
+    term, method = diffrax.ODETerm(velocity), diffrax.Tsit5()
+    steps = diffrax.PIDController(rtol=tolerance, atol=tolerance)
+
     def risk(theta: Any) -> tuple[Any, Any]:
-        solution = diffrax.diffeqsolve(
-            diffrax.ODETerm(velocity),
-            diffrax.Tsit5(),
-            0.0,
-            1.0,
-            None,
-            x,
-            args=theta,
-            stepsize_controller=diffrax.PIDController(rtol=tolerance, atol=tolerance),
-        )
+        solution = diffrax.diffeqsolve(term, method, 0.0, 1.0, None, x, args=theta, stepsize_controller=steps)
         ends: Any = solution.ys
         r = ends[-1] @ g - y
         return 0.5 * jnp.mean(r**2), r

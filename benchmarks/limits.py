@@ -180,9 +180,8 @@ def _peer_rows(case: LimitCase, name: str, accuracy: float, ours: _Solved, searc
     seconds = [lap_.cpu / len(states) for _, lap_ in pairs]
     ratios = [b.cpu / len(states) / (a.cpu / evaluations) for a, b in pairs]
     total = spread(seconds)["value"] * ours.particles / 2**log2_points
-    row = partial(
-        Row, "limit", case.name, name, size=accuracy, note=f"tolerance {tolerance:g}, {2**log2_points} points"
-    )
+    note = f"tolerance {tolerance:g}, {2**log2_points} points"
+    row = partial(Row, "limit", case.name, name, size=accuracy, note=note)
     return [
         row("gradient_seconds", unit="s", **spread(seconds)),
         row("gradient_ratio", unit="peer/ours", **spread(ratios)),
@@ -196,10 +195,8 @@ def _peer_rows(case: LimitCase, name: str, accuracy: float, ours: _Solved, searc
 
 def limits(case: LimitCase, truth: Refined, ladder: Ladder, search: Search, effort: Effort) -> list[Row]:
     """All rows of one case."""
-    low, high = truth.risk - truth.error, truth.risk + truth.error
-    rows = [
-        Row("limit", case.name, "refined run", "risk", truth.risk, lower=low, upper=high, note="bounds of its error")
-    ]
+    ends = {"lower": truth.risk - truth.error, "upper": truth.risk + truth.error}
+    rows = [Row("limit", case.name, "refined run", "risk", truth.risk, **ends, note="bounds of its error")]
     for accuracy in case.accuracies:
         own, solved = _ours(case, accuracy, truth)
         rows += own

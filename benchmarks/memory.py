@@ -74,9 +74,6 @@ def descent_memory(shape: Shape, steps: Sequence[int], names: Sequence[str]) -> 
             except ImportError as error:
                 rows.append(unavailable("memory", "float64", name, error, quantity="ratio", size=count))
                 break
-            rows.append(
-                Row(
-                    "memory", "float64", name, "ratio", ratio, "rise/(parameters + gradients + activations)", size=count
-                )
-            )
+            unit = "rise/(parameters + gradients + activations)"
+            rows.append(Row("memory", "float64", name, "ratio", ratio, unit, size=count))
     return rows

@@ -82,9 +82,8 @@ def modules_descent(load: Workload) -> Method:
     shape = load.shape
 
     def fresh() -> list[tuple[nn.Sequential, torch.optim.Optimizer]]:
-        return [
-            (network, torch.optim.SGD(network.parameters(), lr=shape.step / load.scale)) for network in _networks(load)
-        ]
+        rate = shape.step / load.scale
+        return [(network, torch.optim.SGD(network.parameters(), lr=rate)) for network in _networks(load)]
 
     def run(state: list[tuple[nn.Sequential, torch.optim.Optimizer]]) -> Any:
         history = []
@@ -118,9 +117,7 @@ def _functional_risk(load: Workload) -> Callable[[Tensor], Tensor]:
 def func_gradient(load: Workload) -> Method:
     """vmap over networks of torch.func.grad_and_value."""
     both = torch.func.vmap(torch.func.grad_and_value(_functional_risk(load)))
-    return Method(
-        FUNC, lambda _: both(load.theta), numbers=lambda outcome: _arrays(outcome[1], outcome[0] / load.scale)
-    )
+    return Method(FUNC, lambda _: both(load.theta), numbers=lambda out: _arrays(out[1], out[0] / load.scale))
 
 
 def func_descent(load: Workload) -> Method:

@@ -16,7 +16,8 @@ __all__ = ["BOUNDS", "markdown_report", "tables", "tex_report"]
 
 Records = Mapping[str, Mapping[str, Any]]
 Lines = list[list[str]]
-TABLES: dict[str, tuple[str, str, Callable[[list[Row]], Lines]]] = {}
+Make = Callable[[list[Row]], Lines]
+TABLES: dict[str, tuple[str, str, Make]] = {}
 BOUNDS = {
     "tanh": "tanh evaluations / rate",
     "products": "other operations / rate",
@@ -38,10 +39,10 @@ INFLUENCE = {
 }
 
 
-def table(key: str, headings: str, columns: str) -> Callable[[Callable[[list[Row]], Lines]], Any]:
+def table(key: str, headings: str, columns: str) -> Callable[[Make], Make]:
     """A function from rows to lines is the table ``key``; see `_words` for what is in braces."""
 
-    def known(lines: Callable[[list[Row]], Lines]) -> Callable[[list[Row]], Lines]:
+    def known(lines: Make) -> Make:
         TABLES[key] = headings, columns, lines
         return lines
 
@@ -84,17 +85,12 @@ def _words(rows: list[Row], records: Records) -> dict[str, Any]:
 def tables(rows: list[Row], records: Records) -> list[Table]:
     """All tables that the rows have something for."""
     words = _words(rows, records)
-    return [
-        Table(
-            key,
-            " ".join((make.__doc__ or "").format(**words).split()),
-            headings.format(**words),
-            columns.format(**words),
-            lines,
-        )
-        for key, (headings, columns, make) in TABLES.items()
-        if (lines := make(rows))
-    ]
+    made = []
+    for key, (headings, columns, make) in TABLES.items():
+        caption = " ".join((make.__doc__ or "").format(**words).split())
+        if lines := make(rows):
+            made.append(Table(key, caption, headings.format(**words), columns.format(**words), lines))
+    return made
 
 
 @table("targets", "work | target | measured | ", "Z27 Z40 Y23 Z10")

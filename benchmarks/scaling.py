@@ -54,19 +54,8 @@ def exponents(sweep: Sweep, effort: Effort) -> list[Row]:
             for size, one in zip(sizes, seconds, strict=True)
         ]
         slope, low, high = exponent(sweep.factors, [one["value"] for one in seconds])
-        rows.append(
-            Row(
-                "scaling",
-                name,
-                OURS,
-                "exponent",
-                slope,
-                lower=low,
-                upper=high,
-                repeats=effort.repeats,
-                note="95 % interval of the fit",
-            )
-        )
+        fit = {"lower": low, "upper": high, "repeats": effort.repeats, "note": "95 % interval of the fit"}
+        rows.append(Row("scaling", name, OURS, "exponent", slope, **fit))
     return rows
 
 
@@ -76,14 +65,5 @@ def threads(shape: Shape, effort: Effort) -> list[Row]:
         return [unavailable("threads", "float64", OURS, "one processor", quantity="speedup")]
     load = workload(shape)
     pairs = alternate(our_gradient(load), our_gradient(load, threads=2), effort)
-    return [
-        Row(
-            "threads",
-            "float64",
-            OURS,
-            "speedup",
-            unit="wall 1/wall 2",
-            size=2,
-            **spread([one.wall / two.wall for one, two in pairs]),
-        )
-    ]
+    ratios = spread([one.wall / two.wall for one, two in pairs])
+    return [Row("threads", "float64", OURS, "speedup", unit="wall 1/wall 2", size=2, **ratios)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -40,6 +40,18 @@ def tensor(values: object) -> Tensor:
 def normals(seed: int, *shape: int) -> Tensor:
     """Standard normals of a seed, by numpy: the same with every version of torch."""
     return torch.from_numpy(np.random.default_rng(seed).standard_normal(shape))
+
+
+def shares(count: int) -> Tensor:
+    """Unequal weights of so many particles: 1, 2, … over their sum."""
+    weights = torch.arange(1, count + 1, dtype=torch.float64)
+    return weights / weights.sum()
+
+
+def lifted_cosine(name: str = "mine") -> Problem:
+    """Four samples of a cosine, lifted by one dimension."""
+    x = np.linspace(-1.0, 1.0, 4)
+    return problem(name, x, np.cos(2.0 * x), lift=1)
 
 
 def small_problem(num_samples: int = 4, dim: int = 2, seed: int = 0) -> Problem:
@@ -102,43 +114,6 @@ def differences(function: Callable[[Tensor], Tensor], point: Tensor, step: float
 def observed_orders(errors: Sequence[float]) -> list[float]:
     """log₂ of the ratio of errors whose step is halved each time."""
     return [math.log2(coarse / fine) for coarse, fine in itertools.pairwise(errors)]
-
-
-# ---- Runge–Kutta methods by rooted trees (Butcher)
-
-Tree = tuple["Tree", ...]
-
-
-def rooted_trees(order: int) -> list[Tree]:
-    """All rooted trees with so many vertices, each a sorted tuple of the trees at its root."""
-    return sorted(set(_forests(order - 1, order - 1)))
-
-
-def _forests(vertices: int, largest: int) -> Iterator[Tree]:
-    if vertices == 0:
-        yield ()
-        return
-    for size in range(1, min(vertices, largest) + 1):
-        for first in rooted_trees(size):
-            for rest in _forests(vertices - size, size):
-                yield tuple(sorted((first, *rest)))
-
-
-def tree_defect(tree: Tree, a: Array, b: Array) -> float:
-    """Σ b_i Φ_i(t) − 1/γ(t): zero for all trees of at most p vertices iff the order is p."""
-
-    def stages(t: Tree) -> Array:
-        out = np.ones(len(b))
-        for child in t:
-            out = out * (a @ stages(child))
-        return out
-
-    def density(t: Tree) -> tuple[int, int]:
-        parts = [density(child) for child in t]
-        size = 1 + sum(vertices for vertices, _ in parts)
-        return size, size * math.prod(gamma for _, gamma in parts)
-
-    return float(b @ stages(tree)) - 1 / density(tree)[1]
 
 
 # ---- the limit as a system with a mass for each particle, by fixed point and autograd
@@ -249,15 +224,9 @@ def linear_generator(theta: Tensor) -> Array:
     return out
 
 
-def linear_map(generator: Array, inputs: Tensor, num_layers: int | None = None) -> Array:
-    """Z(1) (N, d): exp(G) (x, 1), or the L layers (1 + G/L)^L (x, 1)."""
-    size = len(generator)
-    power = (
-        linalg.expm(generator)
-        if num_layers is None
-        else np.linalg.matrix_power(np.eye(size) + generator / num_layers, num_layers)
-    )
-    return (np.column_stack([inputs.numpy(), np.ones(len(inputs))]) @ power.T)[:, :-1]
+def linear_map(generator: Array, inputs: Tensor) -> Array:
+    """Z(1) (N, d): exp(G) (x, 1)."""
+    return (np.column_stack([inputs.numpy(), np.ones(len(inputs))]) @ linalg.expm(generator).T)[:, :-1]
 
 
 def linear_fluctuation(data: Problem, alpha: float, gamma: float, beta: float) -> Array:

@@ -126,20 +126,8 @@ def test_a_configuration_that_names_a_bad_table_is_refused(tmp_path: Path) -> No
 def test_the_command_line_refuses_in_one_line(tmp_path: Path, capsys) -> None:
     path = tmp_path / "$(touch owned); mine.csv"
     path.write_text("x,y\n1,2\n,3\n")
-    words = [
-        "size",
-        "--csv",
-        str(path),
-        "--target",
-        "y",
-        "--accuracy",
-        "0.1",
-        "--failure-probability",
-        "0.1",
-        "--flow-time",
-        "1",
-    ]
-    assert cli.main(words) == 2
+    asked = "--target y --accuracy 0.1 --failure-probability 0.1 --flow-time 1"
+    assert cli.main(["size", "--csv", str(path), *asked.split()]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "missing value in line 3; fill it" in said
 

@@ -122,34 +122,11 @@ def test_a_case_has_the_same_bytes(
 def test_estimates_and_verdicts_have_the_same_bytes(whole: Whole, tmp_path: Path) -> None:
     run, expected, _ = whole
     table, folder = tmp_path / "estimates.parquet", run.folder / STUDY
-    command(
-        run,
-        "measure",
-        STUDY,
-        "--specs",
-        folder / "specs.json",
-        "--tables",
-        folder,
-        "--out",
-        table,
-        OMP_NUM_THREADS="2",
-        PYTHONHASHSEED="3",
-    )
-    command(
-        run,
-        "judge",
-        "--claims",
-        f"paper/claims/{STUDY}.yaml",
-        "--estimates",
-        table,
-        "--specs",
-        folder / "specs.json",
-        "--mode",
-        "quick",
-        "--out",
-        tmp_path / "verdicts.json",
-        PYTHONHASHSEED="3",
-    )
+    settings = {"OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "3"}
+    specs = ("--specs", folder / "specs.json")
+    command(run, "measure", STUDY, *specs, "--tables", folder, "--out", table, **settings)
+    judge = ("judge", "--claims", f"paper/claims/{STUDY}.yaml", "--estimates", table, "--mode", "quick")
+    command(run, *judge, *specs, "--out", tmp_path / "verdicts.json", **settings)
     made = hashes(tmp_path)
     assert made["estimates.parquet"] == expected[f"{STUDY}/estimates.parquet"]
     assert made["verdicts.json"] == expected["verdicts.json"]

@@ -10,37 +10,24 @@ import numpy as np
 import oracles
 import pytest
 import torch
-from scipy.integrate import quad
+from scipy.integrate import RK45, quad
 from torch import Tensor
 
 from zeroloss.integrate import runge_kutta
 from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Evaluation, Flow, integrate
 
 ORDER = DORMAND_PRINCE.order
-a = np.array([[*row, *[0.0] * (len(DORMAND_PRINCE.c) - len(row))] for row in DORMAND_PRINCE.a])
-b, error, c = (np.array(part) for part in (DORMAND_PRINCE.b, DORMAND_PRINCE.error, DORMAND_PRINCE.c))
 
 
-# ---- algebra
-
-
-def test_rows_sum_to_the_nodes_and_the_last_stage_is_the_first_of_the_next_step() -> None:
-    assert a.shape == (len(c), len(c)) and b.shape == error.shape == c.shape
-    np.testing.assert_allclose(a.sum(1), c, atol=1e-14)
-    assert error.sum() == pytest.approx(0, abs=1e-15)
-    assert np.all(np.triu(a) == 0)
-    np.testing.assert_array_equal(a[-1], b)
-    assert c[-1] == 1
-
-
-def test_order_conditions_hold_for_all_trees_and_fail_beyond() -> None:
-    """b has exactly the stated order, b̂ = b − error exactly one less (Butcher's trees)."""
-    for weights, order in ((b, ORDER), (b - error, ORDER - 1)):
-        for size in range(1, order + 1):
-            for tree in oracles.rooted_trees(size):
-                assert oracles.tree_defect(tree, a, weights) == pytest.approx(0, abs=1e-14), tree
-        beyond = [abs(oracles.tree_defect(tree, a, weights)) for tree in oracles.rooted_trees(order + 1)]
-        assert max(beyond) > 1e-4
+def test_the_coefficients_are_those_of_scipy() -> None:
+    """Written once more: the last stage is the first of the next step, b its row of a."""
+    *stages, last = DORMAND_PRINCE.a
+    for row, expected in zip(stages, RK45.A, strict=True):
+        np.testing.assert_allclose(row, expected[: len(row)], rtol=1e-15)
+    np.testing.assert_allclose(last, RK45.B, rtol=1e-15)
+    assert DORMAND_PRINCE.b == (*last, 0.0)
+    np.testing.assert_allclose(DORMAND_PRINCE.c, [*RK45.C, 1.0], rtol=1e-15)
+    np.testing.assert_allclose(DORMAND_PRINCE.error, -RK45.E, rtol=1e-14)
 
 
 # ---- orders measured

@@ -19,11 +19,6 @@ RULES = pytest.mark.parametrize(
 )
 
 
-def shares(count: int) -> Tensor:
-    weights = torch.arange(1, count + 1, dtype=torch.float64)
-    return weights / weights.sum()
-
-
 def velocity(field: MeanField, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """−∇_θ δE/δρ like theta (R, n, k, particles), residuals, dissipation."""
     flat = theta.flatten(1)
@@ -54,7 +49,7 @@ def test_gauss_coefficients_satisfy_their_conditions(n: int) -> None:
 
 
 def one_unit(rule: DepthRule, x: Tensor, particles: int = 3) -> Cloud:
-    return Cloud(x, rule, shares(particles), ACTIVATIONS["tanh"], tolerance=1e-14)
+    return Cloud(x, rule, oracles.shares(particles), ACTIVATIONS["tanh"], tolerance=1e-14)
 
 
 def equal_particles(rule: DepthRule, beta: float, particles: int = 3) -> Tensor:
@@ -74,14 +69,6 @@ def test_gauss_collocation_has_order_2n(n: int) -> None:
         errors.append(float(np.abs(end.numpy() - oracles.tanh_flow(x[:, 0].numpy(), beta)).max()))
     assert errors[-1] > 1e-13
     assert oracles.observed_orders(errors)[-1] == pytest.approx(2 * n + 1, abs=0.12)
-
-
-def test_features_at_the_nodes_follow_the_flow() -> None:
-    rule = gauss_legendre(6)
-    x = oracles.tensor([[-1.1], [0.3], [0.8]])
-    state = one_unit(rule, x).forward(equal_particles(rule, 0.7))
-    for q, t in enumerate(rule.nodes.tolist()):
-        np.testing.assert_allclose(state.features[0, q, :, 0], oracles.tanh_flow(x[:, 0].numpy(), 0.7, t), atol=1e-8)
 
 
 @pytest.mark.parametrize("name", ["identity", "tanh"])
@@ -124,33 +111,19 @@ def test_a_depth_equation_without_solution_is_named() -> None:
 def test_velocity_is_minus_the_gradient_of_the_discrete_risk(rule: DepthRule, name: str) -> None:
     """By differences in every particle: −∇E over its mass b_q ω_j, also for unequal weights."""
     data, n = oracles.small_problem(3, 2), rule.num_nodes
-    field = MeanField(data, rule, shares(3), name)
+    field = MeanField(data, rule, oracles.shares(3), name)
     field.cloud.tolerance = 1e-14  # so that differences see the solution, not Newton's last step
     theta = oracles.normals(7, 1, n, 5, 3)
 
     def risk(point: Tensor) -> Tensor:
         return Problem.risk(data.residuals(field.cloud.forward(point).end))[0]
 
-    masses = (rule.weights[:, None] * shares(3)).unsqueeze(1)
+    masses = (rule.weights[:, None] * oracles.shares(3)).unsqueeze(1)
     expected = -oracles.differences(risk, theta) / masses
     slope, r, rate = velocity(field, theta)
     torch.testing.assert_close(slope, expected, rtol=0, atol=3e-8)
     assert float(Problem.risk(r)) == pytest.approx(float(risk(theta)), rel=1e-12)
     assert float(rate) == pytest.approx(float((masses * slope.square()).sum()), rel=1e-12)
-
-
-def test_adjoint_of_a_linear_cloud_is_the_transposed_exponential() -> None:
-    """q(t) = e^{(1−t)Wᵀ} ∇g at the nodes of a fine rule."""
-    from scipy.linalg import expm
-
-    data, rule = oracles.small_problem(4, 3), gauss_legendre(8)
-    layer = oracles.normals(2, 7, 5)
-    cloud = MeanField(data, rule, 5, "identity").cloud
-    q = cloud.adjoint(cloud.forward(layer.expand(1, 8, 7, 5)), data.readout.expand(1, *data.inputs.shape))
-    W = oracles.linear_generator(layer)[:3, :3]
-    for node, t in enumerate(rule.nodes.tolist()):
-        expected = expm((1 - t) * W.T) @ data.readout.numpy()
-        np.testing.assert_allclose(q[0, node], np.tile(expected, (4, 1)), rtol=1e-7)
 
 
 @RULES

@@ -10,7 +10,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
 from ledger.record.streams import stream
 from zeroloss.limit.collocation import DepthRule, euler, gauss_legendre
@@ -43,16 +42,11 @@ def test_risk_never_rises(seed: int, name: str, nodes: int) -> None:
     assert bool((run.risk.diff(dim=0) <= 1e-12).all())
 
 
-def half_and_more(particles: int) -> Tensor:
-    weights = torch.arange(1, particles + 1, dtype=torch.float64)
-    return weights / weights.sum()
-
-
 @RULES
 @pytest.mark.parametrize("share", [0.5, 0.2])
 def test_splitting_a_particle_changes_nothing(rule: DepthRule, share: float) -> None:
     """Two particles at one place that share its mass move as the one did, and so do the others."""
-    data, weights = oracles.small_problem(4, 2), half_and_more(6)
+    data, weights = oracles.small_problem(4, 2), oracles.shares(6)
     theta = oracles.normals(4, 1, rule.num_nodes, 5, 6)
     split = torch.cat([theta, theta[..., 2:3]], dim=-1)
     parts = torch.cat([weights, weights[2:3] * (1 - share)])
@@ -71,7 +65,7 @@ def test_splitting_a_particle_changes_nothing(rule: DepthRule, share: float) -> 
 @settings(max_examples=6)
 @given(samples=st.permutations(range(4)), order=st.permutations(range(6)))
 def test_order_of_particles_and_samples_does_not_matter(rule: DepthRule, samples: list[int], order: list[int]) -> None:
-    data, weights = oracles.small_problem(4, 2), half_and_more(6)
+    data, weights = oracles.small_problem(4, 2), oracles.shares(6)
     mixed = Problem("mixed", data.inputs[samples], data.targets[samples], data.readout)
     theta = oracles.normals(4, 1, rule.num_nodes, 5, 6)
     one = MeanField(data, rule, weights).run(theta.flatten(1), [1.0], rtol=1e-9)
@@ -132,23 +126,17 @@ def covered(numbers: LimitNumbers, fine: LimitNumbers) -> tuple[float, float]:
 @pytest.mark.parametrize("name", ["tanh", "gelu"])
 def test_stated_error_covers_a_refined_run(name: str) -> None:
     data = oracles.small_problem(4, 2)
-    fine = solve(
-        data, LAW, [0.0, 2.0], activation=name, accuracy=1e-9, log2_points=9, max_log2_points=9, depth_nodes=6, seed=99
-    )
+
+    def solved(log2_points: int, depth_nodes: int, seed: int) -> LimitNumbers:
+        sizes: dict[str, Any] = {"log2_points": log2_points, "max_log2_points": log2_points}
+        sizes |= {"depth_nodes": depth_nodes, "seed": seed}
+        return solve(data, LAW, [0.0, 2.0], activation=name, accuracy=1e-9, **sizes)
+
+    fine = solved(9, 6, 99)
     assert fine.log2_points == 9
     shares = []
     for seed in range(20):
-        rough = solve(
-            data,
-            LAW,
-            [0.0, 2.0],
-            activation=name,
-            accuracy=1e-9,
-            log2_points=5,
-            max_log2_points=5,
-            depth_nodes=3,
-            seed=seed,
-        )
+        rough = solved(5, 3, seed)
         shares.append(covered(rough, fine))
         assert bool((rough.risk_error > 2 * fine.risk_error).all())  # it does see the difference
     assert np.mean(shares, axis=0).min() >= 0.85  # each holds at 95 %

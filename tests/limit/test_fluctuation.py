@@ -137,31 +137,23 @@ def test_covariance_of_centred_linear_units_is_v(rule: DepthRule) -> None:
     np.testing.assert_allclose(covariance_of_paths(psi), V, rtol=1e-11)
 
 
-def double_integral(data: Problem, kappa: Any, nodes: int = 24) -> np.ndarray:
-    """∫∫ G_{tt'}(κ(t − t')) dt dt' of the drifting linear law."""
-    t, w = np.polynomial.legendre.leggauss(nodes)
-    t, w = (t + 1) / 2, w / 2
-    return sum(
-        (
-            w[i] * w[j] * oracles.linear_pairs(data, (A, W, B), SCALES, (t[i], t[j]), float(kappa(t[i] - t[j])))
-            for i in range(nodes)
-            for j in range(nodes)
-        ),
-        np.zeros((3, 3)),
-    )
+DEPTHS, WEIGHTS = (part.numpy() for part in (gauss_legendre(24).nodes, gauss_legendre(24).weights))
+
+
+def double_integral(data: Problem, kappa: Any, means: Any = (A, W, B)) -> np.ndarray:
+    """∫∫ G_{tt'}(κ(t − t')) dt dt' of the linear law with these means."""
+    total = np.zeros((3, 3))
+    for i, j in np.ndindex(24, 24):
+        s, t = float(DEPTHS[i]), float(DEPTHS[j])
+        total += WEIGHTS[i] * WEIGHTS[j] * oracles.linear_pairs(data, means, SCALES, (s, t), float(kappa(s - t)))
+    return total
 
 
 def test_covariances_of_drifting_linear_units() -> None:
     """With means the two differ: ∫G_tt(1) dt for independent layers, ∫∫G_tt'(1) for paths."""
     psi, data, _, _ = drifting()
-    t, w = np.polynomial.legendre.leggauss(24)
-    independent = sum(
-        (
-            weight / 2 * oracles.linear_pairs(data, (A, W, B), SCALES, ((node + 1) / 2, (node + 1) / 2), 1.0)
-            for node, weight in zip(t, w, strict=True)
-        ),
-        np.zeros((3, 3)),
-    )
+    at_each = [oracles.linear_pairs(data, (A, W, B), SCALES, (t, t), 1.0) for t in DEPTHS.tolist()]
+    independent = np.tensordot(WEIGHTS, at_each, axes=1)
     paths = double_integral(data, lambda lag: 1.0)
     assert np.abs(independent - paths).max() > 1e-3 * np.abs(paths).max()
     np.testing.assert_allclose(covariance_independent(psi), independent, rtol=1e-8)
@@ -215,28 +207,15 @@ def test_smooth_paths_interpolate_in_closed_form() -> None:
     """Σ_ℓ from G(κ_ℓ) on a rule is ∫∫ of the closed form, and between the two ends."""
     ell, data = 0.4, oracles.small_problem(3, 2)
     path = SmoothPath(ell)
-    smooth = double_integral(data, lambda lag: path.correlation(np.array(lag)))
+
+    def correlation(lag: float) -> np.ndarray:
+        return path.correlation(np.array(lag))
+
     V = oracles.linear_fluctuation(data, *SCALES)
     closed = math.sqrt(math.pi) * ell * math.erf(1 / ell) - ell**2 * (1 - math.exp(-(ell**-2)))
-    centred = sum(
-        (
-            wi
-            * wj
-            / 4
-            * oracles.linear_pairs(
-                data,
-                (0 * A, 0 * W, 0.0),
-                SCALES,
-                ((ti + 1) / 2, (tj + 1) / 2),
-                float(path.correlation(np.array((ti - tj) / 2))),
-            )
-            for ti, wi in zip(*np.polynomial.legendre.leggauss(24), strict=True)
-            for tj, wj in zip(*np.polynomial.legendre.leggauss(24), strict=True)
-        ),
-        np.zeros((3, 3)),
-    )
+    centred = double_integral(data, correlation, (0 * A, 0 * W, 0.0))
     np.testing.assert_allclose(centred, closed * V, rtol=1e-7)
-    assert np.trace(smooth) < np.trace(double_integral(data, lambda lag: 1.0))
+    assert np.trace(double_integral(data, correlation)) < np.trace(double_integral(data, lambda lag: 1.0))
 
 
 # ---- Σ against networks

@@ -83,7 +83,7 @@ def test_parameters_split_into_a_w_b() -> None:
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_field_is_the_weighted_sum_of_blocks(name: str) -> None:
     z, theta = oracles.normals(1, 2, 4, 3), oracles.normals(2, 2, 7, 5)
-    weights = tensor_of_shares(5)
+    weights = oracles.shares(5)
     expected = torch.zeros_like(z)
     u = torch.empty(2, 4, 5, dtype=torch.float64)
     for r, n, m in np.ndindex(2, 4, 5):
@@ -96,7 +96,7 @@ def test_field_is_the_weighted_sum_of_blocks(name: str) -> None:
 
 @pytest.mark.parametrize("name", oracles.SMOOTH)
 def test_derivatives_are_those_of_autograd(name: str) -> None:
-    theta, p, weights = oracles.normals(2, 7, 5), oracles.normals(3, 4, 3), tensor_of_shares(5)
+    theta, p, weights = oracles.normals(2, 7, 5), oracles.normals(3, 4, 3), oracles.shares(5)
     z = oracles.normals(1, 4, 3)
 
     def of(z: torch.Tensor, theta: torch.Tensor) -> torch.Tensor:
@@ -110,8 +110,3 @@ def test_derivatives_are_those_of_autograd(name: str) -> None:
     expected = torch.func.grad(lambda theta: (p * of(z, theta)).sum())(theta)
     gradient = weights * theta_gradient(z, p, sigma, push(p, theta, slope))
     torch.testing.assert_close(gradient, expected)
-
-
-def tensor_of_shares(count: int) -> torch.Tensor:
-    weights = torch.arange(1, count + 1, dtype=torch.float64)
-    return weights / weights.sum()

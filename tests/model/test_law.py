@@ -25,16 +25,8 @@ from zeroloss.model.law import (
 GAUSSIAN = InitialLaw("gaussian", 0.7, 1.3, 0.4)
 UNIFORM = InitialLaw("uniform", 0.7, 1.3, 0.4)
 SCALES = [0.7, 0.7, 1.3, 1.3, 0.4]  # d = 2
+COORDINATE = {"gaussian": stats.norm(), "uniform": stats.uniform(-1.0, 2.0)}  # of scale one
 LAWS = pytest.mark.parametrize("law", [GAUSSIAN, UNIFORM], ids=lambda law: law.kind)
-
-
-def moment(law: InitialLaw, power: int) -> float:
-    """E ξ^power of a coordinate of scale one."""
-    if power % 2:
-        return 0.0
-    if law.kind == "uniform":
-        return 1 / (power + 1)
-    return float(math.prod(range(power - 1, 0, -2)))
 
 
 # ---- samples
@@ -43,13 +35,13 @@ def moment(law: InitialLaw, power: int) -> float:
 @LAWS
 def test_samples_have_the_moments_of_the_law(law: InitialLaw) -> None:
     """Within 4.5 standard errors, coordinate by coordinate."""
-    theta = sample_independent(law, stream("moments"), 8, 5000, 2)
+    theta, moment = sample_independent(law, stream("moments"), 8, 5000, 2), COORDINATE[law.kind].moment
     assert theta.shape == (8, 5, 5000)
     for row, scale in enumerate(SCALES):
         x = theta[:, row].ravel() / scale
         for power in (1, 2, 3, 4):
-            spread = math.sqrt(moment(law, 2 * power) - moment(law, power) ** 2)
-            assert abs(np.mean(x**power) - moment(law, power)) < 4.5 * spread / math.sqrt(x.size)
+            spread = math.sqrt(moment(2 * power) - moment(power) ** 2)
+            assert abs(np.mean(x**power) - moment(power)) < 4.5 * spread / math.sqrt(x.size)
 
 
 def test_units_layers_and_coordinates_are_independent() -> None:
@@ -105,8 +97,7 @@ def test_sobol_rule_converges_faster_than_samples(law: InitialLaw) -> None:
 @LAWS
 def test_every_sobol_column_is_stratified(law: InitialLaw) -> None:
     """2^m points put exactly one in each of 2^m cells of equal probability, in every coordinate."""
-    theta = sobol_rule(law, 2, 8, "strata") / np.array(SCALES)[:, None]
-    u = stats.norm.cdf(theta) if law.kind == "gaussian" else (theta + 1) / 2
+    u = COORDINATE[law.kind].cdf(sobol_rule(law, 2, 8, "strata") / np.array(SCALES)[:, None])
     assert np.array_equal(np.sort(np.floor(u * 256), axis=1), np.tile(np.arange(256.0), (5, 1)))
 
 
@@ -201,7 +192,7 @@ def test_depths_of_any_grid_see_the_same_path(path: PathLaw) -> None:
 def test_uniform_paths_keep_the_marginal_law() -> None:
     theta = sample_paths(UNIFORM, SmoothPath(0.2), stream("uniform"), np.array([0.0, 0.6]), 4000, 1)
     for layer in theta:
-        assert stats.kstest(layer[1] / 1.3, stats.uniform(-1, 2).cdf).pvalue > 1e-3
+        assert stats.kstest(layer[1] / 1.3, COORDINATE["uniform"].cdf).pvalue > 1e-3
 
 
 def test_a_rough_path_knows_its_grid_only() -> None:

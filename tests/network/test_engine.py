@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 import numpy as np
+import oracles
 import pytest
 import torch
 from scipy import special
@@ -16,7 +17,7 @@ from scipy import special
 from zeroloss.limit.collocation import euler, gauss_legendre
 from zeroloss.limit.flow import MeanField
 from zeroloss.model.catalogue import ACTIVATIONS
-from zeroloss.model.problem import Problem, problem
+from zeroloss.model.problem import problem
 from zeroloss.network import engine
 from zeroloss.network.resnet import Network
 
@@ -24,19 +25,13 @@ from zeroloss.network.resnet import Network
 SHAPES = [(1, 1, 2, 1), (3, 5, 7, 2), (4, 8, 8, 3), (2, 17, 9, 5), (5, 24, 12, 10), (2, 40, 5, 17)]
 
 
-def toy(samples: int, dim: int) -> Problem:
-    rng = np.random.default_rng(samples + 100 * dim)
-    return problem("toy", rng.standard_normal((samples, dim)), rng.standard_normal(samples))
-
-
 def start(layers: int, units: int, dim: int, replicates: int = 3) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(layers + 10 * units)
-    return 0.7 * torch.randn((replicates, layers, 2 * dim + 1, units), generator=generator, dtype=torch.float64)
+    return 0.7 * oracles.normals(layers + 10 * units, replicates, layers, 2 * dim + 1, units)
 
 
 def test_the_engine_is_what_runs() -> None:
     assert engine.why_not() == ""
-    assert Network(toy(3, 2), 2, 4)._engine is not None
+    assert Network(oracles.small_problem(3, 2), 2, 4)._engine is not None
 
 
 @pytest.mark.parametrize("recompute", [False, True])
@@ -45,7 +40,7 @@ def test_the_engine_is_what_runs() -> None:
 def test_gradient_is_that_of_torch(
     layers: int, units: int, samples: int, dim: int, activation: str, recompute: bool
 ) -> None:
-    p, theta = toy(samples, dim), start(layers, units, dim)
+    p, theta = oracles.small_problem(samples, dim), start(layers, units, dim)
     network = Network(p, layers, units, activation, recompute=recompute)
     gradient, r = network.gradient(theta)
     expected, r_expected = Network(p, layers, units, activation, compiled=False).gradient(theta)
@@ -55,7 +50,7 @@ def test_gradient_is_that_of_torch(
 
 @pytest.mark.parametrize("regularised", [False, True])
 def test_flow_is_that_of_torch(regularised: bool) -> None:
-    p, theta = toy(6, 2), start(4, 11, 2)
+    p, theta = oracles.small_problem(6, 2), start(4, 11, 2)
     made, expected = (
         Network(p, 4, 11, regularised=regularised, branch_scale=0.05, compiled=compiled).train(
             theta, (0.0, 0.3, 2.0), rtol=1e-6
@@ -68,7 +63,7 @@ def test_flow_is_that_of_torch(regularised: bool) -> None:
 
 
 def test_rejected_steps_are_those_of_torch() -> None:
-    p, theta = toy(6, 2), 2.0 * start(3, 8, 2)
+    p, theta = oracles.small_problem(6, 2), 2.0 * start(3, 8, 2)
     run = engine.flow(engine.Shape(p, 3, 8, "tanh", 1.0 / 24), theta, (20.0,), rtol=1e-3, atol=1e-3)
     expected = Network(p, 3, 8, "tanh", compiled=False).train(theta, (20.0,), rtol=1e-3)
     assert int(run.rejected.sum()) > 0
@@ -77,7 +72,7 @@ def test_rejected_steps_are_those_of_torch() -> None:
 
 @pytest.mark.parametrize(("num_steps", "every"), [(0, 1), (7, 3), (6, 3), (5, 100)])
 def test_descent_is_that_of_torch(num_steps: int, every: int) -> None:
-    p, theta = toy(6, 2), start(4, 11, 2)
+    p, theta = oracles.small_problem(6, 2), start(4, 11, 2)
     made, expected = (
         network.descend(theta, 0.2, num_steps, every)
         for network in (Network(p, 4, 11), Network(p, 4, 11, compiled=False))
@@ -88,7 +83,7 @@ def test_descent_is_that_of_torch(num_steps: int, every: int) -> None:
 
 
 def test_no_byte_depends_on_threads() -> None:
-    p, theta = toy(6, 2), start(3, 13, 2, replicates=7)
+    p, theta = oracles.small_problem(6, 2), start(3, 13, 2, replicates=7)
     networks = Network(p, 3, 13), Network(p, 3, 13, threads=3)
     whole, shared = (network.train(theta, (0.0, 1.0)) for network in networks)
     for field in ("residuals", "dissipated", "parameters"):
@@ -97,7 +92,7 @@ def test_no_byte_depends_on_threads() -> None:
 
 
 def test_single_precision_is_left_to_torch() -> None:
-    p, theta = toy(7, 3), start(3, 19, 3)
+    p, theta = oracles.small_problem(7, 3), start(3, 19, 3)
     low = dataclasses.replace(p, inputs=p.inputs.float(), targets=p.targets.float(), readout=p.readout.float())
     for activation in ACTIVATIONS:
         network = Network(low, 3, 19, activation)
@@ -140,7 +135,7 @@ def test_gelu_is_that_of_the_error_function() -> None:
 
 def test_a_step_that_overflows_is_taken_shorter() -> None:
     """The tolerance is so loose that nothing else can be rejected."""
-    p, theta = toy(6, 2), 2.0 * start(6, 4, 2)
+    p, theta = oracles.small_problem(6, 2), 2.0 * start(6, 4, 2)
     network = Network(p, 6, 4, "relu2", compiled=False)
     run = engine.flow(engine.Shape(p, 6, 4, "relu2", network.scale), theta, (0.25,), rtol=1e9, atol=1e9)
     assert int(run.rejected.max()) > 0 and bool(torch.isfinite(run.final).all())
@@ -153,7 +148,7 @@ def test_values_that_are_not_finite_name_replicate_and_time(bad: float) -> None:
     theta = start(2, 8, 2)
     theta[1, 0, 0, 3] = bad
     with pytest.raises(FloatingPointError, match=r"replicate 1 is not finite at flow time 0"):
-        Network(toy(6, 2), 2, 8).train(theta, (1.0,))
+        Network(oracles.small_problem(6, 2), 2, 8).train(theta, (1.0,))
 
 
 @pytest.mark.parametrize(
@@ -168,7 +163,7 @@ def test_values_that_are_not_finite_name_replicate_and_time(bad: float) -> None:
 )
 def test_bad_input_is_refused(change: dict[str, Any], message: str) -> None:
     given = {"theta": start(2, 8, 2), "flow_times": (1.0,)} | change
-    network = Network(toy(6, 2), 2, 8, threads=given.pop("threads", 1))
+    network = Network(oracles.small_problem(6, 2), 2, 8, threads=given.pop("threads", 1))
     with pytest.raises(ValueError, match=message):
         network.train(**given)
 
@@ -191,7 +186,7 @@ def test_torch_takes_its_place_when_told() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_gives_the_numbers_of_the_processor() -> None:
-    p, theta = toy(6, 2), start(4, 11, 2)
+    p, theta = oracles.small_problem(6, 2), start(4, 11, 2)
     there = p.to("cuda")
     r = Network(p, 4, 11).train(theta, (0.0, 2.0)).residuals
     on_device = Network(there, 4, 11).train(theta.cuda(), (0.0, 2.0)).residuals
@@ -216,11 +211,9 @@ def test_cuda_gives_the_numbers_of_the_processor() -> None:
     ],
 )  # from 6 on factors are kept
 def test_the_flow_of_a_cloud_is_that_of_torch(nodes: int, particles: int, dim: int, activation: str) -> None:
-    p = toy(6, dim)
-    generator = torch.Generator().manual_seed(nodes)
-    weights = torch.rand(particles, generator=generator, dtype=torch.float64)
+    p = oracles.small_problem(6, dim)
     made, expected = (
-        MeanField(p, gauss_legendre(nodes), weights / weights.sum(), activation, compiled=compiled)
+        MeanField(p, gauss_legendre(nodes), oracles.shares(particles), activation, compiled=compiled)
         for compiled in (True, False)
     )
     assert made._compiled and not expected._compiled
@@ -233,7 +226,7 @@ def test_the_flow_of_a_cloud_is_that_of_torch(nodes: int, particles: int, dim: i
 
 
 def test_the_wide_limit_is_a_network() -> None:
-    p, rule = toy(6, 2), euler(5)
+    p, rule = oracles.small_problem(6, 2), euler(5)
     made, expected = (MeanField(p, rule, 24, compiled=compiled) for compiled in (True, False))
     start_at = made.start(start(5, 24, 2, replicates=2).numpy())
     ours, theirs = (field.run(start_at, (1.0,), rtol=1e-7) for field in (made, expected))
@@ -243,7 +236,7 @@ def test_the_wide_limit_is_a_network() -> None:
 
 
 def test_depth_that_has_no_solution_is_said() -> None:
-    p = toy(6, 2)
+    p = oracles.small_problem(6, 2)
     field = MeanField(p, gauss_legendre(3), 8, "relu2")
     wild = field.start(40.0 * start(3, 8, 2, replicates=1).numpy())
     with pytest.raises(FloatingPointError):

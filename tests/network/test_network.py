@@ -15,7 +15,7 @@ from torch import Tensor
 
 from zeroloss.integrate.runge_kutta import Evaluation
 from zeroloss.model.block import ACTIVATIONS
-from zeroloss.model.problem import Problem, problem
+from zeroloss.model.problem import Problem
 from zeroloss.network.resnet import Network
 
 
@@ -34,25 +34,19 @@ def velocity(network: Network, theta: Tensor, s: float = 0.0) -> tuple[Tensor, E
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_features_are_the_loops_of_the_definition(name: str) -> None:
-    data = oracles.small_problem(3, 2)
-    network = Network(data, 4, 3, name)
-    theta = some_theta(network, 2)
-    features = network.features(theta)
-    assert features.shape == (5, 2, 3, 2)
-    for r in range(2):
-        expected = oracles.network_features(theta[r], data.inputs, name, 1 / 12)
-        torch.testing.assert_close(features[:, r], expected, rtol=1e-13, atol=1e-14)
-
-
-@pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize(("scale", "samples", "dim"), [(None, 3, 2), (0.2, 3, 2), (None, 5, 1), (None, 5, 3)])
-def test_gradient_is_autograd_times_layers_and_units(name: str, scale: float | None, samples: int, dim: int) -> None:
+def test_features_are_loops_and_their_gradient_is_autograd(
+    name: str, scale: float | None, samples: int, dim: int
+) -> None:
+    """Times layers and units."""
     data = oracles.small_problem(samples, dim)
     network = Network(data, 4, 3, name, branch_scale=scale)
     theta = some_theta(network, 2)
     gradient, r = network.gradient(theta)
+    features = network.features(theta)
     for i in range(2):
+        expected = oracles.network_features(theta[i], data.inputs, name, network.scale)
+        torch.testing.assert_close(features[:, i], expected, rtol=1e-13, atol=1e-14)
         leaf = theta[i].clone().requires_grad_()
         risk = oracles.network_risk(leaf, data, name, scale)
         (expected,) = torch.autograd.grad(risk, leaf)
@@ -72,30 +66,6 @@ def test_regularised_velocity_is_that_of_the_penalised_risk(s: float) -> None:
     torch.testing.assert_close(slope[0], -6 * expected, rtol=1e-11, atol=1e-13)
     lost = (6 * expected.square().sum() + math.exp(-s) * theta.square().sum() / 6).detach()
     assert float(seen.rate) == pytest.approx(float(lost), rel=1e-11)
-
-
-# ---- closed forms
-
-
-@pytest.mark.parametrize("num_layers", [1, 5, 64])
-def test_identity_network_is_a_matrix_power(num_layers: int) -> None:
-    data = oracles.small_problem(4, 3)
-    layer = oracles.normals(5, 7, 6)
-    network = Network(data, num_layers, 6, "identity")
-    end = network.features(layer.expand(1, num_layers, 7, 6))[-1, 0]
-    exact = oracles.linear_map(oracles.linear_generator(layer), data.inputs, num_layers)
-    np.testing.assert_allclose(end, exact, rtol=1e-12)
-
-
-def test_tanh_layers_tend_to_the_one_unit_flow_with_order_one() -> None:
-    x = np.array([-1.0, 0.2, 0.7])
-    data = problem("line", x, x)
-    errors = []
-    for num_layers in (64, 128, 256, 512):
-        theta = oracles.tensor([0.9, 1.0, 0.0])[None, None, :, None].expand(1, num_layers, 3, 2)
-        end = Network(data, num_layers, 2).features(theta)[-1, 0, :, 0].numpy()
-        errors.append(float(np.abs(end - oracles.tanh_flow(x, 0.9)).max()))
-    assert oracles.observed_orders(errors)[-1] == pytest.approx(1, abs=0.02)
 
 
 # ---- training
@@ -191,15 +161,6 @@ def test_descent_follows_the_flow_with_order_one() -> None:
         assert descent.flow_times[-1] == pytest.approx(1)
         errors.append(float((descent.parameters - flow.parameters).abs().max()))
     assert oracles.observed_orders(errors)[-1] == pytest.approx(1, abs=0.03)
-
-
-def test_a_descent_step_is_the_learning_rate_times_the_gradient() -> None:
-    network = Network(oracles.small_problem(3, 2), 2, 3)
-    theta = some_theta(network)
-    leaf = theta[0].clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(oracles.network_risk(leaf, network.problem, "tanh"), leaf)
-    moved = network.descend(theta, 0.1, 1).parameters
-    torch.testing.assert_close(moved[0], theta[0] - 0.1 * 2 * 3 * gradient, rtol=1e-12, atol=1e-14)
 
 
 def test_descent_records_as_often_as_asked() -> None:

@@ -93,23 +93,15 @@ def test_a_fold_of_a_network_made_by_hand() -> None:
 
 def test_first_crossings_and_folds() -> None:
     def rows(i: int, risk: list[float], slope: list[float]) -> list[dict[str, Any]]:
+        common = {"model": "network", "num_layers": 4, "replicate": i, "predicted": 1.0}
         return [
-            {
-                "model": "network",
-                "num_layers": 4,
-                "replicate": i,
-                "flow_time": s,
-                "predicted": 1.0,
-                "quantity": q,
-                "value": v,
-            }
+            common | {"flow_time": s, "quantity": q, "value": v}
             for q, values in (("risk", risk), ("slope", slope))
             for s, v in enumerate(values)
         ]
 
-    found = crossings(
-        pd.DataFrame(rows(0, [3.0, 1.0, 0.9], [1.0, 0.0, 0.5]) + rows(1, [3.0, 1.0, 1.0], [1.0, 0.2, 0.1]))
-    )
+    two = rows(0, [3.0, 1.0, 0.9], [1.0, 0.0, 0.5]) + rows(1, [3.0, 1.0, 1.0], [1.0, 0.2, 0.1])
+    found = crossings(pd.DataFrame(two))
     assert found.crossed.to_list() == [2.0, math.inf]
     assert found.folded.to_list() == [1.0, math.inf]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,7 +34,9 @@ from zeroloss.studies.limits.plan import InfluencePart, Size
 from zeroloss.studies.settings import Rule
 from zeroloss.studies.setup import build_law, build_problem, chunks, path_parameters
 
-SIZE = ("setting", "sampling", "num_layers", "num_units")
+
+def size_of(ensemble: Ensemble | EnsembleSettings) -> tuple[str, str, int, int]:
+    return ensemble.setting, ensemble.sampling, ensemble.num_layers, ensemble.num_units
 
 
 @pytest.fixture(scope="module")
@@ -64,18 +67,10 @@ def split(block: Settings, most: int) -> dict[str, Case]:
 def test_replicates_are_the_same_in_jobs_of_any_size(ran: Run, sampling: str) -> None:
     def run(*blocks: tuple[int, int]) -> pd.DataFrame:
         """12 replicates of one size in blocks (first, count)."""
-        return run_case(
-            "limits",
-            ran.cases[f"{sampling}-sine-0"].model_copy(
-                update={
-                    "flow_times": (0.0, 1.0),
-                    "sizes": tuple(
-                        Size(num_layers=4, num_units=8, first_replicate=first, replicates=count, roles=("units",))
-                        for first, count in blocks
-                    ),
-                }
-            ),
-        )
+        of_one = Size(num_layers=4, num_units=8, first_replicate=0, replicates=1, roles=("units",))
+        sizes = tuple(of_one.model_copy(update={"first_replicate": i, "replicates": n}) for i, n in blocks)
+        changes = {"flow_times": (0.0, 1.0), "sizes": sizes}
+        return run_case("limits", ran.cases[f"{sampling}-sine-0"].model_copy(update=changes))
 
     whole, parts = run((0, 12)), run((0, 5), (5, 7))
     for other in (parts, pd.concat([run((0, 1)), run((1, 11))], ignore_index=True)):
@@ -94,9 +89,7 @@ def test_cases_cover_every_replicate_once_however_they_are_packed(block: Setting
                 size = (case.setting, case.sampling, z.num_layers, z.num_units, isinstance(case, plan.Ensemble))
                 first = z.first_replicate
                 planned.setdefault(size, []).extend(range(first, first + z.replicates))
-        assert planned == {
-            (*(getattr(e, name) for name in SIZE), e.compiled): list(range(e.replicates)) for e in block.ensembles
-        }
+        assert planned == {(*size_of(e), e.compiled): list(range(e.replicates)) for e in block.ensembles}
 
 
 @pytest.mark.parametrize(
@@ -152,37 +145,24 @@ def test_ensembles_put_their_blocks_together(ran: Run, block: Settings, evidence
     tables = dict(ran.tables)
     for name, case in cases.items():
         if isinstance(case, plan.NetworksCase):
-            whole = pd.concat(
-                [table for _, _, table in ran.run.of(type(case), sampling=case.sampling, setting=case.setting)]
-            )
-            tables[name] = pd.concat(
-                [
-                    whole.loc[
-                        (whole.num_layers == z.num_layers)
-                        & (whole.num_units == z.num_units)
-                        & (whole.replicate - z.first_replicate).between(0, z.replicates - 1)
-                    ]
-                    for z in case.sizes
-                ]
-            )
+            alike = ran.run.of(type(case), sampling=case.sampling, setting=case.setting)
+            whole = pd.concat([table for _, _, table in alike])
+            blocks = []
+            for z in case.sizes:
+                of_size = whole[(whole.num_layers == z.num_layers) & (whole.num_units == z.num_units)]
+                blocks.append(of_size[(of_size.replicate - z.first_replicate).between(0, z.replicates - 1)])
+            tables[name] = pd.concat(blocks)
     assert len(cases) > len(ran.cases)
     cut = Evidence(study.Run(cases, tables))
-    for compiled, parts, wholes in (
-        (True, cut.ensembles, evidence.ensembles),
-        (False, cut.in_torch, evidence.in_torch),
-    ):
-        check_ensembles([e for e in block.ensembles if e.compiled is compiled], block, parts, wholes)
 
+    def by_size(run: Evidence) -> dict[tuple[Any, ...], Ensemble]:
+        found = {(size_of(e), True): e for e in run.ensembles} | {(size_of(e), False): e for e in run.in_torch}
+        assert len(found) == len(run.ensembles) + len(run.in_torch) == len(block.ensembles)
+        return found
 
-def check_ensembles(
-    settings: list[EnsembleSettings], block: Settings, parts: list[Ensemble], wholes: list[Ensemble]
-) -> None:
-    """Both are the ensembles of the block, to the bit."""
-    of_parts, of_wholes = ({tuple(getattr(e, name) for name in SIZE): e for e in each} for each in (parts, wholes))
-    assert len(of_parts) == len(of_wholes) == len(parts) == len(wholes) == len(settings)
-    for e in settings:
-        size = tuple(getattr(e, name) for name in SIZE)
-        part, whole = of_parts[size], of_wholes[size]
+    of_parts, of_wholes = by_size(cut), by_size(evidence)
+    for e in block.ensembles:
+        part, whole = (each[size_of(e), e.compiled] for each in (of_parts, of_wholes))
         assert part.residuals.shape[:2] == (e.replicates, len(block.settings[e.setting].flow_times))
         assert part.residuals.tobytes() == whole.residuals.tobytes()
         assert whole.roles == e.roles
@@ -193,7 +173,7 @@ def check_ensembles(
 def test_torch_and_the_compiled_engine_train_the_same_networks(ran: Run, evidence: Evidence) -> None:
     """From the same draws; and the cells of torch are of one claim, and no others'."""
     (e,) = evidence.in_torch
-    (same,) = (other for other in evidence.ensembles if all(getattr(other, name) == getattr(e, name) for name in SIZE))
+    (same,) = (other for other in evidence.ensembles if size_of(other) == size_of(e))
     np.testing.assert_allclose(e.residuals, same.residuals[: len(e.residuals)], rtol=0, atol=1e-11)
     rows = ran.estimates.loc[ran.estimates.sources.str.contains("torch-")]
     cells = [f"sine.independent.torch.s{s:g}" for s in e.flow_times]
@@ -329,20 +309,11 @@ def test_the_curve_is_predicted_at_the_depth_of_its_networks(ran: Run, block: Se
     assert of_pairs.num_layers == smooth.num_layers == block.smooth.num_layers
     assert np.unique(ran.tables["pairs"].depth) == pytest.approx(np.arange(8) / 8)
     times = (0.0, 4.0)
-    table = run_case(
-        "limits",
-        pairs.model_copy(update={"num_layers": 2, "flow_times": times, "rule": Rule(log2_points=9, scrambles=4)}),
-    )
-    predicted = run_case(
-        "limits",
-        influence.model_copy(
-            update={
-                "flow_times": times,
-                "rule": Rule(log2_points=10, scrambles=4),
-                "parts": tuple(InfluencePart(num_layers=L, scramble=i) for L in (0, 2) for i in range(4)),
-            }
-        ),
-    )
+    changes = {"num_layers": 2, "flow_times": times, "rule": Rule(log2_points=9, scrambles=4)}
+    table = run_case("limits", pairs.model_copy(update=changes))
+    parts = tuple(InfluencePart(num_layers=L, scramble=i) for L in (0, 2) for i in range(4))
+    changes = {"flow_times": times, "rule": Rule(log2_points=10, scrambles=4), "parts": parts}
+    predicted = run_case("limits", influence.model_copy(update=changes))
     on_diagonal = predicted[predicted.row == predicted.column]
     traces = on_diagonal.groupby(["flow_time", "num_layers", "sampling"]).covariance.sum() / 4
     for s in times:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import oracles
 import pytest
 from scipy import stats
 
@@ -67,9 +68,7 @@ def test_the_smallest_size_is_the_one_from_which_on_it_suffices() -> None:
 
 @pytest.fixture(scope="module")
 def asked() -> Sizes:
-    x = np.linspace(-1.0, 1.0, 4)
-    mine = problem.problem("mine", x, np.cos(2.0 * x), lift=1)
-    return required_size(mine, InitialLaw(), 0.05, 0.1, 1.0, check=100)
+    return required_size(oracles.lifted_cosine(), InitialLaw(), 0.05, 0.1, 1.0, check=100)
 
 
 def test_four_answers_in_their_order(asked: Sizes) -> None:

@@ -99,6 +99,12 @@ def only_tools(folder: Path, names: tuple[str, ...]) -> Path:
     return folder
 
 
+def script(tools: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a script of the workflow where such a folder is all of PATH."""
+    words = [tools / "bash", ROOT / "workflow" / "scripts" / name, *arguments]
+    return subprocess.run(words, env={"PATH": str(tools)}, capture_output=True, text=True)
+
+
 def add(tools: Path, name: str, body: str) -> None:
     """Put a script under a tool's name in such a folder."""
     path = tools / name

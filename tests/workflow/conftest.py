@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.workflow.checkout import Checkout, copy_to
+from tests.workflow.checkout import Checkout, copy_to, only_tools
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -21,3 +22,10 @@ def new_checkout(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Check
 
     why_not()
     return lambda: copy_to(tmp_path_factory.mktemp("checkout") / "repo")
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A PATH with the tools of any machine, and neither TeX, Slurm nor a browser."""
+    names = "bash tr dirname cat grep tail mkdir mv rm sh env touch which"
+    return only_tools(tmp_path / "bin", tuple(names.split()))

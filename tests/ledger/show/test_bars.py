@@ -8,32 +8,28 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
+import oracles
 import pytest
 import torch
 
 from ledger import progress
 from zeroloss.limit import flow, predict
-from zeroloss.model import problem
 from zeroloss.model.law import InitialLaw
 from zeroloss.network import ensembles
 from zeroloss.theory.sizing import Sizes, required_size
 
 LAW = InitialLaw()
-
-
-def mine() -> problem.Problem:
-    x = np.linspace(-1.0, 1.0, 4)
-    return problem.problem("mine", x, np.cos(2.0 * x), lift=1)
+MINE = oracles.lifted_cosine()
 
 
 def train(**more: Any) -> Any:
-    return ensembles.train(mine(), LAW, 4, 8, [0.0, 1.0], replicates=120, rtol=1e-4, **more)
+    return ensembles.train(MINE, LAW, 4, 8, [0.0, 1.0], replicates=120, rtol=1e-4, **more)
 
 
 CALLS: dict[str, Callable[..., Any]] = {
     "train": train,
-    "predict": lambda **more: predict(mine(), LAW, 4, 1.0, log2_points=5, **more).law(8),
-    "solve": lambda **more: flow.solve(mine(), LAW, [0.0, 1.0], accuracy=3e-2, depth_nodes=3, log2_points=4, **more),
+    "predict": lambda **more: predict(MINE, LAW, 4, 1.0, log2_points=5, **more).law(8),
+    "solve": lambda **more: flow.solve(MINE, LAW, [0.0, 1.0], accuracy=3e-2, depth_nodes=3, log2_points=4, **more),
 }
 
 
@@ -73,7 +69,7 @@ def test_torch_alone_gives_the_same_bytes_too(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_size_is_the_same_with_progress() -> None:
     def sized(report: progress.Progress) -> Sizes:
-        return required_size(mine(), LAW, 0.1, 0.1, 1.0, num_layers=4, check=10, progress=report)
+        return required_size(MINE, LAW, 0.1, 0.1, 1.0, num_layers=4, check=10, progress=report)
 
     notes = Notes()
     found, again = sized(False), sized(notes)

@@ -63,24 +63,10 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 def test_it_holds_results_paper_configuration_environment_and_manifests(run: Run) -> None:
-    names = set(run.contents())
-    assert names == {
-        crate.METADATA,
-        crate.WORKFLOW,
-        *crate.MADE_FROM,
-        CLAIMS,
-        MADE + "verdicts.json",
-        MADE + "paper.pdf",
-        MADE + "figures/toy-gaps.pdf",
-        MADE + "toy/estimates.parquet",
-        MADE + "toy/estimates.manifest.json",
-        MADE + "toy/wide.parquet",
-        MADE + "toy/wide.manifest.json",
-        MADE + "toy/specs.json",
-        MADE + "toy/narrow.parquet",
-        MADE + "toy/narrow.manifest.json",
-        MADE + "configuration.yaml",
-    }
+    names, tables = set(run.contents()), ("estimates", "wide", "narrow")
+    made = {"verdicts.json", "paper.pdf", "configuration.yaml", "figures/toy-gaps.pdf", "toy/specs.json"}
+    made |= {f"toy/{table}.{end}" for table in tables for end in ("parquet", "manifest.json")}
+    assert names == {crate.METADATA, crate.WORKFLOW, *crate.MADE_FROM, CLAIMS, *(MADE + name for name in made)}
     assert {"config/full.yaml", "constraints.txt", "environment.yml"} <= names
     assert run.contents()[MADE + "paper.pdf"] == b"%PDF"
 

@@ -33,26 +33,10 @@ def run(tmp_path: Path, toy: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def written(run: Path, *more: str, mode: str = "quick") -> int:
-    return cli.main(
-        [
-            "report",
-            "--mode",
-            mode,
-            "--results",
-            str(run / "results"),
-            "--claims",
-            str(run / "claims.yaml"),
-            "--preamble",
-            str(run / "main.tex"),
-            "--configuration",
-            str(run / "full.yaml"),
-            "--snakemake",
-            str(run / "snakemake.html"),
-            "--out",
-            str(run / "report.html"),
-            *more,
-        ]
-    )
+    places = {"results": "results", "claims": "claims.yaml", "preamble": "main.tex", "configuration": "full.yaml"}
+    places |= {"snakemake": "snakemake.html", "out": "report.html"}
+    words = [word for option, name in places.items() for word in (f"--{option}", str(run / name))]
+    return cli.main(["report", "--mode", mode, *words, *more])
 
 
 def page(run: Path) -> str:
@@ -83,14 +67,9 @@ def test_an_interval_is_drawn_beside_what_is_asked() -> None:
         ],
         tolerance={"*": {"abs": 0.1}},
     )
-    rows = [
-        evidence.row("slope_L", -1.0, 0.01),
-        evidence.row("slope_L", -1.1, 0.02),
-        evidence.row("gap", 0.2, 0.1),
-        evidence.row("other", 0.0, 0.1),
-        evidence.row("gap", float("nan"), 0.1),
-        evidence.row("slack", 3.0, 0.1),
-    ]
+    of_slope = (("slope_L", -1.0, 0.01), ("slope_L", -1.1, 0.02))
+    others = (("gap", 0.2, 0.1), ("other", 0.0, 0.1), ("gap", float("nan"), 0.1), ("slack", 3.0, 0.1))
+    rows = [evidence.row(*each) for each in (*of_slope, *others)]
     inside, outside, below, other, unknown, above = html_report._bars(rows, claim.predicate)
     assert inside and outside and below and other is None and unknown is None
     assert inside.asked_from < inside.lower < inside.estimate < inside.upper < inside.asked_to
