@@ -143,4 +143,4 @@ class Rule(Closed):
     """A Sobol rule of ρ_ini: 2^log2_points points, so many scrambles."""
 
     log2_points: Annotated[int, Field(ge=4, le=18)]
-    scrambles: Annotated[int, Field(ge=2)]
+    scrambles: Annotated[int, Field(ge=2, le=1024)]

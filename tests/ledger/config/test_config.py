@@ -378,6 +378,7 @@ IMPOSSIBLE: list[tuple[Place, Any]] = [
     ((*SINE, "depth_nodes"), 1),
     ((*SINE, "reference", "log2_points"), 40),
     ((*SINE, "reference", "scrambles"), 1),
+    ((*SINE, "influence", "scrambles"), 10**9),
     ((*ENSEMBLE, "sampling"), "iid"),
     ((*ENSEMBLE, "replicates"), 7),
     ((*ENSEMBLE, "num_layers"), 0),
