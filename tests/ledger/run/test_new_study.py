@@ -15,6 +15,7 @@ import ledger.cli
 from ledger.config import studies
 from ledger.record import results
 
+ROOT = Path(__file__).resolve().parents[3]
 PROJECT = """[project]
 name = "mine"
 version = "1"
@@ -95,6 +96,8 @@ def test_its_own_tests_pass(paper: Path) -> None:
     )
     assert done.returncode == 0, done.stdout
     assert "3 passed" in done.stdout
+    ruff = [sys.executable, "-m", "ruff", "format", "--check", "--config", str(ROOT / "pyproject.toml"), "."]
+    assert subprocess.run(ruff, check=False).returncode == 0, "as make lint asks it of every study"
 
 
 @pytest.mark.parametrize(
