@@ -3,6 +3,7 @@
 #   make quick       the same rules on small sizes: results/quick/, PDF marked quick
 #   make quick STUDY=linear   one study, to its verdicts and figures; also with reproduce
 #   make verify      reproduce, then compare with published/ (CLAIMS=limits.depth: that alone)
+#   make replicate   once more with another seed, against what the first run foretells (SEED=7 MODE=quick)
 #   make estimate    what a run costs: jobs, minutes, memory (MODE=quick or large, CLAIMS=limits.depth)
 #   make report      results/<MODE>/report.html: verdicts, figures, Snakemake's report (MODE=quick)
 #   make test-report the report in a headless browser (MODE=full or quick)
@@ -30,11 +31,11 @@ AUDIT := .venv-audit
 DOCS := .venv-docs
 SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) $(SNAKEMAKE_FLAGS)
 
-.PHONY: help reproduce quick verify estimate report test test-faults test-report test-slurm crate lint \
+.PHONY: help reproduce quick verify replicate estimate report test test-faults test-report test-slurm crate lint \
 	audit bench docs clean tex run-full run-quick
 
 help:
-	@sed -n '2,18s/^# *//p' Makefile
+	@sed -n '2,19s/^# *//p' Makefile
 
 # The mode is given with --config, of which Snakemake takes the last only.
 ifneq (,$(filter --config -C --config=%,$(SNAKEMAKE_FLAGS)))
@@ -61,6 +62,10 @@ else
 verify: run-full
 	@$(if $(IDLE),,$(BIN)/zeroloss verify --mode full)
 endif
+
+# Foretold and sealed before the second run is made; exit status 1 if it differs by more than that.
+replicate: $(READY)
+	@$(BIN)/zeroloss replicate $(or $(SEED),$(error SEED must be given, such as SEED=7)) --mode $(MODE) --cores $(CORES)
 
 estimate: $(READY)
 	@$(BIN)/zeroloss estimate --mode $(MODE) --cores $(CORES) $(CLAIMS)

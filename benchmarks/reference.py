@@ -18,6 +18,7 @@ import torch
 from benchmarks.limit_cases import LimitCase, cloud_risks
 from benchmarks.machine import describe
 from ledger.record import results
+from ledger.record.interval import CONFIDENCE
 from ledger.record.statistics import student
 
 __all__ = ["FILE", "Refined", "Resolution", "known", "refine"]
@@ -49,7 +50,7 @@ class Refined(NamedTuple):
 def refine(case: LimitCase, resolution: Resolution) -> Refined:
     """The mean over scrambles; error of rule (Student), depth (one node less), step (100 rtol)."""
     r, n = resolution, resolution.depth_nodes
-    mean = student(cloud_risks(case, r.log2_points, r.scrambles, r.rtol, n))
+    mean = student(cloud_risks(case, r.log2_points, r.scrambles, r.rtol, n), CONFIDENCE)
     base, fewer, looser = (
         float(cloud_risks(case, min(PROBE_POINTS, r.log2_points), 1, rtol, nodes)[0])
         for nodes, rtol in ((n, r.rtol), (n - 1, r.rtol), (n, 100 * r.rtol))

@@ -16,7 +16,7 @@ from ledger.paper.drawing import Frames
 from ledger.record.rows import cell
 from zeroloss.studies.limits import plan
 from zeroloss.studies.limits.evidence import Ensemble, Evidence
-from zeroloss.studies.limits.law import QUANTILES, predicted_risks
+from zeroloss.studies.limits.law import QUANTILES, predicted_risks, units
 from zeroloss.studies.limits.paths import smooth_prediction
 
 Array = np.ndarray
@@ -47,11 +47,14 @@ def covariance(frames: Frames) -> Figure:
 
 
 def _ratios(ax: Axes, frames: Frames) -> None:
-    """One group per setting and law, flow times side by side, around the line 1."""
+    """One group per setting and law, flow times side by side and widths by their size, around the line 1."""
     cells: dict[str, dict[str, tuple[float, ...]]] = {}
+    widths: dict[tuple[str, str], set[int]] = {}
     for case in frames.cases.values():
         if isinstance(case, plan.Ensemble):
             cells.setdefault(case.setting, {})[case.sampling] = case.flow_times
+            judged = {z.num_units for z in case.sizes if "constant" in z.roles}
+            widths.setdefault((case.setting, case.sampling), set()).update(judged)
     ax.axhline(1.0, color="0.25", linewidth=0.8, zorder=2)
     for i, (setting, laws) in enumerate(cells.items()):
         if i:
@@ -60,11 +63,13 @@ def _ratios(ax: Axes, frames: Frames) -> None:
             filled = law == "independent"
             side = -0.22 if filled else 0.22
             for t, (s, colour) in enumerate(zip(times, style.colours(len(times)), strict=True)):
-                row = estimate(frames, "limits.constant", "ratio_", cell(setting, s, law))
-                if row is not None:
-                    x = i + side + 0.33 / len(times) * (t - (len(times) - 1) / 2)
-                    values = [[row[part]] for part in PARTS]
-                    style.intervals(ax, [x], *values, colour=colour, marker=style.MARKERS[t], filled=filled)
+                for m, M in enumerate(judged := sorted(widths[setting, law])):
+                    row = estimate(frames, "limits.constant", "ratio_", cell(setting, s, law, units(M)))
+                    if row is not None:
+                        place = t + (m + 0.5) / len(judged)
+                        x = i + side + 0.33 * (place / len(times) - 0.5)
+                        values = [[row[part]] for part in PARTS]
+                        style.intervals(ax, [x], *values, colour=colour, marker=style.MARKERS[t], filled=filled)
     ax.set(xticks=range(len(cells)), xticklabels=list(cells), xlim=(-0.5, max(len(cells), 1) - 0.5))
     ax.tick_params(axis="x", length=0)
     ax.grid(False, axis="x")

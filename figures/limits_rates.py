@@ -13,12 +13,13 @@ from matplotlib.figure import Figure
 from figures import style
 from figures.limits_data import evidence_of, limit_traces, main_setting, time_entries
 from ledger.paper.drawing import Frames
+from ledger.record.interval import CONFIDENCE
 from ledger.record.statistics import Estimate, bootstrap, student
 from ledger.record.tidy import untidy
 from zeroloss.studies.limits.evidence import Ensemble, Evidence
 from zeroloss.studies.limits.plan import FixedPaths
 from zeroloss.studies.limits.rates import depth_gaps
-from zeroloss.theory.covariance import trace_ratio
+from zeroloss.theory.covariance import Trace, trace_ratio
 
 Array = np.ndarray
 
@@ -92,7 +93,7 @@ def _law_of_std(ax: Axes, x: Array, group: list[Ensemble], traces: Array | None)
     counts = np.array([e.count for e in group])
     heights = []
     for t, colour in enumerate(style.colours(len(group[0].flow_times))):
-        found = [trace_ratio(e.residuals[:, t], float(N)) for e in group]
+        found = [trace_ratio(e.residuals[:, t], Trace(N), 1, CONFIDENCE) for e in group]
         value, lower, upper = (
             np.sqrt([max(getattr(f, part), 0.0) for f in found]) for part in ("value", "lower", "upper")
         )
@@ -115,7 +116,7 @@ def _wide_gap(ax: Axes, evidence: Evidence, setting: str) -> None:
     depths, r = evidence.ladder(setting)  # depths −1 (fewer nodes), 0 (the limit), L, …
     times = evidence.flow_times(setting)
     series = {
-        s: _gap(r[:, :, t].swapaxes(0, 1), depths[2:], lambda g: student(np.sqrt(g)))
+        s: _gap(r[:, :, t].swapaxes(0, 1), depths[2:], lambda g: student(np.sqrt(g), CONFIDENCE))
         for t, s in enumerate(times)
         if s > 0
     }
@@ -138,7 +139,7 @@ def _paths_gap(ax: Axes, evidence: Evidence, times: tuple[float, ...]) -> None:
 
 def _root_mean(squares: Array) -> Estimate:
     """Root of the mean square with its interval over replicates."""
-    return bootstrap(lambda w: np.sqrt(w @ squares / len(squares)), len(squares))
+    return bootstrap(lambda w: np.sqrt(w @ squares / len(squares)), len(squares), CONFIDENCE)
 
 
 def _gap(r: Array, depths: list[int], interval: Callable[[Array], Estimate]) -> Gap:

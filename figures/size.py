@@ -15,7 +15,8 @@ from scipy.interpolate import PchipInterpolator
 
 from figures import style
 from ledger.paper.drawing import Frames
-from ledger.record.statistics import clopper_pearson, simultaneous_level
+from ledger.record.interval import CONFIDENCE, Interval, simultaneous
+from ledger.record.statistics import clopper_pearson
 from zeroloss.studies.size.demands import demand, middle
 from zeroloss.studies.size.evidence import Evidence, Ladder
 
@@ -56,7 +57,7 @@ def phases(frames: Frames) -> Figure:
     cells = sum(len(ladder.risks) for ladder in ladders)
     colours = style.by_colour([ladder.num_layers for ladder in ladders])
     for ladder in ladders:
-        _marks(axes, evidence, ladder, shades, colours[ladder.num_layers], simultaneous_level(0.95, cells))
+        _marks(axes, evidence, ladder, shades, colours[ladder.num_layers], simultaneous(cells))
     ax = axes["slices"]
     ax.set(xlabel="width $M$", ylabel=r"$P(|E-E(\rho)|\leq\varepsilon)$", ylim=(-0.03, 1.03))
     style.sizes_axis(ax, sorted(ladders[0].risks))
@@ -103,7 +104,7 @@ def _contours(ax: Axes, evidence: Evidence, ladders: list[Ladder], shades: Color
 
 
 def _marks(
-    axes: dict[str, Axes], evidence: Evidence, ladder: Ladder, shades: Colormap, colour: Any, level: float
+    axes: dict[str, Axes], evidence: Evidence, ladder: Ladder, shades: Colormap, colour: Any, family: Interval
 ) -> None:
     """Trained networks of one depth in both panels, and the predicted curve in the second."""
     predicted, eps, L = evidence.predicted(ladder), ladder.accuracies[0], ladder.num_layers
@@ -112,8 +113,8 @@ def _marks(
     axes["slices"].plot(fine, _success(evidence, ladder, L, fine), color=colour, zorder=2)
     for m in M:
         failed, total = ladder.failures(m, predicted.law.reference, eps, 0)
-        seen = clopper_pearson(total - failed, total)
-        held = clopper_pearson(total - failed, total, level)
+        seen = clopper_pearson(total - failed, total, CONFIDENCE)
+        held = clopper_pearson(total - failed, total, family)
         expected, error = 1.0 - predicted.law.failure(L * m, eps, 0), predicted.error(L * m, eps, 0)
         agrees = held.lower - error <= expected <= held.upper + error
         axes["map"].plot(

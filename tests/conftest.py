@@ -55,7 +55,9 @@ def toy(monkeypatch: pytest.MonkeyPatch, figures_path: None) -> Iterator[Toy]:
     for module in study.modules:
         monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr("ledger.config.studies.studies", lambda: {"toy": study.study})
-    config = SimpleNamespace(cases_per_job=study.per_job, studies=("toy",), toy=toys.Settings(), seed=0, device="cpu")
+    config = SimpleNamespace(
+        cases_per_job=study.per_job, studies=("toy",), toy=toys.Settings(), seed=0, data_seed=0, device="cpu"
+    )
     monkeypatch.setattr("ledger.config.configuration.load", lambda *paths, overrides=None: config)
     monkeypatch.setattr("ledger.run.codegraph.digest", lambda *targets: "c0de" * 16)
     yield study

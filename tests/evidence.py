@@ -24,7 +24,7 @@ def claim_entry(**changes: Any) -> dict[str, Any]:
         "statement": "the gap in $L$ is $O(1/L)$ at every flow time",
         "source": {"paper": "author2020title", "label": "thm:depth", "role": "sharp"},
         "estimator": "slope of log gap in log L",
-        "predicate": [{"quantity": "slope_L", "inside": [-1.02, -0.98]}],
+        "predicate": [{"quantity": "slope_L", "inside": [-1.02, -0.98], "interval": "confidence"}],
         "level": 0.95,
         "tolerance": {"slope_L": {"abs": 0.01}},
         "kind": "theorem",
@@ -46,8 +46,14 @@ def width_entry() -> dict[str, Any]:
         title="Independent layers & 100 % of_them",
         statement=r"the standard deviation of the residuals decays like $(LM)^{-1/2}$",
         predicate=[
-            {"quantity": "slope_M", "covers": -0.5, "max_half_width": 0.02, "cells": "sine.*"},
-            {"quantity": "distance", "at_most": 0.05},
+            {
+                "quantity": "slope_M",
+                "covers": -0.5,
+                "max_half_width": 0.02,
+                "cells": "sine.*",
+                "interval": "confidence",
+            },
+            {"quantity": "distance", "at_most": 0.05, "interval": "confidence"},
         ],
         tolerance={"*": {"rel": 0.05}},
     )
@@ -57,7 +63,7 @@ def row(quantity: str = "slope_L", value: float = -1.0, half: float = 0.001, **c
     """A row of estimates."""
     content: dict[str, Any] = {
         "claim": DEPTH, "quantity": quantity, "cell": "sine.s4", "estimate": value,
-        "lower": value - half, "upper": value + half, "level": 0.95, "floor": 1.234e-9,
+        "lower": value - half, "upper": value + half, "interval": "95 %", "floor": 1.234e-9,
         "replicates": 100, "sizes": 4, "sources": "wide;narrow", "note": "",
     }  # fmt: skip
     return content | changes
@@ -65,8 +71,8 @@ def row(quantity: str = "slope_L", value: float = -1.0, half: float = 0.001, **c
 
 def plain(quantity: str, value: float, **changes: Any) -> dict[str, Any]:
     """A row that no claim rests on."""
-    bare: dict[str, Any] = dict.fromkeys(("lower", "upper", "level", "floor"), math.nan)
-    return row(quantity, value) | bare | {"claim": "", "replicates": None, "sizes": None} | changes
+    bare: dict[str, Any] = dict.fromkeys(("lower", "upper", "floor"), math.nan)
+    return row(quantity, value) | bare | {"claim": "", "interval": "", "replicates": None, "sizes": None} | changes
 
 
 def rows() -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ def block_of(name: str, *files: Path) -> tuple[Any, study.Common]:
         content = overlay(content, read(path))
     return (
         part_of(name, "plan").Settings.model_validate(content[name]),
-        study.Common(content["seed"], content["device"]),
+        study.Common(content["seed"], content["device"], content["data_seed"]),
     )
 
 

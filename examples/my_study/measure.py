@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from ledger.record.interval import CONFIDENCE
 from ledger.record.rows import Rows, row
 from ledger.record.statistics import slope_of_stds
 from ledger.record.tidy import untidy
@@ -13,10 +14,9 @@ from .plan import Ensemble
 @measures("my_study.width")
 def width(run: Run) -> Rows:
     """The slope, with its interval over replicates."""
-    ensembles = sorted(run.of(Ensemble), key=lambda one: one[1].num_units)
-    names, cases, tables = zip(*ensembles, strict=True)
+    names, cases, tables = zip(*sorted(run.of(Ensemble), key=lambda one: one[1].num_units), strict=True)
     residuals = [untidy(table, ["replicate", "sample"], "residual")[0] for table in tables]
-    slope = slope_of_stds([case.num_units for case in cases], residuals)
+    slope = slope_of_stds([case.num_units for case in cases], residuals, CONFIDENCE)
     count = {"replicates": cases[0].replicates, "sizes": len(cases)}
     return [row("my_study.width", "slope_M", "softplus", slope, list(names), **count)]
 

@@ -207,7 +207,7 @@ def test_every_command_says_what_it_does_with_an_example(capsys) -> None:
     names = list(app.commands)
     rules = {"configuration", "specs", "run", "measure", "judge", "draw", "typeset", "artifact"}
     assert set(names) == rules | {
-        "claims", "verify", "trace", "estimate", "size", "plant", "report", "new-study", "compare",
+        "claims", "verify", "trace", "estimate", "replicate", "size", "plant", "report", "new-study", "compare",
         "publish", "crate"}  # fmt: skip
     assert cli.main(["--help"]) == 0
     page = capsys.readouterr().out

@@ -21,6 +21,7 @@ from ledger.record.claims import Claim
 from ledger.record.estimates import COLUMNS
 from ledger.record.verdicts import NOT_JUDGED, REFUTED, judge_claim
 from ledger.run.jobs import part_of
+from zeroloss.studies.setup import build_problem
 
 matplotlib.use("Agg")
 STUDIES = load(FULL).studies
@@ -189,3 +190,16 @@ def test_a_figure_says_what_the_run_has_not(name: str, figure: str, kind: str, s
     part = drawn(name, figure, kind)
     assert said in [text.get_text() for ax in part.axes for text in ax.texts]
     pyplot.close("all")
+
+
+@pytest.mark.parametrize("name", ["sine", "surface", "diabetes", "digits"])
+def test_the_seed_of_the_method_leaves_the_data_alone(name: str) -> None:
+    """And that of the data changes which they are, where there is a choice."""
+    block, common = block_of("zero_loss", FULL)
+    seeds: tuple[dict[str, int], ...] = ({}, {"seed": 5}, {"data_seed": 5})
+    one, other, moved = (
+        build_problem(part_of("zero_loss", "plan").cases(block, common._replace(**each))[f"flow-{name}"])
+        for each in seeds
+    )
+    assert torch.equal(one.inputs, other.inputs) and torch.equal(one.targets, other.targets)
+    assert torch.equal(one.inputs, moved.inputs) == (name == "sine")

@@ -19,7 +19,8 @@ from ledger import study
 from ledger.config.case import Case
 from ledger.paper.drawing import Frames
 from ledger.record.estimates import COLUMNS
-from ledger.record.statistics import ks_distance
+from ledger.record.interval import CONFIDENCE
+from ledger.record.statistics import ks_distance, log_slope
 from ledger.record.streams import stream
 from ledger.record.tidy import tidy
 from zeroloss.limit.collocation import euler
@@ -31,8 +32,10 @@ from zeroloss.studies.limits.evidence import Ensemble, Evidence, Prediction, evi
 from zeroloss.studies.limits.law import law, predicted_risks
 from zeroloss.studies.limits.paths import smooth_prediction
 from zeroloss.studies.limits.plan import InfluencePart, Size
+from zeroloss.studies.limits.rates import predicted_slopes
 from zeroloss.studies.settings import Rule
-from zeroloss.studies.setup import build_law, build_problem, chunks, path_parameters
+from zeroloss.studies.setup import build_law, build_problem, chunks, path_parameters, recorded, sobol
+from zeroloss.theory.covariance import Trace
 
 
 def size_of(ensemble: Ensemble | EnsembleSettings) -> tuple[str, str, int, int]:
@@ -236,7 +239,7 @@ def test_draws_of_the_predicted_risk() -> None:
     rng = stream("prediction")
     root = rng.standard_normal((N, 2))  # Σ of rank 2
     mean, sigma = rng.standard_normal(N), root @ root.T
-    made = Prediction(mean, np.zeros(N), sigma, 0.0, [])
+    made = Prediction(mean, np.zeros(N), sigma, Trace(float(np.trace(sigma))), [])
     risks = made.risks(n, draws, stream("draws"))
     S = sigma / n
     assert risks.shape == (draws,) and (risks >= 0).all()
@@ -264,7 +267,81 @@ def test_a_prediction_is_that_of_the_wide_limit_at_its_depth(ran: Run, evidence:
     assert made.mean == pytest.approx(np.mean(clouds, axis=0), abs=1e-9)
     sigma, names = evidence.covariance(e.setting, e.sampling, e.num_layers)
     assert made.covariance == pytest.approx(sigma[:, 1].mean(0))
-    assert set(names) < set(made.sources) and 0 < made.trace_error < 1
+    assert set(names) < set(made.sources) and 0 < made.trace.error < made.trace.value
+
+
+def test_half_of_the_points_bound_the_bias_of_a_prediction(ran: Run, evidence: Evidence) -> None:
+    """They are the first half of the same scramble, a rule of their own; the whole rule is the prediction."""
+    e = next(e for e in evidence.largest() if e.setting == "sine" and e.sampling == "path")
+    whole, _ = evidence.covariance("sine", "path", e.num_layers)
+    half, _ = evidence.covariance("sine", "path", e.num_layers, halved=True)
+    assert len(half) == min(len(whole), plan.HALVED)
+    _, case, _ = next(ran.run.of(plan.Influence, setting="sine"))
+    problem, points = build_problem(case), 2**case.rule.log2_points // 2
+    rule = sobol(case, problem, case.rule.log2_points, "influence", 0)
+    again = recorded(case, problem, euler(e.num_layers), rule[:, :points], case.limit_rtol)
+    np.testing.assert_allclose(half[0, 1], again.covariances(e.flow_times[1])["path"], rtol=1e-12)
+    traces = [np.trace(sigma[:, 1], axis1=1, axis2=2) for sigma in (whole, half)]
+    made = evidence.prediction(e, 1).trace
+    assert made.value == pytest.approx(traces[0].mean())
+    assert made.degrees == len(whole) - 1
+    assert made.bias == pytest.approx(abs((traces[0][: len(half)] - traces[1]).mean())) and made.bias > 0
+
+
+def test_every_width_of_role_constant_is_judged(ran: Run, block: Settings) -> None:
+    rows = ran.estimates.loc[ran.estimates.claim == "limits.constant"]
+    expected = {
+        f"{e.setting}.{e.sampling}.{f'm{e.num_units}' if e.compiled else 'torch'}.s{s:g}"
+        for e in block.ensembles
+        if "constant" in e.roles
+        for s in block.settings[e.setting].flow_times
+    }
+    assert set(rows.cell) == expected and len(rows) == len(expected)
+    assert {"sine.independent.m16.s4", "sine.independent.m32.s4"} < expected
+    content = block.model_dump()
+    twice = next(e for e in block.ensembles if "constant" in e.roles)
+    content["more_ensembles"] = [twice.model_dump() | {"num_layers": 2 * twice.num_layers}]
+    with pytest.raises(ValidationError, match="must differ in num_units, which names them, got 16 twice"):
+        Settings.model_validate(content)
+
+
+# ---- the slope in depth
+
+
+def test_the_slope_in_depth_is_predicted_through_the_limit_and_two_depths(evidence: Evidence) -> None:
+    """Exactly for tr Σ_L = T + c/L + c₂/L² at any sizes, and −½ for a Σ that does not depend on L."""
+    T, c, c2 = np.array([[2.0, 3.0], [-5.0, 0.0], [20.0, 0.0]])
+    depths, sizes = np.array([0, 64, 128]), np.array([64, 128, 256, 512])
+
+    def traces(L: np.ndarray) -> np.ndarray:
+        return np.stack([T + c * x + c2 * x**2 for x in 1 / L], 1)
+
+    known = np.concatenate([T[:, None], traces(depths[1:])], 1)
+    slopes = predicted_slopes(depths, known, list(sizes))
+    np.testing.assert_allclose(slopes, 0.5 * log_slope(sizes, traces(sizes) / sizes), rtol=1e-12)
+    assert slopes[0] > -0.5 + 0.003 and slopes[1] == pytest.approx(-0.5, abs=1e-12)
+    found, own, names = evidence.traces_in_depth("sine", "independent")
+    assert list(found) == [0, 4, 8] and own.shape == (2, 3, 3) and (own > 0).all() and names
+
+
+def test_the_slope_in_depth_is_judged_by_its_difference(ran: Run) -> None:
+    """The errors of both add in quadrature; neither is itself judged, and no other slope in L predicted."""
+    table = ran.estimates
+    of_depth = table[table.quantity.str.startswith("slope_L") & ~(table.claim == "limits.width-path")]
+    for s in ("s0", "s4", "s50"):
+        rows = of_depth[of_depth.cell == f"sine.{s}"].set_index("quantity")
+        assert dict(rows.claim) == {
+            "slope_L": "",
+            "slope_L_predicted": "",
+            "slope_L_difference": "limits.width-independent",
+        }
+        measured, predicted, difference = (rows.loc[f"slope_L{part}"] for part in ("", "_predicted", "_difference"))
+        assert difference.estimate == pytest.approx(measured.estimate - predicted.estimate)
+        assert difference.upper - difference.lower > measured.upper - measured.lower
+        assert set(difference.sources.split(";")) == {
+            name for one in (measured, predicted) for name in one.sources.split(";")
+        }
+    assert len(of_depth) == 9
 
 
 # ---- from paths to independent layers
@@ -346,7 +423,7 @@ def changes(run: study.Run) -> dict[str, tuple[float, set[str]]]:
 
 
 def distance(evidence: Evidence, e: Ensemble, t: int) -> float:
-    return ks_distance(e.risk[:, t], predicted_risks(evidence, e, t)).value
+    return ks_distance(e.risk[:, t], predicted_risks(evidence, e, t), CONFIDENCE).value
 
 
 def test_the_law_decays_from_its_own_small_networks(ran: Run, evidence: Evidence) -> None:

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 from judging import Run, block_of, run_case, tiny
 
+from ledger.record.interval import CONFIDENCE
 from ledger.record.statistics import clopper_pearson
 from zeroloss.studies.size import plan
-from zeroloss.studies.size.agreements import likelihood_ratio
+from zeroloss.studies.size.agreements import _hyperbolic, _steeper, likelihood_ratio
 from zeroloss.studies.size.demands import demand, middle
 from zeroloss.studies.size.evidence import Evidence, Ladder
 from zeroloss.studies.size.plan import Block, Ensemble, Settings
@@ -96,7 +97,7 @@ def test_failures_and_the_measured_width() -> None:
     zero = np.zeros(2)
     assert ladder.failures(8, zero, 0.5, None) == ladder.failures(8, zero, 0.5, 1) == (20, 100)
     assert ladder.failures(8, zero, 0.5, 0) == (0, 100)
-    assert clopper_pearson(1, 100).upper > 0.05 > clopper_pearson(0, 100).upper
+    assert clopper_pearson(1, 100, CONFIDENCE).upper > 0.05 > clopper_pearson(0, 100, CONFIDENCE).upper
     assert ladder.measured(zero, 0.5, 0.05, None) == 32
     assert ladder.measured(zero, 0.5, 0.3, None) == 8
     assert ladder.measured(zero, 0.5, 0.01, None) == math.inf
@@ -113,10 +114,11 @@ def test_four_methods_stand_in_their_order(ran: Run) -> None:
 
 def test_likelihoods_know_their_own_law() -> None:
     M, total = np.array([4, 8, 16, 32, 64]), np.full(5, 2000)
-    exponential = np.rint(total * np.exp(-M / 10.0)).astype(int)
-    hyperbolic = np.rint(total * np.minimum(1.0, 3.0 / M)).astype(int)
-    assert likelihood_ratio(M, exponential, total) > 50
-    assert likelihood_ratio(M, hyperbolic, total) < -50
+    predicted = np.exp(-M / 10.0)
+    for power, family in ((1.0, _hyperbolic), (1.5, _steeper)):
+        for expected, sign in ((predicted, 1), (np.minimum(1.0, 3.0 / M) ** power, -1)):
+            failed = np.rint(total * expected).astype(int)
+            assert sign * likelihood_ratio(M, failed, total, predicted, family) > 50
 
 
 def test_numbers_of_the_tiny_run(ran: Run) -> None:

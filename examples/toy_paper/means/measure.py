@@ -6,6 +6,7 @@ import math
 
 import pandas as pd
 
+from ledger.record.interval import CONFIDENCE
 from ledger.record.rows import Rows, exact, row
 from ledger.record.statistics import slope_of_stds
 from ledger.study import Run, control, measures
@@ -17,7 +18,7 @@ def rate(run: Run) -> Rows:
     """Slope of the logarithm of the standard deviation in the logarithm of the number of draws."""
     names, cases, tables = zip(*run.of(Means), strict=True)
     sizes = [case.size for case in cases]
-    slope = slope_of_stds(sizes, [table[["mean"]].to_numpy() for table in tables])
+    slope = slope_of_stds(sizes, [table[["mean"]].to_numpy() for table in tables], CONFIDENCE)
     return [
         row(
             "means.rate",

@@ -81,6 +81,7 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str], ...] = (
     (EVERYONE, people.verify, "verify", "limits.smooth --run --cores 4"),
     (EVERYONE, people.trace, "trace", "limits.smooth/ratio/sine.l0.25.s4"),
     (EVERYONE, people.estimate, "estimate", "limits.depth limits.law --cores 4"),
+    (EVERYONE, people.replicate, "replicate", "7 --mode quick"),
     (EVERYONE, people.plant, "plant", "limits.depth --mode quick"),
     (EVERYONE, people.compare, "compare", "results/quick results/with-1a2b3c4d/quick"),
     (EVERYONE, people.new_study, "new-study", "averages"),

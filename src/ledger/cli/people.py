@@ -142,12 +142,37 @@ def estimate(
     published: Published = PUBLISHED,
     claims: ClaimFiles = None,
     cores: Cores = None,
+    power: Annotated[bool, Option("--power", help="the chance of support instead; 1 if it is below 80 %")] = False,
     as_json: Json = False,
-) -> None:
+) -> int:
     """Say what a study or a claim costs: jobs, minutes, memory, disk."""
+    if power:
+        from ledger.record.verify import read_published
+        from ledger.show import powers
+
+        return powers.report(stated_in(claims), read_published(published, mode), claim or [], as_json)
     from ledger.run import planning
 
     planning.estimate(mode, claim or [], stated_in(claims), published, cores, as_json)
+    return 0
+
+
+def replicate(
+    seed: Annotated[int, Argument(min=0, help="of the second run", show_default=False)],
+    mode: Mode = "full",
+    results: Results = RUNS,
+    published: Published = PUBLISHED,
+    claims: ClaimFiles = None,
+    plant: Annotated[
+        str, Option(metavar="KEY", help="take this estimate to lie 4 standard errors further away", show_default=False)
+    ] = "",
+    cores: Cores = None,
+    as_json: Json = False,
+) -> int:
+    """Run again with another seed; exit status 1 if it differs by more than the first run foretells."""
+    from ledger.run import replicating
+
+    return replicating.replicate(seed, mode, stated_in(claims), results, published, cores, plant, as_json)
 
 
 def plant(

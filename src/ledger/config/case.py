@@ -16,10 +16,12 @@ HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 class Common(NamedTuple):
-    """What the cases of all studies share: the seed of a run, and where it computes."""
+    """What the cases of all studies share: the seed of a run, where it computes, and the seed of its
+    data, which a replication with another seed leaves as it is."""
 
     seed: int
     device: str
+    data_seed: int = 0
 
 
 class Case(Closed):

@@ -68,7 +68,8 @@ class Config(Closed):
     """How to run. `load` adds one block for each study that the files have a block of."""
 
     mode: Literal["full", "quick", "large"]
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0)  # of all randomness of methods
+    data_seed: int = Field(0, ge=0)  # of the data: which rows, which synthetic inputs
     device: Literal["cpu", "cuda"] = "cpu"
     cases_per_job: int = Field(ge=1, le=50)  # their specifications stand in one command line
     extensions: Extensions = ()  # folders of other studies
@@ -115,7 +116,7 @@ def cases_of(config: Config, study: str) -> dict[str, Case]:
             "give the configuration a block of this name"
         )
     plan = import_module(studies.study(study).module("plan"))
-    return plan.cases(getattr(config, study), Common(config.seed, config.device))
+    return plan.cases(getattr(config, study), Common(config.seed, config.device, config.data_seed))
 
 
 def typed(content: Any, key: str = "") -> Any:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ledger.paper import latex, settings_table
 from ledger.paper.settings_table import Specs
 from ledger.record import estimates as tables
-from ledger.record import results, verdicts
+from ledger.record import power, results, verdicts
 from ledger.record.claims import Claim, by_id
 from ledger.record.formatting import half_width, tex_interval, tex_number
 from ledger.record.results import ResultError
@@ -63,11 +63,12 @@ def typeset(
         "interval": interval_of,
         "floor": floor_of,
         "count": count_of,
-        "level": level_of,
+        "type": type_of,
         "value": value_of,
         "sources": sources_of,
         "read": read_by,
         "deciding": verdicts.row_of,
+        "power": power_of({claim.id: claim for claim in claims}),
         "numbers": file_numbers(manifests),
         "sizes": settings_table.sizes,
     }
@@ -168,15 +169,27 @@ def floor_of(row: Row) -> str:
     return tex_number(floor, min(abs(floor), half) if half > 0 else abs(floor))
 
 
+def power_of(claims: Mapping[str, Claim]) -> Callable[[Mapping[str, Any]], str]:
+    """Return what says, of a claim's record, the power of its run and the least that it refutes."""
+
+    def shown(record: Mapping[str, Any]) -> str:
+        claim = claims[record["id"]]
+        chance, effect = power.power(claim, record), power.smallest_refuted(claim, record)
+        words = [] if math.isnan(chance) else [rf"power \zlpercent{{{100 * chance:.0f}}}"]
+        words += [] if effect is None else [f"refutes {tex_number(effect.size)} in {latex.name(effect.quantity)}"]
+        return ", ".join(words)
+
+    return shown
+
+
 def count_of(count: int | None) -> str:
     """Return a count of a row as LaTeX."""
     return r"\zlna{}" if count is None else rf"\num{{{count}}}"
 
 
-def level_of(row: Row) -> str:
-    """Return the level of the interval of a row, in percent."""
-    level = _value(row, "level")
-    return r"\zlna{}" if math.isnan(level) else rf"\zlpercent{{{100 * level:g}}}"
+def type_of(row: Row) -> str:
+    """Return the type of the interval of a row, as LaTeX: `simultaneous 95 % of 24`."""
+    return row["interval"].replace(" %", r"\,\%") or r"\zlna{}"
 
 
 def settings(claims: Sequence[Claim], specs: Mapping[str, Specs]) -> dict[str, tuple[str, str]]:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ledger.config import studies, yaml
 from ledger.record import results
+from ledger.record.interval import Kind
 
 Number = Annotated[float, Field(strict=True)]
 Positive = Annotated[float, Field(strict=True, gt=0)]
@@ -67,7 +68,8 @@ DEFAULT_TOLERANCE = Tolerance(abs=1e-9, rel=0.02)
 class Predicate(Closed):
     """What the interval of a quantity must do, in each cell that matches `cells`.
 
-    Exactly one of `inside: [lo, hi]`, `covers: x`, `at_most: x`. `max_half_width` (absolute, or in
+    `interval` is the kind of interval that it takes (`ledger.record.interval`). Exactly one of
+    `inside: [lo, hi]`, `covers: x`, `at_most: x`. `max_half_width` (absolute, or in
     units of |estimate| with `relative`) is the precision that `supported` asks for besides; what
     covers x must state it.
     """
@@ -79,6 +81,7 @@ class Predicate(Closed):
     max_half_width: Positive | None = None
     relative: Annotated[bool, Field(strict=True)] = False
     cells: Words = "*"
+    interval: Annotated[Kind, Field(strict=False)]
 
     @model_validator(mode="after")
     def _one_test(self) -> Predicate:
@@ -111,6 +114,7 @@ class Predicate(Closed):
             test = f"covers {self.covers:g}"
         else:
             test = f"at most {self.at_most:g}"
+        test = f"{test}, {self.interval}"
         if self.max_half_width is None:
             return test
         kind = "relative half-width" if self.relative else "half-width"

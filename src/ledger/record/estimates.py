@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ledger.record import results
+from ledger.record.interval import NONE, Interval
 from ledger.record.results import ResultError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TEXTS = ("claim", "quantity", "cell", "sources", "note")
-FLOATS = ("estimate", "lower", "upper", "level", "floor")
+TEXTS = ("claim", "quantity", "cell", "interval", "sources", "note")
+FLOATS = ("estimate", "lower", "upper", "floor")
 COUNTS = ("replicates", "sizes")
 COLUMNS = (
-    "claim", "quantity", "cell", "estimate", "lower", "upper", "level", "floor",
+    "claim", "quantity", "cell", "estimate", "lower", "upper", "interval", "floor",
     "replicates", "sizes", "sources", "note",
 )  # fmt: skip
 PUBLISHED_COLUMNS = ("study", *COLUMNS)
@@ -46,7 +47,7 @@ def check(frame: pd.DataFrame, study: str) -> pd.DataFrame:
     """Return `frame` with the contract's columns, types and order, sorted by key.
 
     Raises ResultError naming study, row and remedy for a missing or unknown column, a malformed
-    name, a claim of another study, two rows of one key, an interval without its estimate.
+    name, a claim of another study, two rows of one key, an interval without its estimate or type.
     """
     missing = [column for column in COLUMNS if column not in frame.columns]
     unknown = [str(column) for column in frame.columns if column not in COLUMNS]
@@ -97,6 +98,12 @@ def _check_row(row: dict[str, Any], study: str) -> None:
             f"{where}: lower <= estimate <= upper must hold, got {lower} <= {estimate} <= {upper}; "
             "use NaN for what cannot be measured"
         )
+    try:
+        interval = Interval.parse(row["interval"])
+    except ValueError as error:
+        raise ResultError(f"{where}: {error}") from error
+    if interval == NONE and (row["claim"] or math.isfinite(lower)):
+        raise ResultError(f"{where}: an estimate of a claim, or with an interval, must say of what type that is")
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ledger.record.interval import DETERMINISTIC, NONE, range_of
 from ledger.record.statistics import Estimate
 
 __all__ = ["Row", "Rows", "between", "cell", "exact", "over", "plain", "row", "rows_of"]
@@ -20,23 +21,23 @@ Values = Sequence[float] | NDArray[np.float64]
 
 
 def exact(value: float) -> Estimate:
-    """A judged number that is its own interval: deterministic, or an end of an interval."""
-    return Estimate(float(value), float(value), float(value))
+    """A computed number: it is its own interval."""
+    return Estimate(float(value), float(value), float(value), DETERMINISTIC)
 
 
 def plain(value: float) -> Estimate:
     """A number that no claim judges and that has no interval of its own; it may be infinite."""
-    return Estimate(float(value), math.nan, math.nan, math.nan)
+    return Estimate(float(value), math.nan, math.nan, NONE)
 
 
 def over(values: Values) -> Estimate:
     """The largest of the values of deterministic runs, with all of them as the interval."""
-    return Estimate(float(np.max(values)), float(np.min(values)), float(np.max(values)))
+    return Estimate(float(np.max(values)), float(np.min(values)), float(np.max(values)), range_of(len(values)))
 
 
 def between(values: Values) -> Estimate:
     """The mean of the values of deterministic runs, with all of them as the interval."""
-    return Estimate(float(np.mean(values)), float(np.min(values)), float(np.max(values)))
+    return Estimate(float(np.mean(values)), float(np.min(values)), float(np.max(values)), range_of(len(values)))
 
 
 def cell(setting: str, flow_time: float, *more: str) -> str:
@@ -64,7 +65,7 @@ def row(
         "estimate": estimate.value,
         "lower": estimate.lower,
         "upper": estimate.upper,
-        "level": estimate.level,
+        "interval": str(estimate.interval),
         "floor": floor,
         "replicates": replicates,
         "sizes": sizes,

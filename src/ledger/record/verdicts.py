@@ -15,6 +15,7 @@ from ledger.record import estimates as tables
 from ledger.record import results
 from ledger.record.claims import Claim, Predicate
 from ledger.record.formatting import format_interval, format_number, half_width
+from ledger.record.interval import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,7 @@ SUPPORTED, INCONCLUSIVE, REFUTED = "supported", "inconclusive", "refuted"
 NOT_JUDGED = "not judged"  # outside of the regime that the claim states
 REPORTED = "reported"  # a row that no predicate judges
 WORST_FIRST = (REFUTED, INCONCLUSIVE, NOT_JUDGED, SUPPORTED)
-ROW_FIELDS = ("estimate", "lower", "upper", "level", "floor", "replicates", "sizes")
+ROW_FIELDS = ("estimate", "lower", "upper", "floor", "replicates", "sizes")
 COUNTED = ("replicates", "sizes")  # of a regime: what the rows themselves count
 LEVEL_SLACK = 1e-9
 
@@ -105,8 +106,8 @@ def judge_claim(
     Keys: id, verdict, reasons (text), deciding (key of the worst row, or None), rows (each with its
     numbers, verdict and the outcome of each predicate). A row below the regime of the claim, by
     what it counts or by the `settings` of the cases that it rests on, is not judged, and neither
-    is a claim with such a row, unless another row refutes it. An interval of a lower level
-    decides nothing, and without rows for a predicate nothing is supported. With cases
+    is a claim with such a row, unless another row refutes it. An interval of another kind or of a
+    lower level decides nothing, and without rows for a predicate nothing is supported. With cases
     of its study in `failed` ({case: why}) a claim is inconclusive, whatever the others say: which
     of its rows are missing is not known.
     """
@@ -158,16 +159,12 @@ def _row_record(
 ) -> tuple[dict[str, Any], list[tuple[Any, Outcome]]]:
     """Return the record of a row and its outcomes, one per predicate that concerns it."""
     below = _below(claim, row, settings)
-    found = [
-        (
-            predicate,
-            Outcome(NOT_JUDGED, below, math.inf)
-            if below
-            else _of_low_level(claim, row) or weigh(predicate, row["estimate"], row["lower"], row["upper"]),
-        )
-        for predicate in claim.predicate
-        if predicate.concerns(row["quantity"], row["cell"])
-    ]
+    concerned = [one for one in claim.predicate if one.concerns(row["quantity"], row["cell"])]
+    if below:
+        found = [(predicate, Outcome(NOT_JUDGED, below, math.inf)) for predicate in concerned]
+    else:
+        ends = row["estimate"], row["lower"], row["upper"]
+        found = [(one, _of_other_interval(claim, one, row) or weigh(one, *ends)) for one in concerned]
     verdicts = (outcome.verdict for _, outcome in found)
     record = _numbers(row) | {
         "verdict": min(verdicts, key=WORST_FIRST.index, default=REPORTED),
@@ -202,17 +199,21 @@ def _check_regime(claim: Claim, rows: Sequence[Mapping[str, Any]], settings: Set
         )
 
 
-def _of_low_level(claim: Claim, row: dict[str, Any]) -> Outcome | None:
-    """Return that an interval decides nothing, where its level is below that of the claim."""
-    if row["level"] < claim.level - LEVEL_SLACK:  # false for NaN: without a level
-        reason = f"level must be at least {claim.level:g}, got {row['level']:g}"
-        return Outcome(INCONCLUSIVE, reason, -math.inf)
-    return None
+def _of_other_interval(claim: Claim, predicate: Predicate, row: dict[str, Any]) -> Outcome | None:
+    """Return that an interval decides nothing, where it is not what the claim asks for."""
+    interval = Interval.parse(row["interval"])
+    if interval.kind != predicate.interval:
+        reason = f"interval must be {predicate.interval}, got {str(interval) or 'none'}"
+    elif interval.level < claim.level - LEVEL_SLACK:  # false for NaN: without a level
+        reason = f"level must be at least {claim.level:g}, got {interval.level:g}"
+    else:
+        return None
+    return Outcome(INCONCLUSIVE, reason, -math.inf)
 
 
 def _numbers(row: dict[str, Any], study: str = "") -> dict[str, Any]:
     """Return the part of a record that an estimate brings along."""
-    texts = {name: row[name] for name in ("quantity", "cell", "sources", "note")}
+    texts = {name: row[name] for name in ("quantity", "cell", "interval", "sources", "note")}
     numbers = {name: row[name] for name in ROW_FIELDS}
     return {"key": _key(row, study), **texts, **numbers}
 

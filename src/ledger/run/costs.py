@@ -27,6 +27,7 @@ PUBLISHED = "full"  # the mode whose costs others are predicted from
 PLANNED = ("large",)  # modes that are planned on predicted costs before they are run
 MEASURING = "estimates"  # the job that measures a study, after all of its cases
 TOGETHER = "together"
+SEEDS = ("seed", "data_seed")
 SPEC_DIGITS = 12
 REMEDY = "delete it, then publish a run with zeroloss publish --costs"
 
@@ -127,9 +128,16 @@ def of_run(folder: Path) -> dict[tuple[str, str], Cost]:
 
 
 def digest_of(spec: Any) -> str:
-    """Return the first digits of the SHA-256 of a specification; nothing for none."""
-    text = json.dumps(results.jsonable(spec), sort_keys=True)
+    """Return the first digits of the SHA-256 of a specification without its seeds, on which no cost
+    depends; nothing for none."""
+    text = json.dumps(_seedless(results.jsonable(spec)), sort_keys=True)
     return "" if spec is None else results.sha256_of(text.encode())[:SPEC_DIGITS]
+
+
+def _seedless(spec: Any) -> Any:
+    if isinstance(spec, dict):
+        return {key: _seedless(value) for key, value in spec.items() if key not in SEEDS}
+    return [_seedless(value) for value in spec] if isinstance(spec, list) else spec
 
 
 def as_text(by_mode: Mapping[str, Costs]) -> str:

@@ -15,8 +15,8 @@ from ledger.table import show
 if TYPE_CHECKING:
     import pandas as pd
 
-HEADINGS = ("claim", "verdict", "quantity", "estimate", "interval", "replicates")
-NUMBERS = ("estimate", "lower", "upper", "level")
+HEADINGS = ("claim", "verdict", "quantity", "estimate", "interval", "type", "replicates")
+NUMBERS = ("estimate", "lower", "upper")
 
 
 def lines_of(record: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -25,12 +25,13 @@ def lines_of(record: Mapping[str, Any]) -> list[tuple[str, ...]]:
     for claim in record["claims"]:
         row = verdicts.row_of(claim)
         cells = (
-            ("none measured", *3 * [NOT_MEASURED])
+            ("none measured", *4 * [NOT_MEASURED])
             if row is None
             else (
                 f"{row['quantity']} at {row['cell']}",
                 estimate_of(row),
                 interval_of(row),
+                row["interval"],
                 NOT_MEASURED if row["replicates"] is None else str(row["replicates"]),
             )
         )
@@ -61,11 +62,11 @@ def claims_of(folder: Path | str, *, sealed: bool = True) -> pd.DataFrame:
 def frame(record: Mapping[str, Any]) -> pd.DataFrame:
     """Return one row per claim, under its id: verdict, the deciding row, and the reasons.
 
-    estimate, lower, upper and level are numbers, NaN where nothing was measured; replicates is an
+    estimate, lower and upper are numbers, NaN where nothing was measured; replicates is an
     integer or missing.
 
     >>> row = {"key": "my.rate/slope/sine", "quantity": "slope", "cell": "sine", "estimate": -0.5,
-    ...        "lower": -0.52, "upper": -0.48, "level": 0.95, "replicates": 400}
+    ...        "lower": -0.52, "upper": -0.48, "interval": "95 %", "replicates": 400}
     >>> claim = {"id": "my.rate", "verdict": "supported", "reasons": ["it holds"],
     ...          "deciding": row["key"], "rows": [row]}
     >>> table = frame({"claims": [claim]})
@@ -79,11 +80,11 @@ def frame(record: Mapping[str, Any]) -> pd.DataFrame:
         row = verdicts.row_of(claim) or {}
         rows.append(
             {"claim": claim["id"], "verdict": claim["verdict"]}
-            | {name: row.get(name, "") for name in ("quantity", "cell")}
+            | {name: row.get(name, "") for name in ("quantity", "cell", "interval")}
             | {name: results.number(row.get(name)) for name in NUMBERS}
             | {"replicates": row.get("replicates"), "reasons": "; ".join(claim["reasons"])}
         )
-    names = ("claim", "verdict", "quantity", "cell", *NUMBERS, "replicates", "reasons")
+    names = ("claim", "verdict", "quantity", "cell", *NUMBERS, "interval", "replicates", "reasons")
     made = pd.DataFrame(rows, columns=list(names)).astype({"replicates": "Int64"})
     return made.set_index("claim")
 

@@ -12,9 +12,10 @@ from zeroloss.studies.settings import Count, LawSettings, Name, Positive, Proble
 
 
 class Case(study.Case):
-    """A case of any study: its seed, and the device of its arrays."""
+    """A case of any study: its seed, that of its data, and the device of its arrays."""
 
     seed: int
+    data_seed: int
     device: Literal["cpu", "cuda"]
 
     def prepare(self) -> None:
@@ -32,6 +33,7 @@ class OnProblem(Closed):
     random numbers."""
 
     seed: int
+    data_seed: int
     device: Literal["cpu", "cuda"]
     setting: str
     problem: ProblemSettings

@@ -31,9 +31,9 @@ def build_problem(case: OnProblem) -> Problem:
     """The problem of a case, on its device."""
     p = case.problem
     if p.kind == "csv":
-        built = problems.from_csv(str(p.path), str(p.target), p.features, p.num_samples, case.seed, p.lift)
+        built = problems.from_csv(str(p.path), str(p.target), p.features, p.num_samples, case.data_seed, p.lift)
     else:
-        built = problems.built_in(p.kind, p.num_samples, case.seed)
+        built = problems.built_in(p.kind, p.num_samples, case.data_seed)
     return built.to(case.device)
 
 

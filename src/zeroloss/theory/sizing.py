@@ -17,6 +17,7 @@ import torch
 
 from ledger.display import Shown, Summary
 from ledger.progress import Progress, Report, counted, reporting
+from ledger.record.interval import CONFIDENCE
 from ledger.record.statistics import Estimate, clopper_pearson
 from ledger.record.streams import stream
 from zeroloss.limit.collocation import euler
@@ -317,7 +318,7 @@ def _measured(task: _Task, predicted: RiskLaw, depth: int, least: Answer, check:
     while spent + seconds <= CHECK_SECONDS:
         risks = task.train(depth, units, check)
         failed = int((np.abs(risks - predicted.reference[0]) > task.accuracy).sum())
-        share = clopper_pearson(failed, check)
+        share = clopper_pearson(failed, check, CONFIDENCE)
         first = first or share
         seen.append(f"{failed} of {check} failed at {units}")
         if share.lower <= task.failure_probability:

@@ -360,7 +360,7 @@ def test_a_wrong_value_is_named(tmp_path_factory: pytest.TempPathFactory, kind: 
 
 SINE = ("limits", "settings", "sine")
 ENSEMBLE = ("limits", "ensembles", 3)  # of role constant
-DECAY = ("limits", "ensembles", 27)
+DECAY = ("limits", "ensembles", 29)
 IMPOSSIBLE: list[tuple[Place, Any]] = [
     (("mode",), "fast"),
     (("device",), "tpu"),
@@ -397,7 +397,7 @@ UNFIT: list[tuple[Place, Any, str]] = [
     ((*ENSEMBLE, "num_layers"), 12, "ladder [8, 16, 32, 64, 128] of its setting sine, got 12"),
     ((*ENSEMBLE, "setting"), "cosine", "setting must be one of settings, sine,"),
     ((*ENSEMBLE, "num_units"), 128, "got ('sine', 'independent', 8, 128) twice"),
-    ((*DECAY, "num_units"), 1024, "units in sine, independent, 8, where the other has 256"),
+    ((*DECAY, "num_units"), 1024, "units in sine, independent, 8, where the other has 512"),
     ((*DECAY, "num_layers"), 16, "units in sine, independent, 16, where the other has none"),
     (("limits", "energy", "settings"), ["sine", "cosine"], "got 'cosine'"),
     (("limits", "rough_paths", "trained_depths"), [32, 64], "got [32] besides"),

@@ -47,7 +47,7 @@ def test_every_key_is_defined_with_the_digits_of_its_interval() -> None:
     assert (
         r"\zldef{toy.depth/slope_L/sine.s4}{\num{-0.9983}}"
         r"{\ensuremath{[\num{-0.9996},\zlbreak\num{-0.9971}]}}"
-        r"{\num{1.2e-9}}{\num{100}}{\num{4}}{\zlpercent{95}}"
+        r"{\num{1.2e-9}}{\num{100}}{\num{4}}{95\,\%}"
     ) in numbers
     assert r"\zldef{toy/risk/sine.s4}{\num{1.235e-5}}{}{\zlna{}}{\zlna{}}{\zlna{}}{\zlna{}}" in numbers
     assert numbers.count(r"\zldef{") == len(evidence.rows())
@@ -64,7 +64,7 @@ def test_plain_text_is_escaped_and_statements_are_not() -> None:
     line = next(x for x in written["numbers.tex"].splitlines() if x.startswith(r"\zlclaimdef{toy.width}"))
     assert r"Independent layers \& 100 \% of\_them" in line
     assert r"$(LM)^{-1/2}$" in line
-    assert r"slope\_M covers \num{-0.5}, half-width at most \num{0.02}" in line
+    assert r"slope\_M covers \num{-0.5}, confidence, half-width at most \num{0.02}" in line
     assert line.endswith("{toy.width/slope_M/sine.s4}") or line.endswith("{toy.width/distance/sine.s4}")
 
 
@@ -158,7 +158,7 @@ DOCUMENT = r"""
 \zl{toy.depth/slope_L/sine.s4},
 $x^{\zlest{toy.width/distance/sine.s4}} \in \zlint{toy.depth/slope_L/sine.s4}$,
 \zlfloor{toy.depth/slope_L/sine.s4}, \zlrep{toy.depth/slope_L/sine.s4},
-\zlsizes{toy.depth/slope_L/sine.s4}, \zllevel{toy.depth/slope_L/sine.s4},
+\zlsizes{toy.depth/slope_L/sine.s4}, \zltype{toy.depth/slope_L/sine.s4},
 \zl{toy/risk/sine.s4}, \zlint{toy/risk/sine.s4}, \zl{toy.depth/slope_L/lost},
 \zlverdict{toy.depth}, \zltitle{toy.width}, \zlstatement{toy.width}, \zlpredicate{toy.width},
 \zldeciding{toy.width}, \zldeciding{toy.none}, \zlcount{supported}, \zlconf{wide.rtol},

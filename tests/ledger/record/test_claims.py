@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import evidence
 import pytest
@@ -11,12 +12,17 @@ import pytest
 from ledger.record.claims import DEFAULT_TOLERANCE, ClaimError, Tolerance, load_claims
 
 
+def of(**parts: Any) -> dict[str, Any]:
+    """A change of the predicate."""
+    return {"predicate": [{"quantity": "slope_L", "interval": "confidence", **parts}]}
+
+
 def test_claims_keep_their_order(tmp_path: Path) -> None:
     entries = (evidence.width_entry(), evidence.claim_entry())
     claims = load_claims(evidence.write_claims(tmp_path / "claims.yaml", *entries))
     assert [claim.id for claim in claims] == [evidence.WIDTH, evidence.DEPTH]
     assert claims[1].predicate[0].inside == (-1.02, -0.98)
-    assert claims[0].predicate[0].words() == "covers -0.5, half-width at most 0.02"
+    assert claims[0].predicate[0].words() == "covers -0.5, confidence, half-width at most 0.02"
 
 
 @pytest.mark.parametrize(
@@ -27,27 +33,23 @@ def test_claims_keep_their_order(tmp_path: Path) -> None:
         ({"level": "0.95"}, r"level = '0.95': .*write numbers unquoted"),
         ({"id": "Depth"}, r"id = 'Depth'"),
         ({"predicate": []}, r"predicate = 'list': .*at least 1 item"),
-        ({"predicate": [{"quantity": "a"}]}, "exactly one of inside, covers, at_most .* got none"),
-        (
-            {"predicate": [{"quantity": "a", "covers": 0, "at_most": 1}]},
-            r"predicate\.0 = .*exactly one of .* got covers and at_most",
-        ),
-        ({"predicate": [{"quantity": "slope_L", "inside": [1, -1]}]}, r"inside must be \[low, high\]"),
-        ({"predicate": [{"quantity": "slope_L", "inside": [1]}]}, r"predicate\.0\.inside\.1 must be given"),
-        ({"predicate": [{"quantity": "slope_L", "covers": True}]}, r"predicate\.0\.covers = True"),
-        ({"predicate": [{"quantity": "slope_L", "covers": "1e-9"}]}, r"write numbers unquoted"),
-        (
-            {"predicate": [{"quantity": "slope_L", "inside": [0, 1], "relative": True}]},
-            "relative must come with max_half_width",
-        ),
+        ({"predicate": [{"quantity": "a", "at_most": 1}]}, r"predicate\.0\.interval must be given; add it"),
+        ({"predicate": [{"quantity": "a", "interval": "sure"}]}, r"predicate\.0\.interval = 'sure': .*'confidence'"),
+        (of(), "exactly one of inside, covers, at_most .* got none"),
+        (of(covers=0, at_most=1), r"predicate\.0 = .*exactly one of .* got covers and at_most"),
+        (of(inside=[1, -1]), r"inside must be \[low, high\]"),
+        (of(inside=[1]), r"predicate\.0\.inside\.1 must be given"),
+        (of(covers=True), r"predicate\.0\.covers = True"),
+        (of(covers="1e-9"), r"write numbers unquoted"),
+        (of(inside=[0, 1], relative=True), "relative must come with max_half_width"),
         ({"tolerance": {}}, r"tolerance must cover .* slope_L; add tolerance\.slope_L"),
         ({"tolerance": {"slope_L": {"abs": -1}}}, r"tolerance\.slope_L\.abs = -1"),
         ({"regime": {"replicates": 0}}, r"regime\.replicates = 0"),
         ({"kind": "guess"}, r"kind = 'guess'"),
         ({"history": []}, r"history = "),
         ({"history": [{"date": "today", "changed": "seed", "text": "x"}]}, r"history\.0\.date = "),
-        ({"predicate": [{"quantity": "slope_L", "covers": 1}]}, "covers must come with max_half"),
-        ({"predicate": [{"quantity": "slope_L", "inside": [-math.inf, math.inf]}]}, "inside must have a finite end"),
+        (of(covers=1), "covers must come with max_half"),
+        (of(inside=[-math.inf, math.inf]), "inside must have a finite end"),
         ({"source": {"paper": "x", "label": "y"}}, r"source\.role must be given; add it"),
         ({"negative_control": None}, r"negative_control = 'NoneType'"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import evidence
 import pytest
@@ -16,8 +17,12 @@ from ledger.record.results import ResultError
 finite = st.floats(-1e6, 1e6)
 
 
-def predicate(**parts) -> Predicate:
-    return Predicate.model_validate({"quantity": "slope_L", **parts})
+def entry(quantity: str = "slope_L", **parts: Any) -> dict[str, Any]:
+    return {"quantity": quantity, "interval": "confidence", **parts}
+
+
+def predicate(**parts: Any) -> Predicate:
+    return Predicate.model_validate(entry(**parts))
 
 
 @pytest.mark.parametrize(
@@ -52,7 +57,7 @@ def test_each_predicate_gives_each_verdict(parts, lower: float, upper: float, ve
     middle = lower / 2 + upper / 2
     assert verdicts.weigh(predicate(**parts), middle, lower, upper).verdict == verdict
     rows = evidence.frame(evidence.row(estimate=middle, lower=lower, upper=upper))
-    claim = evidence.claim(predicate=[{"quantity": "slope_L", **parts}])
+    claim = evidence.claim(predicate=[entry(**parts)])
     assert verdicts.judge_claim(claim, rows)["verdict"] == verdict
 
 
@@ -95,23 +100,28 @@ def test_a_cell_that_refutes_within_the_regime_counts_whatever_the_others_are() 
     assert verdicts.judge_claim(evidence.claim(), rows)["verdict"] == "not judged"
 
 
+@pytest.mark.parametrize(
+    ("interval", "reason"),
+    [
+        ("90 %", "level must be at least 0.95, got 0.9"),
+        ("one-sided 95 %", "interval must be confidence, got one-sided 95 %"),
+        ("range of 2", "interval must be confidence, got range of 2"),
+    ],
+)
 @pytest.mark.parametrize("value", [-1.0, -0.5])
-def test_an_interval_of_a_lower_level_decides_nothing(value: float) -> None:
-    record = verdicts.judge_claim(evidence.claim(), evidence.frame(evidence.row(value=value, level=0.9)))
+def test_an_interval_of_another_type_or_lower_level_decides_nothing(value: float, interval: str, reason: str) -> None:
+    record = verdicts.judge_claim(evidence.claim(), evidence.frame(evidence.row(value=value, interval=interval)))
     assert record["verdict"] == "inconclusive"
-    assert record["reasons"] == ["slope_L at sine.s4: level must be at least 0.95, got 0.9"]
+    assert record["reasons"] == [f"slope_L at sine.s4: {reason}"]
 
 
 def test_evidence_that_is_not_counted_is_not_asked_for() -> None:
-    rows = evidence.frame(evidence.row(replicates=None, sizes=None, level=math.nan))
+    rows = evidence.frame(evidence.row(replicates=None, sizes=None))
     assert verdicts.judge_claim(evidence.claim(), rows)["verdict"] == "supported"
 
 
 def test_a_predicate_without_rows_is_inconclusive_unless_another_refutes() -> None:
-    two = [
-        {"quantity": "slope_L", "covers": -1, "max_half_width": 1.0},
-        {"quantity": "slope_M", "covers": 0, "max_half_width": 1.0, "cells": "x.*"},
-    ]
+    two = [entry(covers=-1, max_half_width=1.0), entry("slope_M", covers=0, max_half_width=1.0, cells="x.*")]
     claim = evidence.claim(predicate=two, tolerance={"*": {}})
     one = verdicts.judge_claim(claim, evidence.frame(evidence.row(), evidence.row("slope_M", 0.0)))
     assert one["verdict"] == "inconclusive"
@@ -148,7 +158,7 @@ def test_the_cell_nearest_to_failing_decides_a_supported_claim() -> None:
 
 
 def test_cells_select_by_glob_and_other_rows_are_only_reported() -> None:
-    claim = evidence.claim(predicate=[{"quantity": "slope_L", "covers": -1, "max_half_width": 1.0, "cells": "sine.*"}])
+    claim = evidence.claim(predicate=[entry(covers=-1, max_half_width=1.0, cells="sine.*")])
     rows = evidence.frame(evidence.row(), evidence.row(cell="digits.s4", value=7.0))
     record = verdicts.judge_claim(claim, rows)
     assert record["verdict"] == "supported"

@@ -151,7 +151,7 @@ def test_verify_speaks_json(tree: Tree, capsys) -> None:
 def test_the_table_of_claims_is_plain_in_a_pipe_and_coloured_on_a_terminal(tree, capsys) -> None:
     assert tree.call("claims") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["claim", "verdict", "quantity", "estimate", "interval", "replicates"]
+    assert lines[0].split() == ["claim", "verdict", "quantity", "estimate", "interval", "type", "replicates"]
     assert lines[1].split()[:2] == ["toy.depth", "supported"]
     assert lines[-1] == "2 claims in mode full (2 theorems): 2 supported, 0 inconclusive, 0 refuted"
     assert tree.call("claims", "--json") == 0

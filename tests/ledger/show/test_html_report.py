@@ -61,9 +61,9 @@ def test_a_claim_stands_with_verdict_statement_evidence_and_figure(run: Path) ->
 def test_an_interval_is_drawn_beside_what_is_asked() -> None:
     claim = evidence.claim(
         predicate=[
-            {"quantity": "slope_L", "inside": [-1.02, -0.98]},
-            {"quantity": "gap", "at_most": 0.5},
-            {"quantity": "slack", "inside": [0.0, float("inf")]},
+            {"quantity": "slope_L", "inside": [-1.02, -0.98], "interval": "confidence"},
+            {"quantity": "gap", "at_most": 0.5, "interval": "confidence"},
+            {"quantity": "slack", "inside": [0.0, float("inf")], "interval": "confidence"},
         ],
         tolerance={"*": {"abs": 0.1}},
     )

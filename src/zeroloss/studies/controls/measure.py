@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ledger.record.rows import Rows, between, over, row, rows_of
+from ledger.record.interval import CONFIDENCE, Interval, range_of
+from ledger.record.rows import Rows, between, exact, over, plain, row, rows_of
 from ledger.record.statistics import Estimate, log_slope, slope_of_stds, student
 from ledger.record.tidy import untidy
 from ledger.study import Run, control, measures
@@ -22,7 +23,6 @@ from zeroloss.studies.setup import build_problem
 Array = np.ndarray
 NEGLIGIBLE = 1e-12  # an eigenvalue of K so small beside the largest is zero
 BOUNDED = 1e-9  # smallest eigenvalue, beside the largest along the flow, that counts as positive
-NOT_MEASURED = Estimate(math.nan, math.nan, math.nan)
 
 
 def _ends(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -38,9 +38,7 @@ def floors(run: Run) -> Rows:
     for kind in (Identity, Labels):
         for name, _, table in run.of(kind):
             for setting, of_it in table.groupby("setting"):
-                rows.append(
-                    row("", f"{kind.kind}_floor", str(setting), between(of_it.predicted.to_numpy()[:1]), [name])
-                )
+                rows.append(row("", f"{kind.kind}_floor", str(setting), exact(of_it.predicted.iloc[0]), [name]))
                 for model, runs in of_it.groupby("model"):
                     ends = _ends(runs, ["replicate"])
                     one = rows_of([name], replicates=len(ends))
@@ -102,27 +100,20 @@ def line(run: Run) -> Rows:
                 "controls.monotone",
                 "folded_before_crossing",
                 where,
-                Estimate(float(before.mean()), float(before.min()), float(before.max()))
-                if len(before)
-                else NOT_MEASURED,
+                between(before) if len(before) else _not_measured(range_of(1)),
             ),
             one("controls.monotone", "crossing_slope", where, _slope_of_crossings(first, case.num_layers)),
-            one("", "crossed_share", where, between([len(crossed) / len(first)])),
-            row("", "monotone_floor", where, between(limit.predicted.to_numpy()[:1]), source),
+            one("", "crossed_share", where, exact(len(crossed) / len(first))),
+            row("", "monotone_floor", where, exact(limit.predicted.iloc[0]), source),
         ]
         for L, part in first.groupby("num_layers"):
             for quantity in ("crossed", "folded"):
                 times = part[quantity].to_numpy()
-                middle = float(np.median(times))
+                middle = Estimate(float(np.median(times)), float(times.min()), float(times.max()), range_of(len(times)))
                 one = rows_of(source, **size)
                 rows.append(
                     one(
-                        "",
-                        f"{quantity}_at",
-                        f"{where}.l{L}",
-                        Estimate(middle, float(times.min()), float(times.max()))
-                        if math.isfinite(times.max())
-                        else NOT_MEASURED,
+                        "", f"{quantity}_at", f"{where}.l{L}", middle if math.isfinite(times.max()) else plain(math.nan)
                     )
                 )
     return rows
@@ -132,7 +123,11 @@ def _slope_of_crossings(first: pd.DataFrame, layers: Sequence[int]) -> Estimate:
     """Slope of log crossing time in log L, over replicates that crossed at every depth."""
     times, _ = untidy(first, ["replicate", "num_layers"], "crossed")
     whole = times[np.isfinite(times).all(1)]
-    return student(log_slope(layers, whole)) if len(whole) > 1 else NOT_MEASURED
+    return student(log_slope(layers, whole), CONFIDENCE) if len(whole) > 1 else _not_measured(CONFIDENCE)
+
+
+def _not_measured(interval: Interval) -> Estimate:
+    return Estimate(math.nan, math.nan, math.nan, interval)
 
 
 @measures("controls.parameters")
@@ -175,8 +170,8 @@ def origin(run: Run) -> Rows:
                 quantity: (rows_.value - rows_.predicted).abs().max() for quantity, rows_ in part.groupby("quantity")
             }
             rows += [
-                row("controls.origin", "displacement", where, over([gap["displacement"]]), [name]),
-                row("controls.origin", "risk_change", where, over([gap["risk"]]), [name]),
+                row("controls.origin", "displacement", where, exact(gap["displacement"]), [name]),
+                row("controls.origin", "risk_change", where, exact(gap["risk"]), [name]),
             ]
     return rows
 
@@ -191,7 +186,10 @@ def root_scaling(run: Run) -> Rows:
             one = rows_of([name], replicates=r.shape[1], sizes=len(r))
             rows.append(
                 one(
-                    "controls.root-scaling", "slope", f"{case.setting}.k{tau:g}", slope_of_stds(case.num_units, list(r))
+                    "controls.root-scaling",
+                    "slope",
+                    f"{case.setting}.k{tau:g}",
+                    slope_of_stds(case.num_units, list(r), CONFIDENCE),
                 )
             )
     return rows
@@ -218,18 +216,20 @@ def _run_of_conditions(run: pd.DataFrame, floor: float) -> dict[str, float]:
         "least": spectra[:, 0].min(),
         "gained": profile[-1] - profile[0],
         "reached": float(reached),
-        "agrees": float(reached == bounded_below(s, spectra)),
+        "bounded": float(bounded_below(s, spectra)),
     }
 
 
 @measures("controls.sufficient-not-necessary")
 def conditions(run: Run) -> Rows:
-    """Outcome of each law and size, and whether it agrees with the kernel."""
+    """Outcome of each law and size, and whether the kernel of another run of the same law and size
+    foretells it: the runs are drawn independently, and none is judged by its own kernel."""
     rows: Rows = []
     every: list[float] = []
-    sources = []
+    sources, replicates = [], []
     for name, case, table in run.of(Conditions):
         sources.append(name)
+        replicates.append(case.replicates)
         for N, label in product(case.num_samples, [each.row for each in case.rows]):
             part = table.loc[(table.num_samples == N) & (table.row == label)]
             runs = pd.DataFrame([_run_of_conditions(run, case.floor) for _, run in part.groupby("replicate")])
@@ -243,17 +243,10 @@ def conditions(run: Run) -> Rows:
                 worst = over if quantity == "log10_risk" else between
                 one = rows_of([name], replicates=len(runs))
                 rows.append(one("", f"condition_{quantity}", where, worst(runs[quantity].to_numpy())))
-            every += runs.agrees.to_list()
+            every += (runs.reached.to_numpy() == np.roll(runs.bounded, 1)).astype(float).tolist()
     if every:
-        one = rows_of(sources, sizes=len(every))
-        rows.append(
-            one(
-                "controls.sufficient-not-necessary",
-                "agreement",
-                "all",
-                Estimate(float(np.mean(every)), min(every), max(every)),
-            )
-        )
+        one = rows_of(sources, replicates=min(replicates), sizes=len(every))
+        rows.append(one("controls.sufficient-not-necessary", "agreement", "all", between(every)))
     return rows
 
 

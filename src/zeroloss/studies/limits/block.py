@@ -30,12 +30,20 @@ Sampling = Literal["independent", "path"]
 Role = Literal["units", "layers", "constant", "decay"]
 
 
+class InfluenceDepthsSettings(Closed):
+    """Depths at which Σ_L is followed to its limit, all and the limit on the same scrambles of a rule."""
+
+    depths: Doubling
+    rule: Rule
+
+
 class Setting(NetworkSetting):
     """The rules of its limits, and how deep they are followed."""
 
     reference: Rule
     wide: Rule
     influence: Rule | None  # none: Σ, which is N × N, is not predicted
+    influence_depths: InfluenceDepthsSettings | None = None  # none: the slope in L is not predicted
     ladder: Doubling
     ladder_nodes: Annotated[int, Field(ge=4, le=32)]
     ladder_rule: Rule
@@ -180,11 +188,20 @@ class Settings(SettingsBlock[Setting]):
     @model_validator(mode="after")
     def _ensembles_are_predicted(self) -> Settings:
         seen: set[tuple[str, str, int, int, bool]] = set()
+        cells: set[tuple[str, str, int, bool]] = set()
         for e in self.all_ensembles:
             size = (e.setting, e.sampling, e.num_layers, e.num_units, e.compiled)
             if size in seen:
                 raise ValueError(f"each size of ensembles must be given once, got {size[:4]} twice")
             seen.add(size)
+            if "constant" in e.roles:
+                cell = (e.setting, e.sampling, e.num_units, e.compiled)
+                if cell in cells:
+                    raise ValueError(
+                        "ensembles of role constant of one setting and sampling must differ in num_units, which "
+                        f"names them, got {e.num_units} twice in {e.setting}, {e.sampling}"
+                    )
+                cells.add(cell)
             setting = self.setting(e.setting)
             if "constant" in e.roles and setting.influence is None:
                 raise ValueError(

@@ -15,6 +15,7 @@ from ledger.record.tidy import untidy
 from ledger.study import Run
 from zeroloss.model.risk import draw_risks
 from zeroloss.studies.limits import plan
+from zeroloss.theory.covariance import Trace
 
 Array = np.ndarray
 
@@ -48,13 +49,24 @@ class Ensemble:
 class Prediction:
     """N(mean, Σ/n) for the residuals of networks of a depth at one flow time.
 
-    mean (N,) and its error (N,); covariance Σ (N, N), and the relative error of its trace.
+    mean (N,) and its error (N,); covariance Σ (N, N), and its trace with the error of that.
+
+    Σ is a nonlinear functional of the rule ρ_n of n points, whose mean over scrambles is ρ. It is
+    biased by its second variation, E Σ(ρ_n) − Σ(ρ) = ½ E Σ''[ρ_n − ρ, ρ_n − ρ] + …, like a variance of
+    the rule: n^{−p}, with p = 1 as for independent points where few particles carry much of the sum,
+    up to 3 where the integrand is smooth. With half of the points the bias is 2^p times that, hence
+
+        |bias of Σ_n| = |E Σ_{n/2} − E Σ_n| / (2^p − 1) ≤ |E Σ_{n/2} − E Σ_n|
+
+    for every p ≥ 1, and the change of the trace bounds the bias of the trace. Σ_n is not extrapolated:
+    2 Σ_n − Σ_{n/2} presumes p = 1, would have a bias of (2^p − 2)/(2^p − 1) times that change, which is
+    the larger one from p = log₂ 3 on, and as much noise as half of the points have.
     """
 
     mean: Array
     mean_error: Array
     covariance: Array
-    trace_error: float
+    trace: Trace
     sources: list[str]
 
     def risks(self, count: int, draws: int, rng: np.random.Generator) -> Array:
@@ -122,9 +134,12 @@ class Evidence:
         r, _ = untidy(table.loc[table.num_layers == num_layers], ["scramble", "flow_time", "sample"], "residual")
         return r.mean(0), self._standard(r)
 
-    def covariance(self, setting: str, sampling: str, num_layers: int) -> tuple[Array, list[str]]:
-        """Predicted Σ (scrambles, T, N, N), of the limit for num_layers 0; and its cases."""
-        parts = self._influences(setting, sampling, num_layers)
+    def covariance(self, setting: str, sampling: str, num_layers: int, halved: bool = False) -> tuple[Array, list[str]]:
+        """Predicted Σ (scrambles, T, N, N), of the limit for num_layers 0; and its cases.
+
+        ``halved``: by half of the points, for the first scrambles alone.
+        """
+        parts = self._influences(setting, sampling, num_layers, halved)
         if not parts:
             raise ValueError(
                 f"no case predicts Σ of {setting} at num_layers {num_layers}; "
@@ -133,13 +148,30 @@ class Evidence:
         axes = ["scramble", "flow_time", "row", "column"]
         return untidy(pd.concat(parts.values()), axes, "covariance")[0], list(parts)
 
-    def _influences(self, setting: str, sampling: str, num_layers: int) -> dict[str, pd.DataFrame]:
-        """The part of each case of influence functions that is about one law and depth."""
+    def _influences(
+        self, setting: str, sampling: str, num_layers: int, halved: bool = False
+    ) -> dict[str, pd.DataFrame]:
+        """The part of each case of influence functions that is about one law, depth and rule."""
         parts = {
-            name: table.loc[(table.sampling == sampling) & (table.num_layers == num_layers)]
-            for name, _, table in self.run.of(plan.Influence, setting=setting)
+            name: table.loc[
+                (table.sampling == sampling)
+                & (table.num_layers == num_layers)
+                & (table.log2_points == case.rule.log2_points - halved)
+            ]
+            for name, case, table in self.run.of(plan.Influence, setting=setting)
         }
         return {name: part for name, part in parts.items() if len(part)}
+
+    def traces_in_depth(self, setting: str, sampling: str) -> tuple[Array, Array, list[str]]:
+        """Depths and tr Σ_L (scrambles, depths, T) at them, all on the same scrambles, and the cases;
+        depth 0 is the limit. Without any cases no depths."""
+        cases = {name: table for name, _, table in self.run.of(plan.InfluenceDepths, setting=setting)}
+        if not cases:
+            return np.empty(0), np.empty(0), []
+        table = pd.concat(cases.values())
+        table = table.loc[(table.sampling == sampling) & (table.row == table.column)]
+        diagonal, labels = untidy(table, ["scramble", "num_layers", "flow_time", "row"], "covariance")
+        return labels["num_layers"], diagonal.sum(-1), list(cases)
 
     def predicting(self, ensemble: Ensemble) -> list[str]:
         """The cases that the predicted law of an ensemble comes from."""
@@ -149,10 +181,13 @@ class Evidence:
     def prediction(self, ensemble: Ensemble, time: int) -> Prediction:
         """The predicted law of an ensemble at its time-th flow time, at its own depth."""
         r, r_error = self.wide(ensemble.setting, ensemble.num_layers)
-        sigma, _ = self.covariance(ensemble.setting, ensemble.sampling, ensemble.num_layers)
-        traces = np.trace(sigma[:, time], axis1=1, axis2=2)
-        error = float(traces.std(ddof=1)) / math.sqrt(len(traces)) / float(traces.mean())
-        return Prediction(r[time], r_error[time], sigma[:, time].mean(0), error, self.predicting(ensemble))
+        whole, half = (
+            self.covariance(ensemble.setting, ensemble.sampling, ensemble.num_layers, halved)[0][:, time]
+            for halved in (False, True)
+        )
+        traces, change = np.trace(whole, axis1=1, axis2=2), np.trace((whole[: len(half)] - half).mean(0))
+        trace = Trace.of(traces, bias=abs(float(change)))
+        return Prediction(r[time], r_error[time], whole.mean(0), trace, self.predicting(ensemble))
 
     @cached_property
     def ensembles(self) -> list[Ensemble]:

@@ -8,14 +8,15 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ledger.record.interval import CONFIDENCE, one_sided, simultaneous
 from ledger.record.rows import Rows, cell, exact, row, rows_of
-from ledger.record.statistics import Estimate, ks_distance, simultaneous_level, student
+from ledger.record.statistics import Estimate, about, bootstrap_weights, ks_distance, student
 from ledger.record.streams import stream
 from ledger.study import Run, control, measures
 from zeroloss.model.catalogue import REAL_DATA
 from zeroloss.studies.limits import plan
 from zeroloss.studies.limits.evidence import Ensemble, Evidence, at, evidence_of
-from zeroloss.theory.covariance import trace_ratio
+from zeroloss.theory.covariance import Trace, trace_ratio
 
 Array = np.ndarray
 MOST_DRAWS = 400_000
@@ -28,27 +29,36 @@ def _size_class(evidence: Evidence, ensemble: Ensemble) -> str:
     return "real" if case.problem.kind in (*REAL_DATA, "csv") else "small"
 
 
+def units(num_units: int) -> str:
+    """The part of a cell's name that says how many units a layer has."""
+    return f"m{num_units}"
+
+
 @measures("limits.constant")
 def constant(run: Run) -> Rows:
     """Trace of the measured covariance over the predicted one, all cells held together; those of
-    networks trained in torch hold together among themselves."""
+    networks trained in torch, at one size, hold together among themselves.
+
+    At several numbers M of units a bias of the rule is one for all of them, while the second-order
+    term of the expansion falls like 1/M.
+    """
     evidence = evidence_of(run)
     rows: Rows = []
-    for ensembles, engine in ((evidence.largest(), ()), (evidence.in_torch, ("torch",))):
-        level = simultaneous_level(0.95, max(1, sum(len(e.flow_times) for e in ensembles)))
+    for ensembles, engine in ((evidence.with_role("constant"), ""), (evidence.in_torch, "torch")):
+        family = simultaneous(sum(len(e.flow_times) for e in ensembles))
         for e in ensembles:
+            name = engine or units(e.num_units)
             for t, s in enumerate(e.flow_times):
                 predicted = evidence.prediction(e, t)
-                trace = float(np.trace(predicted.covariance)) / e.count
-                ratio = trace_ratio(e.residuals[:, t], trace, predicted.trace_error * trace, level)
+                ratio = trace_ratio(e.residuals[:, t], predicted.trace, e.count, family)
                 one = rows_of(e.sources + predicted.sources, replicates=len(e.residuals))
                 rows.append(
                     one(
                         "limits.constant",
                         f"ratio_{_size_class(evidence, e)}",
-                        cell(e.setting, s, e.sampling, *engine),
-                        Estimate(ratio.value, ratio.lower, ratio.upper),
-                        floor=predicted.trace_error,
+                        cell(e.setting, s, e.sampling, name),
+                        ratio,
+                        floor=predicted.trace.relative_error,
                     )
                 )
     return rows
@@ -87,7 +97,8 @@ def engines(run: Run) -> Rows:
 
 @measures()
 def to_limit(run: Run) -> Rows:
-    """The same measured trace over that of the continuous limit: numbers that no claim judges."""
+    """The same measured trace over that of the continuous limit, and what the predicted traces are:
+    numbers that no claim judges."""
     evidence = evidence_of(run)
     rows: Rows = []
     for e in evidence.largest():
@@ -95,13 +106,15 @@ def to_limit(run: Run) -> Rows:
             where = cell(e.setting, s, e.sampling)
             limit, names = evidence.covariance(e.setting, e.sampling, 0)
             traces = np.trace(limit[:, t], axis1=1, axis2=2)
-            mean = float(traces.mean())
-            deviation = float(traces.std(ddof=1)) / np.sqrt(len(traces))
             one = rows_of([*e.sources, *names], replicates=len(e.residuals))
             rows.append(
-                one("", "ratio_to_limit", where, trace_ratio(e.residuals[:, t], mean / e.count, deviation / e.count))
+                one("", "ratio_to_limit", where, trace_ratio(e.residuals[:, t], Trace.of(traces), e.count, CONFIDENCE))
             )
-            rows.append(row("", "trace_limit", where, student(traces), names))
+            rows.append(row("", "trace_limit", where, student(traces, CONFIDENCE), names))
+            predicted = evidence.prediction(e, t).trace
+            error, change = (exact(x / predicted.value) for x in (predicted.error, predicted.bias))
+            of_prediction = rows_of(evidence.predicting(e))
+            rows += [of_prediction("", "trace_error", where, error), of_prediction("", "rule_change", where, change)]
     return rows
 
 
@@ -123,7 +136,12 @@ def law(run: Run) -> Rows:
             sources = e.sources + evidence.predicting(e)
             one = rows_of(sources, replicates=len(e.residuals))
             rows.append(
-                one("limits.law", f"ks_{_size_class(evidence, e)}", where, ks_distance(e.risk[:, t], predicted))
+                one(
+                    "limits.law",
+                    f"ks_{_size_class(evidence, e)}",
+                    where,
+                    ks_distance(e.risk[:, t], predicted, one_sided()),
+                )
             )
             for q in QUANTILES:
                 one = rows_of(sources, replicates=len(e.residuals))
@@ -141,16 +159,14 @@ def law(run: Run) -> Rows:
     return rows
 
 
-def _quantile(values: Array, q: float, level: float = 0.95) -> Estimate:
+def _quantile(values: Array, q: float) -> Estimate:
     """A quantile with its distribution-free interval of order statistics."""
     ordered = np.sort(values)
     n = len(ordered)
-    low = int(stats.binom.ppf(0.5 - level / 2, n, q))
-    high = int(stats.binom.ppf(0.5 + level / 2, n, q))
+    low, high = (int(rank) for rank in stats.binom.ppf([0.025, 0.975], n, q))
     value = float(np.quantile(ordered, q))
-    return Estimate(
-        value, min(value, float(ordered[max(low - 1, 0)])), max(value, float(ordered[min(high, n - 1)])), level
-    )
+    ends = float(ordered[max(low - 1, 0)]), float(ordered[min(high, n - 1)])
+    return Estimate(value, min(value, ends[0]), max(value, ends[1]), CONFIDENCE)
 
 
 def _decay(evidence: Evidence) -> Rows:
@@ -163,12 +179,35 @@ def _decay(evidence: Evidence) -> Rows:
                 continue
             for t, s in enumerate(group[0].flow_times):
                 ends = (group[0], group[-1])
-                first, last = (ks_distance(e.risk[:, t], predicted_risks(evidence, e, t), 0.975) for e in ends)
+                change = _ks_change(*((e.risk[:, t], predicted_risks(evidence, e, t)) for e in ends))
                 sources = [name for e in ends for name in (*e.sources, *evidence.predicting(e))]
-                change = Estimate(last.value - first.value, last.lower - first.upper, last.upper - first.lower)
                 one = rows_of(list(dict.fromkeys(sources)), replicates=min(len(e.residuals) for e in ends))
                 rows.append(one("limits.law", "ks_change", cell(setting, s, sampling), change))
     return rows
+
+
+def _ks_change(small: tuple[Array, Array], large: tuple[Array, Array]) -> Estimate:
+    """D at a large size minus D at a small one, D that of Kolmogorov and Smirnov to the predicted law.
+
+    The interval is the basic one of the bootstrap, [2 D − q(1 − α/2), 2 D − q(α/2)]: a sample drawn
+    anew lies further from the law than the sample itself, and that bias cancels to first order.
+    """
+    values, draws = zip(*(_resampled_ks(*one, size) for one, size in ((small, "small"), (large, "large"))), strict=True)
+    value = values[1] - values[0]
+    low, high = np.quantile(draws[1] - draws[0], [0.025, 0.975])
+    return Estimate(value, min(value, 2 * value - float(high)), max(value, 2 * value - float(low)), CONFIDENCE)
+
+
+def _resampled_ks(sample: Array, reference: Array, name: str) -> tuple[float, Array]:
+    """D of a sample from the law of a reference, and of samples drawn from it anew."""
+    sample, reference = np.sort(sample), np.sort(reference)
+    after, before = (np.searchsorted(reference, sample, side) / len(reference) for side in ("right", "left"))
+
+    def distance(weights: Array) -> Array:
+        steps = np.cumsum(weights, axis=1) / len(sample)
+        return np.maximum(np.abs(steps - after), np.abs(steps - weights / len(sample) - before)).max(1)
+
+    return float(distance(np.ones((1, len(sample))))[0]), distance(bootstrap_weights(len(sample), "ks", name))
 
 
 def _growing(evidence: Evidence, setting: str, sampling: str) -> list[Ensemble]:
@@ -214,7 +253,7 @@ def loss_bias(run: Run) -> Rows:
             where = cell(setting, s)
             size: dict[str, Any] = {"replicates": min(len(e.risk) for e in group), "sizes": len(group)}
             scrambles = A[:, t] @ r[t] / r.shape[1]
-            predicted = student(scrambles)
+            predicted = student(scrambles, CONFIDENCE)
             spread = float(scrambles.std(ddof=1)) / np.sqrt(len(scrambles))
             one = rows_of(sources, **size)
             rows += [
@@ -240,9 +279,8 @@ def _weighted_fit(design: Array, y: Array, sd: Array) -> tuple[Array, Array]:
     return covariance @ scaled.T @ (y / sd), np.sqrt(np.diag(covariance))
 
 
-def _normal(value: float, deviation: float, level: float = 0.95) -> Estimate:
-    half = float(stats.norm.ppf(0.5 + level / 2)) * deviation
-    return Estimate(float(value), float(value - half), float(value + half), level)
+def _normal(value: float, deviation: float) -> Estimate:
+    return about(value, float(stats.norm.ppf(0.975)) * deviation, CONFIDENCE)
 
 
 @measures()
@@ -254,16 +292,8 @@ def risk(run: Run) -> Rows:
         name = run.one(plan.Reference, setting=setting)[0]
         risk, error = evidence.risk(setting)
         for s, value, half in zip(evidence.flow_times(setting), risk, error, strict=True):
-            one = rows_of([name])
-            rows.append(
-                one(
-                    "",
-                    "risk",
-                    cell(setting, s),
-                    Estimate(float(value), float(value - half), float(value + half)),
-                    floor=float(half),
-                )
-            )
+            estimate = about(value, half, CONFIDENCE)
+            rows.append(row("", "risk", cell(setting, s), estimate, [name], floor=float(half)))
     return rows
 
 
@@ -274,7 +304,7 @@ def untrained_influence(table: pd.DataFrame, case: plan.Influence) -> pd.DataFra
         covariance=at(
             table,
             table.flow_time == min(case.flow_times),
-            ["sampling", "num_layers", "scramble", "row", "column"],
+            ["sampling", "num_layers", "scramble", "log2_points", "row", "column"],
             "covariance",
         )
     )

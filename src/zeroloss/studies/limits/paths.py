@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ledger.record.rows import Rows, cell, row, rows_of
-from ledger.record.statistics import Estimate, bootstrap, log_slope, simultaneous_level, student
+from ledger.record.interval import CONFIDENCE, simultaneous
+from ledger.record.rows import Rows, cell, row
+from ledger.record.statistics import Estimate, bootstrap, log_slope, student
 from ledger.record.tidy import untidy
 from ledger.study import Run, control, measures
 from zeroloss.model.law import SmoothPath
 from zeroloss.studies.limits.evidence import at
 from zeroloss.studies.limits.plan import Pairs, Rough, Smooth
-from zeroloss.theory.covariance import trace_ratio
+from zeroloss.theory.covariance import Trace, trace_ratio
 
 Array = np.ndarray
 FINEST = 3  # nested pairs of depths that a rate of rough paths is fitted to
@@ -43,30 +45,22 @@ def smooth(run: Run) -> Rows:
     rows: Rows = []
     pairs_name, _, pairs = run.one(Pairs)
     cases = [(name, case, table, length) for name, case, table in run.of(Smooth) for length in case.correlation_lengths]
-    level = simultaneous_level(0.95, sum(len(case.flow_times) for _, case, _, _ in cases))
+    family = simultaneous(sum(len(case.flow_times) for _, case, _, _ in cases))
     for name, case, table, length in cases:
         r, _ = untidy(table.loc[table.correlation_length == length], ["replicate", "flow_time", "sample"], "residual")
         M = case.num_units
         for t, s in enumerate(case.flow_times):
             traces = smooth_prediction(pairs, s, [length])[0]
-            predicted = student(traces)
-            error = float(traces.std(ddof=1)) / np.sqrt(len(traces))
-            ratio = trace_ratio(r[:, t], predicted.value / M, error / M, level)
+            predicted = student(traces, CONFIDENCE)
+            ratio = trace_ratio(r[:, t], Trace.of(traces), M, family)
             where = cell(case.setting, s, f"l{length:g}")
-            rows.append(
-                row(
-                    "limits.smooth", "ratio", where, _at(ratio), [name, pairs_name], replicates=len(r), sizes=len(cases)
-                )
-            )
+            count: dict[str, Any] = {"replicates": len(r), "sizes": len(cases)}
+            rows.append(row("limits.smooth", "ratio", where, ratio, [name, pairs_name], **count))
             rows.append(row("", "smooth_predicted", where, predicted, [pairs_name]))
-            measured = Estimate(*(x * predicted.value for x in (ratio.value, ratio.lower, ratio.upper)))
+            ends = (x * predicted.value for x in (ratio.value, ratio.lower, ratio.upper))
+            measured = Estimate(*ends, interval=family)
             rows.append(row("", "smooth_measured", where, measured, [name, pairs_name], replicates=len(r)))
     return rows
-
-
-def _at(estimate: Estimate, level: float = 0.95) -> Estimate:
-    """The same interval, at the level that it holds jointly with the other cells."""
-    return Estimate(estimate.value, estimate.lower, estimate.upper, level)
 
 
 @measures("limits.admissible")
@@ -82,17 +76,17 @@ def admissible(run: Run) -> Rows:
 def _roughness(name: str, flow_times: Sequence[float], path: str, table: pd.DataFrame) -> Rows:
     sums, labels = untidy(table.loc[table.quantity == "admissibility"], ["num_layers", "replicate"], "value")
     depths = labels["num_layers"]
-    slope = bootstrap(lambda w: log_slope(depths, w @ sums.T), sums.shape[1])
+    slope = bootstrap(lambda w: log_slope(depths, w @ sums.T), sums.shape[1], CONFIDENCE)
     rows = [row("limits.admissible", "bound_slope", path, slope, [name], replicates=sums.shape[1], sizes=len(depths))]
     residuals = table.loc[table.quantity == "residual"]
     for s in flow_times:
         r, labels = untidy(residuals.loc[residuals.flow_time == s], ["num_layers", "replicate", "sample"], "value")
         gap = ((r[:-1] - r[1:]) ** 2).sum(-1)  # nested pairs (L, 2 L), replicates
-        rate = bootstrap(
-            lambda w, g=gap[-FINEST:]: -0.5 * log_slope([2.0**i for i in range(len(g))], w @ g.T), gap.shape[1]
-        )
-        one = rows_of([name], replicates=gap.shape[1], sizes=len(labels["num_layers"]))
-        rows.append(one("limits.admissible", "depth_rate", cell(path, s), rate))
+        finest = gap[-FINEST:]
+        ratios = [2.0**i for i in range(len(finest))]
+        rate = bootstrap(lambda w, g=finest, x=ratios: -0.5 * log_slope(x, w @ g.T), gap.shape[1], CONFIDENCE)
+        count: dict[str, Any] = {"replicates": gap.shape[1], "sizes": len(labels["num_layers"])}
+        rows.append(row("limits.admissible", "depth_rate", cell(path, s), rate, [name], **count))
     return rows
 
 

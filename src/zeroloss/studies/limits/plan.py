@@ -18,6 +18,7 @@ from zeroloss.studies.settings import Block, Count, Doubling, Positive, Rule, in
 
 Index = Annotated[int, Field(ge=0)]
 Named = Iterator[tuple[str, Case]]
+HALVED = 3  # scrambles of a rule that are also solved on half of their points
 
 
 class Reference(LimitCase):
@@ -42,17 +43,26 @@ class Wide(LimitCase):
 
 
 class InfluencePart(Closed):
-    """One scramble of the rule, at one depth (0: the limit)."""
+    """One scramble of the rule, at one depth (0: the limit); ``halved``: also on half of its points."""
 
     num_layers: Index
     scramble: Index
+    halved: bool = False
 
 
-class Influence(LimitCase):
-    """`references.influences`: a few scrambles to a job."""
+class InfluenceCase(LimitCase):
+    """Influence functions, a few scrambles to a job."""
 
     rule: Rule
     parts: tuple[InfluencePart, ...]
+
+
+class Influence(InfluenceCase):
+    """`references.influences`."""
+
+
+class InfluenceDepths(InfluenceCase):
+    """`references.influence_depths`."""
 
 
 class Pairs(LimitCase):
@@ -170,25 +180,41 @@ def _limits(block: Settings, common: Common, name: str) -> Named:
     if depths:
         yield f"wide-{name}", block.case(Wide, common, name, rule=setting.wide, depths=tuple(depths))
     if setting.influence is not None:
-        yield from _influences(block, common, name, setting.influence, [0, *depths])
+        rule = setting.influence
+        # the limit's own Σ is only printed beside: half of the scrambles do
+        parts = [InfluencePart(num_layers=0, scramble=i) for i in range(max(2, rule.scrambles // 2))]
+        parts += [
+            InfluencePart(num_layers=depth, scramble=i, halved=i < HALVED)
+            for depth in depths
+            for i in range(rule.scrambles)
+        ]
+        yield from _influences(Influence, block, common, name, rule, parts, setting.depth_nodes)
+    if setting.influence_depths is not None:
+        rule = setting.influence_depths.rule
+        parts = [
+            InfluencePart(num_layers=depth, scramble=i)
+            for depth in (0, *setting.influence_depths.depths)
+            for i in range(rule.scrambles)
+        ]
+        yield from _influences(InfluenceDepths, block, common, name, rule, parts, setting.ladder_nodes)
 
 
-def _influences(block: Settings, common: Common, name: str, rule: Rule, depths: list[int]) -> Named:
-    """Influence functions at each depth (0: the limit), a few scrambles to a job."""
-    setting = block.settings[name]
+def _influences(
+    kind: type[InfluenceCase],
+    block: Settings,
+    common: Common,
+    name: str,
+    rule: Rule,
+    parts: list[InfluencePart],
+    nodes: int,
+) -> Named:
+    """Influence functions of all parts, a few to a job; ``nodes`` in depth for the limit."""
     # work in the unit of an ensemble's: one influence costs N gradients at each step
-    work = 2**rule.log2_points * setting.problem.num_samples**2
-    # the limit's own Σ is only printed beside: half of the scrambles do
-    each = [
-        (2 * work * (depth or setting.depth_nodes), InfluencePart(num_layers=depth, scramble=scramble))
-        for depth in depths
-        for scramble in range(rule.scrambles if depth else max(2, rule.scrambles // 2))
-    ]
+    work = 2**rule.log2_points * block.settings[name].problem.num_samples ** 2
+    each = [((3 if part.halved else 2) * work * (part.num_layers or nodes), part) for part in parts]
+    own = {"rule": rule, "limit_rtol": block.influence_rtol, "depth_nodes": nodes}
     for i, pack in enumerate(packed(each, block.per_job(name))):
-        yield (
-            f"influence-{name}-{i}",
-            block.case(Influence, common, name, rule=rule, parts=tuple(pack), limit_rtol=block.influence_rtol),
-        )
+        yield f"{kind.kind}-{name}-{i}", block.case(kind, common, name, parts=tuple(pack), **own)
 
 
 def _ensembles(block: Settings, common: Common) -> Named:

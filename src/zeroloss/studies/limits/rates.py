@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from ledger.record.rows import Rows, cell, rows_of
-from ledger.record.statistics import bootstrap, observed_orders, slope_of_stds, student
+from ledger.record.interval import CONFIDENCE
+from ledger.record.rows import Row, Rows, cell, row, rows_of
+from ledger.record.statistics import Estimate, bootstrap, log_slope, observed_orders, slope_of_stds, student, welch
 from ledger.record.tidy import untidy
 from ledger.study import Run, control, measures
-from zeroloss.studies.limits.evidence import at, evidence_of
+from zeroloss.studies.limits.block import Sampling
+from zeroloss.studies.limits.evidence import Ensemble as Networks
+from zeroloss.studies.limits.evidence import Evidence, at, evidence_of
 from zeroloss.studies.limits.plan import Ensemble, FixedPaths, Ladder
 
 Array = np.ndarray
@@ -40,7 +47,7 @@ def depth(run: Run) -> Rows:
                     "limits.depth" if s > 0 else "",
                     "slope_wide",
                     cell(setting, s),
-                    student(slope),
+                    student(slope, CONFIDENCE),
                     floor=gaps.floor,
                     note=gaps.note,
                 )
@@ -50,7 +57,9 @@ def depth(run: Run) -> Rows:
         for t, s in enumerate(case.flow_times):
             gaps = depth_gaps(r[:, :, t])
             pair = gaps.squares[-2:]
-            slope = bootstrap(lambda w, pair=pair: 0.5 * np.log2((w @ pair[1]) / (w @ pair[0])), pair.shape[1])
+            slope = bootstrap(
+                lambda w, pair=pair: 0.5 * np.log2((w @ pair[1]) / (w @ pair[0])), pair.shape[1], CONFIDENCE
+            )
             one = rows_of([name], replicates=pair.shape[1], sizes=len(labels["num_layers"]) - 2)
             rows.append(
                 one(
@@ -94,37 +103,97 @@ def depth_gaps(r: Array) -> DepthGaps:
     return DepthGaps(nested, floor, True, "gap between nested depths")
 
 
-def _slopes(run: Run, claim: str, sampling: str) -> Rows:
-    evidence, rows = evidence_of(run), Rows()
-    for role, axis in (("units", "num_units"), ("layers", "num_layers")):
-        for setting in evidence.settings:
-            group = evidence.with_role(role, setting=setting, sampling=sampling)
-            group = group[-LARGEST:]
-            if len(group) < 2:
-                continue
-            sizes = [getattr(e, axis) for e in group]
-            paired = sampling == "path" and role == "layers"
-            for t, s in enumerate(group[0].flow_times):
-                slope = slope_of_stds(sizes, [e.residuals[:, t] for e in group], paired)
-                one = rows_of(
-                    [n for e in group for n in e.sources],
-                    replicates=min(len(e.residuals) for e in group),
-                    sizes=len(group),
-                )
-                rows.append(one(claim, "slope_M" if role == "units" else "slope_L", cell(setting, s), slope))
-    return rows
+@dataclass(frozen=True)
+class Slope:
+    """Slope of log std of the residuals in one size, on ensembles of a setting at a flow time."""
+
+    group: list[Networks]
+    time: int
+    estimate: Estimate
+
+    @property
+    def where(self) -> str:
+        """Its cell."""
+        return cell(self.group[0].setting, self.group[0].flow_times[self.time])
+
+    def row(self, claim: str, quantity: str, estimate: Estimate, *also: str) -> Row:
+        """A row that rests on these ensembles, and on other cases besides."""
+        return row(
+            claim,
+            quantity,
+            self.where,
+            estimate,
+            [*(name for e in self.group for name in e.sources), *also],
+            replicates=min(len(e.residuals) for e in self.group),
+            sizes=len(self.group),
+        )
+
+
+def _slopes(evidence: Evidence, role: Literal["units", "layers"], sampling: Sampling) -> Iterator[Slope]:
+    """Slopes on the largest sizes, in M for role units and in L for role layers."""
+    axis = {"units": "num_units", "layers": "num_layers"}[role]
+    for setting in evidence.settings:
+        group = evidence.with_role(role, setting=setting, sampling=sampling)[-LARGEST:]
+        if len(group) < 2:
+            continue
+        sizes = [getattr(e, axis) for e in group]
+        paired = sampling == "path" and role == "layers"
+        for t in range(len(group[0].flow_times)):
+            yield Slope(group, t, slope_of_stds(sizes, [e.residuals[:, t] for e in group], CONFIDENCE, paired))
 
 
 @measures("limits.width-independent")
 def width_independent(run: Run) -> Rows:
-    """Slopes of log std of the residuals in M and L on the largest sizes, independent layers."""
-    return _slopes(run, "limits.width-independent", "independent")
+    """Slopes of log std of the residuals in M and L on the largest sizes, independent layers.
+
+    In L it is −½ in the limit alone: std² = tr Σ_L/(LM), and Σ_L approaches Σ like 1/L. So the slope
+    in L is judged by its difference from −½ + ½ d log tr Σ_L/d log L, which is predicted.
+    """
+    claim, evidence = "limits.width-independent", evidence_of(run)
+    rows = [slope.row(claim, "slope_M", slope.estimate) for slope in _slopes(evidence, "units", "independent")]
+    for slope in _slopes(evidence, "layers", "independent"):
+        rows.append(slope.row("", "slope_L", slope.estimate))
+        depths, traces, names = evidence.traces_in_depth(slope.group[0].setting, "independent")
+        if not names:
+            continue
+        predicted = predicted_slopes(depths, traces[..., slope.time], [e.num_layers for e in slope.group])
+        rows.append(row("", "slope_L_predicted", slope.where, student(predicted, CONFIDENCE), names))
+        rows.append(slope.row(claim, "slope_L_difference", _difference(slope.estimate, predicted), *names))
+    return rows
+
+
+def predicted_slopes(depths: Array, traces: Array, sizes: Sequence[int]) -> Array:
+    """Slope of log √(tr Σ_L/L) in log L at some sizes L, for each scramble: (scrambles,).
+
+    traces (scrambles, depths) are tr Σ_L at these depths, 0 for the limit. At other L it is the
+    polynomial in 1/L through them: tr Σ_L = tr Σ + c/L + c₂/L² for the limit and two depths.
+    """
+
+    def powers(of: Array) -> Array:
+        inverse = np.divide(1.0, of, where=of > 0, out=np.zeros(len(of)))
+        return inverse[:, None] ** np.arange(len(depths))
+
+    L = np.array(sizes, dtype=np.float64)
+    at_sizes = traces @ np.linalg.solve(powers(depths).T, powers(L).T)
+    return log_slope(L, np.sqrt(at_sizes / L))
+
+
+def _difference(measured: Estimate, predicted: Array) -> Estimate:
+    """Measured minus predicted slope: the bootstrap's error, and that over scrambles, in quadrature."""
+    error = measured.half_width / float(stats.norm.ppf(0.975))
+    scrambles = float(predicted.std(ddof=1)) / math.sqrt(len(predicted))
+    difference = measured.value - float(predicted.mean())
+    return welch(difference, [(error, math.inf), (scrambles, len(predicted) - 1)], CONFIDENCE)
 
 
 @measures("limits.width-path")
 def width_path(run: Run) -> Rows:
     """The same for constant paths; all depths share their paths, so that L is compared in pairs."""
-    return _slopes(run, "limits.width-path", "path")
+    claim, evidence = "limits.width-path", evidence_of(run)
+    return [
+        *(slope.row(claim, "slope_M", slope.estimate) for slope in _slopes(evidence, "units", "path")),
+        *(slope.row(claim, "slope_L", slope.estimate) for slope in _slopes(evidence, "layers", "path")),
+    ]
 
 
 @control("limits.depth", Ladder, FixedPaths)

@@ -15,14 +15,23 @@ from zeroloss.limit.flow import MeanField
 from zeroloss.limit.fluctuation import pair_covariances
 from zeroloss.model.law import correlated_sobol
 from zeroloss.model.problem import Problem
-from zeroloss.studies.limits.plan import Influence, Ladder, Pairs, Portrait, Reference, Wide
+from zeroloss.studies.limits.plan import (
+    Influence,
+    InfluenceCase,
+    InfluenceDepths,
+    Ladder,
+    Pairs,
+    Portrait,
+    Reference,
+    Wide,
+)
 from zeroloss.studies.setup import build_law, build_problem, recorded, residuals, sobol
 
 Array = np.ndarray
 Tables = Iterator[pd.DataFrame]
 
 
-def _points(case: Reference | Ladder | Wide | Influence, problem: Problem, scramble: int) -> Array:
+def _points(case: Reference | Ladder | Wide | InfluenceCase, problem: Problem, scramble: int) -> Array:
     return sobol(case, problem, case.rule.log2_points, case.kind, scramble)
 
 
@@ -82,26 +91,40 @@ def _at_depths(case: Ladder | Wide, rules: dict[int, DepthRule]) -> Tables:
 def influences(case: Influence) -> Tables:
     """Predicted Σ(s) for independent layers and for constant paths, per depth and scramble.
 
-    num_layers 0: of the continuous limit; else of the wide limit with that many layers.
+    num_layers 0: of the continuous limit; else of the wide limit with that many layers. log2_points:
+    those of the rule, and of some scrambles also one less, the first half of the same points, which
+    is itself a scrambled Sobol rule.
     """
-    problem = build_problem(case)
+    return _covariances(case)
+
+
+@job(InfluenceDepths)
+def influence_depths(case: InfluenceDepths) -> Tables:
+    """The same on the way to the limit, for which no scramble is halved."""
+    return _covariances(case)
+
+
+def _covariances(case: InfluenceCase) -> Tables:
+    problem, whole = build_problem(case), case.rule.log2_points
     for part in case.parts:
         depth = part.num_layers
         rule = euler(depth) if depth else gauss_legendre(case.depth_nodes)
         points = _points(case, problem, part.scramble)
-        limit = recorded(case, problem, rule, points, case.limit_rtol)
-        for s in case.flow_times:
-            for sampling, covariance in limit.covariances(s).items():
-                samples = range(len(covariance))
-                yield tidy(
-                    covariance,
-                    {"row": samples, "column": samples},
-                    "covariance",
-                    sampling=sampling,
-                    num_layers=depth,
-                    flow_time=s,
-                    scramble=part.scramble,
-                )
+        for log2_points in (whole, whole - 1) if part.halved else (whole,):
+            limit = recorded(case, problem, rule, points[:, : 2**log2_points], case.limit_rtol)
+            for s in case.flow_times:
+                for sampling, covariance in limit.covariances(s).items():
+                    samples = range(len(covariance))
+                    yield tidy(
+                        covariance,
+                        {"row": samples, "column": samples},
+                        "covariance",
+                        sampling=sampling,
+                        num_layers=depth,
+                        flow_time=s,
+                        scramble=part.scramble,
+                        log2_points=log2_points,
+                    )
 
 
 @job(Pairs)

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ledger.record.rows import Rows, cell, exact, rows_of
-from ledger.record.statistics import Estimate, simultaneous_level, student
+from ledger.record.interval import Interval, simultaneous
+from ledger.record.rows import Rows, cell, exact, row, rows_of
+from ledger.record.statistics import Estimate, about, student
 from ledger.record.tidy import untidy
 from ledger.study import Run, control, measures
 from zeroloss.model.arrays import Array
@@ -23,8 +24,8 @@ def commute(run: Run) -> Rows:
     setting, s = case.setting, case.flow_times[0]
     t = evidence.flow_times(setting).index(s)
     r, error, _ = evidence.reference(setting)
-    level = simultaneous_level(0.95, 3 * r.shape[1])
-    z = float(stats.norm.ppf(0.5 + level / 2))
+    family = simultaneous(3 * r.shape[1])
+    z = float(stats.norm.ppf(0.5 + family.two_sided_level / 2))
     routes = {
         "depth_first": _extrapolate(table, "depth-first", "num_units", (-1.0, 2.0)),
         "jointly": _extrapolate(table, "jointly", "num_units", (1 / 3, -2.0, 8 / 3)),
@@ -32,7 +33,6 @@ def commute(run: Run) -> Rows:
     rows: Rows = []
     for quantity, (mean, deviation) in routes.items():
         for i, value in enumerate(mean - r[t]):
-            half = z * deviation[i] + error[t, i]
             one = rows_of(
                 [name, run.one(Reference, setting=setting)[0]], replicates=min(case.replicates, case.joint_replicates)
             )
@@ -41,11 +41,11 @@ def commute(run: Run) -> Rows:
                     "limits.commute",
                     quantity,
                     f"{cell(setting, s)}.x{i}",
-                    Estimate(float(value), float(value - half), float(value + half)),
+                    about(value, z * deviation[i] + error[t, i], family),
                     floor=float(error[t, i]),
                 )
             )
-    return rows + _width_first(evidence, setting, t, s)
+    return rows + _width_first(evidence, setting, t, s, family)
 
 
 def _extrapolate(table: pd.DataFrame, route: str, size: str, weights: tuple[float, ...]) -> tuple[Array, Array]:
@@ -60,7 +60,7 @@ def _extrapolate(table: pd.DataFrame, route: str, size: str, weights: tuple[floa
     return np.asarray(mean), np.sqrt(variance)
 
 
-def _width_first(evidence: Evidence, setting: str, t: int, s: float) -> Rows:
+def _width_first(evidence: Evidence, setting: str, t: int, s: float, family: Interval) -> Rows:
     """M → ∞ first: the depth ladder extrapolated, on the same rules as its continuous limit.
 
     The interval holds the change by the last extrapolation, an estimate of what is left out.
@@ -72,18 +72,11 @@ def _width_first(evidence: Evidence, setting: str, t: int, s: float) -> Rows:
     second, third = 2 * c - b, (8 * c - 6 * b + a) / 3
     rows: Rows = []
     for i in range(r.shape[-1]):
-        value = student(third[:, i])
+        value = student(third[:, i], family)
         left_out = float(np.abs(third - second)[:, i].max())
-        one = rows_of([name])
-        rows.append(
-            one(
-                "limits.commute",
-                "width_first",
-                f"{cell(setting, s)}.x{i}",
-                Estimate(value.value, value.lower - left_out, value.upper + left_out),
-                floor=left_out,
-            )
-        )
+        estimate = Estimate(value.value, value.lower - left_out, value.upper + left_out, family)
+        where = f"{cell(setting, s)}.x{i}"
+        rows.append(row("limits.commute", "width_first", where, estimate, [name], floor=left_out))
     return rows
 
 

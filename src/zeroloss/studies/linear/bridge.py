@@ -91,7 +91,7 @@ def bridge(case: Bridge) -> pd.DataFrame:
     networks against the limit of c → ∞: gaps |Φ − Φ_closed|_F by flow time and depth."""
     logs, times = np.log(case.values), np.array(case.flow_times)
     d = len(logs)
-    Q = np.linalg.qr(stream(case.seed, "linear", "bridge").standard_normal((d, d)))[0]
+    Q = np.linalg.qr(stream(case.data_seed, "linear", "bridge").standard_normal((d, d)))[0]
     problem = matrix_problem((Q * np.exp(logs)) @ Q.T)
     strength = 2 * case.scale**2
     alpha = closed_form(logs, strength, times)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ledger.record.interval import CONFIDENCE
 from ledger.record.rows import Row, Rows, between, exact, plain, row, rows_of
 from ledger.record.statistics import Estimate, clopper_pearson, log_slope, student
 from ledger.study import Run, control, measures
@@ -34,7 +35,7 @@ def balanced(run: Run) -> Rows:
             # finest pair of steps; `at` counts steps in one unit of s
             orders = -log_slope(steps.columns[-2:].to_numpy(float), steps.to_numpy()[:, -2:])
             one = rows_of([name], replicates=count, sizes=len(steps.columns))
-            rows.append(one("linear.balanced", "order", where, student(orders)))
+            rows.append(one("linear.balanced", "order", where, student(orders, CONFIDENCE)))
     return rows
 
 
@@ -47,7 +48,7 @@ def ends(run: Run) -> Rows:
             where, away = str(where), part.boundary >= case.margin
             right = (part.predicted == part.measured).to_numpy()
             judged = right[away.to_numpy()]
-            share = clopper_pearson(int(judged.sum()), len(judged))
+            share = clopper_pearson(int(judged.sum()), len(judged), CONFIDENCE)
             one = rows_of([name], replicates=len(judged))
             rows += [
                 one("linear.ends", "share", where, exact(share.value), sizes=part.predicted.nunique()),
@@ -127,7 +128,14 @@ def unbalanced(run: Run) -> Rows:
                     replicates=len(part),
                     sizes=len(case.imbalances),
                 ),
-                row("", "gaussian_bound", f"n{N}", clopper_pearson(arrived, len(part)), [name], replicates=len(part)),
+                row(
+                    "",
+                    "gaussian_bound",
+                    f"n{N}",
+                    clopper_pearson(arrived, len(part), CONFIDENCE),
+                    [name],
+                    replicates=len(part),
+                ),
             ]
     return rows
 
@@ -188,20 +196,17 @@ def _holds_from(where: str, name: str, ranges: dict[Any, Estimate], tolerance: f
 
 
 def _exponents(where: str, name: str, method: str, part: pd.DataFrame) -> Rows:
-    """Slope of the log rate of contraction in log κ, over the replicates; and the iterations."""
-    rates = part.pivot_table(index="replicate", columns="condition", values="rate")
-    slopes = log_slope(rates.columns.to_numpy(float), rates.to_numpy())
-    kind = "descent" if method == "descent" else "accelerated"
+    """Slope of the log rate of contraction in log κ over that of the companion blocks, whose roots
+    are exact at each κ, over the replicates; both slopes; and the iterations."""
+    rates = part.pivot_table(index="replicate", columns="condition", values=["rate", "rate_predicted"])
+    conditions = rates["rate"].columns.to_numpy(float)
+    measured, predicted = (log_slope(conditions, rates[rate].to_numpy()) for rate in ("rate", "rate_predicted"))
+    count: dict[str, Any] = {"replicates": len(measured), "sizes": len(conditions)}
+    ratio = f"exponent_ratio_{'descent' if method == 'descent' else 'accelerated'}"
     rows = [
-        row(
-            "linear.momentum",
-            f"exponent_{kind}",
-            where,
-            student(slopes),
-            [name],
-            replicates=len(slopes),
-            sizes=len(rates.columns),
-        )
+        row("linear.momentum", ratio, where, student(measured / predicted, CONFIDENCE), [name], **count),
+        row("", "exponent", where, student(measured, CONFIDENCE), [name], **count),
+        row("", "exponent_predicted", where, between(predicted), [name], **count),
     ]
     for condition, cell in part.groupby("condition"):
         one = rows_of([name])
@@ -296,9 +301,10 @@ def imbalance_ignored(table: pd.DataFrame, case: Unbalanced) -> pd.DataFrame:
 
 @control("linear.momentum", Momentum)
 def descent_as_nesterov(table: pd.DataFrame, case: Momentum) -> pd.DataFrame:
-    """Gradient descent passed off as Nesterov's method."""
-    honest = table.loc[table.method != "nesterov"]
-    plain = table.loc[table.method == "descent"].assign(method="nesterov")
+    """What gradient descent has measured, passed off as measured with Nesterov's method."""
+    measured = table.quantity == "measured"
+    honest = table.loc[~measured | (table.method != "nesterov")]
+    plain = table.loc[measured & (table.method == "descent")].assign(method="nesterov")
     return pd.concat([honest, plain], ignore_index=True)
 
 

@@ -27,7 +27,7 @@ def inputs_of(case: Momentum, condition: float) -> Array:
     is no function of XᵀX, samples of nearly orthogonal directions with norms in such a sequence.
     """
     d = case.num_features
-    rng = stream(case.seed, "linear", "inputs", case.architecture)
+    rng = stream(case.data_seed, "linear", "inputs", case.architecture)
     if case.architecture != "relu":
         left, right = (np.linalg.qr(rng.standard_normal((d, d)))[0] for _ in range(2))
         return left * np.geomspace(1.0, condition**-0.5, d) @ right.T

@@ -19,7 +19,7 @@ def target_of(case: FactorCase, values: Sequence[float] | None = None) -> Target
     """Z with the singular values of the block, or others, and random singular vectors: one more
     output than input, as many inputs as values."""
     s = np.array(case.values if values is None else values)
-    rng = stream(case.seed, "linear", "target")
+    rng = stream(case.data_seed, "linear", "target")
     rank = len(case.values)
     left = np.linalg.qr(rng.standard_normal((rank + 1, rank + 1)))[0]
     right = np.linalg.qr(rng.standard_normal((rank, rank)))[0]

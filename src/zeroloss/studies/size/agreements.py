@@ -8,12 +8,13 @@ from collections.abc import Callable
 import numpy as np
 from scipy import special
 
-from ledger.record.rows import Rows, exact, plain, row, rows_of
-from ledger.record.statistics import Estimate, clopper_pearson, simultaneous_level
+from ledger.record.interval import CONFIDENCE, Interval, simultaneous
+from ledger.record.rows import Rows, plain, row, rows_of
+from ledger.record.statistics import Estimate, clopper_pearson, percentile
 from ledger.record.streams import stream
 from ledger.study import Run, measures
 from zeroloss.model.catalogue import REAL_DATA
-from zeroloss.studies.size.demands import middle
+from zeroloss.studies.size.demands import middle, minus
 from zeroloss.studies.size.evidence import Evidence, Ladder, Predicted
 from zeroloss.studies.size.plan import Corollary, Law, Threshold
 
@@ -28,15 +29,13 @@ def _class(evidence: Evidence, setting: str) -> str:
 
 
 def _agreement(
-    predicted: Predicted, ladder: Ladder, M: int, accuracy: float, time: int | None, level: float
+    predicted: Predicted, ladder: Ladder, M: int, accuracy: float, time: int | None, family: Interval
 ) -> Estimate:
-    """Measured minus predicted failure probability; the interval is Clopper and Pearson's at
-    ``level``, widened by the error of the prediction."""
+    """Measured minus predicted failure probability; the interval is Clopper and Pearson's,
+    widened by the error of the prediction."""
     failed, total = ladder.failures(M, predicted.law.reference, accuracy, time)
-    measured, n = clopper_pearson(failed, total, level), ladder.count(M)
-    expected = predicted.law.failure(n, accuracy, time)
-    error = predicted.error(n, accuracy, time)
-    return Estimate(measured.value - expected, measured.lower - expected - error, measured.upper - expected + error)
+    measured, n = clopper_pearson(failed, total, family), ladder.count(M)
+    return minus(measured, predicted.law.failure(n, accuracy, time), predicted.error(n, accuracy, time))
 
 
 def _strain(difference: Estimate) -> float:
@@ -55,13 +54,13 @@ def law(run: Run) -> Rows:
     judged = sum(
         len(e.times()) * len(e.accuracies) * sum(e.count(M) >= least for M in e.risks) for e in evidence.ladders
     )
-    level = simultaneous_level(0.95, max(judged, 1))
+    family = simultaneous(judged)
     rows: Rows = []
     for ladder in evidence.ladders:
         predicted = evidence.predicted(ladder)
         for time in ladder.times():
             cells = {
-                (M, eps): _agreement(predicted, ladder, M, eps, time, level)
+                (M, eps): _agreement(predicted, ladder, M, eps, time, family)
                 for M in ladder.risks
                 for eps in ladder.accuracies
             }
@@ -95,22 +94,28 @@ def _worst(evidence: Evidence, ladder: Ladder, where: str, cells: dict[tuple[int
     return rows
 
 
-# ---- M ∝ log(1/η) against M ∝ 1/η
-
-
-def _exponential(c: Array, M: Array) -> Array:
-    """η = e^{−M/c}, or M = c log(1/η)."""
-    return np.exp(-M / c)
+# ---- the predicted law against powers of the width
 
 
 def _hyperbolic(c: Array, M: Array) -> Array:
-    """η = c/M, or M = c/η."""
+    """η = c/M, or M = c/η: the theorem's dependence."""
     return np.minimum(c / M, 1.0)
 
 
+def _steeper(c: Array, M: Array) -> Array:
+    """η = (c/M)^{3/2}: a power that falls faster than the theorem's."""
+    return np.minimum((c / M) ** 1.5, 1.0)
+
+
 def _gaussian(c: Array, M: Array) -> Array:
-    """η = erfc(√(M/c)), which falls like e^{−M/c}: the predicted law without gap and curvature."""
+    """η = erfc(√(M/c)): the predicted law without gap and curvature."""
     return special.erfc(np.sqrt(M / c))
+
+
+def _log_likelihood(p: Array, failed: Array, total: Array) -> Array:
+    """Binomial log-likelihood of probabilities (…, widths), without its constant."""
+    p = p.clip(TINY, 1.0 - TINY)
+    return np.log(p) @ failed + np.log1p(-p) @ (total - failed)
 
 
 def _likelihood(family: Callable[[Array, Array], Array], M: Array, failed: Array, total: Array) -> float:
@@ -119,8 +124,7 @@ def _likelihood(family: Callable[[Array, Array], Array], M: Array, failed: Array
     best = -math.inf
     for _ in range(3):  # a grid, and twice a finer one about its best point
         grid = np.linspace(low, high, 100)
-        p = family(np.exp(grid)[:, None], M).clip(TINY, 1.0 - TINY)
-        logs = np.log(p) @ failed + np.log1p(-p) @ (total - failed)
+        logs = _log_likelihood(family(np.exp(grid)[:, None], M), failed, total)
         i = int(np.argmax(logs))
         best = max(best, float(logs[i]))
         low, high = grid[max(i - 1, 0)], grid[min(i + 1, len(grid) - 1)]
@@ -128,40 +132,39 @@ def _likelihood(family: Callable[[Array, Array], Array], M: Array, failed: Array
 
 
 def likelihood_ratio(
-    M: Array, failed: Array, total: Array, family: Callable[[Array, Array], Array] = _exponential
+    M: Array, failed: Array, total: Array, predicted: Array, other: Callable[[Array, Array], Array] = _hyperbolic
 ) -> float:
-    """log-likelihood of η = e^{−M/c}, or another family, minus that of η = c/M, each at its best
-    c."""
-    return _likelihood(family, M, failed, total) - _likelihood(_hyperbolic, M, failed, total)
+    """log-likelihood of predicted probabilities (widths,), in which nothing is fitted, minus that of
+    another family at its best c."""
+    return float(_log_likelihood(predicted, failed, total)) - _likelihood(other, M, failed, total)
 
 
 @measures("size.eta")
 def eta(run: Run) -> Rows:
-    """The ratio for each ladder at one accuracy, for the largest deviation; the interval from
-    binomial counts drawn anew at the measured frequencies."""
+    """The ratios for each ladder at one accuracy, for the largest deviation, from n = law_from on;
+    the interval from binomial counts drawn anew at the measured frequencies."""
     evidence = Evidence.of(run)
     rows: Rows = []
     for ladder in evidence.with_role("ladder"):
         predicted = evidence.predicted(ladder)
         reference, sources = predicted.law.reference, [predicted.source, *ladder.sources]
         time, eps = ladder.times()[-1], middle(ladder)
-        M = np.array(sorted(ladder.risks))
+        M = np.array([m for m in sorted(ladder.risks) if ladder.count(m) >= evidence.common.law_from])
+        if len(M) < 3:
+            continue  # too few widths at which the law of first order is meant
+        law_ = np.array([predicted.law.failure(ladder.count(m), eps, time) for m in M])
         failed, total = np.array([ladder.failures(m, reference, eps, time) for m in M]).T
         rng = stream("size-eta", ladder.setting, ladder.sampling)
         drawn = rng.binomial(total, failed / total, size=(RESAMPLES, len(M)))
         for claim, quantity, family in (
-            ("size.eta", "log_likelihood_ratio", _exponential),
-            ("", "log_likelihood_ratio_gaussian", _gaussian),
+            ("size.eta", "over_inverse", _hyperbolic),
+            ("size.eta", "over_power", _steeper),
+            ("", "over_gaussian", _gaussian),
         ):
-            value = likelihood_ratio(M, failed, total, family)
-            draws = [likelihood_ratio(M, one, total, family) for one in drawn]
-            low, high = np.quantile(draws, [0.025, 0.975])
+            value = likelihood_ratio(M, failed, total, law_, family)
+            draws = np.array([likelihood_ratio(M, one, total, law_, family) for one in drawn])
             one = rows_of(sources, replicates=int(total.min()), sizes=len(M))
-            rows.append(
-                one(
-                    claim, quantity, ladder.cell(time), Estimate(value, min(float(low), value), max(float(high), value))
-                )
-            )
+            rows.append(one(claim, quantity, ladder.cell(time), percentile(value, draws, CONFIDENCE)))
     return rows
 
 
@@ -170,11 +173,14 @@ def eta(run: Run) -> Rows:
 
 @measures("size.corollary")
 def corollary(run: Run) -> Rows:
-    """At the least width that the law asks for: failure of E ≤ ε minus η, for each (setting, ε)
-    in the worst η, all held together; the sizes of the shown η beside."""
+    """At the least width where the law predicts at most η/2: failure of E ≤ ε minus η, for each
+    (setting, ε) in the worst η by the upper end, all held together; the sizes of the shown η beside.
+
+    Half of η, because where the law predicts η itself the frequency is above it half of the time.
+    """
     common, cases = Evidence.of(run).common, list(run.of(Corollary))
     etas, shown = common.failure_probabilities, common.shown_probability
-    level = simultaneous_level(0.95, max(1, len(cases) * len(etas)))
+    family = simultaneous(len(cases) * len(etas))
     rows: Rows = []
     for name, case, table in cases:
         where = f"{case.setting}.{case.sampling}.e{case.accuracy:g}"
@@ -185,16 +191,13 @@ def corollary(run: Run) -> Rows:
         replicates, sizes = case.replicates, len(risks)
         excess = []
         for one in etas:
-            least = _from_the_top(predicted, one)
+            least = _from_the_top(predicted, one / 2)
             if math.isfinite(least):
-                share = clopper_pearson(failed[int(least)], len(risks[int(least)]), level)
-                excess.append(Estimate(share.value - one, share.lower - one, share.upper - one))
+                excess.append(minus(clopper_pearson(failed[int(least)], len(risks[int(least)]), family), one))
         if excess:
-            worst = max(excess, key=lambda e: e.lower)
-            rows.append(
-                row("size.corollary", "excess", where, exact(worst.lower), [name], replicates=replicates, sizes=sizes)
-            )
-        upper = {M: clopper_pearson(failed[M], len(risks[M])).upper for M in risks}
+            worst = max(excess, key=lambda one: one.upper)
+            rows.append(row("size.corollary", "excess", where, worst, [name], replicates=replicates, sizes=sizes))
+        upper = {M: clopper_pearson(failed[M], len(risks[M]), CONFIDENCE).upper for M in risks}
         one = rows_of([name])
         rows += [
             one("", "corollary_flow_time", where, plain(float(table.flow_time.iloc[0]))),
@@ -238,7 +241,7 @@ def threshold(run: Run) -> Rows:
                     "",
                     "zero_share",
                     f"{case.setting}.l{L}.m{M}",
-                    clopper_pearson(reached, len(part)),
+                    clopper_pearson(reached, len(part), CONFIDENCE),
                     floor=ratio,
                     note="floor holds L M k/N",
                 )

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ledger.record.rows import Rows, exact, plain, row, rows_of
-from ledger.record.statistics import Estimate, clopper_pearson, log_slope, simultaneous_level
+from ledger.record.interval import CONFIDENCE, Interval, range_of, simultaneous
+from ledger.record.rows import Rows, plain, row, rows_of
+from ledger.record.statistics import Estimate, about, clopper_pearson, log_slope
 from ledger.study import Run, measures
 from zeroloss.studies.size.evidence import Evidence, Ladder
 
@@ -45,7 +46,7 @@ def middle(ladder: Ladder) -> float:
 
 @measures("size.sufficient")
 def sufficient(run: Run) -> Rows:
-    """Lower end of the failure frequency minus η in the worst cell where a bound suffices.
+    """Failure frequency minus η in the worst cell where a bound suffices, by its upper end.
 
     The intervals hold together (Bonferroni) over all cells of the grid.
     """
@@ -53,37 +54,44 @@ def sufficient(run: Run) -> Rows:
     etas = evidence.common.failure_probabilities
     ladders = evidence.with_role("ladder")
     cells = sum(len(e.times()) * len(e.accuracies) * len(e.risks) for e in ladders)
-    level = simultaneous_level(0.95, cells * len(etas))
+    family = simultaneous(cells * len(etas))
     rows: Rows = []
     for ladder in ladders:
         for time in ladder.times():
-            excesses = _excesses(evidence, ladder, time, level)
+            excesses = _excesses(evidence, ladder, time, family)
             sources = [*evidence.predictors(ladder), *ladder.sources]
             for bound, excess in excesses.items():
                 where, count = ladder.cell(time), len(excess)
                 rows.append(row("", f"cells_{bound}", where, plain(count), sources))
                 if excess:
                     one = rows_of(sources, replicates=min(map(len, ladder.risks.values())), sizes=len(ladder.risks))
-                    rows.append(one("size.sufficient", f"excess_{bound}", where, exact(max(excess))))
+                    rows.append(
+                        one("size.sufficient", f"excess_{bound}", where, max(excess, key=lambda one: one.upper))
+                    )
     return rows
 
 
-def _excesses(evidence: Evidence, ladder: Ladder, time: int | None, level: float) -> dict[str, list[float]]:
-    """For each bound, lower end minus η in each cell whose width it calls sufficient."""
+def _excesses(evidence: Evidence, ladder: Ladder, time: int | None, family: Interval) -> dict[str, list[Estimate]]:
+    """For each bound, failure frequency minus η in each cell whose width it calls sufficient."""
     law = evidence.predicted(ladder).law
-    excesses: dict[str, list[float]] = {"theorem": [], "chebyshev": []}
+    excesses: dict[str, list[Estimate]] = {"theorem": [], "chebyshev": []}
     for eps in ladder.accuracies:
-        lower = {}
+        shares = {}
         for M in ladder.risks:
             failed, total = ladder.failures(M, law.reference, eps, time)
-            lower[M] = clopper_pearson(failed, total, level).lower
+            shares[M] = clopper_pearson(failed, total, family)
         for eta in evidence.common.failure_probabilities:
             depth, width = evidence.theorem(ladder, eps, eta, time)
             theorem = 10 ** min(width, 300.0) if depth <= math.log10(ladder.num_layers) else math.inf
             chebyshev = ladder.width(law.chebyshev(eps, eta, time))
             for name, least in (("theorem", theorem), ("chebyshev", chebyshev)):
-                excesses[name] += [lower[M] - eta for M in ladder.risks if least <= M]
+                excesses[name] += [minus(shares[M], eta) for M in ladder.risks if least <= M]
     return excesses
+
+
+def minus(share: Estimate, eta: float, error: float = 0.0) -> Estimate:
+    """A frequency minus a probability that is known, or predicted with an error."""
+    return Estimate(share.value - eta, share.lower - eta - error, share.upper - eta + error, share.interval)
 
 
 def _shown_cells(evidence: Evidence, ladder: Ladder) -> list[tuple[float, float, int | None]]:
@@ -134,14 +142,11 @@ def _limit_rows(evidence: Evidence, ladder: Ladder) -> Rows:
     for t in range(len(ladder.flow_times)):
         half = 1.96 * predicted.mean_error[t]
         for quantity, value in (("risk", predicted.law.reference[t]), ("gap", predicted.law.gap[t])):
-            one = rows_of([predicted.source])
-            rows.append(
-                one("", quantity, ladder.cell(t), Estimate(float(value), float(value - half), float(value + half)))
-            )
+            rows.append(row("", quantity, ladder.cell(t), about(value, half, CONFIDENCE), [predicted.source]))
     return rows
 
 
-@measures("size.slack")
+@measures()
 def slack(run: Run) -> Rows:
     """log10 of the theorem's width over the measured one; the latter lies between a rung of the
     ladder and the one below, which is the interval."""
@@ -161,7 +166,7 @@ def slack(run: Run) -> Rows:
                 replicates=min(map(len, ladder.risks.values())),
                 sizes=len(ladder.risks),
             )
-            rows.append(one("size.slack", "log10_slack", ladder.cell(time), Estimate(value, value, value + LOG2)))
+            rows.append(one("", "log10_slack", ladder.cell(time), Estimate(value, value, value + LOG2, range_of(2))))
     return rows
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ledger.record.interval import CONFIDENCE
 from ledger.record.statistics import clopper_pearson
 from ledger.record.streams import stream
 from ledger.record.tidy import untidy
@@ -88,7 +89,7 @@ class Ladder:
         least = math.inf
         for M in sorted(self.risks, reverse=True):
             failed, total = self.failures(M, reference, accuracy, time)
-            if clopper_pearson(failed, total).upper > eta:
+            if clopper_pearson(failed, total, CONFIDENCE).upper > eta:
                 break
             least = float(M)
         return least

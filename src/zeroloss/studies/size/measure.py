@@ -11,7 +11,7 @@ import pandas as pd
 from ledger.study import control
 from zeroloss.studies.size.agreements import corollary, eta, law, threshold
 from zeroloss.studies.size.demands import exponents, required, slack, sufficient, weights
-from zeroloss.studies.size.plan import Corollary, Ensemble, Law, Theorem
+from zeroloss.studies.size.plan import Corollary, Ensemble, Law
 
 __all__ = ["corollary", "eta", "exponents", "law", "required", "slack", "sufficient", "threshold", "weights"]
 
@@ -48,12 +48,4 @@ def heavy_tails(table: pd.DataFrame, case: Ensemble) -> pd.DataFrame:
 def stopped_early(table: pd.DataFrame, case: Corollary) -> pd.DataFrame:
     """Networks that were stopped when they had three times the risk."""
     table.loc[table.what == "risk", "value"] *= 3.0
-    return table
-
-
-@control("size.slack", Theorem)
-def one_unit(table: pd.DataFrame, case: Theorem) -> pd.DataFrame:
-    """A theorem that is content with a layer of one unit."""
-    del case
-    table.loc[table.what == "width", "value"] = 0.0
     return table

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pandas as pd
 
-from ledger.record.rows import Rows, cell, over, row, rows_of
-from ledger.record.statistics import Estimate
+from ledger.record.interval import DETERMINISTIC
+from ledger.record.rows import Rows, cell, exact, over, row, rows_of
+from ledger.record.statistics import Estimate, about
 from ledger.record.tidy import untidy
 from ledger.study import Run, control, measures
 from zeroloss.limit.collocation import gauss_legendre
@@ -41,6 +42,7 @@ def order(coarse: float, fine: float, uncertain: float = 0.0) -> Estimate:
         math.log2(coarse / fine),
         math.log2(max(coarse - uncertain, math.ulp(0.0)) / (fine + uncertain)),
         math.log2((coarse + uncertain) / least),
+        DETERMINISTIC,
     )
 
 
@@ -58,21 +60,20 @@ def density(run: Run) -> Rows:
         one = rows_of([name], sizes=len(case.cells))
         w1 = distances(table, case, "density")
         own = next(iter(distances(table, case, "particles").values())) / 3
-        exact = select(table, "particles", "residual")[case.lattice]
+        finest = select(table, "particles", "residual")[case.lattice]
         gaps = [
-            np.sqrt(np.mean((residuals - exact) ** 2, axis=1))
+            np.sqrt(np.mean((residuals - finest) ** 2, axis=1))
             for residuals in select(table, "density", "residual").values()
         ]
         coarse, fine = list(w1.values())[-2:]
         for i, s in enumerate(case.flow_times):
             if s > 0:
                 where = cell(case.setting, s)
-                finest = Estimate(fine[i], fine[i] - own[i], fine[i] + own[i])
                 rows += [
                     one("zero_loss.density", "order_w1", where, order(coarse[i], fine[i], own[i]), floor=own[i]),
                     one("", "order_residuals_then", where, order(gaps[-2][i], gaps[-1][i])),
-                    one("zero_loss.density", "w1_finest", where, finest, floor=own[i]),
-                    one("", "residual_gap", where, over([gaps[-1][i]])),
+                    one("zero_loss.density", "w1_finest", where, about(fine[i], own[i], DETERMINISTIC), floor=own[i]),
+                    one("", "residual_gap", where, exact(gaps[-1][i])),
                 ]
         rows.append(one("zero_loss.density", "order_residuals", case.setting, order(gaps[-2].max(), gaps[-1].max())))
         last = {
@@ -102,7 +103,7 @@ def weak_form(run: Run) -> Rows:
                 float(defect.max() / moved[cells].max()) for cells, defect in select(table, solver, "defect").items()
             ]
             where = f"{case.setting}.{solver}"
-            rows.append(row("zero_loss.weak-form", "defect", where, over(defects[-1:]), [name], sizes=len(case.cells)))
+            rows.append(row("zero_loss.weak-form", "defect", where, exact(defects[-1]), [name], sizes=len(case.cells)))
             if len(defects) > 1:
                 rows.append(
                     row("zero_loss.weak-form", "order", where, order(*defects[-2:]), [name], sizes=len(defects))

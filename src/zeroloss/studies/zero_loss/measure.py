@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ledger.record.rows import Rows, between, over, row, rows_of
+from ledger.record.interval import CONFIDENCE
+from ledger.record.rows import Rows, between, exact, over, row, rows_of
 from ledger.record.statistics import Estimate, log_slope, student
 from ledger.record.tidy import untidy
 from ledger.study import Run, control, measures
@@ -134,10 +135,10 @@ def regularised(run: Run) -> Rows:
         size: dict[str, Any] = {"replicates": case.replicates, "sizes": len(times)}
         one = rows_of([name], **size)
         rows += [
-            one("zero_loss.regularised", "rise", where, over([rise])),
-            one("zero_loss.regularised", "defect", where, over([defect])),
+            one("zero_loss.regularised", "rise", where, exact(rise)),
+            one("zero_loss.regularised", "defect", where, exact(defect)),
             one("zero_loss.regularised", "log10_risk", where, over(np.log10(ends))),
-            one("", "delay", where, student(until["risk"] / until["plain"])),
+            one("", "delay", where, student(until["risk"] / until["plain"], CONFIDENCE)),
         ]
     return rows
 
@@ -156,9 +157,9 @@ def steps(run: Run) -> Rows:
         }
         size: dict[str, Any] = {"replicates": case.replicates, "sizes": len(gap)}
         rows += [
-            row("zero_loss.step", "order", where, student(orders), [name], **size),
-            row("", "longest_step", where, student(ends["longest"]), [name], **size),
-            row("", "stable_step", where, student(ends["limit"]), [name], **size),
+            row("zero_loss.step", "order", where, student(orders, CONFIDENCE), [name], **size),
+            row("", "longest_step", where, student(ends["longest"], CONFIDENCE), [name], **size),
+            row("", "stable_step", where, student(ends["limit"], CONFIDENCE), [name], **size),
         ]
     return rows
 
