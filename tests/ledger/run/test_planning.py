@@ -221,8 +221,8 @@ def test_the_large_study_is_priced_before_anybody_runs_it(capsys, monkeypatch) -
     assert low < limits["cpu_minutes"] < high and limits["cpu_minutes"] > 60_000
     assert limits["wall_minutes"] >= limits["cpu_minutes"] / 64
     assert limits["peak_memory_mb"] > 10**5 and limits["disk_mb"] > 100
-    laws = {law["kind"]: law for law in answer["laws"]}
-    assert set(laws) == {"ensemble", "reference", "ladder", "wide", "influence"}
+    laws = {law["kind"]: law for law in answer["laws"] if law["study"] == "limits"}
+    assert {"ensemble", "reference", "wide"} <= set(laws), "kinds that the published run has measured as they are"
     assert laws["ensemble"]["jobs"] > 30
     for law in laws.values():
         for error in (law["seconds"], law["memory"]):
