@@ -106,6 +106,12 @@ class Predicate(Closed):
         """Tell whether this predicate judges the row of `quantity` at `cell`."""
         return quantity == self.quantity and fnmatchcase(cell, self.cells)
 
+    def width(self, half_width: float, estimate: float) -> float:
+        """Return a half-width in the unit of `max_half_width`: that of the quantity, or |estimate|."""
+        if not self.relative:
+            return half_width
+        return half_width / abs(estimate) if estimate else math.inf
+
     def words(self) -> str:
         """Return the predicate as one line of text."""
         if self.inside is not None:

@@ -65,37 +65,25 @@ def chances(predicate: Predicate, row: Mapping[str, Any], truth: float, sigma: f
     """Of one predicate, for an estimate that is N(truth, sigma²) with an interval of the length of
     `row`'s: to both sides alike where there is chance, since one that is cut off, as that of no
     failure at all, is so on one side only by chance."""
-    below, above = row["estimate"] - row["lower"], row["upper"] - row["estimate"]
-    if math.isfinite(truth) and sigma > 0.0:
-        below = above = _half_width(row)
-    else:
+    if not math.isfinite(truth) or not sigma > 0.0:
+        below, above = row["estimate"] - row["lower"], row["upper"] - row["estimate"]
         verdict = weigh(predicate, truth, truth - below, truth + above).verdict
         return Chances(float(verdict == SUPPORTED), float(verdict == REFUTED))
-    low, high = _supporting(predicate, below, above)
-    long = weigh(predicate, truth, truth - below, truth + above).reason.count("half-width") > 0
-    supported = 0.0 if long or high < low else _normal(high, truth, sigma) - _normal(low, truth, sigma)
-    return Chances(supported, _refuting(predicate, below, above, truth, sigma))
+    half, (low, high) = _half_width(row), _asked(predicate)
+    within = -half if predicate.covers is not None else half  # what is covered need only be reached
+    long = predicate.max_half_width is not None and predicate.width(half, truth) > predicate.max_half_width
+    supported = _normal(high - within, truth, sigma) - _normal(low + within, truth, sigma)
+    refuted = _normal(low - half, truth, sigma) + 1.0 - _normal(high + half, truth, sigma)
+    return Chances(0.0 if long else max(0.0, supported), refuted)
 
 
-def _supporting(predicate: Predicate, below: float, above: float) -> tuple[float, float]:
-    """The estimates whose interval [x − below, x + above] supports."""
+def _asked(predicate: Predicate) -> tuple[float, float]:
+    """The range that a predicate asks for: a single value of one that covers it."""
     if predicate.inside is not None:
-        return predicate.inside[0] + below, predicate.inside[1] - above
+        return predicate.inside
     if predicate.covers is not None:
-        return predicate.covers - above, predicate.covers + below
-    return -math.inf, _bound(predicate) - above
-
-
-def _refuting(predicate: Predicate, below: float, above: float, truth: float, sigma: float) -> float:
-    """The chance that the interval misses what is asked for."""
-    low, high = predicate.inside or (
-        (predicate.covers, predicate.covers) if predicate.covers is not None else (-math.inf, _bound(predicate))
-    )
-    return _normal(low - above, truth, sigma) + 1.0 - _normal(high + below, truth, sigma)
-
-
-def _bound(predicate: Predicate) -> float:
-    return math.inf if predicate.at_most is None else predicate.at_most
+        return predicate.covers, predicate.covers
+    return -math.inf, math.inf if predicate.at_most is None else predicate.at_most
 
 
 def _normal(x: float, mean: float, sigma: float) -> float:
@@ -132,11 +120,8 @@ def power(claim: Claim, record: Mapping[str, Any]) -> float:
 def _theory(predicate: Predicate, row: Mapping[str, Any]) -> float:
     if Interval.parse(row["interval"]).kind not in PROBABLE:
         return row["estimate"]
-    if predicate.covers is not None:
-        return predicate.covers
-    if predicate.inside is not None and all(map(math.isfinite, predicate.inside)):
-        return 0.5 * sum(predicate.inside)
-    return row["estimate"]
+    low, high = _asked(predicate)
+    return 0.5 * (low + high) if math.isfinite(high - low) else row["estimate"]
 
 
 def expected(claim: Claim, record: Mapping[str, Any]) -> dict[str, float]:
@@ -161,10 +146,9 @@ def smallest_refuted(claim: Claim, record: Mapping[str, Any]) -> Effect | None:
     effects = []
     for predicate, row in _judged(claim, record):
         sigma, truth = standard_error(row), _theory(predicate, row)
-        bounded = predicate.covers is not None or (predicate.inside and all(map(math.isfinite, predicate.inside)))
-        if not bounded or not sigma > 0.0:
+        low, high = _asked(predicate)
+        if not math.isfinite(high - low) or not sigma > 0.0:
             continue
-        low, high = predicate.inside or (truth, truth)
         size = min(truth - low, high - truth) + _half_width(row) + z * sigma
         effects.append(Effect(size, row["quantity"]))
     return min(effects, key=lambda effect: effect.size, default=None)

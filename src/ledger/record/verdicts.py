@@ -53,9 +53,7 @@ def weigh(predicate: Predicate, estimate: float, lower: float, upper: float) -> 
     outcome = _test(predicate, lower, upper)
     if predicate.max_half_width is None:
         return outcome
-    width = half_width(lower, upper)
-    if predicate.relative:
-        width = width / abs(estimate) if estimate else math.inf
+    width = predicate.width(half_width(lower, upper), estimate)
     margin = min(outcome.margin, 1 - width / predicate.max_half_width)
     if width <= predicate.max_half_width or outcome.verdict != SUPPORTED:
         return outcome._replace(margin=margin)

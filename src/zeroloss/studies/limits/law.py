@@ -144,7 +144,6 @@ def law(run: Run) -> Rows:
                 )
             )
             for q in QUANTILES:
-                one = rows_of(sources, replicates=len(e.residuals))
                 rows.append(
                     one(
                         "",
