@@ -1,6 +1,6 @@
 # Each target works from a fresh clone: it makes .venv from the lock first.
 #   make reproduce   the published run: results/full/, ending with claims and paper.pdf
-#   make quick       the same rules on small sizes: results/quick/, PDF marked quick
+#   make quick       the same rules on small sizes: results/quick/, PDF marked quick, verdicts as expected
 #   make quick STUDY=linear   one study, to its verdicts and figures; also with reproduce
 #   make verify      reproduce, then compare with published/ (CLAIMS=limits.depth: that alone)
 #   make replicate   once more with another seed, against what the first run foretells (SEED=7 MODE=quick)
@@ -12,6 +12,7 @@
 #   make audit       the pinned versions against a data base of known vulnerabilities
 #   make test-slurm  the workflow on a real Slurm on this machine (SLURM_MODE=quick: its sizes)
 #   make crate       results/<MODE>/crate.zip, an RO-Crate of the run (MODE=full or quick)
+#   make arxiv       results/<MODE>/arxiv.tar.gz, the paper's TeX so that it compiles alone
 #   make docs        docs/build/index.html: pages and API documentation, offline
 #   make bench       this code beside its peers: benchmarks/results/ (BENCH_FLAGS="--only w1,w2")
 # Variables: CORES=2, PYTHON=python3.12, MODE=quick (report, crate, estimate), SNAKEMAKE_FLAGS=-n.
@@ -31,15 +32,15 @@ AUDIT := .venv-audit
 DOCS := .venv-docs
 SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) $(SNAKEMAKE_FLAGS)
 
-.PHONY: help reproduce quick verify replicate estimate report test test-faults test-report test-slurm crate lint \
+.PHONY: help reproduce quick verify replicate estimate report test test-faults test-report test-slurm crate arxiv lint \
 	audit bench docs clean tex run-full run-quick
 
 help:
-	@sed -n '2,19s/^# *//p' Makefile
+	@sed -n '2,20s/^# *//p' Makefile
 
 # The mode is given with --config, of which Snakemake takes the last only.
 ifneq (,$(filter --config -C --config=%,$(SNAKEMAKE_FLAGS)))
-$(error SNAKEMAKE_FLAGS must not hold --config; call snakemake itself, as README.md says)
+$(error SNAKEMAKE_FLAGS must not hold --config; call snakemake itself, as docs/running.md says)
 endif
 # Nothing was run that could be shown, or it lies where the run has said.
 IDLE := $(filter -n --dry-run --unlock --configfile --configfiles,$(SNAKEMAKE_FLAGS))
@@ -50,6 +51,7 @@ quick: run-quick
 reproduce quick:
 	@$(if $(IDLE),,$(BIN)/zeroloss claims --mode $(MODE) $(STUDY:%=--study %))
 	@$(if $(IDLE)$(STUDY),,bash workflow/scripts/say-paper.sh results/$(MODE)/paper.pdf)
+	@$(if $(IDLE)$(filter reproduce,$@),,$(BIN)/zeroloss claims --mode quick $(STUDY:%=--study %) --check)
 
 run-full run-quick: run-%: $(READY) $(if $(STUDY),,tex)
 	@$(SNAKEMAKE) --config mode=$* $(STUDY:%=study=%)
@@ -98,6 +100,10 @@ test-slurm: $(READY) tex
 # One file with results, paper, configuration, environment and manifests of the run.
 crate: run-$(MODE)
 	@$(if $(IDLE),,$(BIN)/zeroloss crate --mode $(MODE) --out results/$(MODE)/crate.zip)
+
+# What TeX read of the paper, in one folder: it compiles there alone, with pdflatex.
+arxiv: run-$(MODE)
+	@$(if $(IDLE),,bash workflow/scripts/arxiv.sh results/$(MODE) results/$(MODE)/arxiv.tar.gz)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -28,13 +28,13 @@ class Tree:
         self.build(evidence.rows())
         self.write("estimates", evidence.frame(*evidence.rows()).drop(columns=["study", "key"]))
         for case, seconds in (("wide", 40.0), ("narrow", 20.0)):
-            self.write(case, pd.DataFrame({"risk": [1.0]}), wall_seconds=seconds)
+            self.write(case, pd.DataFrame({"risk": [1.0]}), cpu_seconds=seconds)
         results.write_bytes(self.folder / "paper.pdf", b"%PDF")
         assert self.call("publish") == 0
 
     def write(self, case: str, table: pd.DataFrame, **fields: Any) -> None:
         """Write a table of the run, with what it cost."""
-        cost = {"study": "toy", "case": case, "wall_seconds": 2.0, "peak_memory_mb": 100.0}
+        cost = {"study": "toy", "case": case, "cpu_seconds": 2.0, "peak_memory_mb": 100.0}
         results.write_table(table, self.folder / "toy" / f"{case}.parquet", cost | fields)
 
     def build(self, rows: list[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""The Python that the README and the page on notebooks show: it runs and prints what they say."""
+"""The Python that the pages on running and on notebooks show: it runs and prints what they say."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def run(source: str, names: dict[str, Any]) -> str:
     return printed.getvalue()
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/notebook.md"])
+@pytest.mark.parametrize("page", ["docs/running.md", "docs/notebook.md"])
 def test_cells_run_and_print_what_they_say(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     matplotlib.use("Agg")

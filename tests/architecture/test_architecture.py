@@ -21,7 +21,7 @@ STUDIES = SOURCE / "zeroloss" / "studies"
 # A room imports the rows before its own and never its row: `network` and `limit` share the engine
 # and do not meet, since their agreement is evidence. docs/index.md draws it.
 ROWS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "ledger": (("display", "progress"), ("table",), ("config",), ("record",), ("study",), ("run",),
+    "ledger": (("display", "progress"), ("table",), ("config",), ("record",), ("study",), ("near",), ("run",),
                ("paper",), ("show",), ("cli",)),
     "zeroloss": (("model",), ("integrate",), ("network/engine",), ("network", "limit"), ("theory",),
                  ("studies", "notebook"), ("cli",)),

@@ -125,9 +125,13 @@ def test_estimates_and_verdicts_have_the_same_bytes(whole: Whole, tmp_path: Path
     settings = {"OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "3"}
     specs = ("--specs", folder / "specs.json")
     command(run, "measure", STUDY, *specs, "--tables", folder, "--out", table, **settings)
-    judge = ("judge", "--claims", f"paper/claims/{STUDY}.yaml", "--estimates", table, "--mode", "quick")
+    claims, near = ("--claims", f"paper/claims/{STUDY}.yaml"), tmp_path / "near.json"
+    measured = ("--tables", folder, "--estimates", table)
+    command(run, "near", STUDY, *claims, *specs, *measured, "--out", near, **settings)
+    judge = ("judge", *claims, "--estimates", table, "--near", near, "--mode", "quick")
     command(run, *judge, *specs, "--out", tmp_path / "verdicts.json", **settings)
     made = hashes(tmp_path)
     assert made["estimates.parquet"] == expected[f"{STUDY}/estimates.parquet"]
+    assert made["near.json"] == expected[f"{STUDY}/near.json"]
     assert made["verdicts.json"] == expected["verdicts.json"]
-    summary.count("same bytes", "estimates and verdicts, another hash seed, two threads", 2)
+    summary.count("same bytes", "estimates, near controls and verdicts, another hash seed, two threads", 3)

@@ -19,9 +19,11 @@ import ledger.cli
 import zeroloss
 from ledger.cli import options
 from ledger.config import configuration as config
-from ledger.record import estimates, results
+from ledger.record import estimates, results, verdicts
+from ledger.record.claims import load_claims
 from ledger.record.results import ResultError
 from ledger.run import jobs
+from ledger.show import artifact
 from zeroloss import cli
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +38,7 @@ def test_the_way_through_and_its_bytes(tmp_path, toy, capsys, figures_path) -> N
         "toy/narrow.manifest.json", "toy/estimates.parquet", "toy/estimates.manifest.json",
         "verdicts.json", "figures/toy-rates.pdf", "figures/toy-rates.png",
         "figures/toy-rates.manifest.json", "tex/numbers.tex",
-        "tex/claims.tex", "tex/provenance.tex", "tex/sizes.tex", "tex/mode.tex",
+        "tex/claims.tex", "tex/glance.tex", "evidence.html", "tex/sizes.tex", "tex/mode.tex",
         "tex/extensions.tex",
     }  # fmt: skip
     assert "1 claims in mode quick (1 theorem): 1 supported" in capsys.readouterr().out
@@ -53,7 +55,7 @@ def test_a_manifest_says_what_made_the_table(tmp_path: Path, toy: Toy, figures_p
     assert manifest["spec"] == toy.specs["wide"]
     assert manifest["seeds"] == {"seed": 3, "law.seed_law": 4}
     assert manifest["code_sha256"] == "c0de" * 16
-    assert manifest["wall_seconds"] >= 0
+    assert manifest["cpu_seconds"] >= 0
     assert manifest["peak_memory_mb"] > 1
     assert manifest["versions"]["python"].startswith("3.")
     assert set(manifest["machine"]) >= {"architecture", "processors", "threads"}
@@ -205,7 +207,7 @@ def test_an_option_takes_several_words_and_may_be_repeated(tmp_path: Path, toy: 
 def test_every_command_says_what_it_does_with_an_example(capsys) -> None:
     app: Any = get_command(cli.app)
     names = list(app.commands)
-    rules = {"configuration", "specs", "run", "measure", "judge", "draw", "typeset", "artifact"}
+    rules = {"configuration", "specs", "run", "measure", "near", "judge", "draw", "typeset", "artifact"}
     assert set(names) == rules | {
         "claims", "verify", "trace", "estimate", "replicate", "size", "plant", "report", "new-study", "compare",
         "publish", "crate"}  # fmt: skip
@@ -309,7 +311,7 @@ def test_a_negative_control_is_judged_in_the_tables_of_a_run(tmp_path: Path, toy
     assert plant(evidence.WIDTH) == 2 and plant("toy.none") == 2
     said = capsys.readouterr().err
     assert "a negative control of toy.width must be in the module measure of toy" in said
-    assert "claim must be one of toy.depth, toy.width, got toy.none" in said
+    assert "claim must be one of the 2 that are stated, got toy.none (nearest: toy.depth" in said
     assert {path: path.read_bytes() for path in study.iterdir()} == before
 
 
@@ -337,6 +339,27 @@ def test_verdicts_of_several_runs_stand_side_by_side(tmp_path: Path, capsys) -> 
     assert found["claims"]["toy.width"] == ["refuted", "supported"]
     assert cli.main(["compare", runs[0], str(tmp_path / "none")]) == 2
     assert "none/verdicts.json is missing" in capsys.readouterr().err
+
+
+def test_two_runs_are_as_far_apart_as_their_farthest_number(tmp_path: Path, capsys) -> None:
+    claims = evidence.write_claims(tmp_path / "claims.yaml")
+    runs = []
+    for name, slope, other in (("a", -1.0, 2.0), ("b", -1.004, 2.1)):
+        rows = evidence.frame(evidence.row("slope_L", slope), evidence.plain("minutes", other))
+        record = verdicts.judge(load_claims(claims), rows, "quick")
+        results.write_sealed(tmp_path / name / "verdicts.json", record)
+        runs.append((tmp_path / name).as_posix())
+    words = ["compare", *runs, "--claims", str(claims)]
+    assert cli.main([*words, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["apart"]
+    assert found[evidence.DEPTH]["key"] == "toy.depth/slope_L/sine.s4"
+    assert found[evidence.DEPTH]["tolerances"] == pytest.approx(0.004 / 0.01)
+    assert (found["toy"]["first"], found["toy"]["second"]) == (2.0, 2.1)
+    assert found["toy"]["tolerances"] == pytest.approx(0.1 / (0.02 * 2 + 1e-9))
+    assert cli.main(words) == 0
+    assert "0.4 at toy.depth/slope_L/sine.s4" in capsys.readouterr().out
+    (tmp_path / "builds.json").write_text(json.dumps({"runs": runs, "claims": {}, "apart": found}))
+    assert "| 0.4 | toy.depth/slope_L/sine.s4 |" in artifact.builds(tmp_path / "builds.json")
 
 
 def test_a_reader_who_has_seen_enough_is_no_error(tmp_path: Path) -> None:

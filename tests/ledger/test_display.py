@@ -16,6 +16,7 @@ from zeroloss.limit.collocation import gauss_legendre
 from zeroloss.limit.fluctuation import influence
 from zeroloss.model.law import InitialLaw, sobol_rule
 from zeroloss.network import ensembles
+from zeroloss.theory import prediction
 from zeroloss.theory.sizing import Answer, Sizes
 
 LAW = InitialLaw()
@@ -48,6 +49,7 @@ def results() -> dict[str, Shown]:
         "Problem": MINE,
         "Training": ensembles.train(MINE, LAW, 2, 8, list(np.arange(20.0)), replicates=3),
         "ResidualLaw": predict(MINE, LAW, 2, 1.0, log2_points=4, scrambles=2).law(8),
+        "EnsemblePrediction": prediction.predict(MINE, LAW, 2, 8, [0.0, 1.0], accuracy=0.1),
         "LimitFlow": field.run(start, [0.0, 1.0], keep=True),
         "LimitNumbers": flow.solve(MINE, LAW, [0.0, 1.0], accuracy=0.5, depth_nodes=2, log2_points=4),
         "Influence": influence(field, recorded.flow.trajectory, 1.0),
@@ -56,7 +58,17 @@ def results() -> dict[str, Shown]:
     }
 
 
-NAMES = ("Problem", "Training", "ResidualLaw", "LimitFlow", "LimitNumbers", "Influence", "Sizes", "Comparison")
+NAMES = (
+    "Problem",
+    "Training",
+    "ResidualLaw",
+    "EnsemblePrediction",
+    "LimitFlow",
+    "LimitNumbers",
+    "Influence",
+    "Sizes",
+    "Comparison",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)

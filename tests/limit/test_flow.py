@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ledger.record.streams import stream
 from zeroloss.limit.collocation import DepthRule, euler, gauss_legendre
 from zeroloss.limit.flow import LimitNumbers, MeanField, solve
+from zeroloss.model.kernel import Linearised
 from zeroloss.model.law import InitialLaw, SmoothPath, sample_paths, sobol_rule
 from zeroloss.model.problem import Problem, built_in
 
@@ -95,6 +96,24 @@ def test_euler_tends_to_gauss_with_order_one_before_and_after_training() -> None
     gaps = [np.abs(residuals(euler(L)) - exact).max(axis=1) for L in (16, 32, 64)]
     for s in range(2):
         assert oracles.observed_orders([gap[s] for gap in gaps])[-1] == pytest.approx(1, abs=0.05)
+
+
+def test_depth_bias_before_training_is_its_closed_expression() -> None:
+    """A_i(0) = −½ ∫ q_i·Z_i'' dt with Z'' = J Z' on constant paths, against layers extrapolated."""
+    data = oracles.small_problem(4, 2)
+    theta = 0.5 + torch.from_numpy(sobol_rule(LAW, 2, 3, "bias"))  # a mean branch that is not zero
+
+    def seen(rule: DepthRule) -> Linearised:
+        return MeanField(data, rule, 8).linearise(theta.expand(rule.num_nodes, -1, -1))
+
+    rule = gauss_legendre(8)
+    exact, a, w = seen(rule), theta[:2], theta[2:4]
+    velocity = exact.sigma @ a.T / 8
+    second = torch.einsum("qnj,kj,qnk->qn", exact.push, w, velocity) / 8  # q·J Z'
+    bias = -0.5 * torch.einsum("q,qn->n", rule.weights, second)
+    layers = [seen(euler(L)).residuals for L in (64, 128, 256)]
+    coarse, fine = 128 * (layers[0] - layers[1]), 256 * (layers[1] - layers[2])
+    torch.testing.assert_close(2 * fine - coarse, bias, rtol=0, atol=1e-3 * float(bias.abs().max()))
 
 
 def test_continuous_limit_takes_paths() -> None:

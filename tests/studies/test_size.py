@@ -123,7 +123,7 @@ def test_likelihoods_know_their_own_law() -> None:
 
 def test_numbers_of_the_tiny_run(ran: Run) -> None:
     assert ran.value("size/accuracy_exponent_law/sine.path") == pytest.approx(-2.0, abs=0.3)
-    assert ran.value("size/probability_exponent_law/sine.path") > -0.95
+    assert ran.value("size/probability_exponent_law/sine.path") > -0.98  # that of the theorem is -1
     assert ran.value("size/cells_theorem/sine.independent.sup") == 0
     assert ran.value("size/cells_chebyshev/sine.independent.sup") > 0
     shares = ran.estimates[ran.estimates.quantity == "zero_share"].set_index("cell")

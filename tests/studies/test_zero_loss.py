@@ -15,9 +15,10 @@ from ledger.paper.drawing import Frames
 from ledger.record import estimates
 from ledger.record.claims import Claim
 from ledger.record.verdicts import REFUTED, SUPPORTED, judge_claim
+from zeroloss.studies.ending import RESOLVED, at_end, log10_end
 from zeroloss.studies.zero_loss import agreements
 from zeroloss.studies.zero_loss.density import COLUMNS
-from zeroloss.studies.zero_loss.measure import certificate_of, late_rate, run_of
+from zeroloss.studies.zero_loss.measure import certificate_of, fall_of, late_rate, run_of, signed_of
 from zeroloss.studies.zero_loss.plan import Density, Flow
 
 KINDS = ("density", "weak-form")
@@ -64,15 +65,47 @@ def test_certificate_and_late_rate_of_a_linear_flow() -> None:
     run = exponential_run([0.5, 2.0], [1.0, 1.0], np.linspace(0, 100, 2001))
     excess, share = certificate_of(run, 1e-30)
     assert excess < 0 and 0.9 < share < 1
-    assert late_rate(run) == pytest.approx(1.0, rel=1e-9)
+    assert late_rate(run, 1e-30) == pytest.approx(1.0, rel=1e-9)
     run["eigenvalue"][:, 0] *= 1.1
     assert certificate_of(run, 1e-30)[0] > 0
-    assert late_rate(run) == pytest.approx(1 / 1.1, rel=1e-6)
+    assert late_rate(run, 1e-30) == pytest.approx(1 / 1.1, rel=1e-6)
+
+
+def ended(last: float, left: float) -> dict[str, np.ndarray]:
+    """A linear flow seen at points of its own; of its last one, round-off leaves a part."""
+    run = exponential_run([0.5, 2.0], [1.0, 1.0], np.array([0.0, 10.0, 60.0, 97.0, last, 130.0]))
+    run["variation"] = 3.0 * np.abs(run["residual"]).max(1)
+    run["signed"] = 6.0 * np.sqrt(2 * run["risk"])
+    for name, power in (("risk", 1.0), ("variation", 0.25), ("signed", 0.75)):
+        run[name][-1] *= left**power
+    return run
+
+
+def test_chance_below_the_floor_does_not_count() -> None:
+    """Two processors leave one flow by steps of their own and at another part of round-off."""
+    floor = 1e-25
+    one, other = ended(99.0, 1.0), ended(104.0, 1e-4)
+    assert one["risk"][-1] != other["risk"][-1] < one["risk"][-1] < floor
+    level = math.log(2 / (RESOLVED * floor)) / 0.5  # when E is that many floors
+    for run in (one, other):
+        risk, s = run["risk"], run["flow_time"]
+        assert log10_end(risk, floor) == pytest.approx(-25)
+        assert at_end(risk, s, floor) == pytest.approx(level, rel=0.02)
+        assert fall_of(run, "variation", floor) == pytest.approx(-10.0, abs=0.2)
+        assert signed_of(run, floor) == pytest.approx(6.0)
+    assert other["signed"][-1] < 0.11 * 6.0 * math.sqrt(2 * other["risk"][-1])
+    assert late_rate(one, floor) == pytest.approx(late_rate(other, floor))
+
+
+def test_a_flow_that_ends_above_the_floor_ends_at_its_last_point() -> None:
+    risk, s = np.array([1.0, 1e-3, 1e-9]), np.array([0.0, 1.0, 2.0])
+    assert (at_end(risk, s, 1e-20), log10_end(risk, 1e-20)) == (2.0, -9.0)
+    assert (at_end(risk[:1], s[:1], 10.0), log10_end(risk[:1], 10.0)) == (0.0, 1.0)
 
 
 def test_what_cannot_be_told_is_nan() -> None:
     run = exponential_run([0.5, 2.0], [1.0, 1.0], np.array([0.0, 1.0]))
-    assert math.isnan(late_rate(run))
+    assert math.isnan(late_rate(run, 1e-30))
     assert math.isnan(certificate_of(run, 10.0)[0])
 
 

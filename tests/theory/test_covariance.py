@@ -11,7 +11,7 @@ from scipy import stats
 from ledger.record.interval import CONFIDENCE, Interval, Kind
 from ledger.record.statistics import Estimate, clopper_pearson
 from ledger.record.streams import stream
-from zeroloss.theory.covariance import Trace, trace_ratio
+from zeroloss.theory.covariance import Trace, kept, trace_ratio
 
 
 def laplace(trial: int, replicates: int = 500) -> np.ndarray:
@@ -49,6 +49,23 @@ def test_the_bias_of_the_prediction_is_added_at_every_level() -> None:
     for interval in (CONFIDENCE, Interval(Kind.CONFIDENCE, 0.999)):
         without, biased = (trace_ratio(r, Trace(6.0, 0.1, 3, bias), 1, interval) for bias in (0.0, 0.3))
         assert biased.half_width == pytest.approx(without.half_width + 0.05 * without.value)
+
+
+def test_one_scramble_that_is_far_off_on_half_of_its_points_says_nothing_of_the_bias() -> None:
+    traces = np.array([8.0, 8.4, 8.2, 8.3])
+    trace = Trace.of(traces, np.array([8.3, 8.2, 16.3]))
+    assert trace.bias == pytest.approx(0.3)  # changes −0.3, 0.2 and −8.1
+    assert Trace.of(traces).bias == 0.0 and trace.value == pytest.approx(traces.mean())
+
+
+def test_scrambles_near_a_separatrix_are_trimmed() -> None:
+    """Ten rules, two of them far off: the mean of the six in the middle, as Tukey and McLaughlin say."""
+    traces = np.array([8.1, 16.0, 8.3, 7.9, 8.0, 8.2, 30.0, 8.4, 7.8, 8.6])
+    assert sorted(kept(traces)) == [0, 2, 4, 5, 7, 9]
+    trace = Trace.of(traces)
+    held = np.clip(traces, 8.0, 8.6)  # winsorised
+    assert trace.value == pytest.approx(np.mean([8.1, 8.3, 8.0, 8.2, 8.4, 8.6]))
+    assert trace.error == pytest.approx(np.sqrt(np.sum((held - held.mean()) ** 2) / 30)) and trace.degrees == 5
 
 
 def test_few_scrambles_of_the_prediction_are_covered() -> None:

@@ -106,7 +106,15 @@ def test_targets(checkout: Checkout, last: dict[str, str]) -> None:
 
 def test_one_study_is_run_to_its_verdicts_and_figures(checkout: Checkout) -> None:
     jobs = checkout.plan("--config", "mode=quick", "study=linear")
-    once = ("write_configuration", "write_specs", "simulate_linear_0", "measure", "judge_study", "all")
+    once = (
+        "write_configuration",
+        "write_specs",
+        "simulate_linear_0",
+        "measure",
+        "weigh_near_controls",
+        "judge_study",
+        "all",
+    )
     assert jobs == {**dict.fromkeys(once, 1), "draw": 3}
 
 

@@ -1,4 +1,4 @@
-"""The commands that the README and CONTRIBUTING print are there."""
+"""The README is short, and says what was found; commands that it and other pages print are there."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from ledger.record import verdicts
+
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+PUBLISHED = ROOT / "published" / "verdicts.json"
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/running.md")
+MOST_WORDS = 600  # of the README, without its blocks of code and what is generated
+README = (ROOT / "README.md").read_text()
 
 
 def commands(name: str) -> list[str]:
@@ -22,7 +27,12 @@ def commands(name: str) -> list[str]:
 MAKE = sorted({line for name in DOCUMENTS for line in commands(name) if line.startswith("make ")})
 
 
-def test_the_two_commands_stand_in_the_readme() -> None:
+def test_the_readme_is_short() -> None:
+    prose = re.sub(r"^```.*?^```|<!-- found:begin.*found:end -->", "", README, flags=re.DOTALL | re.MULTILINE)
+    assert 300 < len(prose.split()) <= MOST_WORDS
+
+
+def test_the_four_commands_stand_in_the_readme() -> None:
     promised = {"make reproduce", "make quick", "make test", "make verify"}
     assert promised <= set(commands("README.md"))
 
@@ -39,19 +49,23 @@ def test_ci_calls_the_test_command_of_the_readme() -> None:
     assert {f"make {target}" for target in needed} <= set(lines)
 
 
+def test_the_verdicts_that_the_readme_tells_are_the_published_ones() -> None:
+    published = {claim["id"]: claim["verdict"] for claim in json.loads(PUBLISHED.read_text())["claims"]}
+    told = re.findall(rf"`([a-z_]+\.[a-z-]+)`,\s+({'|'.join(verdicts.WORST_FIRST)})", README)
+    assert len(told) >= 5, "each sentence on what was found names a claim and its verdict"
+    for claim, verdict in told:
+        assert published[claim] == verdict, f"write the sentence on {claim} anew: it is {published[claim]}"
+
+
 def test_the_table_of_claims_is_the_published_one() -> None:
-    published = ROOT / "published" / "verdicts.json"
-    if not published.is_file():
-        pytest.skip("nothing is published yet")
-    text = (ROOT / "README.md").read_text()
-    table = text.partition("<!-- claims:begin")[2].partition("<!-- claims:end")[0].splitlines()
-    for claim in json.loads(published.read_text())["claims"]:
-        lines = [line for line in table if claim["id"] in line]
-        assert len(lines) == 1 and claim["verdict"] in lines[0], claim["id"]
+    table = (ROOT / "docs" / "claims.md").read_text().splitlines()
+    for claim in json.loads(PUBLISHED.read_text())["claims"]:
+        lines = [line for line in table if line.startswith(f"| `{claim['id']}` |")]
+        assert len(lines) == 1 and f"| **{claim['verdict']}** |" in lines[0], claim["id"]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_files_that_the_documents_name_exist(name: str) -> None:
-    text = (ROOT / name).read_text()
-    for target in re.findall(r"\]\(([^)#:]+)\)", text):
-        assert (ROOT / target).exists(), target
+    page = ROOT / name
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target

@@ -32,7 +32,7 @@ def test_all_that_the_paper_uses_is_looked_for() -> None:
             r"^\\(?:usepackage|RequirePackage)(?:\[.*?\])?\{(.*?)\}", path.read_text(), re.MULTILINE
         ):
             wanted |= {f"{name.strip()}.sty" for name in names.split(",")}
-    assert wanted - {"zeroloss.sty"} <= set(re.findall(r"\w+\.sty", FIND_TEX.read_text()))
+    assert wanted - {"zeroloss.sty"} <= set(re.findall(r"[\w-]+\.sty", FIND_TEX.read_text()))
 
 
 def test_tectonic_will_do(tools: Path, tmp_path: Path) -> None:
@@ -70,6 +70,38 @@ def test_an_error_in_the_paper_is_shown_and_leaves_no_pdf(tmp_path: Path) -> Non
     first = (tmp_path / "out.pdf").read_bytes()
     assert build("fine").returncode == 0
     assert (tmp_path / "out.pdf").read_bytes() == first
+
+
+@pytest.mark.skipif(not HAVE_LATEXMK, reason="needs TeX")
+def test_the_paper_is_packed_so_that_it_compiles_alone(tmp_path: Path) -> None:
+    """With sections, generated files, references of its own, and labels of a supplement."""
+    files = {
+        "paper/main.tex": r"\documentclass{article}\usepackage{xr}\externaldocument{supplement}\begin{document}"
+        r"\input{sections/one}\input{numbers.tex}\cite{key}\bibliographystyle{plain}\bibliography{b}\end{document}",
+        "paper/supplement.tex": r"\documentclass{article}\begin{document}\section{S}\label{there}\end{document}",
+        "paper/sections/one.tex": r"See \ref{there}.",
+        "paper/b.bib": "@misc{key, title={A title}, author={An Author}, year={2000}}",
+        "results/tex/numbers.tex": "Forty-two.",
+        "results/evidence.html": "<p>",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    built = ["bash", BUILD, "results", "results/paper.pdf", "results/supplement.pdf"]
+    subprocess.run(built, cwd=tmp_path, capture_output=True, check=True)
+    packed = [tmp_path / f"{i}.tar.gz" for i in range(2)]
+    for archive in packed:
+        command = ["bash", BUILD.with_name("arxiv.sh"), "results", archive]
+        subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    assert packed[0].read_bytes() == packed[1].read_bytes()
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    subprocess.run(["tar", "-xzf", packed[0], "-C", alone], check=True)
+    assert (alone / "anc" / "supplement.pdf").exists() and (alone / "anc" / "evidence.html").exists()
+    for _ in range(2):
+        command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "main.tex"]
+        said = subprocess.run(command, cwd=alone, capture_output=True, text=True, check=True).stdout
+    assert "undefined" not in said and (alone / "main.pdf").exists()
 
 
 def test_an_old_python_is_refused(tools: Path, tmp_path: Path) -> None:

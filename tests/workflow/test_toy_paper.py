@@ -61,7 +61,7 @@ def test_one_study_alone_is_judged_and_drawn(paper: Checkout) -> None:
 
 
 COMMENT = ("", "\n# an edit\n")
-AFTER = {"measure", "draw", "judge_claims", "typeset_numbers"}
+AFTER = {"measure", "weigh_near_controls", "draw", "judge_claims", "typeset_numbers"}
 
 
 @pytest.mark.slow
@@ -72,7 +72,7 @@ AFTER = {"measure", "draw", "judge_claims", "typeset_numbers"}
         ("means/plan.py", *COMMENT, AFTER | {"simulate_means_0", "write_specs"}),
         ("means/measure.py", *COMMENT, AFTER),
         ("figures/means.py", *COMMENT, {"draw", "typeset_numbers"}),
-        ("paper/claims/means.yaml", *COMMENT, {"judge_claims", "typeset_numbers"}),
+        ("paper/claims/means.yaml", *COMMENT, {"weigh_near_controls", "judge_claims", "typeset_numbers"}),
         ("config/quick.yaml", *COMMENT, set()),
         ("config/quick.yaml", "400", "500", AFTER | {"simulate_means_0", "write_specs", "write_configuration"}),
     ],

@@ -8,6 +8,7 @@ import subprocess
 CLAIMS = [RUN.claims(study) for study in RUN.config.studies]
 SPECS = expand(result("{study}", "specs.json"), study=RUN.config.studies)
 ESTIMATES = expand(result("{study}", "estimates.parquet"), study=RUN.config.studies)
+NEAR = expand(result("{study}", "near.json"), study=RUN.config.studies)
 MANIFESTS = expand(result("{study}", "estimates.manifest.json"), study=RUN.config.studies)
 FIGURES = {
     kind: [path for study in RUN.config.studies for path in RUN.figures(study, kind)]
@@ -15,8 +16,10 @@ FIGURES = {
 }
 GENERATED = expand(
     result("tex", "{name}.tex"),
-    name=["mode", "numbers", "claims", "sizes", "provenance", "extensions"],
+    name=["mode", "numbers", "claims", "glance", "sizes", "extensions"],
 )
+# The macros of the statements are defined beside the paper, or in it.
+PREAMBLE = next(path for path in ("paper/preamble.tex", "paper/main.tex") if Path(path).exists())
 BENCH = Path("benchmarks/results")
 FIND_TEX = ["bash", f"{SCRIPTS}/find-tex.sh", "check"]
 HAVE_TEX = not STUDY and subprocess.run(FIND_TEX, stderr=subprocess.DEVNULL).returncode == 0
@@ -30,6 +33,7 @@ rule judge_claims:
         estimates=ESTIMATES,
         manifests=MANIFESTS,
         specs=SPECS,
+        near=NEAR,
     output:
         verdicts=result("verdicts.json"),
     log:
@@ -40,7 +44,7 @@ rule judge_claims:
     shell:
         command(
             "judge --claims {input.claims} --estimates {input.estimates} --specs {input.specs}"
-            " --mode {params.mode} --out {output.verdicts} 2> {log}"
+            " --near {input.near} --mode {params.mode} --out {output.verdicts} 2> {log}"
         )
 
 
@@ -51,6 +55,7 @@ use rule judge_claims as judge_study with:
         estimates=result("{study}", "estimates.parquet"),
         manifests=result("{study}", "estimates.manifest.json"),
         specs=result("{study}", "specs.json"),
+        near=result("{study}", "near.json"),
     output:
         verdicts=result("{study}", "verdicts.json"),
     log:
@@ -58,7 +63,7 @@ use rule judge_claims as judge_study with:
 
 
 rule typeset_numbers:
-    """Write every number and table of the paper as LaTeX, with its provenance."""
+    """Write every number and table of the paper as LaTeX, and the page that says where each comes from."""
     input:
         code=RUN.code("ledger.paper.typeset"),
         claims=CLAIMS,
@@ -68,8 +73,10 @@ rule typeset_numbers:
         specs=SPECS,
         figures=FIGURES["manifest.json"],
         sections=RUN.sections,
+        preamble=PREAMBLE,
     output:
         GENERATED,
+        result("evidence.html"),
     log:
         result("logs", "typeset.log"),
     localrule: True
@@ -81,7 +88,7 @@ rule typeset_numbers:
         command(
             "typeset --verdicts {input.verdicts} --estimates {input.estimates}"
             " --claims {input.claims} --specs {input.specs} --manifests-dir {params.manifests}"
-            " --figures {input.figures} --sections {input.sections}"
+            " --figures {input.figures} --sections {input.sections} --preamble {input.preamble}"
             " --mode {params.mode} --out {params.out} 2> {log}"
         )
 
@@ -91,20 +98,30 @@ rule build_paper:
     input:
         scripts=expand(f"{SCRIPTS}/{{name}}.sh", name=["build-paper", "find-tex"]),
         main="paper/main.tex",
-        parts=sorted(map(str, [*Path("paper").glob("*.sty"), *Path("paper").glob("*/*.tex")])),
+        parts=sorted(
+            map(
+                str,
+                [
+                    path
+                    for kind in ("*.sty", "*.tex", "*/*.tex")
+                    for path in Path("paper").glob(kind)
+                ],
+            )
+        ),
         references=sorted(map(str, Path("paper").glob("*.bib"))),
         generated=GENERATED,
         figures=FIGURES["pdf"],
         bench=sorted(map(str, [*BENCH.glob("bench*.tex"), *BENCH.glob("bench*.pdf")])),
     output:
         pdf=report(result("paper.pdf"), caption="../report/paper.rst", category="paper"),
+        supplement=[result("supplement.pdf")] if Path("paper/supplement.tex").exists() else [],
     log:
         result("logs", "paper.log"),
     localrule: True
     params:
         results=subpath(output.pdf, parent=True),
     shell:
-        "bash {input.scripts[0]} {params.results} {output.pdf} > {log} 2>&1"
+        "bash {input.scripts[0]} {params.results} {output.pdf} {output.supplement} > {log} 2>&1"
 
 
 rule figures:
@@ -123,7 +140,7 @@ rule tables:
             study=STUDIES,
             file=["specs.json", "estimates.parquet", "estimates.manifest.json"],
         ),
-        [] if STUDY else GENERATED,
+        [] if STUDY else rules.typeset_numbers.output,
 
 
 rule verdicts:

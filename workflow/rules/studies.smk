@@ -94,6 +94,32 @@ rule measure:
         )
 
 
+rule weigh_near_controls:
+    """Judge the near control of each claim of a study on its tables: they are measured once more."""
+    input:
+        code=by_study(RUN.code_of, "measure", "ledger.run.near"),
+        claims=by_study(RUN.claims),
+        specs=result("{study}", "specs.json"),
+        tables=by_study(RUN.tables),
+        manifests=by_study(RUN.manifests),
+        estimates=result("{study}", "estimates.parquet"),
+    output:
+        near=result("{study}", "near.json"),
+    log:
+        result("logs", "{study}-near.log"),
+    threads: 1
+    resources:
+        mem_mb=asks("mem_mb", cases=["estimates"]),
+        runtime=asks("runtime", cases=["estimates"]),
+    params:
+        tables=subpath(input.specs, parent=True),
+    shell:
+        command(
+            "near {wildcards.study} --claims {input.claims} --specs {input.specs} --tables {params.tables}"
+            " --estimates {input.estimates} --out {output.near} 2> {log}"
+        )
+
+
 rule draw:
     """Draw one figure of a study."""
     input:

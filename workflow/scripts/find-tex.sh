@@ -9,7 +9,7 @@ set -euo pipefail
 readonly FILES=(article.cls fontenc.sty inputenc.sty lmodern.sty geometry.sty microtype.sty
     amsmath.sty amssymb.sty amsthm.sty mathtools.sty bm.sty graphicx.sty booktabs.sty longtable.sty
     array.sty caption.sty float.sty siunitx.sty xfp.sty fancyhdr.sty xcolor.sty natbib.sty
-    hyperref.sty cleveref.sty)
+    hyperref.sty xr-hyper.sty cleveref.sty)
 readonly DEBIAN_PACKAGES=(texlive-latex-recommended texlive-latex-extra texlive-science
     texlive-publishers lmodern latexmk poppler-utils)
 

@@ -111,11 +111,19 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str], ...] = (
     ),
     (
         RULES,
+        rules.near,
+        "near",
+        "linear --claims paper/claims/linear.yaml --specs results/quick/linear/specs.json"
+        " --tables results/quick/linear --estimates results/quick/linear/estimates.parquet"
+        " --out results/quick/linear/near.json",
+    ),
+    (
+        RULES,
         rules.judge,
         "judge",
         "--claims paper/claims/linear.yaml --mode quick"
         " --estimates results/quick/linear/estimates.parquet --specs results/quick/linear/specs.json"
-        " --out verdicts.json",
+        " --near results/quick/linear/near.json --out verdicts.json",
     ),
     (
         RULES,

@@ -34,26 +34,34 @@ def claims(
     study: Annotated[str, Option(help="one that was run by itself", show_default=False)] = "",
     results: Results = RUNS,
     as_json: Json = False,
-) -> None:
+    check: Annotated[bool, Option("--check", help="say instead whether all is as expected; status 1 if not")] = False,
+    expect: Annotated[bool, Option("--expect", help="write down instead what is to be expected")] = False,
+) -> int:
     """Print the table of claims of one mode."""
     from ledger.record.verify import VERDICTS, read_verdicts
-    from ledger.show import claims_table
+    from ledger.show import claims_table, expected
 
     record = read_verdicts(results / mode / study / VERDICTS)
-    if as_json:
+    if expect:
+        print(expected.renew(record, study).as_posix())
+    elif check:
+        return expected.check(record, study)
+    elif as_json:
         print_json(record)
     else:
         claims_table.print_table(record)
+    return 0
 
 
 def compare(
     runs: Annotated[list[Path], Argument(metavar="RUN", help="folders of results", show_default=False)],
+    claims: ClaimFiles = None,
     as_json: Json = False,
 ) -> None:
-    """Print the verdicts of several runs side by side, and say which differ."""
+    """Print the verdicts of several runs side by side; of two also how far their numbers are apart."""
     from ledger.show import comparison
 
-    comparison.report(runs, as_json)
+    comparison.report(runs, stated_in(claims), as_json)
 
 
 def verify(
@@ -210,7 +218,7 @@ def report(
     claims: Annotated[
         list[Path] | None, Option(metavar=SEVERAL, help="state claims; by default the files of every study")
     ] = None,
-    preamble: Annotated[Path, Option(help="file of the macros of the statements")] = Path("paper/main.tex"),
+    preamble: Annotated[Path, Option(help="file of the macros of the statements")] = Path("paper/preamble.tex"),
 ) -> None:
     """Write a run as one HTML file around Snakemake's own report."""
     from ledger.show import html_report
@@ -232,13 +240,21 @@ def publish(
     results: Results = RUNS,
     published: Published = PUBLISHED,
     costs: Annotated[bool, Option("--costs", help="only what the run cost")] = False,
+    replication: Annotated[
+        int | None, Option(min=0, metavar="SEED", help="only the replication with this seed")
+    ] = None,
 ) -> None:
     """Copy a run to the folder of the published one, with what it cost."""
     from ledger.run import costs as spent
     from ledger.run import publish as publishing
+    from ledger.run import replicating
 
     places = results / mode, published, mode
-    for path in [spent.publish(*places)] if costs else publishing.publish(*places):
+    if replication is not None:
+        made = replicating.publish(replication, mode, results, published)
+    else:
+        made = [spent.publish(*places)] if costs else publishing.publish(*places)
+    for path in made:
         print(path.as_posix())
 
 

@@ -73,12 +73,20 @@ def measure(study: Study, specs: Place, tables: Place, out: Out) -> None:
     jobs.measure(study, specs, tables, out)
 
 
+def near(study: Study, claims: Files, specs: Place, tables: Place, estimates: Place, out: Out) -> None:
+    """Judge the near controls of a study in the tables of a run."""
+    from ledger.run import near as controls
+
+    controls.judge(study, stated_in(claims), specs, tables, estimates, out)
+
+
 def judge(
     claims: Files,
     estimates: Files,
     mode: Mode,
     out: Out,
     specs: Annotated[list[Path] | None, Option(metavar=SEVERAL, help="cases of the studies")] = None,
+    near: Annotated[list[Path] | None, Option(metavar=SEVERAL, help="near controls of the studies")] = None,
 ) -> None:
     """Write the verdicts of all claims; with the specs regimes count settings too."""
     from ledger.record import estimates as tables
@@ -87,7 +95,10 @@ def judge(
 
     studies = {path.resolve().parent.name: path for path in specs or ()}
     settings = {study: jobs.settings_of(jobs.read_cases(study, path)) for study, path in studies.items()}
-    record = verdicts.judge(stated_in(claims), tables.read(estimates), mode, tables.failed(estimates), settings)
+    controls = {claim: found for path in near or () for claim, found in results.read_sealed(path).items()}
+    record = verdicts.judge(
+        stated_in(claims), tables.read(estimates), mode, tables.failed(estimates), settings, controls
+    )
     results.write_sealed(out, record)
 
 
@@ -123,8 +134,10 @@ def typeset(
     mode: Mode,
     out: Out,
     sections: Annotated[list[Path] | None, Option(metavar=SEVERAL, help="sections of studies from elsewhere")] = None,
+    preamble: Annotated[Path | None, Option(help="file of the macros of the statements")] = None,
 ) -> None:
-    """Write numbers and tables as LaTeX."""
+    """Write numbers and tables as LaTeX, and beside them the page where each number leads to."""
+    from ledger.paper import evidence
     from ledger.paper import typeset as typesetting
     from ledger.record import estimates as measured
     from ledger.record import results
@@ -134,25 +147,30 @@ def typeset(
     record = read_verdicts(verdicts, mode=mode)
     frame = measured.read(estimates)
     drawn = {path.name.removesuffix(".manifest.json"): results.read_sealed(path) for path in figures}
-    manifests = typesetting.read_manifests(measured.records(frame), drawn, manifests_dir)
+    manifests = evidence.read_manifests(measured.records(frame), drawn, manifests_dir)
     studies = {path.resolve().parent.name: path for path in specs or ()}
     settings = {
         study: {name: case.spec() for name, case in jobs.read_cases(study, path).items()}
         for study, path in studies.items()
     }
-    files = typesetting.typeset(record, stated_in(claims), frame, settings, manifests, drawn)
+    macros = "" if preamble is None else results.read_text(preamble)
+    stated = stated_in(claims)
+    page = evidence.page(record, stated, frame, settings, manifests, drawn, macros)
+    files = typesetting.typeset(record, stated, frame, settings)
     extensions = "\n".join(results.read_text(path) for path in sections or [])
     typesetting.write(out, {**files, "extensions.tex": extensions})
+    results.write_text(out.parent / "evidence.html", page)  # beside the PDF
 
 
 def artifact(
-    mode: Mode = "full",
-    page: Annotated[Path | None, Option(help="by default that of the mode")] = None,
+    page: Annotated[
+        list[Path] | None, Argument(metavar="PAGE", help="such as docs/artifact.md; by default all", show_default=False)
+    ] = None,
     published: Published = PUBLISHED,
     claims: ClaimFiles = None,
     check: Annotated[bool, Option("--check", help="write nothing, say what would change")] = False,
 ) -> int:
-    """Rewrite the tables of docs/artifact.md, or of docs/large.md, from what was published."""
+    """Rewrite what pages say of the published run: README.md and those of docs/."""
     from ledger.show import artifact as pages
 
-    return pages.write(mode, page, stated_in(claims), published, check)
+    return pages.write(page or (), stated_in(claims), published, check)

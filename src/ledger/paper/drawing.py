@@ -91,7 +91,7 @@ def draw(
     for name, function in figures.items():
         if names and name not in names:
             continue
-        start, tables = time.perf_counter(), Recorded(frames.tables)
+        start, tables = time.process_time(), Recorded(frames.tables)
         figure = function(replace(frames, run=Run(frames.cases, tables)))
         if frames.mode == "quick":
             stamp(figure, frames.mode)
@@ -100,7 +100,7 @@ def draw(
         for path, content in made.items():
             results.write_bytes(path, content)
         fields = provenance.describe(
-            study, name, Path(module).as_posix(), time.perf_counter() - start,
+            study, name, Path(module).as_posix(), time.process_time() - start,
             inputs={case: digests[case] for case in sorted(tables.read)},
         )  # fmt: skip
         fields["function"] = f"{function.__module__}.{function.__qualname__}"

@@ -1,4 +1,4 @@
-"""LaTeX text: escaping, breakable names, tables that keep to the text width.
+"""LaTeX text: escaping, breakable names, tables that keep to the text width; its mathematics as MathML.
 
 The macros that the text uses (column types Z and Y, targets) are those of `paper/zeroloss.sty`.
 """
@@ -6,8 +6,8 @@ The macros that the text uses (column types Z and Y, targets) are those of `pape
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
@@ -78,3 +78,24 @@ def longtable(
 def row(*cells: str) -> str:
     r"""Return one line of a table: cells joined by `&`, ended by `\\`."""
     return " & ".join(cells) + r" \\"
+
+
+def macros(preamble: str) -> dict[str, str]:
+    r"""Return the macros without arguments that a preamble defines: {r"\PP": r"\mathbb{P}"}."""
+    return dict(re.findall(r"^\\newcommand\{(\\[A-Za-z]+)\}\{(.*)\}$", preamble, re.MULTILINE))
+
+
+def mathematics(text: str, defined: Mapping[str, str]) -> Any:
+    """Return text with LaTeX between dollars as HTML with MathML; all else is escaped."""
+    import markupsafe
+    from latex2mathml.converter import convert
+
+    made = []
+    for i, part in enumerate(text.split("$")):
+        if i % 2 == 0:
+            made.append(markupsafe.escape(part))
+            continue
+        for name, meaning in defined.items():
+            part = re.sub(rf"{re.escape(name)}(?![A-Za-z])", lambda _, to=meaning: to, part)
+        made.append(markupsafe.Markup(convert(part)))
+    return markupsafe.Markup("").join(made)

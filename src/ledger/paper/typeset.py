@@ -1,14 +1,14 @@
 """Verdicts, estimates and settings as LaTeX: what `paper/main.tex` reads, and nothing it must know.
 
-One template for each file: numbers.tex (all keys), claims.tex (table of claims), provenance.tex
-(where each number comes from), sizes.tex (settings of the runs), mode.tex. The macros are defined
-in `paper/zeroloss.sty`.
+One template for each file: numbers.tex (all keys), claims.tex (table of claims), glance.tex (all
+verdicts, study by study), sizes.tex (settings of the runs), mode.tex. The macros are defined in
+`paper/zeroloss.sty`; the page where each number leads to is `ledger.paper.evidence`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from ledger.paper.settings_table import Specs
 from ledger.record import estimates as tables
 from ledger.record import power, results, verdicts
 from ledger.record.claims import Claim, by_id
+from ledger.record.estimates import study_of
 from ledger.record.formatting import half_width, tex_interval, tex_number
 from ledger.record.results import ResultError
 
@@ -25,36 +26,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Row = Mapping[str, Any]
-Manifests = Mapping[str, Mapping[str, Any]]
-FILES = ("numbers", "claims", "provenance", "sizes", "mode")
+FILES = ("numbers", "claims", "glance", "sizes", "mode")
 
 
 def typeset(
-    record: Mapping[str, Any],
-    claims: Sequence[Claim],
-    estimates: pd.DataFrame,
-    specs: Mapping[str, Specs],
-    manifests: Manifests,
-    figures: Manifests,
+    record: Mapping[str, Any], claims: Sequence[Claim], estimates: pd.DataFrame, specs: Mapping[str, Specs]
 ) -> dict[str, str]:
     """Return {file name: LaTeX}.
 
-    record: content of verdicts.json; estimates: with `study` and `key`;
-    specs: {study: {case: spec}}; manifests: {"study/case": manifest} of every source;
-    figures: {figure: manifest}.
+    record: content of verdicts.json; estimates: with `study` and `key`; specs: {study: {case: spec}}.
     """
-    import jinja2
-
     rows = sorted(tables.records(estimates), key=lambda row: row["key"])
-    environment = jinja2.Environment(
-        *("<%", "%>", "<<", ">>", "<#", "#>"),  # around blocks, variables, comments
-        loader=jinja2.PackageLoader("ledger.paper"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.tests["bare"] = is_bare
+    environment = templates("<%", "%>", "<<", ">>", "<#", "#>")
     environment.filters |= {
         "name": latex.name,
         "tex": latex.escape,
@@ -64,12 +47,11 @@ def typeset(
         "floor": floor_of,
         "count": count_of,
         "type": type_of,
-        "value": value_of,
-        "sources": sources_of,
-        "read": read_by,
         "deciding": verdicts.row_of,
-        "power": power_of({claim.id: claim for claim in claims}),
-        "numbers": file_numbers(manifests),
+        "power": power_of(by_id(claims)),
+        "near": near_of(by_id(claims)),
+        "familywise_error": verdicts.familywise_error,
+        "percent": lambda share: rf"\zlpercent{{{100 * share:.0f}}}",
         "sizes": settings_table.sizes,
     }
     content: dict[str, Any] = {
@@ -79,13 +61,28 @@ def typeset(
         "rows": rows,
         "specs": specs,
         "claims": by_id(claims),
-        "manifests": manifests,
-        "figures": figures,
-        "by_owner": [(owner, list(own)) for owner, own in groupby(rows, key=lambda row: row["claim"] or row["study"])],
         "counts": verdicts.counts(record["claims"]),
         "settings": settings(claims, specs),
+        "by_study": {study: list(own) for study, own in groupby(record["claims"], key=lambda one: study_of(one["id"]))},
     }
     return {f"{name}.tex": environment.get_template(f"{name}.tex.jinja").render(content) for name in FILES}
+
+
+def templates(*marks: str, autoescape: bool = False) -> Any:
+    """Return the environment of the templates; marks: around blocks, variables and comments."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        *marks,
+        autoescape=autoescape,
+        loader=jinja2.PackageLoader("ledger.paper"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.tests["bare"] = is_bare
+    return environment
 
 
 def table(columns: Sequence[Any], caption: str, label: str, size: str, caller: Callable[[], str]) -> str:
@@ -98,40 +95,7 @@ def table(columns: Sequence[Any], caption: str, label: str, size: str, caller: C
 def write(out: Path, files: Mapping[str, str]) -> None:
     """Write the files of `typeset` into `out`."""
     for name, text in sorted(files.items()):
-        results.write_text(Path(out) / name, text)
-
-
-# --- files behind a number -----------------------------------------------------------------------
-
-
-def read_manifests(rows: Iterable[Row], figures: Manifests, folder: Path) -> dict[str, dict[str, Any]]:
-    """Return {"study/case": manifest} of every case that an estimate or a figure comes from."""
-    sources = {source for row in rows for source in sources_of(row)}
-    sources |= {source for figure in figures.values() for source in read_by(figure)}
-    return {source: results.read_manifest(Path(folder) / f"{source}.parquet") for source in sorted(sources)}
-
-
-def sources_of(row: Row) -> list[str]:
-    """Return the sources of an estimate as "study/case"."""
-    return [f"{row['study']}/{case}" for case in row["sources"].split(";") if case]
-
-
-def read_by(figure: Mapping[str, Any]) -> list[str]:
-    """Return the tables that a figure was drawn from as "study/case"."""
-    return [f"{figure['study']}/{case}" for case in figure["inputs"]]
-
-
-def file_numbers(manifests: Manifests) -> Callable[[Iterable[str]], str]:
-    """Return what shows sources as linked numbers, runs of three and more as ranges: 1, 4--7."""
-    order = {source: number for number, source in enumerate(sorted(manifests), start=1)}
-
-    def shown(sources: Iterable[str]) -> str:
-        files = enumerate(sorted(sources, key=order.__getitem__))
-        runs = [[source for _, source in run] for _, run in groupby(files, key=lambda one: order[one[1]] - one[0])]
-        links = [[rf"\zlfile{{{source}}}{{{order[source]}}}" for source in run] for run in runs]
-        return ", ".join(f"{run[0]}--{run[-1]}" if len(run) > 2 else ", ".join(run) for run in links) or "--"
-
-    return shown
+        results.write_text(out / name, text)
 
 
 # --- a number ------------------------------------------------------------------------------------
@@ -158,15 +122,15 @@ def interval_of(row: Row) -> str:
     return tex_interval(_value(row, "lower"), _value(row, "upper"))
 
 
-def value_of(row: Row) -> str:
-    """Return the estimate of a row, with its interval where it has one."""
-    return estimate_of(row) if is_bare(row) else f"{estimate_of(row)} {interval_of(row)}"
-
-
 def floor_of(row: Row) -> str:
     """Return the floor of a row: as exact as its interval, and never less than two digits."""
-    floor, half = _value(row, "floor"), 0.5 * (_value(row, "upper") - _value(row, "lower"))
-    return tex_number(floor, min(abs(floor), half) if half > 0 else abs(floor))
+    return tex_number(_value(row, "floor"), width_of_floor(row))
+
+
+def width_of_floor(row: Row) -> float:
+    """Return half of the length that the digits of a floor stand for."""
+    floor, half = abs(_value(row, "floor")), 0.5 * (_value(row, "upper") - _value(row, "lower"))
+    return min(floor, half) if half > 0 else floor
 
 
 def power_of(claims: Mapping[str, Claim]) -> Callable[[Mapping[str, Any]], str]:
@@ -178,6 +142,19 @@ def power_of(claims: Mapping[str, Claim]) -> Callable[[Mapping[str, Any]], str]:
         words = [] if math.isnan(chance) else [rf"power \zlpercent{{{100 * chance:.0f}}}"]
         words += [] if effect is None else [f"refutes {tex_number(effect.size)} in {latex.name(effect.quantity)}"]
         return ", ".join(words)
+
+    return shown
+
+
+def near_of(claims: Mapping[str, Claim]) -> Callable[[Mapping[str, Any]], str]:
+    """Return what says, of a claim's record, its near control and whether that is refuted."""
+
+    def shown(record: Mapping[str, Any]) -> str:
+        words, found = claims[record["id"]].near_control, record.get("near")
+        if not words or not found:
+            return ""
+        by = f" by {latex.name(found['by'].partition('/')[2])}" if found["by"] else ""
+        return f"near control: {words}: {found['verdict']}{by}"
 
     return shown
 

@@ -52,13 +52,23 @@ class Tolerance(Closed):
     abs: NonNegative = 0.0
     rel: NonNegative = 0.0
 
+    def of(self, published: float) -> float:
+        """How far a number may lie from this one."""
+        return self.abs + self.rel * abs(published)
+
+    def spent(self, rebuilt: float, published: float) -> float:
+        """The share of what is allowed by which two numbers differ: at most 1 where they agree.
+
+        NaN agrees with NaN alone, an infinite number with itself alone.
+        """
+        if rebuilt == published or (math.isnan(rebuilt) and math.isnan(published)):
+            return 0.0
+        apart, allowed = abs(rebuilt - published), self.of(published)
+        return apart / allowed if math.isfinite(apart) and allowed > 0 else math.inf
+
     def allows(self, rebuilt: float, published: float) -> bool:
-        """Tell whether `rebuilt` agrees with `published`; NaN agrees with NaN alone."""
-        if math.isnan(rebuilt) or math.isnan(published):
-            return math.isnan(rebuilt) and math.isnan(published)
-        if math.isinf(rebuilt) or math.isinf(published):
-            return rebuilt == published
-        return abs(rebuilt - published) <= self.abs + self.rel * abs(published)
+        """Tell whether `rebuilt` agrees with `published`."""
+        return self.spent(rebuilt, published) <= 1.0
 
 
 # For numbers that no claim rests on: loose enough for another machine, tight enough for a typo.
@@ -68,7 +78,8 @@ DEFAULT_TOLERANCE = Tolerance(abs=1e-9, rel=0.02)
 class Predicate(Closed):
     """What the interval of a quantity must do, in each cell that matches `cells`.
 
-    `interval` is the kind of interval that it takes (`ledger.record.interval`). Exactly one of
+    `interval` is the kind of interval that it takes (`ledger.record.interval`), `level` its least
+    level where that is more than the claim's. Exactly one of
     `inside: [lo, hi]`, `covers: x`, `at_most: x`. `max_half_width` (absolute, or in
     units of |estimate| with `relative`) is the precision that `supported` asks for besides; what
     covers x must state it.
@@ -82,6 +93,7 @@ class Predicate(Closed):
     relative: Annotated[bool, Field(strict=True)] = False
     cells: Words = "*"
     interval: Annotated[Kind, Field(strict=False)]
+    level: Annotated[float | None, Field(strict=True, gt=0, lt=1)] = None
 
     @model_validator(mode="after")
     def _one_test(self) -> Predicate:
@@ -121,6 +133,8 @@ class Predicate(Closed):
         else:
             test = f"at most {self.at_most:g}"
         test = f"{test}, {self.interval}"
+        if self.level is not None:
+            test = f"{test} {100 * self.level:g} %"
         if self.max_half_width is None:
             return test
         kind = "relative half-width" if self.relative else "half-width"
@@ -157,6 +171,7 @@ class Claim(Closed):
     regime: dict[Words, Count] = {}
     history: Annotated[tuple[Change, ...], Field(min_length=1)]
     negative_control: Words  # the wrong model or data that `measure` has for it
+    near_control: Words | None = None  # the smallest such theory and its size, LaTeX (`ledger.near`)
     budget_minutes: Positive
 
     @model_validator(mode="after")

@@ -12,7 +12,17 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["CONFIDENCE", "DETERMINISTIC", "NONE", "Interval", "Kind", "one_sided", "range_of", "simultaneous"]
+__all__ = [
+    "CONFIDENCE",
+    "COVERING",
+    "DETERMINISTIC",
+    "NONE",
+    "Interval",
+    "Kind",
+    "one_sided",
+    "range_of",
+    "simultaneous",
+]
 
 
 class Kind(StrEnum):
@@ -91,6 +101,9 @@ class Interval:
 CONFIDENCE = Interval(Kind.CONFIDENCE, 0.95)
 DETERMINISTIC = Interval(Kind.DETERMINISTIC)
 NONE = Interval(Kind.NONE)
+COVERING = 0.99
+"""The level of a family of intervals that must cover their theory: true theories of up to ten such
+families are all covered with a chance of 90 % at least (Bonferroni)."""
 
 
 def simultaneous(cells: int, level: float = 0.95) -> Interval:

@@ -23,6 +23,7 @@ from ledger.record.results import ResultError, number
 __all__ = ["CERTAINTY", "Replication", "compare", "error_of_difference", "foretell"]
 
 CERTAINTY = 0.99  # of what is foretold: beyond it a replication disagrees
+ROUND_OFF = 1e-12  # relative to the estimates
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def compare(foretold: Mapping[str, Any], record: Mapping[str, Any]) -> Replicati
     rows = _rows(record)
     missing = tuple(key for key, one in foretold["estimates"].items() if one["judged"] and key not in rows)
     z = {
-        key: _ratio(rows[key]["estimate"] - one["estimate"], error_of_difference(rows[key], one))
+        key: _ratio(rows[key]["estimate"], one["estimate"], error_of_difference(rows[key], one))
         for key, one in foretold["estimates"].items()
         if key in rows
     }
@@ -127,5 +128,8 @@ def error_of_difference(row: Mapping[str, Any], first: Mapping[str, Any]) -> flo
     return math.hypot(power.standard_error(row), first["standard_error"])
 
 
-def _ratio(difference: float, error: float) -> float:
-    return difference / error if error else math.copysign(math.inf, difference) if difference else 0.0
+def _ratio(new: float, old: float, error: float) -> float:
+    """(new − old)/error; 0 for what differs by round-off alone, of which a sample has no spread."""
+    if math.isclose(new, old, rel_tol=ROUND_OFF):
+        return 0.0
+    return (new - old) / error if error else math.copysign(math.inf, new - old)

@@ -37,7 +37,9 @@ def over(values: Values) -> Estimate:
 
 def between(values: Values) -> Estimate:
     """The mean of the values of deterministic runs, with all of them as the interval."""
-    return Estimate(float(np.mean(values)), float(np.min(values)), float(np.max(values)), range_of(len(values)))
+    low, high = float(np.min(values)), float(np.max(values))
+    mean = min(max(float(np.mean(values)), low), high)  # of equal values, rounding may leave it outside
+    return Estimate(mean, low, high, range_of(len(values)))
 
 
 def cell(setting: str, flow_time: float, *more: str) -> str:

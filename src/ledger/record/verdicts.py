@@ -15,7 +15,7 @@ from ledger.record import estimates as tables
 from ledger.record import results
 from ledger.record.claims import Claim, Predicate
 from ledger.record.formatting import format_interval, format_number, half_width
-from ledger.record.interval import Interval
+from ledger.record.interval import Interval, Kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -202,8 +202,8 @@ def _of_other_interval(claim: Claim, predicate: Predicate, row: dict[str, Any]) 
     interval = Interval.parse(row["interval"])
     if interval.kind != predicate.interval:
         reason = f"interval must be {predicate.interval}, got {str(interval) or 'none'}"
-    elif interval.level < claim.level - LEVEL_SLACK:  # false for NaN: without a level
-        reason = f"level must be at least {claim.level:g}, got {interval.level:g}"
+    elif interval.level < (level := predicate.level or claim.level) - LEVEL_SLACK:  # false for NaN: without a level
+        reason = f"level must be at least {level:g}, got {interval.level:g}"
     else:
         return None
     return Outcome(INCONCLUSIVE, reason, -math.inf)
@@ -230,12 +230,14 @@ def judge(
     mode: str,
     failed: Mapping[str, Mapping[str, str]] | None = None,
     settings: Mapping[str, Settings] | None = None,
+    near: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, Any]:
     """Return the content of verdicts.json: mode, claims in file order, and the plain numbers.
 
     `estimates` has the columns `study` and `key` besides (`estimates.read`); `failed` says why
     cases of a study have no rows (`estimates.failed`), `settings` what the cases of each were run
-    with. Raises ResultError for a row whose claim nobody stated.
+    with, `near` by claim what became of its near control (`ledger.run.near`). Raises ResultError
+    for a row whose claim nobody stated.
     """
     known = {claim.id for claim in claims}
     rows = tables.records(estimates)
@@ -251,6 +253,7 @@ def judge(
         "mode": mode,
         "claims": [
             judge_claim(claim, estimates, failed.get(study_of(claim.id)), settings.get(study_of(claim.id)))
+            | ({"near": dict(near[claim.id])} if near and claim.id in near else {})
             for claim in claims
         ],
         "numbers": sorted(plain, key=lambda row: row["key"]),
@@ -260,6 +263,22 @@ def judge(
 def row_of(record: dict[str, Any]) -> dict[str, Any] | None:
     """Return the deciding row of a claim's record, or None when nothing was measured."""
     return next((row for row in record["rows"] if row["key"] == record["deciding"]), None)
+
+
+def familywise_error(records: Iterable[dict[str, Any]]) -> float:
+    """Return the chance, at most, that a true value which must be covered is missed in any row.
+
+    Each family of intervals that hold together, counted by claim and type, misses with 1 − level; a
+    confidence interval is a family of its own (Bonferroni).
+    """
+    families = set()
+    for record in records:
+        for row in record["rows"]:
+            if any(outcome["predicate"].startswith("covers") for outcome in row["outcomes"]):
+                interval = Interval.parse(row["interval"])
+                alone = row["key"] if interval.kind != Kind.SIMULTANEOUS else ""
+                families.add((record["id"], interval, alone))
+    return min(1.0, sum(1 - interval.level for _, interval, _ in families))
 
 
 def counts(records: Iterable[dict[str, Any]]) -> dict[str, int]:

@@ -17,6 +17,7 @@ from ledger.display import MOST_LINES, Shown, Summary
 from ledger.record import estimates, results, verdicts
 from ledger.record.claims import DEFAULT_TOLERANCE, Claim, Tolerance, by_id
 from ledger.record.formatting import format_number
+from ledger.record.names import nearest
 from ledger.record.results import MissingResultError, ResultError
 
 Row = Mapping[str, Any]
@@ -92,15 +93,18 @@ def verify(
 
     Raises MissingResultError when a file, or a claim asked for, does not exist.
     """
+    check_claims(claims, only)  # a misspelt claim is told before a run is missed
     rebuilt = read_verdicts(Path(rebuilt_folder) / VERDICTS)
     return compare(claims, rebuilt, rebuilt_folder, published_folder, mode, only)
 
 
 def check_claims(claims: Sequence[Claim], only: Sequence[str]) -> None:
     """Raise MissingResultError when a claim that is asked for is none of `claims`."""
-    unknown = sorted(set(only) - set(by_id(claims)))
+    known = by_id(claims)
+    unknown = {name: nearest(name, known) for name in sorted(set(only) - set(known))}
     if unknown:
-        raise MissingResultError(f"claim must be one of {', '.join(by_id(claims))}, got {', '.join(unknown)}")
+        got = "; ".join(f"{name} ({near})" if near else name for name, near in unknown.items())
+        raise MissingResultError(f"claim must be one of the {len(known)} that are stated, got {got}")
 
 
 def read_published(folder: Path, mode: str) -> dict[str, Any]:
@@ -171,7 +175,7 @@ def _only(record: dict[str, Any], only: Sequence[str]) -> dict[str, Any]:
     return {**record, "claims": [c for c in record["claims"] if c["id"] in only], "numbers": []}
 
 
-def _rows(record: Mapping[str, Any]) -> dict[tuple[str, str], Row]:
+def rows_by_key(record: Mapping[str, Any]) -> dict[tuple[str, str], Row]:
     """Each row by its claim, or its study where no claim judges it, and by its key."""
     rows = {(claim["id"], str(row.get("key"))): row for claim in record["claims"] for row in claim["rows"]}
     keys = {str(row.get("key")): row for row in record["numbers"]}
@@ -189,9 +193,9 @@ def _compare_exactly(published: Mapping[str, Any], judged: Mapping[str, Any], fo
         if name not in expected:
             found.differs(name, f"published/{VERDICTS} has it, no file of claims does; {RESTORE}")
             continue
-        for part, left, right in _apart(claim, expected[name], ignore="rows"):
+        for part, left, right in _apart(claim, expected[name], ignore=("rows", "near")):
             found.differs(name, f"{SAYS.format(part, left, right)}; {RESTORE}")
-    in_json, in_csv = _rows(published), _rows(judged)
+    in_json, in_csv = rows_by_key(published), rows_by_key(judged)
     for section, key in sorted({*in_json, *in_csv}):
         if "." in section and section not in expected:
             continue
@@ -203,9 +207,9 @@ def _compare_exactly(published: Mapping[str, Any], judged: Mapping[str, Any], fo
             found.differs(section, f"{key}: {SAYS.format(part, left, right)}; {RESTORE}", key)
 
 
-def _apart(left: Row, right: Row, ignore: str = "") -> Iterator[tuple[str, Any, Any]]:
+def _apart(left: Row, right: Row, ignore: Sequence[str] = ()) -> Iterator[tuple[str, Any, Any]]:
     """Yield (field, read from JSON, computed) of each field in which two records differ."""
-    for name in sorted({*left, *right} - {ignore}):
+    for name in sorted({*left, *right} - {*ignore}):
         computed = results.jsonable(right.get(name))
         if left.get(name) != computed:
             yield name, left.get(name), computed
@@ -224,7 +228,14 @@ def _compare_rebuilt(
             found.missing.append(f"{name}: {_absent(name in new)}")
         elif old[name] != new[name]:
             found.differs(name, f"verdict: published {old[name]}, rebuilt {new[name]}")
-    before, after = _rows(published), _rows(rebuilt)
+    was, now = (
+        {claim["id"]: claim["near"]["verdict"] for claim in record["claims"] if "near" in claim}
+        for record in (published, rebuilt)
+    )
+    for name in sorted(was.keys() & now.keys()):  # claims that are rebuilt alone have none
+        if was[name] != now[name]:
+            found.differs(name, f"near control: published {was[name]}, rebuilt {now[name]}")
+    before, after = rows_by_key(published), rows_by_key(rebuilt)
     both = old.keys() & new.keys() | {of for of, _ in before} & {of for of, _ in after}
     for section, key in sorted({*before, *after}):
         if section not in both:
@@ -233,10 +244,13 @@ def _compare_rebuilt(
         if was is None or now is None:
             found.missing.append(f"{section}: {key} {_absent(was is None)}")
             continue
-        claim = known.get(section)
-        tolerance = claim.tolerance_of(quantity_of(key)) if claim else DEFAULT_TOLERANCE
-        for text in _numbers_apart(now, was, tolerance):
+        for text in _numbers_apart(now, was, tolerance_of(known, section, key)):
             found.differs(section, f"{key} {text}", key)
+
+
+def tolerance_of(claims: Mapping[str, Claim], section: str, key: str) -> Tolerance:
+    """That of a row: its claim's, or the default where no claim judges it."""
+    return claims[section].tolerance_of(quantity_of(key)) if section in claims else DEFAULT_TOLERANCE
 
 
 def _absent(is_rebuilt: bool) -> str:
@@ -250,8 +264,7 @@ def _numbers_apart(rebuilt: Row, published: Row, tolerance: Tolerance) -> Iterat
     for name in COMPARED:
         new, old = results.number(rebuilt.get(name)), results.number(published.get(name))
         if not tolerance.allows(new, old):
-            allowed = tolerance.abs + tolerance.rel * abs(old) if math.isfinite(old) else math.nan
-            shown = format_number(allowed)
+            shown = format_number(tolerance.of(old) if math.isfinite(old) else math.nan)
             yield f"{name}: published {old!r}, rebuilt {new!r}, apart by more than {shown}"
     for name in EXACT:
         if rebuilt.get(name) != published.get(name):

@@ -21,7 +21,7 @@ from ledger.record.results import MissingResultError, ResultError
 
 COSTS = "costs.csv"
 COLUMNS: tuple[str, ...] = (
-    "mode", "study", "case", "wall_seconds", "peak_memory_mb", "bytes", "machine", "spec", "claims",
+    "mode", "study", "case", "cpu_seconds", "peak_memory_mb", "bytes", "machine", "spec", "claims",
 )  # fmt: skip
 PUBLISHED = "full"  # the mode whose costs others are predicted from
 PLANNED = ("large",)  # modes that are planned on predicted costs before they are run
@@ -41,7 +41,7 @@ class Cost:
     none of one measured.
     """
 
-    wall_seconds: float
+    cpu_seconds: float
     peak_memory_mb: float
     bytes: int
     machine: str = ""
@@ -53,7 +53,7 @@ class Cost:
     def seconds_between(self) -> tuple[float, float]:
         """The least and most seconds that its error leaves."""
         factor = self.errors[0] if self.errors else 1.0
-        return self.wall_seconds / factor, self.wall_seconds * factor
+        return self.cpu_seconds / factor, self.cpu_seconds * factor
 
 
 Costs = Mapping[tuple[str, str], Cost]  # by (study, case), of one mode
@@ -111,11 +111,10 @@ def of_run(folder: Path) -> dict[tuple[str, str], Cost]:
     for path in sorted(Path(folder).glob("*/*.parquet")):
         study, case = path.parent.name, path.stem
         manifest = results.read_manifest(path)
-        seconds, memory = (results.number(manifest.get(key)) for key in ("wall_seconds", "peak_memory_mb"))
+        seconds, memory = (results.number(manifest.get(key)) for key in ("cpu_seconds", "peak_memory_mb"))
         if not (seconds >= 0 and memory > 0):
             raise ResultError(
-                f"{results.manifest_path(path)} must say wall_seconds and "
-                f"peak_memory_mb; {results.REBUILD.format(path)}"
+                f"{results.manifest_path(path)} must say cpu_seconds and peak_memory_mb; {results.REBUILD.format(path)}"
             )
         size = len(results.read_bytes(path))
         machine = manifest.get("machine") or {}
@@ -160,7 +159,7 @@ def of_text(text: str, origin: str) -> dict[str, dict[tuple[str, str], Cost]]:
     found: dict[str, dict[tuple[str, str], Cost]] = {}
     for number, line in enumerate(lines, start=2):
         try:
-            numbers = float(line["wall_seconds"]), float(line["peak_memory_mb"]), int(line["bytes"])
+            numbers = float(line["cpu_seconds"]), float(line["peak_memory_mb"]), int(line["bytes"])
             cost = Cost(*numbers, line["machine"], line["spec"], tuple(filter(None, line["claims"].split(";"))))
         except (TypeError, ValueError, AttributeError) as error:
             raise ResultError(f"{origin} line {number} is no cost ({error}); {REMEDY}") from error
@@ -213,7 +212,7 @@ def bill(what: str, jobs: Sequence[Job], measuring: Sequence[Job], costs: Costs,
     """Add up what some jobs, and the measuring after them, cost on `cores`."""
     stages = [[[costs[key] for key in job if key in costs] for job in stage] for stage in (jobs, measuring)]
     known = [cost for stage in stages for job in stage for cost in job]
-    walls = [makespan([sum(cost.wall_seconds for cost in job) for job in stage], cores) for stage in stages]
+    walls = [makespan([sum(cost.cpu_seconds for cost in job) for job in stage], cores) for stage in stages]
     # a study is measured after its own jobs, but maybe beside those of another
     meeting = stages if len(measuring) < 2 else [stages[0] + stages[1]]
     peaks = [[max((cost.peak_memory_mb for cost in job), default=0.0) for job in group] for group in meeting]
@@ -222,7 +221,7 @@ def bill(what: str, jobs: Sequence[Job], measuring: Sequence[Job], costs: Costs,
     return Bill(
         what=what,
         jobs=len(jobs) + len(measuring),
-        cpu_minutes=sum(cost.wall_seconds for cost in known) / 60,
+        cpu_minutes=sum(cost.cpu_seconds for cost in known) / 60,
         wall_minutes=sum(walls) / 60,
         peak_memory_mb=max(sum(heapq.nlargest(cores, group)) for group in peaks),
         disk_mb=sum(cost.bytes for cost in known) / 2**20,

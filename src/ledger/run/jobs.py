@@ -83,7 +83,7 @@ def run(study: str, name: str, case: Case, out: Path) -> str:
     from ledger.run import provenance
     from ledger.study import jobs_of
 
-    start, failed = time.perf_counter(), ""
+    start, failed = time.process_time(), ""
     module = part_of(study, "jobs")
     try:
         case.prepare()
@@ -93,7 +93,7 @@ def run(study: str, name: str, case: Case, out: Path) -> str:
     except Exception as error:
         error.add_note(f"in study {study}, case {name}")
         raise
-    fields = provenance.describe(study, name, module.__name__, time.perf_counter() - start, case.spec())
+    fields = provenance.describe(study, name, module.__name__, time.process_time() - start, case.spec())
     results.write_table(frame, out, fields | ({FAILED: failed} if failed else {}))
     return failed
 
@@ -150,13 +150,13 @@ def measure(study: str, specs: Path, folder: Path, out: Path) -> None:
     """
     from ledger.run import provenance
 
-    start = time.perf_counter()
+    start = time.process_time()
     cases = read_cases(study, specs)
     failed = failed_cases(cases, folder)
     run_, digests = read_run({n: c for n, c in cases.items() if n not in failed}, folder)
     frame = estimates_of(study, run_, incomplete=bool(failed))
     fields = provenance.describe(
-        study, "estimates", part_of(study, "measure").__name__, time.perf_counter() - start, inputs=digests
+        study, "estimates", part_of(study, "measure").__name__, time.process_time() - start, inputs=digests
     )
     results.write_table(frame, out, fields | ({FAILED: failed} if failed else {}))
 

@@ -25,12 +25,13 @@ UNKNOWN = "unknown"
 
 
 def describe(
-    study: str, case: str, module: str, wall_seconds: float, spec: Any = None, inputs: Mapping[str, str] | None = None
+    study: str, case: str, module: str, cpu_seconds: float, spec: Any = None, inputs: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     """Return the manifest fields of a job that ran `module`.
 
     `spec` is the whole configuration of the case, `inputs` the SHA-256 of each file that was read.
-    Wall time in seconds, peak memory of the process in MB (2^20 bytes).
+    CPU time in seconds, which no other load on the machine changes and a job of one thread takes on a
+    free one, peak memory of the process in MB (2^20 bytes).
     """
     return {
         "study": study,
@@ -42,7 +43,7 @@ def describe(
         "code_sha256": codegraph.digest(module),
         "package_version": paper().version,
         "git_commit": git_commit(),
-        "wall_seconds": round(wall_seconds, 3),
+        "cpu_seconds": round(cpu_seconds, 3),
         "peak_memory_mb": round(peak_memory_mb(), 1),
         "machine": machine(),
         "versions": versions(),

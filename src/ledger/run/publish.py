@@ -1,4 +1,7 @@
-"""Copy a run to `published/`: verdicts, estimates as text, paper, and what it cost."""
+"""Copy a run to `published/`: verdicts, estimates as text, paper with what it leads to, and what it cost.
+
+A figure that lies there, such as the one that the README shows, is renewed.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from ledger.record.verify import ESTIMATES, REBUILD, VERDICTS, read_verdicts
 from ledger.run import costs
 
 PAPER = "paper.pdf"
+BESIDE = ("supplement.pdf", "evidence.html")  # of the papers that have them
 
 
 def publish(results_folder: Path, published_folder: Path, mode: str) -> list[Path]:
@@ -24,9 +28,13 @@ def publish(results_folder: Path, published_folder: Path, mode: str) -> list[Pat
         cases = "; ".join(f"{study}: {', '.join(sorted(lost))}" for study, lost in failed.items())
         raise ResultError(f"a run with failed cases must not be published, got {cases}; {REBUILD}")
     table = estimates.to_csv(estimates.read(found))
-    paper = results.read_bytes(source / PAPER)
+    pages = [PAPER, *(name for name in BESIDE if (source / name).exists())]
+    pictures = [path.name for path in sorted(target.glob("*.png"))]
+    files = {name: results.read_bytes(source / name) for name in pages}
+    files |= {name: results.read_bytes(source / "figures" / name) for name in pictures}
     spent = costs.publish(source, target, mode)
     results.write_json(target / VERDICTS, record)
     results.write_text(target / ESTIMATES, table)
-    results.write_bytes(target / PAPER, paper)
-    return [target / name for name in (VERDICTS, ESTIMATES, PAPER)] + [spent]
+    for name, content in files.items():
+        results.write_bytes(target / name, content)
+    return [target / name for name in (VERDICTS, ESTIMATES, *files)] + [spent]

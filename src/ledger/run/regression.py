@@ -28,7 +28,7 @@ WORDS = {
     "replicates": "replicates|scrambles",
 }  # log2_… is a power of two
 SUMS = {
-    "wall_seconds": (("1", "L M N R"), ("1", "L M N R", "L N R"), ("1", "L M N R", "L M N² R")),
+    "cpu_seconds": (("1", "L M N R"), ("1", "L M N R", "L N R"), ("1", "L M N R", "L M N² R")),
     "peak_memory_mb": (("1", "pairs"), ("1", "triples")),
     "bytes": (("1", "N R"), ("1", "N² R")),
 }
@@ -102,7 +102,7 @@ def _measuring(study: str, costs: Costs, published: Costs) -> Cost:
         for table in (costs, published)
     )
     cost, more = published[study, MEASURING], read / before if before else 1.0
-    scaled = more * cost.wall_seconds, more * cost.peak_memory_mb, cost.bytes
+    scaled = more * cost.cpu_seconds, more * cost.peak_memory_mb, cost.bytes
     return cost if more == 1.0 else Cost(*scaled, errors=(1.0, 1.0))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from ledger.record import replication, results
 from ledger.record.claims import Claim
 from ledger.record.formatting import format_number
+from ledger.record.names import nearest
 from ledger.record.replication import Replication
 from ledger.record.results import MissingResultError
 from ledger.record.verify import VERDICTS, read_verdicts
@@ -20,7 +21,7 @@ from ledger.run import workflow
 from ledger.run.planning import PROFILE, cores_here
 from ledger.table import show
 
-__all__ = ["replicate"]
+__all__ = ["FOUND", "folder_of", "publish", "replicate", "sealed_once"]
 
 FORETOLD, FOUND = "foretold.json", "replication.json"
 PLANTED = 4.0  # standard errors of the difference
@@ -50,9 +51,8 @@ def replicate(
         first = read_verdicts(results_folder / mode / VERDICTS)
     if not other.differences:
         raise results.ResultError(f"seed of a replication must be another than that of the run, got {seed}")
-    folder = results_folder / "replications" / f"{mode}-seed{seed}"
-    foretold = replication.foretell(stated, first)
-    results.write_sealed(folder / FORETOLD, results.jsonable(foretold))
+    folder = folder_of(results_folder, mode, seed)
+    foretold = sealed_once(folder / FORETOLD, results.jsonable(replication.foretell(stated, first)))
     _snakemake(mode, cores, f"seed={seed}")
     record = read_verdicts(Path(other.folder) / VERDICTS)
     found = replication.compare(foretold, _planted(record, foretold, plant) if plant else record)
@@ -64,6 +64,36 @@ def replicate(
     else:
         _print(found, len(first["claims"]))
     return 0 if found.agrees else 1
+
+
+def folder_of(root: Path, mode: str, seed: int) -> Path:
+    """Where the replication of a mode with a seed lies, in a folder of results or of what is published."""
+    return Path(root) / "replications" / f"{mode}-seed{seed}"
+
+
+def sealed_once(path: Path, foretold: dict[str, Any]) -> dict[str, Any]:
+    """What was foretold and sealed before; what is foretold now, sealed, if nothing was.
+
+    Raises ResultError where the two differ: nothing is foretold again once a second run may be known.
+    """
+    if not path.exists():
+        results.write_sealed(path, foretold)
+    before = results.read_sealed(path)
+    if before != foretold:
+        raise results.ResultError(
+            f"{path} was sealed on another first run than the present one; give another seed, or move its folder away"
+        )
+    return before
+
+
+def publish(seed: int, mode: str, results_folder: Path, published: Path) -> list[Path]:
+    """Copy a replication, with what was foretold of it, to the published run; return the files."""
+    source, target = (folder_of(root, mode, seed) for root in (results_folder, published))
+    made = []
+    for name in (FORETOLD, FOUND):
+        results.write_sealed(target / name, results.read_sealed(source / name))
+        made.append(target / name)
+    return made
 
 
 def _snakemake(mode: str, cores: int | None, *settings: str) -> None:
@@ -78,7 +108,8 @@ def _snakemake(mode: str, cores: int | None, *settings: str) -> None:
 def _planted(record: dict[str, Any], foretold: Mapping[str, Any], key: str) -> dict[str, Any]:
     """The record with one estimate moved by 4 standard errors, away from that of the first run."""
     if key not in foretold["estimates"]:
-        raise MissingResultError(f"key to plant a shift in must be one with a confidence interval, got {key}")
+        near = nearest(key, foretold["estimates"]) or "take one that zeroloss trace knows"
+        raise MissingResultError(f"key to plant a shift in must be one with a confidence interval, got {key}; {near}")
     first = foretold["estimates"][key]
     for row in (row for claim in record["claims"] for row in claim["rows"] if row["key"] == key):
         shift = math.copysign(PLANTED, row["estimate"] - first["estimate"]) * replication.error_of_difference(

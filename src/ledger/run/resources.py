@@ -1,6 +1,6 @@
 """What a job asks of a scheduler: memory and time, from what the same job took before.
 
-`published/costs.csv` holds peak memory and wall time of each case of the published run; the rules
+`published/costs.csv` holds peak memory and CPU time of each case of the published run; the rules
 of the workflow ask here.
 """
 
@@ -19,7 +19,7 @@ MEMORY_STEP_MB = 100
 START_UP_SECONDS = 120  # Python, torch and two Snakemakes, from a slow shared disk
 
 # For a case that no run has measured yet: twice the largest of the published run.
-UNMEASURED_MB, UNMEASURED_SECONDS = 3000.0, 300.0
+UNMEASURED_MB, UNMEASURED_SECONDS = 4000.0, 380.0
 
 
 class Request(NamedTuple):
@@ -42,7 +42,7 @@ def request(costs: Costs, study: str, cases: Iterable[str], attempt: int = 1) ->
         max(MEMORY_MARGIN, error) * cost.peak_memory_mb for cost, (_, error) in zip(known, errors, strict=True)
     )
     seconds = START_UP_SECONDS + sum(
-        max(TIME_MARGIN, error) * cost.wall_seconds for cost, (error, _) in zip(known, errors, strict=True)
+        max(TIME_MARGIN, error) * cost.cpu_seconds for cost, (error, _) in zip(known, errors, strict=True)
     )
     return Request(
         mem_mb=attempt * MEMORY_STEP_MB * math.ceil(memory / MEMORY_STEP_MB), runtime=attempt * math.ceil(seconds / 60)

@@ -103,7 +103,22 @@ def summary(record: Mapping[str, Any]) -> str:
         if count[verdicts.NOT_JUDGED]
         else ""
     )
-    return f"{count['claims']} claims in mode {record['mode']} ({of_kinds}): {words}{below}"
+    error = verdicts.familywise_error(claim for claim in record["claims"] if claim["verdict"] != verdicts.NOT_JUDGED)
+    missed = f"; a true value is not covered somewhere with a chance of {100 * error:.0f} % at most" if error else ""
+    return (
+        f"{count['claims']} claims in mode {record['mode']} ({of_kinds}): {words}{below}{missed}{near_controls(record)}"
+    )
+
+
+def near_controls(record: Mapping[str, Any]) -> str:
+    """Return how many near controls that are judged are refuted, and which are not; "" for none."""
+    found = {claim["id"]: claim["near"]["verdict"] for claim in record["claims"] if "near" in claim}
+    judged = {claim: verdict for claim, verdict in found.items() if verdict != verdicts.NOT_JUDGED}
+    missed = [claim for claim, verdict in judged.items() if verdict != verdicts.REFUTED]
+    if not judged:
+        return ""
+    words = f"; near controls: {len(judged) - len(missed)} of {len(judged)} refuted"
+    return f"{words}, not that of {', '.join(missed)}" if missed else words
 
 
 def print_table(

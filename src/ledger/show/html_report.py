@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import math
-import re
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ledger.config.paper import paper
+from ledger.paper.latex import macros, mathematics
 from ledger.record import estimates, results, verdicts
 from ledger.record.claims import Claim, Predicate, by_id
 from ledger.record.results import ResultError
@@ -182,28 +182,7 @@ def spent_on(folder: Path) -> list[tuple[str, list[costs.Cost]]]:
     return sorted(spent.items(), reverse=True)
 
 
-def macros(preamble: str) -> dict[str, str]:
-    r"""Return the macros without arguments that a preamble defines: {r"\PP": r"\mathbb{P}"}."""
-    return dict(re.findall(r"^\\newcommand\{(\\[A-Za-z]+)\}\{(.*)\}$", preamble, re.MULTILINE))
-
-
 # --- text ----------------------------------------------------------------------------------------
-
-
-def mathematics(text: str, defined: Mapping[str, str]) -> Any:
-    """Return text with LaTeX between dollars as HTML with MathML; all else is escaped."""
-    import markupsafe
-    from latex2mathml.converter import convert
-
-    made = []
-    for i, part in enumerate(text.split("$")):
-        if i % 2 == 0:
-            made.append(markupsafe.escape(part))
-            continue
-        for name, meaning in defined.items():
-            part = re.sub(rf"{re.escape(name)}(?![A-Za-z])", lambda _, to=meaning: to, part)
-        made.append(markupsafe.Markup(convert(part)))
-    return markupsafe.Markup("").join(made)
 
 
 def caption(text: str) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from ledger.record import power, results
 from ledger.record.claims import Claim, by_id
 from ledger.record.formatting import NOT_MEASURED, format_number
-from ledger.record.verify import check_claims
+from ledger.record.verify import check_claims, quantity_of
 from ledger.table import show
 
 __all__ = ["report"]
@@ -31,12 +31,13 @@ def report(claims: Sequence[Claim], record: Mapping[str, Any], only: Sequence[st
         }
         print(json.dumps(results.jsonable(content), indent=1, sort_keys=True))
         return int(bool(weak))
-    lines = [(claim, words_of_power(powers[claim]), words_of_effect(effects[claim])) for claim in powers]
+    near = {one["id"]: words_of_near(one.get("near")) for one in rows}
+    lines = [(claim, words_of_power(powers[claim]), words_of_effect(effects[claim]), near[claim]) for claim in powers]
     caption = (
         "chance of supported if the claim is exactly true, at the sizes and by the intervals of the published run; "
-        "smallest deviation that is refuted with chance 0.8"
+        "smallest deviation that is refuted with chance 0.8; what the published run made of the near control"
     )
-    show(("claim", "power", "smallest effect refuted"), lines, caption)
+    show(("claim", "power", "smallest effect refuted", "near control"), lines, caption)
     for claim in weak:
         least = f"{power.LEAST_POWER:g}"
         print(f"{claim}: power must be at least {least}, got {powers[claim]:.2f}; give it more replicates or scrambles")
@@ -46,6 +47,13 @@ def report(claims: Sequence[Claim], record: Mapping[str, Any], only: Sequence[st
 def words_of_power(chance: float) -> str:
     """A chance in percent."""
     return NOT_MEASURED if math.isnan(chance) else f"{100 * chance:.0f} %"
+
+
+def words_of_near(found: Mapping[str, str] | None) -> str:
+    """What became of a near control, and by which quantity."""
+    if found is None:
+        return NOT_MEASURED
+    return f"{found['verdict']} by {quantity_of(found['by'])}" if found["by"] else found["verdict"]
 
 
 def words_of_effect(effect: power.Effect | None) -> str:

@@ -7,7 +7,6 @@ its link: it leads to the line of the appendix that begins with its key.
 
 from __future__ import annotations
 
-import difflib
 import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from ledger.config.paper import paper
 from ledger.record import estimates, results, verdicts
 from ledger.record.claims import Claim, by_id, load_claims
 from ledger.record.formatting import format_number, half_width
+from ledger.record.names import nearest
 from ledger.record.results import MissingResultError
 from ledger.record.verify import VERDICTS, read_verdicts
 from ledger.run.costs import MEASURING
@@ -28,7 +28,6 @@ from ledger.run.jobs import SPECS
 from ledger.show.claims_table import estimate_of, interval_of
 
 FIRST_ROWS = 3
-NEAREST = 3
 LONGEST_SETTING = 100  # characters
 SIMULATE, MEASURE, DRAW, JUDGE = "simulate", "measure", "draw", "judge_claims"  # rules
 
@@ -150,7 +149,7 @@ def _step(
         "code_sha256": manifest.get("code_sha256", ""),
         "commit": manifest.get("git_commit", ""),
         "version": manifest.get("package_version", ""),
-        "wall_seconds": manifest.get("wall_seconds"),
+        "cpu_seconds": manifest.get("cpu_seconds"),
         "machine": manifest.get("machine", {}),
         **more,
     }
@@ -207,8 +206,7 @@ def _remedy(run: Results, name: str) -> str:
         return "a number of the PDF is a link to its key"
     tables = [f"{study}/{case}" for study, cases in run.specs.items() for case in cases]
     names = [*run.claims, *run.figures, *tables, *run.estimates]
-    near = difflib.get_close_matches(name, names, n=NEAREST, cutoff=0.3)
-    return f"nearest: {', '.join(near)}" if near else f"{paper().name} claims lists the claims"
+    return nearest(name, names) or f"{paper().name} claims lists the claims"
 
 
 def _of_number(run: Results, row: dict[str, Any]) -> Way:

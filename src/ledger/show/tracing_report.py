@@ -31,7 +31,7 @@ def report(name: str, folder: Path, mode: str, claim_files: Sequence[Path], ever
             _print_step(step, rows, "the first of its rows")
     if len(tables) > 1:
         lines = [
-            (step["what"], str(step["rows"]), f"{step['wall_seconds'] or 0.0:.1f}", *step["files"].values())
+            (step["what"], str(step["rows"]), f"{step['cpu_seconds'] or 0.0:.1f}", *step["files"].values())
             for step in tables
         ]
         _print(f"from {len(tables)} tables", [])
@@ -49,7 +49,7 @@ def _print_step(step: Step, rows: Sequence[Mapping[str, Any]], which: str) -> No
     if step["rows"] is not None:
         facts.append(("rows", step["rows"]))
     if step["code"]:
-        took = f"{step['wall_seconds']} s on {step['machine'].get('processor', 'unknown')}"
+        took = f"{step['cpu_seconds']} s on {step['machine'].get('processor', 'unknown')}"
         facts += [
             ("code", step["code"]),
             ("code sha256", step["code_sha256"]),

@@ -14,7 +14,7 @@ from zeroloss.model.law import InitialLaw, PathLaw, check_sampling, sample_indep
 from zeroloss.model.problem import Problem
 from zeroloss.network.resnet import Network, Training
 
-__all__ = ["train"]
+__all__ = ["draw", "train"]
 
 PARTS = 50  # in which an ensemble is trained where progress is shown
 
@@ -52,16 +52,7 @@ def train(
     """
     check_sampling(sampling, num_layers=num_layers, num_units=num_units, replicates=replicates)
     times = np.atleast_1d(np.asarray(flow_time, dtype=np.float64)).tolist()
-    depths = np.arange(num_layers) / num_layers
-    drawn = []
-    for i in range(replicates):
-        rng = stream(seed, problem.name, sampling, num_layers, num_units, i)
-        drawn.append(
-            sample_independent(law, rng, num_layers, num_units, problem.dim)
-            if sampling == "independent"
-            else sample_paths(law, PathLaw(), rng, depths, num_units, problem.dim)
-        )
-    theta = torch.from_numpy(np.stack(drawn)).to(problem.inputs.device)
+    theta = draw(problem, law, num_layers, num_units, replicates=replicates, sampling=sampling, seed=seed)
     network = Network(problem, num_layers, num_units, activation)
     with reporting(progress) as report:
         # a network is the same in any batch on the processor; elsewhere they all stay together
@@ -69,6 +60,30 @@ def train(
         size = replicates if whole else -(-replicates // PARTS)
         starts = counted(report, f"training {replicates} networks", range(0, replicates, size))
         return _joined([_part(network, theta, i, size, times, rtol) for i in starts])
+
+
+def draw(
+    problem: Problem,
+    law: InitialLaw,
+    num_layers: int,
+    num_units: int,
+    *,
+    replicates: int,
+    sampling: str,
+    seed: int,
+    name: Sequence[str] = (),
+) -> torch.Tensor:
+    """Networks as they start, (replicates, layers, k, units); ``name`` tells streams of one seed apart."""
+    depths = np.arange(num_layers) / num_layers
+    drawn = []
+    for i in range(replicates):
+        rng = stream(seed, problem.name, *name, sampling, num_layers, num_units, i)
+        drawn.append(
+            sample_independent(law, rng, num_layers, num_units, problem.dim)
+            if sampling == "independent"
+            else sample_paths(law, PathLaw(), rng, depths, num_units, problem.dim)
+        )
+    return torch.from_numpy(np.stack(drawn)).to(problem.inputs.device)
 
 
 def _part(

@@ -5,11 +5,29 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
 from ledger.record.interval import Interval
 from ledger.record.statistics import Estimate, about, welch
 from zeroloss.model.arrays import Array
 
-__all__ = ["Trace", "trace_ratio"]
+__all__ = ["TRIMMED", "Trace", "kept", "trace_ratio"]
+
+
+TRIMMED = 0.2  # of the scrambles at each end
+
+
+def kept(traces: Array) -> NDArray[np.intp]:
+    """Indices of the scrambles (scrambles,) that are left when a fifth of the traces is trimmed at each end.
+
+    Now and then, however many its points, a rule has particles so close to a separatrix that its ψ is
+    far too large, all over (docs/decisions/late-times.md): the mean of Σ over rules is that of its
+    largest values, which networks of finite width do not have either.
+    """
+    cut = int(TRIMMED * len(traces))
+    return np.argsort(traces, kind="stable")[cut : len(traces) - cut]
 
 
 @dataclass(frozen=True)
@@ -22,10 +40,18 @@ class Trace:
     bias: float = 0.0
 
     @classmethod
-    def of(cls, traces: Array, bias: float = 0.0) -> Trace:
-        """The mean over scrambles of a rule (scrambles,), and the error of it."""
-        S = len(traces)
-        return cls(float(traces.mean()), float(traces.std(ddof=1)) / math.sqrt(S), S - 1, bias)
+    def of(cls, traces: Array, halves: Array | None = None) -> Trace:
+        """The trimmed mean over scrambles of a rule (scrambles,), and the error of it.
+
+        ``halves``: traces of the first scrambles on half of their points, whose median change
+        bounds the bias. Error and degrees of freedom are those of Tukey and McLaughlin (1963): the
+        winsorised sum of squares over h (h − 1), and h − 1, for the h scrambles that are kept.
+        """
+        bias = 0.0 if halves is None else abs(float(np.median(traces[: len(halves)] - halves)))
+        h = len(kept(traces))
+        winsorised = np.asarray(stats.mstats.winsorize(traces, (TRIMMED, TRIMMED)))
+        error = math.sqrt(len(traces) * float(winsorised.var()) / (h * (h - 1)))
+        return cls(float(traces[kept(traces)].mean()), error, h - 1, bias)
 
     @property
     def relative_error(self) -> float:

@@ -73,7 +73,7 @@ def test_what_ships_loads_and_makes_jobs_of_json(paths: tuple[Path, ...]) -> Non
 @pytest.mark.parametrize("path", [QUICK, TINY, LARGE], ids=["quick", "tiny", "large"])
 def test_an_overlay_alone_is_not_a_configuration(path: Path) -> None:
     message = refusal(path)
-    assert "seed: missing; set it as config/full.yaml does" in message and str(path) in message
+    assert "rtol: missing; set it as config/full.yaml does" in message and str(path) in message
 
 
 def test_quick_says_only_what_differs() -> None:

@@ -12,6 +12,7 @@ import evidence
 import pytest
 from programs import HAVE_LATEXMK
 
+from ledger.paper import evidence as behind
 from ledger.paper import latex, typeset
 from ledger.paper import settings_table as sizes
 from ledger.record import estimates, verdicts
@@ -38,8 +39,12 @@ def claims() -> tuple[Claim, ...]:
 
 def files(mode: str = "full", *more: dict) -> dict[str, str]:
     frame = evidence.frame(*evidence.rows(), *more)
-    record = verdicts.judge(claims(), frame, mode)
-    return typeset.typeset(record, claims(), frame, SPECS, MANIFESTS, FIGURES)
+    return typeset.typeset(verdicts.judge(claims(), frame, mode), claims(), frame, SPECS)
+
+
+def page() -> str:
+    frame = evidence.frame(*evidence.rows())
+    return behind.page(verdicts.judge(claims(), frame, "full"), claims(), frame, SPECS, MANIFESTS, FIGURES, "")
 
 
 def test_every_key_is_defined_with_the_digits_of_its_interval() -> None:
@@ -80,13 +85,16 @@ def test_quick_mode_is_marked() -> None:
     assert "Quick mode" not in files()["claims.tex"]
 
 
-def test_every_estimate_can_be_traced_to_its_files() -> None:
-    text = files()["provenance.tex"]
+def test_every_estimate_has_a_line_that_leads_to_its_files() -> None:
+    text = page()
     for row in evidence.rows():
         key = f"{row['claim'] or 'toy'}/{row['quantity']}/{row['cell']}"
-        assert text.count(rf"\zltarget{{{key}}}") == 1
-    assert r"\zlfile{toy/narrow}{1}, \zlfile{toy/wide}{2}" in text
-    assert r"\texttt{0123456789ab}" in text
+        assert text.count(f'<tr id="zl:{key}">') == 1
+    assert '<a href="#zl:file:toy/wide">toy/wide</a>, <a href="#zl:file:toy/narrow">toy/narrow</a>' in text
+    assert "<code>0123456789ab</code>" in text
+    assert '<h2 id="zl:claim:toy.none">' in text and '<details id="zl:case:wide">' in text
+    targets = re.findall(r'href="#([^"]+)"', text)
+    assert targets and all(text.count(f'id="{target}"') == 1 for target in targets)
 
 
 def test_claims_nobody_measured_stand_in_the_table() -> None:
@@ -124,17 +132,15 @@ def test_two_studies_may_not_mean_different_things_by_one_setting() -> None:
 def test_a_source_without_manifest_is_named(tmp_path: Path) -> None:
     rows = estimates.records(evidence.frame(*evidence.rows()))
     with pytest.raises(MissingResultError, match=r"toy/narrow\.manifest\.json is missing"):
-        typeset.read_manifests(rows, {}, tmp_path)
+        behind.read_manifests(rows, {}, tmp_path)
     with pytest.raises(MissingResultError, match=r"toy/narrow\.manifest\.json is missing"):
-        typeset.read_manifests([], FIGURES, tmp_path)
+        behind.read_manifests([], FIGURES, tmp_path)
 
 
-def test_every_figure_names_its_module_and_its_files() -> None:
-    lines = files()["provenance.tex"].splitlines()
-    line = next(line for line in lines if r"\zltarget{figure:toy-rates}" in line)
-    assert line.startswith(r"\zltarget{figure:toy-rates}\texttt{toy{-}\allowbreak{}rates} & ")
-    assert r"\texttt{rates} of \texttt{figures/\allowbreak{}toy\_\allowbreak{}lines." in line
-    assert line.endswith(r"& \zlfile{toy/narrow}{1} \\")
+def test_every_figure_names_its_function_and_its_files() -> None:
+    lines = page().splitlines()
+    line = next(line for line in lines if 'id="zl:figure:toy-rates"' in line)
+    assert "<code>figures.toy_lines.rates</code>" in line and line.count("#zl:file:toy/narrow") == 1
 
 
 def test_special_characters_are_harmless() -> None:
@@ -165,7 +171,7 @@ $x^{\zlest{toy.width/distance/sine.s4}} \in \zlint{toy.depth/slope_L/sine.s4}$,
 \zlifdef{toy/none/x}{yes}{no}.
 EXTRA
 \begin{figure}\caption{\zl{toy.depth/slope_L/sine.s4}, \zlconf{wide.num_layers}}\end{figure}
-\input{claims}\input{sizes}\appendix\input{provenance}
+\input{claims}\input{sizes}
 \end{document}
 """
 

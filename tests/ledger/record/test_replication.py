@@ -69,3 +69,19 @@ def test_a_run_of_another_kind_is_refused() -> None:
     fewer["claims"][0]["rows"] = fewer["claims"][0]["rows"][1:]
     found = replication.compare(FORETOLD, fewer)
     assert found.missing == ("toy.depth/slope_L/c0",) and not found.agrees
+
+
+def test_round_off_is_no_difference() -> None:
+    """A quantity without spread, as an identity is, differs by its last bits; by more it disagrees."""
+    one = FORETOLD | {"estimates": {"toy.depth/slope_L/c0": {"estimate": -1.0, "standard_error": 0.0, "judged": True}}}
+    for value, agrees in ((-1.0 - 2e-16, True), (-1.0 - 1e-9, False)):
+        found = replication.compare(one, run(0, estimate=value, lower=value, upper=value))
+        assert (list(found.beyond) == []) == agrees
+
+
+def test_an_estimate_below_the_regime_of_its_claim_counts() -> None:
+    """Its interval says how far a number lies from the next: too short an interval is wrong at any size."""
+    key = "toy.depth/slope_L/c0"
+    one = FORETOLD | {"estimates": {key: FORETOLD["estimates"][key] | {"judged": False}}}
+    far = one["estimates"][key]["estimate"] + 20 * SIGMA
+    assert list(replication.compare(one, run(0, estimate=far, lower=far - HALF, upper=far + HALF)).beyond) == [key]

@@ -14,7 +14,7 @@ import pytest
 from ledger.record import results
 from ledger.record.results import MissingResultError, ResultError
 
-FIELDS = {"study": "toy", "case": "a", "wall_seconds": 1.5}
+FIELDS = {"study": "toy", "case": "a", "cpu_seconds": 1.5}
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_same_rows_give_the_same_bytes(tmp_path: Path, frame: pd.DataFrame) -> N
     again = results.write_table(
         frame.set_axis(range(7, 12)).astype({"kind": "category"}),
         tmp_path / "deeper" / "b.parquet",
-        FIELDS | {"wall_seconds": 9},
+        FIELDS | {"cpu_seconds": 9},
     )
     assert first == again
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "deeper/b.parquet").read_bytes()

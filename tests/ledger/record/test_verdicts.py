@@ -185,3 +185,24 @@ def test_judging_is_deterministic_whatever_the_order_of_rows(tmp_path) -> None:
 def test_estimates_of_a_claim_that_nobody_stated_are_refused() -> None:
     with pytest.raises(ResultError, match=r"estimates of toy\.depht belong to no claim; state it"):
         verdicts.judge([evidence.claim()], evidence.frame(evidence.row(claim="toy.depht")), "full")
+
+
+def test_a_predicate_may_ask_for_a_higher_level_than_its_claim() -> None:
+    claim = evidence.claim(predicate=[entry(covers=-1, max_half_width=1.0, interval="simultaneous", level=0.99)])
+    for interval, verdict in (("simultaneous 95 % of 3", "inconclusive"), ("simultaneous 99 % of 3", "supported")):
+        assert verdicts.judge_claim(claim, evidence.frame(evidence.row(interval=interval)))["verdict"] == verdict
+
+
+def test_families_that_must_cover_share_an_error() -> None:
+    """Two families of one claim and a confidence interval of another: 1 % + 1 % + 5 %."""
+    cover = entry(covers=-1, max_half_width=1.0)
+    families = [
+        evidence.row(cell=cell, interval=f"simultaneous 99 % of {cells}")
+        for cell, cells in (("a", 2), ("b", 2), ("c", 1))
+    ]
+    rows = evidence.frame(*families, evidence.row(cell="d", claim=evidence.WIDTH))
+    other = evidence.claim(id=evidence.WIDTH, predicate=[cover])
+    claims = [evidence.claim(predicate=[cover | {"interval": "simultaneous"}]), other]
+    record = verdicts.judge(claims, rows, "full")
+    assert verdicts.familywise_error(record["claims"]) == pytest.approx(0.07)
+    assert verdicts.familywise_error(verdicts.judge([evidence.claim()], rows.iloc[:0], "full")["claims"]) == 0.0

@@ -75,6 +75,17 @@ def test_publishing_is_reproducible(tree: Tree) -> None:
     assert sorted(before) == ["costs.csv", "estimates.csv", "paper.pdf", "verdicts.json"]
 
 
+def test_a_published_figure_is_renewed(tree: Tree, capsys) -> None:
+    shown = tree.verdicts.with_name("toy-rates.png")
+    shown.write_bytes(b"of the run before")
+    assert tree.call("publish") == 2, "this run did not draw it"
+    assert "figures/toy-rates.png is missing" in capsys.readouterr().err
+    drawn = tree.folder / "figures" / "toy-rates.png"
+    results.write_bytes(drawn, b"of this run")
+    assert tree.call("publish") == 0
+    assert shown.read_bytes() == b"of this run" and shown.as_posix() in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("spoil", "code", "said"),
     [
@@ -134,8 +145,8 @@ def test_only_the_claims_asked_for_are_compared(tree: Tree, capsys) -> None:
     assert tree.call("verify", evidence.DEPTH) == 1
     rejudged(tree)
     assert tree.call("verify", evidence.WIDTH) == 0
-    assert tree.call("verify", "toy.unknown") == 2
-    assert "claim must be one of toy.depth, toy.width, got toy.unknown" in capsys.readouterr().err
+    assert tree.call("verify", "toy.dept") == 2
+    assert "one of the 2 that are stated, got toy.dept (nearest: toy.depth, toy.width)" in capsys.readouterr().err
 
 
 def test_verify_speaks_json(tree: Tree, capsys) -> None:
@@ -153,7 +164,8 @@ def test_the_table_of_claims_is_plain_in_a_pipe_and_coloured_on_a_terminal(tree,
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["claim", "verdict", "quantity", "estimate", "interval", "type", "replicates"]
     assert lines[1].split()[:2] == ["toy.depth", "supported"]
-    assert lines[-1] == "2 claims in mode full (2 theorems): 2 supported, 0 inconclusive, 0 refuted"
+    counted = "2 claims in mode full (2 theorems): 2 supported, 0 inconclusive, 0 refuted"
+    assert lines[-1] == f"{counted}; a true value is not covered somewhere with a chance of 5 % at most"
     assert tree.call("claims", "--json") == 0
     assert json.loads(capsys.readouterr().out) == results.read_sealed(tree.rebuilt)
 

@@ -26,7 +26,7 @@ COSTS = {
 
 def write(folder: Path, case: str, frame: pd.DataFrame, **fields: Any) -> None:
     machine = {"processor": "abacus", "processors": 3}
-    cost = {"study": "toy", "wall_seconds": 1.5, "peak_memory_mb": 10.0, "machine": machine}
+    cost = {"study": "toy", "cpu_seconds": 1.5, "peak_memory_mb": 10.0, "machine": machine}
     results.write_table(frame, folder / "toy" / f"{case}.parquet", cost | fields)
 
 
@@ -39,7 +39,7 @@ def test_text_and_back() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("wall_seconds", "seconds", "must have the columns"),
+        ("cpu_seconds", "seconds", "must have the columns"),
         ("120.0", "long", "line 4 is no cost"),
         ("1048576", "", "line 4 is no cost"),
     ],
@@ -52,8 +52,8 @@ def test_a_damaged_file_is_named(old: str, new: str, message: str) -> None:
 
 
 def test_a_manifest_without_a_cost_is_refused(tmp_path: Path) -> None:
-    write(tmp_path, "wide", pd.DataFrame({"risk": [1.0]}), wall_seconds=None)
-    with pytest.raises(ResultError, match=r"wide\.manifest\.json must say wall_seconds"):
+    write(tmp_path, "wide", pd.DataFrame({"risk": [1.0]}), cpu_seconds=None)
+    with pytest.raises(ResultError, match=r"wide\.manifest\.json must say cpu_seconds"):
         costs.of_run(tmp_path)
 
 

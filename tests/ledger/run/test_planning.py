@@ -227,7 +227,7 @@ def test_the_large_study_is_priced_before_anybody_runs_it(capsys, monkeypatch) -
     for law in laws.values():
         for error in (law["seconds"], law["memory"]):
             assert 1 < error["typical"] <= error["worst"]
-            assert error["typical"] < 1.5, "each job from the others"
+            assert error["typical"] < 1.7, "each job from the others"
     assert any("more than 24 GB" in line for line in answer["memory"])
     assert any("256 GB" in line for line in answer["memory"])
 

@@ -99,7 +99,7 @@ def test_a_sum_that_is_there_is_found_and_holds_for_larger_jobs(term: str) -> No
     terms = regression.terms_of(NEW.spec())
     cost = law.predict(NEW.spec())
     assert law.jobs == len(CASES)
-    assert cost.wall_seconds == pytest.approx(3 + 1e-5 * terms["L M N R"] + 1e-4 * terms[term], rel=1e-6)
+    assert cost.cpu_seconds == pytest.approx(3 + 1e-5 * terms["L M N R"] + 1e-4 * terms[term], rel=1e-6)
     assert cost.peak_memory_mb == pytest.approx(300 + 0.05 * terms["triples"], rel=1e-6)
     assert cost.bytes == pytest.approx(1000 + 20 * terms["N R"], rel=1e-3)
     assert cost.errors == pytest.approx((1.0, 1.0), abs=1e-6)
@@ -125,7 +125,7 @@ def test_no_coefficient_is_negative_and_noise_adds_no_term() -> None:
         assert all(b >= 0 for b in fit.coefficients.values())
     assert 1.1 < law.seconds.typical <= law.seconds.worst < 2
     low, high = law.predict(NEW.spec()).seconds_between
-    assert low < law.predict(NEW.spec()).wall_seconds < high
+    assert low < law.predict(NEW.spec()).cpu_seconds < high
 
 
 def price(mode: str, by_mode: dict[str, Any], **more: Case) -> dict[tuple[str, str], Cost]:
@@ -145,9 +145,9 @@ def test_a_planned_mode_is_measured_where_it_was_else_as_published_else_predicte
     found = price("large", {"full": published}, new=NEW, renamed=CASES["case-1"])
     assert found["toy", "case-1"] == found["toy", "renamed"] == published["toy", "case-1"]
     new = found["toy", "new"]
-    assert new.errors and new.wall_seconds > 1000
+    assert new.errors and new.cpu_seconds > 1000
     more = (read + new.bytes + published["toy", "case-1"].bytes) / read
-    assert found["toy", "estimates"].wall_seconds == pytest.approx(10 * more)
+    assert found["toy", "estimates"].cpu_seconds == pytest.approx(10 * more)
     assert found["toy", "estimates"].errors, "a guess is marked"
     own = Cost(7.0, 400.0, 50, spec=digest_of(NEW.spec()))
     again = price("large", {"full": published, "large": {("toy", "new"): own}}, new=NEW)

@@ -1,17 +1,20 @@
-"""The page for evaluators says what the data say."""
+"""The pages say what the data say."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import evidence
 import pytest
 
 from ledger.config.case import Case
+from ledger.record import results, verdicts
 from ledger.record.claims import Claim
 from ledger.run import planning
 from ledger.run.costs import Cost
-from ledger.show import artifact
+from ledger.show import artifact, claims_page
 from zeroloss import cli
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,12 +41,10 @@ MEASURED = plan(
 RECORD = {"mode": "full", "claims": [{"id": evidence.DEPTH, "verdict": "refuted"}]}
 
 
-@pytest.mark.parametrize("mode", artifact.PAGES)
-def test_the_page_is_what_the_data_make(capsys, monkeypatch, mode: str) -> None:
+@pytest.mark.parametrize("page", artifact.PAGES, ids=str)
+def test_the_page_is_what_the_data_make(capsys, monkeypatch, page: Path) -> None:
     monkeypatch.chdir(ROOT)
-    assert cli.main(["artifact", "--mode", mode, "--check"]) == 0, (
-        f"run zeroloss artifact --mode {mode}\n" + capsys.readouterr().out
-    )
+    assert cli.main(["artifact", str(page), "--check"]) == 0, "run zeroloss artifact\n" + capsys.readouterr().out
 
 
 def test_a_claim_has_its_command_its_cost_and_its_verdict() -> None:
@@ -64,22 +65,22 @@ def test_what_was_not_measured_is_said() -> None:
 
 @pytest.fixture
 def page(tmp_path: Path) -> Path:
-    made = tmp_path / "artifact.md"
-    made.write_text((ROOT / "docs" / "artifact.md").read_text())
+    made = tmp_path / "claims.md"
+    made.write_text((ROOT / "docs" / "claims.md").read_text())
     return made
 
 
 def call(page: Path, *more: str) -> int:
-    return cli.main(["artifact", "--page", str(page), *more])
+    return cli.main(["artifact", str(page), *more])
 
 
 def test_a_number_that_was_changed_by_hand_is_found_and_mended(page: Path, capsys, monkeypatch) -> None:
     monkeypatch.chdir(ROOT)
     right = page.read_text()
-    claim = next(line for line in right.splitlines() if "CLAIMS=limits.depth`" in line)
-    page.write_text(right.replace(claim, claim.replace("limits.depth`", "limits.deep`")))
+    claim = next(line for line in right.splitlines() if line.startswith("| `limits.depth`"))
+    page.write_text(right.replace(claim, re.sub(r"\*\*\w+\*\*", "**proved**", claim)))
     assert call(page, "--check") == 1
-    assert "-| Depth gap of first order | `make verify CLAIMS=limits.deep`" in (
+    assert "-| `limits.depth` | Depth gap of first order | **proved** |" in (
         capsys.readouterr().out)  # fmt: skip
     assert call(page) == 0
     assert page.read_text() == right, "prose is left alone"
@@ -89,4 +90,38 @@ def test_a_page_without_its_marks_is_refused(page: Path, capsys, monkeypatch) ->
     monkeypatch.chdir(ROOT)
     page.write_text("# nothing\n")
     assert call(page) == 2
-    assert "must hold <!-- runs:begin --> and <!-- runs:end --> once" in capsys.readouterr().err
+    assert "must hold <!-- verdicts:begin --> and <!-- verdicts:end --> once" in capsys.readouterr().err
+
+
+def test_another_page_is_refused(tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    other = tmp_path / "other.md"
+    other.write_text("# Other\n")
+    assert call(other) == 2
+    assert "a page must be one of README.md, claims.md, artifact.md, large.md, got " in capsys.readouterr().err
+
+
+def judged(*rows: dict[str, Any]) -> dict[str, Any]:
+    return results.jsonable(verdicts.judge(stated()[:1], evidence.frame(*rows), "full"))
+
+
+def test_claims_stand_by_study_with_their_numbers_and_reasons() -> None:
+    wrong = [evidence.row(value=-0.9, cell=f"sine.s{i}") for i in range(4)]
+    text = claims_page.by_study(stated(), judged(*wrong))
+    assert text.startswith("## toy\n\n2 claims: 1 refuted, 1 not published yet.\n\n| claim | what it says | verdict |")
+    lines = text.splitlines()
+    depth, width = (line.split(" | ") for line in lines[6:8])
+    assert depth[:5] == ["| `toy.depth`", "First order in depth", "**refuted**", "slope_L at sine.s0", "-0.9000"]
+    assert depth[5:8] == ["[-0.9010, -0.8990]", "95 %", "100"]
+    assert depth[8] == "100 %" and depth[9].endswith(" in slope_L |")
+    assert width[0] == "| `toy.width`" and width[2] == "**not published yet**" and len(width) == len(depth)
+    assert lines[-1].startswith("- `toy.depth`, refuted: slope_L at sine.s0: [-0.9010, -0.8990] is outside [-1.02, ")
+    assert lines[-1].endswith("; and 2 more.")
+
+
+def test_a_supported_claim_needs_no_reason_and_is_not_named() -> None:
+    right = judged(evidence.row())
+    assert claims_page.by_study(stated()[:1], right).splitlines()[-1].startswith("| `toy.depth`")
+    assert claims_page.found(stated()[:1], right) == "1 claims: 1 supported.\n"
+    wrong = judged(evidence.row(value=-0.9))
+    assert claims_page.found(stated()[:1], wrong).endswith("1 refuted.\n\n- refuted: `toy.depth`")

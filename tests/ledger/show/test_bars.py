@@ -16,6 +16,7 @@ from ledger import progress
 from zeroloss.limit import flow, predict
 from zeroloss.model.law import InitialLaw
 from zeroloss.network import ensembles
+from zeroloss.theory import prediction
 from zeroloss.theory.sizing import Sizes, required_size
 
 LAW = InitialLaw()
@@ -29,6 +30,7 @@ def train(**more: Any) -> Any:
 CALLS: dict[str, Callable[..., Any]] = {
     "train": train,
     "predict": lambda **more: predict(MINE, LAW, 4, 1.0, log2_points=5, **more).law(8),
+    "predict to an accuracy": lambda **more: prediction.predict(MINE, LAW, 4, 8, 1.0, accuracy=0.1, **more),
     "solve": lambda **more: flow.solve(MINE, LAW, [0.0, 1.0], accuracy=3e-2, depth_nodes=3, log2_points=4, **more),
 }
 

@@ -11,6 +11,7 @@ import evidence
 import pytest
 from toy import walk
 
+from ledger.paper import latex
 from ledger.record import results
 from ledger.record.claims import load_claims
 from ledger.run.workflow import GENERAL
@@ -131,11 +132,11 @@ def test_captions_can_neither_read_files_nor_bring_in_html(run: Path) -> None:
 
 def test_statements_of_the_paper_become_mathml() -> None:
     root = Path(__file__).resolve().parents[3]
-    defined = html_report.macros((root / "paper" / "main.tex").read_text())
+    defined = latex.macros((root / "paper" / "preamble.tex").read_text())
     assert defined[r"\PP"] == r"\mathbb{P}"
     for claim in load_claims(*(root / "paper" / "claims").glob("*.yaml")):
         for text in (claim.statement, claim.estimator):
-            made = f"<p>{html_report.mathematics(text, defined)}</p>"
+            made = f"<p>{latex.mathematics(text, defined)}</p>"
             assert made.count("<math") == text.count("$") // 2
             words = "".join(ElementTree.fromstring(made).itertext())
             assert "\\" not in words, claim.id

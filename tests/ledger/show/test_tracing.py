@@ -97,12 +97,12 @@ def test_a_claim_says_its_verdict(base: Path, capsys) -> None:
 
 
 def test_the_link_of_a_number_names_its_key(base: Path, capsys) -> None:
-    """In the PDF a number leads to the line that begins with the rest of its key."""
+    """In the PDF a number leads to the line of its key, beside it."""
     style = (ROOT / "paper" / "zeroloss.sty").read_text()
-    assert r"\NewDocumentCommand{\zlest}{m}{\zl@link{zl:#1}" in style
-    assert r"\newcommand{\zltarget}[1]" in style and r"\hypertarget{\detokenize{zl:#1}}" in style
-    page = (base / "tex" / "provenance.tex").read_text()
-    targets = re.findall(r"\\zltarget\{(toy[./][^}]*)\}", page)
+    assert (
+        r"\NewDocumentCommand{\zlest}{m}{\zl@link{zl:#1}" in style and r"\href{\zlevidence\#\detokenize{#1}}" in style
+    )
+    targets = re.findall(r'<tr id="zl:(toy[./][^"]*)">', (base / "evidence.html").read_text())
     assert targets == [KEY, "toy/risk/sine.s4"]
     for key in targets:
         assert traced(base, capsys, key)["kind"] == "number"

@@ -15,9 +15,11 @@ from ledger.record.rows import Rows, between, exact, over, plain, row, rows_of
 from ledger.record.statistics import Estimate, log_slope, slope_of_stds, student
 from ledger.record.tidy import untidy
 from ledger.study import Run, control, measures
+from zeroloss.studies.controls import near as near
 from zeroloss.studies.controls.floored import doubled
 from zeroloss.studies.controls.floors import constant_floor
 from zeroloss.studies.controls.plan import Conditions, Doubled, Identity, Labels, Line, Origin, Parameters, RootScaling
+from zeroloss.studies.ending import at_end, log10_end
 from zeroloss.studies.setup import build_problem
 
 Array = np.ndarray
@@ -210,8 +212,8 @@ def _run_of_conditions(run: pd.DataFrame, floor: float) -> dict[str, float]:
     profile = run.loc[run.quantity == "depth-spread"].sort_values("flow_time").value.to_numpy()
     reached = bool(risk[-1] < floor)
     return {  # the logarithm in hundredths: runs that rest at one local minimum agree to round-off
-        "log10_risk": round(math.log10(risk[-1]), 2),
-        "flow_time": s[-1],
+        "log10_risk": round(log10_end(risk, floor), 2),
+        "flow_time": at_end(risk, s, floor),
         "rate": 2 * spectra[-1, 0] / spectra.shape[1],
         "least": spectra[:, 0].min(),
         "gained": profile[-1] - profile[0],

@@ -114,15 +114,21 @@ class RoughSizes(PathsSettings):
         return self
 
 
-class RoughPathsSettings(RoughSizes):
-    """The same for several Hurst indices, and on smooth paths.
+class HurstSettings(Closed):
+    """Fractional Brownian paths of a Hurst index, drawn so many times."""
 
-    With H > 1/2, and on smooth paths, the gap of first order is the same on almost every path,
-    and `smooth_replicates` are enough; else it spreads as much as it is large.
+    index: Hurst
+    replicates: Annotated[int, Field(ge=8)]
+
+
+class RoughPathsSettings(RoughSizes):
+    """The same for several Hurst indices; ``replicates`` are those of smooth paths.
+
+    With H > 1/2, and on smooth paths, the gap of first order is the same on almost every path, and
+    few are enough; with H < 1/2 it spreads by more than it is large.
     """
 
-    smooth_replicates: Annotated[int, Field(ge=8)]
-    hurst: Annotated[tuple[Hurst, ...], Field(min_length=1, strict=False)]
+    hurst: Annotated[tuple[HurstSettings, ...], Field(min_length=1, strict=False)]
     correlation_length: Positive
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ledger.record.interval import CONFIDENCE, one_sided, simultaneous
-from ledger.record.rows import Rows, cell, exact, row, rows_of
+from ledger.record.interval import CONFIDENCE, COVERING, one_sided, simultaneous
+from ledger.record.rows import Row, Rows, cell, exact, row, rows_of
 from ledger.record.statistics import Estimate, about, bootstrap_weights, ks_distance, student
 from ledger.record.streams import stream
 from ledger.study import Run, control, measures
@@ -37,21 +38,30 @@ def units(num_units: int) -> str:
 @measures("limits.constant")
 def constant(run: Run) -> Rows:
     """Trace of the measured covariance over the predicted one, all cells held together; those of
-    networks trained in torch, at one size, hold together among themselves.
+    networks trained in torch, at one size, hold together among themselves. Besides, the ratio pooled
+    over all settings, at the start, in the middle and at the end.
 
     At several numbers M of units a bias of the rule is one for all of them, while the second-order
     term of the expansion falls like 1/M.
     """
     evidence = evidence_of(run)
     rows: Rows = []
+    pools: dict[str, dict[str, list[Pooled]]] = {}
     for ensembles, engine in ((evidence.with_role("constant"), ""), (evidence.in_torch, "torch")):
-        family = simultaneous(sum(len(e.flow_times) for e in ensembles))
+        family = simultaneous(sum(len(e.flow_times) for e in ensembles), COVERING)
         for e in ensembles:
             name = engine or units(e.num_units)
             for t, s in enumerate(e.flow_times):
                 predicted = evidence.prediction(e, t)
                 ratio = trace_ratio(e.residuals[:, t], predicted.trace, e.count, family)
-                one = rows_of(e.sources + predicted.sources, replicates=len(e.residuals))
+                single = trace_ratio(e.residuals[:, t], predicted.trace, e.count, CONFIDENCE)
+                sources = e.sources + predicted.sources
+                if not engine:
+                    stage = "start" if t == 0 else "end" if t == len(e.flow_times) - 1 else "middle"
+                    pools.setdefault(stage, {}).setdefault(e.setting, []).append(
+                        Pooled(single, len(e.residuals), sources)
+                    )
+                one = rows_of(sources, replicates=len(e.residuals))
                 rows.append(
                     one(
                         "limits.constant",
@@ -61,7 +71,35 @@ def constant(run: Run) -> Rows:
                         floor=predicted.trace.relative_error,
                     )
                 )
-    return rows
+    return rows + [
+        _pool(stage, [pool[name] for name in sorted(pool)]) for stage, pool in pools.items() if len(pool) > 1
+    ]
+
+
+class Pooled(NamedTuple):
+    """One ratio of a pool, with its own 95 % interval."""
+
+    ratio: Estimate
+    replicates: int
+    sources: list[str]
+
+
+def _pool(stage: str, settings: list[list[Pooled]]) -> Row:
+    """The ratio over settings, each weighted by 1/h² with h its half-width.
+
+    Settings are independent; the cells of one share predictions and paths, and are taken for fully
+    dependent: their mean has the mean of their half-widths, which is never too small.
+    """
+    values, halves = (
+        np.array([math.fsum(getattr(one.ratio, name) for one in cells) / len(cells) for cells in settings])
+        for name in ("value", "half_width")
+    )
+    weights = halves**-2 / (halves**-2).sum()
+    pooled = about(weights @ values, float(np.sqrt((weights**2) @ halves**2)), CONFIDENCE)
+    cells = [one for group in settings for one in group]
+    sources = sorted({source for one in cells for source in one.sources})
+    replicates = min(one.replicates for one in cells)
+    return row("limits.constant", "ratio_pooled", stage, pooled, sources, replicates=replicates, sizes=len(settings))
 
 
 @measures()
@@ -221,67 +259,6 @@ def _growing(evidence: Evidence, setting: str, sampling: str) -> list[Ensemble]:
     return [e for e in evidence.with_role("units", **match) if e.num_layers in known]
 
 
-@measures("limits.loss-bias")
-def loss_bias(run: Run) -> Rows:
-    """E[risk] − E = A'/L + C/L² + B/(LM) + D/(LM)²: fitted, and A' predicted as mean r·A.
-
-    Networks for the decay of the law alone are too small for a fit of second order.
-    """
-    evidence = evidence_of(run)
-    rows: Rows = []
-    for setting in evidence.settings:
-        group = [
-            e
-            for e in evidence.ensembles
-            if e.setting == setting and e.sampling == "independent" and e.roles != ("decay",)
-        ]
-        if len(group) < 6:
-            continue
-        risk, error = evidence.risk(setting)
-        r, _, _ = evidence.reference(setting)
-        A = evidence.first_order_bias(setting)
-        L = np.array([e.num_layers for e in group], dtype=float)
-        n = np.array([e.count for e in group], dtype=float)
-        design = np.stack([1 / L, 1 / n, 1 / L**2, 1 / n**2], axis=1)
-        ladder, reference = (run.one(kind, setting=setting)[0] for kind in (plan.Ladder, plan.Reference))
-        sources = [reference, *(name for e in group for name in e.sources)]
-        for t, s in enumerate(group[0].flow_times):
-            y = np.array([e.risk[:, t].mean() for e in group]) - risk[t]
-            sd = np.array([e.risk[:, t].std(ddof=1) / np.sqrt(len(e.risk)) for e in group])
-            fitted, deviation = _weighted_fit(design, y, np.hypot(sd, error[t] / 2))
-            where = cell(setting, s)
-            size: dict[str, Any] = {"replicates": min(len(e.risk) for e in group), "sizes": len(group)}
-            scrambles = A[:, t] @ r[t] / r.shape[1]
-            predicted = student(scrambles, CONFIDENCE)
-            spread = float(scrambles.std(ddof=1)) / np.sqrt(len(scrambles))
-            one = rows_of(sources, **size)
-            rows += [
-                one("limits.loss-bias", "Aprime", where, _normal(fitted[0], deviation[0])),
-                one("limits.loss-bias", "B", where, _normal(fitted[1], deviation[1])),
-                row(
-                    "limits.loss-bias",
-                    "Aprime_difference",
-                    where,
-                    _normal(fitted[0] - predicted.value, float(np.hypot(deviation[0], spread))),
-                    [*sources, ladder],
-                    **size,
-                ),
-                row("", "Aprime_predicted", where, predicted, [ladder, reference]),
-            ]
-    return rows
-
-
-def _weighted_fit(design: Array, y: Array, sd: Array) -> tuple[Array, Array]:
-    """Weighted least squares: coefficients and their standard deviations."""
-    scaled = design / sd[:, None]
-    covariance = np.linalg.inv(scaled.T @ scaled)
-    return covariance @ scaled.T @ (y / sd), np.sqrt(np.diag(covariance))
-
-
-def _normal(value: float, deviation: float) -> Estimate:
-    return about(value, float(stats.norm.ppf(0.975)) * deviation, CONFIDENCE)
-
-
 @measures()
 def risk(run: Run) -> Rows:
     """The risk of the limit itself, with its error."""
@@ -314,10 +291,3 @@ def layers_mistaken_for_independent(table: pd.DataFrame, case: plan.Influence) -
     """Paths whose layers are counted as L independent draws: a covariance too small by 16."""
     table.loc[table["sampling"] == "path", "covariance"] /= 16.0
     return table
-
-
-@control("limits.loss-bias", plan.Ladder)
-def bias_a_hundredfold(table: pd.DataFrame, case: plan.Ladder) -> pd.DataFrame:
-    """A depth bias A a hundred times too large."""
-    limit = at(table, table.num_layers == 0, ["scramble", "flow_time", "sample"], "residual")
-    return table.assign(residual=limit + 100.0 * (table["residual"] - limit))

@@ -1,5 +1,5 @@
-"""The estimates of `limits` and its negative controls: each stands beside what it is about."""
+"""The estimates of `limits` and its negative and near controls: each stands beside what it is about."""
 
-from zeroloss.studies.limits import law, paths, rates, routes
+from zeroloss.studies.limits import bias, law, near, paths, rates, routes
 
-__all__ = ["law", "paths", "rates", "routes"]
+__all__ = ["bias", "law", "near", "paths", "rates", "routes"]

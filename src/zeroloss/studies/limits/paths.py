@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ledger.record.interval import CONFIDENCE, simultaneous
+from ledger.record.interval import CONFIDENCE, COVERING, simultaneous
 from ledger.record.rows import Rows, cell, row
 from ledger.record.statistics import Estimate, bootstrap, log_slope, student
 from ledger.record.tidy import untidy
@@ -45,7 +45,7 @@ def smooth(run: Run) -> Rows:
     rows: Rows = []
     pairs_name, _, pairs = run.one(Pairs)
     cases = [(name, case, table, length) for name, case, table in run.of(Smooth) for length in case.correlation_lengths]
-    family = simultaneous(sum(len(case.flow_times) for _, case, _, _ in cases))
+    family = simultaneous(sum(len(case.flow_times) for _, case, _, _ in cases), COVERING)
     for name, case, table, length in cases:
         r, _ = untidy(table.loc[table.correlation_length == length], ["replicate", "flow_time", "sample"], "residual")
         M = case.num_units

@@ -18,7 +18,8 @@ from zeroloss.studies.settings import Block, Count, Doubling, Positive, Rule, in
 
 Index = Annotated[int, Field(ge=0)]
 Named = Iterator[tuple[str, Case]]
-HALVED = 3  # scrambles of a rule that are also solved on half of their points
+# Scrambles of a rule for the limit's own Σ, which is only printed beside
+_OF_THE_LIMIT = 3
 
 
 class Reference(LimitCase):
@@ -181,10 +182,9 @@ def _limits(block: Settings, common: Common, name: str) -> Named:
         yield f"wide-{name}", block.case(Wide, common, name, rule=setting.wide, depths=tuple(depths))
     if setting.influence is not None:
         rule = setting.influence
-        # the limit's own Σ is only printed beside: half of the scrambles do
-        parts = [InfluencePart(num_layers=0, scramble=i) for i in range(max(2, rule.scrambles // 2))]
+        parts = [InfluencePart(num_layers=0, scramble=i) for i in range(min(_OF_THE_LIMIT, rule.scrambles))]
         parts += [
-            InfluencePart(num_layers=depth, scramble=i, halved=i < HALVED)
+            InfluencePart(num_layers=depth, scramble=i, halved=i < halved(rule))
             for depth in depths
             for i in range(rule.scrambles)
         ]
@@ -197,6 +197,11 @@ def _limits(block: Settings, common: Common, name: str) -> Named:
             for i in range(rule.scrambles)
         ]
         yield from _influences(InfluenceDepths, block, common, name, rule, parts, setting.ladder_nodes)
+
+
+def halved(rule: Rule) -> int:
+    """Scrambles of a rule that are also solved on half of their points."""
+    return (rule.scrambles + 1) // 2
 
 
 def _influences(
@@ -246,10 +251,9 @@ def _rough(block: Settings, common: Common) -> Named:
     """Networks on rough paths, those of one number of replicates together."""
     part = block.rough_paths
     groups: dict[int, list[FractionalPaths | LipschitzPaths]] = {}
-    for hurst in part.hurst:
-        count = part.smooth_replicates if hurst > 0.5 else part.replicates
-        groups.setdefault(count, []).append(FractionalPaths(hurst=hurst))
-    groups.setdefault(part.smooth_replicates, []).append(LipschitzPaths(correlation_length=part.correlation_length))
+    for rough in part.hurst:
+        groups.setdefault(rough.replicates, []).append(FractionalPaths(hurst=rough.index))
+    groups.setdefault(part.replicates, []).append(LipschitzPaths(correlation_length=part.correlation_length))
     samples = block.settings[part.setting].problem.num_samples
     each = 2 * max(part.depths) * part.num_units * samples
     packs = [

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ledger.record.interval import CONFIDENCE
+from ledger.near import stretched
+from ledger.record.interval import CONFIDENCE, COVERING, Interval, simultaneous
 from ledger.record.rows import Row, Rows, cell, row, rows_of
 from ledger.record.statistics import Estimate, bootstrap, log_slope, observed_orders, slope_of_stds, student, welch
 from ledger.record.tidy import untidy
@@ -151,14 +152,16 @@ def width_independent(run: Run) -> Rows:
     """
     claim, evidence = "limits.width-independent", evidence_of(run)
     rows = [slope.row(claim, "slope_M", slope.estimate) for slope in _slopes(evidence, "units", "independent")]
-    for slope in _slopes(evidence, "layers", "independent"):
+    layers = list(_slopes(evidence, "layers", "independent"))
+    family = simultaneous(len(layers), COVERING)
+    for slope in layers:
         rows.append(slope.row("", "slope_L", slope.estimate))
         depths, traces, names = evidence.traces_in_depth(slope.group[0].setting, "independent")
         if not names:
             continue
         predicted = predicted_slopes(depths, traces[..., slope.time], [e.num_layers for e in slope.group])
         rows.append(row("", "slope_L_predicted", slope.where, student(predicted, CONFIDENCE), names))
-        rows.append(slope.row(claim, "slope_L_difference", _difference(slope.estimate, predicted), *names))
+        rows.append(slope.row(claim, "slope_L_difference", _difference(slope.estimate, predicted, family), *names))
     return rows
 
 
@@ -178,12 +181,12 @@ def predicted_slopes(depths: Array, traces: Array, sizes: Sequence[int]) -> Arra
     return log_slope(L, np.sqrt(at_sizes / L))
 
 
-def _difference(measured: Estimate, predicted: Array) -> Estimate:
+def _difference(measured: Estimate, predicted: Array, interval: Interval) -> Estimate:
     """Measured minus predicted slope: the bootstrap's error, and that over scrambles, in quadrature."""
     error = measured.half_width / float(stats.norm.ppf(0.975))
     scrambles = float(predicted.std(ddof=1)) / math.sqrt(len(predicted))
     difference = measured.value - float(predicted.mean())
-    return welch(difference, [(error, math.inf), (scrambles, len(predicted) - 1)], CONFIDENCE)
+    return welch(difference, [(error, math.inf), (scrambles, len(predicted) - 1)], interval)
 
 
 @measures("limits.width-path")
@@ -202,22 +205,21 @@ def second_order_layers(table: pd.DataFrame, case: Ladder | FixedPaths) -> pd.Da
     draw = "scramble" if isinstance(case, Ladder) else "replicate"
     limit = at(table, table.num_layers == 0, [draw, "flow_time", "sample"], "residual")
     shrink = np.where(table.num_layers > 0, 1.0 / table.num_layers.clip(lower=1), 1.0)
-    return table.assign(residual=limit + (table["residual"] - limit) * shrink)
+    return stretched(table, limit, shrink, "residual")
 
 
 @control("limits.width-independent", Ensemble)
 def branches_by_root(table: pd.DataFrame, case: Ensemble) -> pd.DataFrame:
     """Branches scaled by 1/√M instead of 1/M: fluctuations that do not fall with M."""
-    return _pull(table, np.sqrt(table["num_units"])) if case.sampling == "independent" else table
+    return pull(table, np.sqrt(table["num_units"])) if case.sampling == "independent" else table
 
 
 @control("limits.width-path", Ensemble)
 def redrawn_layers(table: pd.DataFrame, case: Ensemble) -> pd.DataFrame:
     """Layers drawn anew where one path was promised: fluctuations that fall with L."""
-    return _pull(table, 1.0 / np.sqrt(table["num_layers"])) if case.sampling == "path" else table
+    return pull(table, 1.0 / np.sqrt(table["num_layers"])) if case.sampling == "path" else table
 
 
-def _pull(table: pd.DataFrame, factor: pd.Series | Array) -> pd.DataFrame:
+def pull(table: pd.DataFrame, factor: pd.Series | Array) -> pd.DataFrame:
     """Multiply deviations from the mean of each size by a factor per row."""
-    mean = table.groupby(SIZE)["residual"].transform("mean")
-    return table.assign(residual=mean + (table["residual"] - mean) * factor)
+    return stretched(table, table.groupby(SIZE).residual.transform("mean"), factor, "residual")

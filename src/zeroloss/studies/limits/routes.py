@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ledger.record.interval import Interval, simultaneous
+from ledger.record.interval import COVERING, Interval, simultaneous
 from ledger.record.rows import Rows, cell, exact, row, rows_of
 from ledger.record.statistics import Estimate, about, student
 from ledger.record.tidy import untidy
@@ -24,7 +24,7 @@ def commute(run: Run) -> Rows:
     setting, s = case.setting, case.flow_times[0]
     t = evidence.flow_times(setting).index(s)
     r, error, _ = evidence.reference(setting)
-    family = simultaneous(3 * r.shape[1])
+    family = simultaneous(3 * r.shape[1], COVERING)
     z = float(stats.norm.ppf(0.5 + family.two_sided_level / 2))
     routes = {
         "depth_first": _extrapolate(table, "depth-first", "num_units", (-1.0, 2.0)),

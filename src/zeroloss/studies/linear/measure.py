@@ -14,6 +14,7 @@ from ledger.record.interval import CONFIDENCE
 from ledger.record.rows import Row, Rows, between, exact, plain, row, rows_of
 from ledger.record.statistics import Estimate, clopper_pearson, log_slope, student
 from ledger.study import Run, control, measures
+from zeroloss.studies.linear import near as near
 from zeroloss.studies.linear.plan import Bridge, Ends, Follow, Momentum, Stages, Unbalanced
 from zeroloss.studies.linear.trajectories import gaps_of
 
@@ -59,7 +60,6 @@ def ends(run: Run) -> Rows:
             one = rows_of([name], replicates=len(part), sizes=part.predicted.nunique())
             for quantity in ("fall_rayleigh", "fall_overlap", "low_sigma"):
                 rows.append(one("linear.invariant", quantity, f"n{N}", exact(part[quantity].to_numpy().max())))
-            rows.append(row("", "rise_rayleigh", f"n{N}", plain(part.rise_rayleigh.max()), [name]))
     return rows
 
 

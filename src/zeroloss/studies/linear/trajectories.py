@@ -20,7 +20,6 @@ from zeroloss.studies.linear.balanced import (
     trajectory,
     unbalanced_rate,
 )
-from zeroloss.studies.linear.chain import Chain
 from zeroloss.studies.linear.plan import Ends, Follow, Portrait, Stages, Unbalanced
 from zeroloss.studies.linear.starts import chain_of, generic_starts, patterns, state_of, target_of, torus
 
@@ -211,13 +210,17 @@ def _last_rate(case: Stages, num_layers: int, ratio: float, aligned: bool) -> tu
     alone, together = final_rates(target.values, num_layers)
     predicted = alone if aligned else together
     chain = chain_of(target, num_layers)
-    return _rate(chain, target, state_of(chain, [start], case), predicted, case.rtol), predicted
+    times = _until_deeper(predicted)
+    return _rate(times, _excess(chain.flow(state_of(chain, [start], case), times, case.rtol)[:, 0], target)), predicted
 
 
-def _rate(chain: Chain, target: Target, state: Array, guess: float, rtol: float) -> float:
-    """−d log(loss above its infimum)/ds between DEEP and DEEPER, from one flow."""
-    times = np.linspace(0.0, 60.0 / guess + 10.0, 400)
-    excess = _excess(chain.flow(state, times, rtol)[:, 0], target)
+def _until_deeper(guess: float) -> Array:
+    """Times by the end of which a loss of rate ``guess`` is below DEEPER."""
+    return np.linspace(0.0, 60.0 / guess + 10.0, 400)
+
+
+def _rate(times: Array, excess: Array) -> float:
+    """−d log(loss above its infimum)/ds between DEEP and DEEPER."""
     inside = np.flatnonzero(excess > DEEPER)
     last = int(inside[-1])
     first = int(np.flatnonzero(excess[: last + 1] > DEEP)[-1]) + 1
@@ -257,9 +260,14 @@ def _approach(case: Stages, num_layers: int) -> list[tuple[str, int, float, floa
 
 @job(Unbalanced)
 def unbalanced(case: Unbalanced) -> pd.DataFrame:
-    """Last rates of factors that differ in norm, and the end of factors without structure."""
+    """Last rates of factors that differ in norm, and the end of factors without structure.
+
+    Directions outside of the modes, s_k = 0, relax at rates that imbalance brings near to the slowest:
+    the loss is that of the part of W on the modes, which they reach to second order only.
+    """
     first = case.values[0]
     target = target_of(case, [first, 0.5 * first])
+    left, right = (modes @ modes.T for modes in (target.left, target.right))
     rows: list[tuple[str, int, float, int, float]] = []
     for N in case.num_layers:
         chain = chain_of(target, N)
@@ -269,7 +277,9 @@ def unbalanced(case: Unbalanced) -> pd.DataFrame:
             norms[0], norms[-1] = 1 / t, t
             state = state_of(chain, [start], case, norms[None])
             predicted = unbalanced_rate(norms_at_the_end(norms, first), target.values)
-            measured = _rate(chain, target, state, predicted, case.rtol)
+            times = _until_deeper(predicted)
+            W = left @ chain.flow(state, times, case.rtol)[:, 0] @ right
+            measured = _rate(times, _excess(W, target))
             rows += [
                 ("rate-measured", N, t, 0, measured),
                 ("rate-predicted", N, t, 0, predicted),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import special
 
-from ledger.record.interval import CONFIDENCE, Interval, simultaneous
+from ledger.record.interval import CONFIDENCE, COVERING, Interval, simultaneous
 from ledger.record.rows import Rows, plain, row, rows_of
 from ledger.record.statistics import Estimate, clopper_pearson, percentile
 from ledger.record.streams import stream
@@ -54,7 +54,7 @@ def law(run: Run) -> Rows:
     judged = sum(
         len(e.times()) * len(e.accuracies) * sum(e.count(M) >= least for M in e.risks) for e in evidence.ladders
     )
-    family = simultaneous(judged)
+    family = simultaneous(judged, COVERING)
     rows: Rows = []
     for ladder in evidence.ladders:
         predicted = evidence.predicted(ladder)

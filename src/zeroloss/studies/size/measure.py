@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from ledger.study import control
+from zeroloss.studies.size import near
 from zeroloss.studies.size.agreements import corollary, eta, law, threshold
 from zeroloss.studies.size.demands import exponents, required, slack, sufficient, weights
 from zeroloss.studies.size.plan import Corollary, Ensemble, Law
 
-__all__ = ["corollary", "eta", "exponents", "law", "required", "slack", "sufficient", "threshold", "weights"]
+__all__ = ["corollary", "eta", "exponents", "law", "near", "required", "slack", "sufficient", "threshold", "weights"]
 
 
 @control("size.sufficient", Law)

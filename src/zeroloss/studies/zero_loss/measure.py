@@ -14,10 +14,12 @@ from ledger.record.statistics import Estimate, log_slope, student
 from ledger.record.tidy import untidy
 from ledger.study import Run, control, measures
 from zeroloss.model.kernel import log_certificate
+from zeroloss.studies.ending import RESOLVED, at_end, log10_end
+from zeroloss.studies.zero_loss import near
 from zeroloss.studies.zero_loss.agreements import density, flipped, upwind, weak_form
 from zeroloss.studies.zero_loss.plan import Flow, Regularised, Steps
 
-__all__ = ["certificate_of", "density", "flipped", "late_rate", "run_of", "upwind", "weak_form"]
+__all__ = ["certificate_of", "density", "flipped", "late_rate", "near", "run_of", "upwind", "weak_form"]
 
 Array = np.ndarray
 RUN = ["activation", "model", "replicate"]
@@ -65,22 +67,23 @@ def _of_runs(where: str, runs: list[dict[str, Array]], floor: float, kinked: boo
         return one("", f"{quantity}_kinked", estimate) if kinked else one(claim, quantity, estimate)
 
     certified = [certificate_of(run, floor) for run in runs]
-    late = [late_rate(run) for run in runs]
-    fallen = [math.log10(run["variation"][-1] / run["variation"][0]) for run in runs]
-    root = [float((run["signed"] / np.sqrt(2 * run["risk"])).min()) for run in runs]
-    ends = [math.log10(run["risk"][-1]) for run in runs]
+    late = [late_rate(run, floor) for run in runs]
+    fallen = [fall_of(run, "variation", floor) for run in runs]
+    ends = [log10_end(run["risk"], floor) for run in runs]
     rows = [
         one("zero_loss.limit", "log10_risk_kinked" if kinked else "log10_risk", over(ends)),
         smooth("zero_loss.rate-certificate", "log10_excess", over([e for e, _ in certified])),
         smooth("", "certified_share", between([share for _, share in certified])),
         smooth("zero_loss.late-rate", "ratio", between(late)),
         one("zero_loss.first-variation", "log10_sup", over(fallen)),
-        one("zero_loss.first-variation", "signed", between(root)),
-        one("", "flow_time", between([run["flow_time"][-1] for run in runs])),
+        one("zero_loss.first-variation", "signed", between([signed_of(run, floor) for run in runs])),
+        one("", "flow_time", between([at_end(run["risk"], run["flow_time"], floor) for run in runs])),
         one("", "smallest_eigenvalue", between([run["eigenvalue"][:, 0].min() for run in runs])),
-        one("", "last_eigenvalue", between([run["eigenvalue"][-1, 0] for run in runs])),
-        one("", "condition", between([run["eigenvalue"][-1, -1] / run["eigenvalue"][-1, 0] for run in runs])),
     ]
+    if not kinked:  # at a kink that a unit slides along, the kernel jumps from step to step
+        last = [run["eigenvalue"][-1] for run in runs]
+        rows.append(one("", "last_eigenvalue", between([values[0] for values in last])))
+        rows.append(one("", "condition", between([values[-1] / values[0] for values in last])))
     for quantity in ("ball", "depth-spread"):
         for end, index in (("first", 0), ("last", -1)):
             rows.append(one("", f"{quantity}_{end}", between([run[quantity][index] for run in runs])))
@@ -95,22 +98,36 @@ def certificate_of(run: dict[str, Array], floor: float) -> tuple[float, float]:
     log E that is certified; where the risk is above the floor, below which it is round-off."""
     bound = log_certificate(run["flow_time"], run["eigenvalue"][:, 0], run["eigenvalue"].shape[1])
     decay = np.log(run["risk"] / run["risk"][0])
-    seen = run["risk"] >= floor
-    excess = (decay - bound)[seen][1:]
-    if len(excess) == 0:
+    excess = (decay - bound)[run["risk"] >= floor][1:]
+    fallen = at_end(run["risk"], decay, floor)
+    if len(excess) == 0 or fallen == 0:  # what starts as low as ends are read has no decay to certify
         return math.nan, math.nan
-    last = np.flatnonzero(seen)[-1]
-    return float(excess.max()) / math.log(10), float(bound[last] / decay[last])
+    share = at_end(run["risk"], bound, floor) / fallen
+    return float(excess.max()) / math.log(10), share
 
 
-def late_rate(run: dict[str, Array]) -> float:
+def fall_of(run: dict[str, Array], quantity: str, floor: float) -> float:
+    """log₁₀ of a quantity where training ends over its start."""
+    logs = np.log10(run[quantity])
+    return at_end(run["risk"], logs, floor) - float(logs[0])
+
+
+def signed_of(run: dict[str, Array], floor: float) -> float:
+    """Least of max − min of δE/δρ over √(2E), at a risk of RESOLVED floors or more."""
+    seen = run["risk"] >= RESOLVED * floor
+    seen[0] = True
+    return float((run["signed"] / np.sqrt(2 * run["risk"]))[seen].min())
+
+
+def late_rate(run: dict[str, Array], floor: float) -> float:
     """−d log |e·r|/ds between the last points, over λ_min(K)/N there; e its last eigenvector.
 
-    Where the risk falls by a factor LATE to LATE times its last value, so that round-off does not
-    count; the projection leaves the other modes out. NaN if the risk never falls so far.
+    Where the risk falls by a factor LATE to LATE times the one that training ends at, so that
+    round-off does not count; the projection leaves the other modes out. NaN if the risk never
+    falls so far.
     """
     logs, s, log = np.log(run["risk"]), run["flow_time"], math.log(LATE)
-    ends = np.flatnonzero(logs - logs[-1] >= log)
+    ends = np.flatnonzero(logs - math.log(max(run["risk"][-1], floor)) >= log)
     starts = np.flatnonzero(logs - logs[ends[-1]] >= log) if len(ends) else ends
     if len(starts) == 0:
         return math.nan
@@ -130,17 +147,23 @@ def regularised(run: Run) -> Rows:
         E, lost = (untidy(parts[q], ["flow_time", "replicate"], "value")[0] for q in ("objective", "dissipated"))
         rise = float((np.diff(E, axis=0) / E[0]).max())
         defect = float((np.abs(E - E[0] + lost) / E[0]).max())
-        ends = [float(rows_.value.min()) for _, rows_ in parts["risk"].groupby("replicate")]
-        until = {q: parts[f"until-{q}"].sort_values("replicate").value.to_numpy() for q in ("risk", "plain")}
+        plain, penalised = (_ends(parts[q], case.floor) for q in ("plain", "risk"))
         size: dict[str, Any] = {"replicates": case.replicates, "sizes": len(times)}
         one = rows_of([name], **size)
         rows += [
             one("zero_loss.regularised", "rise", where, exact(rise)),
             one("zero_loss.regularised", "defect", where, exact(defect)),
-            one("zero_loss.regularised", "log10_risk", where, over(np.log10(ends))),
-            one("", "delay", where, student(until["risk"] / until["plain"], CONFIDENCE)),
+            one("zero_loss.regularised", "log10_risk", where, over(penalised[:, 1])),
+            one("", "delay", where, student(penalised[:, 0] / plain[:, 0], CONFIDENCE)),
         ]
     return rows
+
+
+def _ends(table: pd.DataFrame, floor: float) -> Array:
+    """When the run of each replicate ends, and log₁₀ of its risk there: (replicates, 2)."""
+    runs = [run.sort_values("flow_time") for _, run in table.groupby("replicate")]
+    pairs = [(run.value.to_numpy(), run.flow_time.to_numpy()) for run in runs]
+    return np.array([(at_end(risk, s, floor), log10_end(risk, floor)) for risk, s in pairs])
 
 
 @measures("zero_loss.step")

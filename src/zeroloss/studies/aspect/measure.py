@@ -1,0 +1,255 @@
+"""Estimates of `aspect`, each measurement beside its formula; then the claims' controls.
+
+A negative control is a deliberately wrong model or data: measured and judged, it must be `refuted`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ledger.record.interval import CONFIDENCE, COVERING, Interval, simultaneous
+from ledger.record.rows import Rows, exact, plain, row
+from ledger.record.statistics import Estimate, clopper_pearson, student, welch
+from ledger.study import Run, control, measures
+from zeroloss.model.arrays import Array
+from zeroloss.studies.aspect import near as near
+from zeroloss.studies.aspect.chains import growth, log_factor
+from zeroloss.studies.aspect.gaussian import critical, mean_square
+from zeroloss.studies.aspect.plan import Bias, Classes, Information, Product, Rank, Residual, Vertex
+from zeroloss.studies.replicated import by_size, mean_row, part_of, ratio_of
+
+
+@measures("aspect.product")
+def products(run: Run) -> Rows:
+    """Mean and variance of log Ĝ and E Ĝ² over their exact values; share of dead networks minus its own."""
+    rows: Rows = []
+    for name, case, table in run.of(Product):
+        wanted = [(q, where, part) for q in ("mean", "spread", "moment") for where, part in part_of(table, q)]
+        interval = simultaneous(len(wanted) + 1, COVERING)
+        for quantity, where, part in wanted:
+            rows.append(mean_row("aspect.product", quantity, where, ratio_of(part), name, len(case.widths), interval))
+        for where, part in part_of(table, "dead"):
+            n, predicted = part["size"].iloc[0], part.predicted.iloc[0]
+            share = clopper_pearson(int(part.value.sum()), len(part), interval)
+            claim = "aspect.product" if n == case.dead_width else ""
+            shifted = replace(
+                share, value=share.value - predicted, lower=share.lower - predicted, upper=share.upper - predicted
+            )
+            counts: dict[str, Any] = {"replicates": len(part), "sizes": len(case.widths)}
+            rows.append(row(claim, "dead_difference", where, shifted, [name], **counts))
+            rows.append(row("", "dead", where, plain(share.value), [name]))
+    return rows
+
+
+def intercept(part: pd.DataFrame, column: str, interval: Interval) -> Estimate:
+    """Measured over predicted in 1/n → 0: the least-squares line through the mean at each width.
+
+    n log(1 + u) differs from its limit by O(1/n), and for homogeneous σ by ν/2n alone, whatever the depth: what a
+    line leaves out is of second order.
+    """
+    groups = [(n, (one.value / one[column]).to_numpy()) for n, one in by_size(part)]
+    x = np.array([1 / n for n, _ in groups])
+    weights = np.linalg.pinv(np.stack([np.ones_like(x), x], 1))[0]
+    errors = [
+        (float(w * v.std(ddof=1)) / np.sqrt(len(v)), len(v) - 1) for w, (_, v) in zip(weights, groups, strict=True)
+    ]
+    value = sum(w * v.mean() for w, (_, v) in zip(weights, groups, strict=True))
+    return welch(float(value), [(abs(e), degrees) for e, degrees in errors], interval)
+
+
+def _ratios(claim: str, quantity: str, name: str, case: Vertex | Residual, table: pd.DataFrame, column: str) -> Rows:
+    cells = part_of(table, "covariance")
+    counts: dict[str, Any] = {"replicates": case.replicates, "sizes": len(case.widths)}
+    interval = simultaneous(len(cells), COVERING)
+    return [row(claim, quantity, where, intercept(part, column, interval), [name], **counts) for where, part in cells]
+
+
+@measures("aspect.vertex")
+def vertex(run: Run) -> Rows:
+    """n log(1 + Cov(z_i², z_j²)/K²) over V/K² in 1/n → 0."""
+    rows: Rows = []
+    for name, case, table in run.of(Vertex):
+        rows += _ratios("aspect.vertex", "ratio", name, case, table, "predicted")
+    return rows
+
+
+@measures("aspect.residual", "aspect.residual-formula")
+def residual(run: Run) -> Rows:
+    """The same with residual branches, over the recursion with memory and over the textbook's formula.
+
+    That is an asymptotic slope for tanh, so that only homogeneous σ are held to it.
+    """
+    rows: Rows = []
+    for name, case, table in run.of(Residual):
+        rows += _ratios("aspect.residual", "ratio", name, case, table, "predicted")
+        of_formula = table.loc[~table.cell.str.startswith(("tanh", "sin"))]
+        rows += _ratios("aspect.residual-formula", "ratio_formula", name, case, of_formula, "textbook")
+    return rows
+
+
+@measures("aspect.classes", "aspect.half-stable")
+def classes(run: Run) -> Rows:
+    """Growth of V/K² by layer; fixed points; growth from above the half-stable point over c₀/5."""
+    rows: Rows = []
+    for name, _, table in run.of(Classes):
+        for quantity in ("slope", "companion"):
+            for where, part in part_of(table, quantity):
+                rows.append(row("aspect.classes", quantity, where, exact(part.value.iloc[0]), [name]))
+        for where, part in part_of(table, "half-stable"):
+            rows.append(row("aspect.half-stable", "over_fifth", where, exact(ratio_of(part)[0]), [name]))
+    return rows
+
+
+@measures("aspect.information", "aspect.optimum")
+def information(run: Run) -> Rows:
+    """Cubic coefficient over the predicted one; where series and exact information are largest, over u*."""
+    rows: Rows = []
+    for name, case, table in run.of(Information):
+        for where, part in part_of(table, "cubic"):
+            rows.append(
+                row("aspect.information", "cubic", where, exact(ratio_of(part)[0]), [name], sizes=len(case.group_sizes))
+            )
+        for kind in ("series", "exact"):
+            for where, part in part_of(table, kind):
+                best = part.loc[part.value.idxmax()]
+                peak = exact(best["size"] / best.predicted)
+                rows.append(row("aspect.optimum", "peak", f"{kind}.{where}", peak, [name], sizes=len(case.group_sizes)))
+    return rows
+
+
+@measures("aspect.rank")
+def rank(run: Run) -> Rows:
+    """E P²/E Q over the recursion, by the delta method; exponents minus the exact ones."""
+    rows: Rows = []
+    for name, case, table in run.of(Rank):
+        ranks, exponents = part_of(table, "rank"), part_of(table, "exponent")
+        interval = simultaneous(len(ranks) + len(exponents), COVERING)
+        for where, part in ranks:
+            ratio = part.value.mean() / part.trace.mean()
+            values = (ratio + (part.value - ratio * part.trace) / part.trace.mean()) / part.predicted
+            rows.append(
+                mean_row("aspect.rank", "ratio", where, values.to_numpy(), name, len(case.aspect_ratios), interval)
+            )
+            rows.append(row("", "participation", where, plain(ratio), [name]))
+        for where, part in exponents:
+            values = (part.value - part.predicted).to_numpy()
+            rows.append(mean_row("aspect.rank", "exponent", where, values, name, len(case.aspect_ratios), interval))
+    return rows
+
+
+def falls(table: pd.DataFrame, quantity: str, where: str) -> Array:
+    """A rank at the largest depth minus that at the smallest, by replicate."""
+    part = dict(part_of(table, quantity))[where].pivot_table(index="replicate", columns="size", values="value")
+    return (part[part.columns.max()] - part[part.columns.min()]).to_numpy()
+
+
+@measures("aspect.bias")
+def bias(run: Run) -> Rows:
+    """What depth does to the rank of trained products, by start: with few samples, and with enough of them."""
+    rows: Rows = []
+    for name, case, table in run.of(Bias):
+        few, enough = case.num_samples
+        for kind in sorted(table.cell.str.partition(".")[0].unique()):
+            fall = student(falls(table, "effective", f"{kind}.s{few}"), CONFIDENCE)
+            moved = student(np.abs(falls(table, "participation", f"{kind}.s{enough}")), CONFIDENCE)
+            counts: dict[str, Any] = {"replicates": case.replicates, "sizes": len(case.depths)}
+            rows.append(row("aspect.bias", "fall", kind, fall, [name], **counts))
+            rows.append(row("aspect.bias", "moved", kind, moved, [name], **counts))
+            for where, part in part_of(table, "effective"):
+                if where == f"{kind}.s{few}":
+                    for depth, one in part.groupby("size"):
+                        rows.append(row("", "effective", f"{kind}.l{depth:g}", plain(one.value.mean()), [name]))
+    return rows
+
+
+# ---- negative controls
+
+
+@control("aspect.product", Product)
+def quadratic(table: pd.DataFrame, case: Product) -> pd.DataFrame:
+    """The law of the linear network for all, whose ν is 2 and which never dies."""
+    steps = case.depth - 1
+    for n, part in by_size(table):
+        mean, variance = log_factor("linear", int(n))
+        words = {"mean": steps * mean, "spread": steps * variance, "dead": 0.0}
+        words["moment"] = (1 + 2 / n) ** (case.shallow - 1)
+        table.loc[part.index, "predicted"] = part.quantity.map(words)
+    return table
+
+
+@control("aspect.vertex", Vertex)
+def without_response(table: pd.DataFrame, case: Vertex) -> pd.DataFrame:
+    """χ = 1, as if every perturbation of K lasted: the spreads of all layers add up."""
+    for stack in case.stacks:
+        at, K, total = critical(stack.activation, stack.gamma), 0.0, 0.0
+        for depth in range(1, max(stack.depths) + 1):
+            K = at.K if depth == 1 else at.C_b + at.C_W * mean_square(stack.activation, K)[0]
+            table.loc[table.cell == f"{stack.name}.l{depth}", "predicted"] = total / K**2
+            total += at.C_W**2 * mean_square(stack.activation, K)[1]
+    return table
+
+
+@control("aspect.classes", Classes)
+def supercritical(table: pd.DataFrame, case: Classes) -> pd.DataFrame:
+    """Weights of 2 % more variance than the critical ones."""
+    for name in ("tanh", "sin"):
+        at = critical(name)
+        value = growth(name, at._replace(C_W=1.02 * at.C_W), case.depth)
+        table.loc[(table.quantity == "slope") & (table.cell == name), "value"] = value
+    return table
+
+
+@control("aspect.half-stable", Classes)
+def unrestrained(table: pd.DataFrame, case: Classes) -> pd.DataFrame:
+    """The growth c₀ of the half-stable point itself, at every depth."""
+    rows = table.quantity == "half-stable"
+    return table.assign(value=table.value.where(~rows, 5 * table.predicted))
+
+
+@control("aspect.residual", Residual)
+def without_memory(table: pd.DataFrame, case: Residual) -> pd.DataFrame:
+    """The textbook's formula for the recursion."""
+    return table.assign(predicted=table.textbook)
+
+
+@control("aspect.residual-formula", Residual)
+def without_branches(table: pd.DataFrame, case: Residual) -> pd.DataFrame:
+    """The formula at γ = 0."""
+    for stack in case.stacks:
+        mean, spread, _ = mean_square(stack.activation, 1.0)
+        for depth in stack.depths:
+            table.loc[table.cell == f"{stack.name}.l{depth}", "textbook"] = (depth - 1) * spread / mean**2
+    return table
+
+
+@control("aspect.information", Information)
+def gaussian_scale(table: pd.DataFrame, case: Information) -> pd.DataFrame:
+    """The cubic coefficient (20 + n_L)/6."""
+    m = table.cell.str[1:].astype(int)
+    return table.assign(predicted=table.predicted.where(table.quantity != "cubic", (20 + 2 * m) / 6))
+
+
+@control("aspect.optimum", Information)
+def wider(table: pd.DataFrame, case: Information) -> pd.DataFrame:
+    """An optimum twice as far."""
+    return table.assign(predicted=2 * table.predicted)
+
+
+@control("aspect.rank", Rank)
+def free_product(table: pd.DataFrame, case: Rank) -> pd.DataFrame:
+    """n/(L + 1), the rank of a product of free matrices, which holds at L ≪ n alone."""
+    square = (table.quantity == "rank") & ~table.cell.str.startswith("digits")
+    widths = table.cell.str.extract(r"n(\d+)\.l(\d+)", expand=True).astype(float)
+    return table.assign(predicted=table.predicted.where(~square, widths[0] / (widths[1] + 1)))
+
+
+@control("aspect.bias", Bias)
+def mistaken_start(table: pd.DataFrame, case: Bias) -> pd.DataFrame:
+    """Gaussian starts passed off as orthogonal ones."""
+    gaussian = table.loc[table.cell.str.startswith("gaussian")]
+    renamed = gaussian.assign(cell=gaussian.cell.str.replace("gaussian", "orthogonal"))
+    return pd.concat([table.loc[~table.cell.str.startswith("orthogonal")], renamed], ignore_index=True)

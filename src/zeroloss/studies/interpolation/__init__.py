@@ -1,0 +1,1 @@
+"""Study `interpolation`: when does fitting noise exactly do no harm?"""

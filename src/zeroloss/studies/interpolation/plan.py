@@ -1,0 +1,201 @@
+# pyright: strict
+"""What `interpolation` runs: its block of the configuration, and the cases that are made of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ledger.study import Closed, Common
+from zeroloss.studies.case import gathered
+from zeroloss.studies.light import LightCase
+from zeroloss.studies.settings import Count, Doubling, NonNegative, Positive, Times
+
+Several = Annotated[int, Field(ge=2)]
+Counts = Annotated[tuple[Several, ...], Field(min_length=1, strict=False)]
+Positives = Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
+SpectrumName = Literal["isotropic", "steps", "power", "exponential", "log"]
+DataName = Literal["diabetes-relu", "digits", "digits-relu"]
+KernelName = Literal["tangent", "arcsin", "features"]
+
+
+class PerSize(Closed):
+    """So many replicates at each size of a doubling list, of dimensions or of samples."""
+
+    replicates: Counts
+
+    @model_validator(mode="after")
+    def _one_count_each(self) -> Self:
+        sizes: tuple[int, ...] = getattr(self, "dims", ()) or getattr(self, "num_samples", ())
+        if len(self.replicates) != len(sizes):
+            raise ValueError(f"replicates must have one number for each of {list(sizes)}, got {list(self.replicates)}")
+        return self
+
+
+class ExactSettings(Closed):
+    """Isotropic Gaussian inputs of finite size."""
+
+    num_samples: Count
+    dims: Counts
+    replicates: Several
+
+    @model_validator(mode="after")
+    def _variances_exist(self) -> Self:
+        if near := [d for d in self.dims if abs(d - self.num_samples) < 5]:
+            raise ValueError(
+                f"dims must be 5 away from num_samples {self.num_samples}, or the variance has no second moment, "
+                f"got {near}"
+            )
+        return self
+
+
+class SpectraSettings(PerSize):
+    """Gaussian inputs of several covariances, ``directions`` × n of them."""
+
+    spectra: Annotated[tuple[SpectrumName, ...], Field(min_length=1, strict=False)]
+    directions: Annotated[int, Field(ge=2)]
+    num_samples: Doubling
+
+
+class MeasuredSettings(Closed):
+    """Rows of tables, so many of each at a time."""
+
+    data: Annotated[tuple[DataName, ...], Field(min_length=1, strict=False)]
+    num_samples: Counts
+    num_features: Several
+    replicates: Several
+
+
+class BenignSettings(Closed):
+    """Spectra without end, n = 10^decades, and few directions over a flat tail."""
+
+    alphas: Positives
+    betas: Positives
+    decades: Positives
+    tail_samples: Count
+    tail_ratios: Positives
+    tail_floor: Positive
+
+    @model_validator(mode="after")
+    def _sums_converge(self) -> Self:
+        if not all(one > 1 for one in (*self.alphas, *self.betas, *self.tail_ratios)):
+            raise ValueError("alphas, betas and tail_ratios must be above 1, or there is no sum or no interpolant")
+        return self
+
+
+class FeaturesSettings(PerSize):
+    """Random features: widths ψ₁ d of n = ψ₂ d samples; ``curve``: further widths for the figure."""
+
+    dims: Doubling
+    psi1: Positives
+    psi2: Positive
+    ridges: Times
+    noise: NonNegative
+    curve: Positives
+    curve_replicates: Several
+
+
+class KernelsSettings(PerSize):
+    """Interpolating kernels at several n/d; ``noise``: its variance, the signal's being one."""
+
+    dims: Doubling
+    shares: Positives
+    noise: NonNegative
+    test_points: Several
+
+
+class TrainedSettings(Closed):
+    """Networks that are trained, in one dimension at widths that double."""
+
+    dim: Several
+    widths: Doubling
+    shares: Positives
+    noise: NonNegative
+    test_points: Several
+    replicates: Several
+
+
+class SpikeSettings(PerSize):
+    """Distance of interpolants to ridge regressors."""
+
+    kernels: Annotated[tuple[KernelName, ...], Field(min_length=1, strict=False)]
+    dims: Doubling
+    noise: NonNegative
+    test_points: Several
+
+
+class SnrSettings(PerSize):
+    """Slopes of the risk in an explicit ridge; ``curve``: ridges of the figure, at some SNR."""
+
+    dims: Doubling
+    test_points: Several
+    curve: Times
+    curve_snr: Positives
+    curve_replicates: Several
+
+
+class Settings(Closed):
+    """The whole block."""
+
+    exact: ExactSettings
+    spectra: SpectraSettings
+    measured: MeasuredSettings
+    benign: BenignSettings
+    features: FeaturesSettings
+    kernels: KernelsSettings
+    trained: TrainedSettings
+    spike: SpikeSettings
+    snr: SnrSettings
+
+
+class Exact(LightCase, ExactSettings):
+    """`samples.exact_formulas`."""
+
+
+class Spectra(LightCase, SpectraSettings):
+    """`samples.spectra`."""
+
+
+class Measured(LightCase, MeasuredSettings):
+    """`samples.measured`."""
+
+
+class Benign(LightCase, BenignSettings):
+    """`benign.benign`."""
+
+
+class Features(LightCase, FeaturesSettings):
+    """`features.features`."""
+
+
+class Kernels(LightCase, KernelsSettings):
+    """`kernels.kernels`."""
+
+
+class Trained(LightCase, TrainedSettings):
+    """`kernels.trained`."""
+
+
+class Spike(LightCase, SpikeSettings):
+    """`kernels.spike`."""
+
+
+class Snr(LightCase, SnrSettings):
+    """`kernels.snr`."""
+
+
+def cases(block: Settings, common: Common) -> dict[str, LightCase]:
+    """One case of each kind."""
+    kinds = (
+        (Exact, block.exact),
+        (Spectra, block.spectra),
+        (Measured, block.measured),
+        (Benign, block.benign),
+        (Features, block.features),
+        (Kernels, block.kernels),
+        (Trained, block.trained),
+        (Spike, block.spike),
+        (Snr, block.snr),
+    )
+    return {kind.kind: gathered(kind, common, part) for kind, part in kinds}

@@ -1,0 +1,280 @@
+# pyright: strict
+"""What `landscape` runs: its block of the configuration, and the cases that are made of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ledger.study import Closed, Common
+from zeroloss.model.catalogue import ActivationName, ProblemName
+from zeroloss.studies.case import gathered
+from zeroloss.studies.light import LightCase
+from zeroloss.studies.settings import Count, Doubling, Positive
+
+Several = Annotated[int, Field(ge=2)]
+Even = Annotated[int, Field(ge=2, multiple_of=2)]
+Counts = Annotated[tuple[Several, ...], Field(min_length=1, strict=False)]
+Evens = Annotated[tuple[Even, ...], Field(min_length=2, strict=False)]
+Positives = Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
+Shape = Annotated[tuple[Several, Several], Field(strict=False)]
+Shapes = Annotated[tuple[Shape, ...], Field(min_length=1, strict=False)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+HeadName = Literal["linear", "head", "bottleneck"]
+
+
+class OnSphere(Closed):
+    """So many points of the sphere of so many dimensions, with labels ±1."""
+
+    num_samples: Several
+    dim: Several
+
+
+class ByWidth(OnSphere):
+    """Networks of several widths, so many of each."""
+
+    widths: Evens
+    replicates: Counts
+
+    @model_validator(mode="after")
+    def _one_count_each(self) -> Self:
+        if len(self.replicates) != len(self.widths):
+            raise ValueError(
+                f"replicates must have one number for each of {list(self.widths)}, got {list(self.replicates)}"
+            )
+        return self
+
+
+class ParallelSettings(Closed):
+    """Up to so many antipodal pairs in each dimension."""
+
+    dims: Counts
+    most_pairs: Count
+
+
+class LazySettings(ByWidth):
+    """ReLU networks; ``step``: of descent, over the largest eigenvalue; ``until``: residual at the end;
+    ``gates`` and ``draws``: of the predictions."""
+
+    step: Share
+    until: Share
+    gates: Several
+    draws: Several
+
+
+class CertificateSettings(OnSphere):
+    """tanh networks: widths at which training may fail; ``horizon``: in units of 1/λ₀."""
+
+    widths: Evens
+    replicates: Several
+    certified_replicates: Several
+    step: Positive
+    horizon: Positive
+    accuracy: Share
+    condition_width: Even
+    condition_replicates: Several
+
+
+class CircleSettings(Closed):
+    """Even degrees on uniform points of the circle, at ``lifetimes`` of each, which are 1/λ_k; ``times``:
+    of the third degree, and of networks on the second."""
+
+    degrees: Annotated[tuple[Annotated[int, Field(ge=2, multiple_of=2)], ...], Field(min_length=1, strict=False)]
+    lifetimes: Positives
+    times: Positives
+    biased_time: Positive
+    num_samples: Doubling
+    replicates: Counts
+    network_replicates: Several
+
+
+class MinimisersSettings(OnSphere):
+    """Zeros of the loss on labels ±``scale``, and distances ``deltas`` from them, the first the least."""
+
+    num_units: Several
+    scale: Positive
+    deltas: Positives
+    replicates: Several
+
+
+class HessiansSettings(OnSphere):
+    """Second derivatives at random parameters; ``steps``: of training at one width."""
+
+    architectures: Annotated[tuple[HeadName, ...], Field(min_length=1, strict=False)]
+    widths: Doubling
+    replicates: Several
+    trained_width: Count
+    trained_replicates: Several
+    step: Positive
+    steps: Count
+
+
+class StraightSettings(ByWidth):
+    """Lengths of training paths; ``step``: over the largest rate."""
+
+    step: Share
+    until: Share
+
+
+class EnergiesSettings(Closed):
+    """``shapes``: neurons and dimensions of which the least energy is known; ``counts``: neurons of a
+    search for it, from so many ``starts``."""
+
+    power: Positive
+    shapes: Shapes
+    replicates: Several
+    counted_dim: Several
+    counts: Doubling
+    starts: Count
+
+
+class RotationSettings(OnSphere):
+    """Gradients over rotations, and networks on digits."""
+
+    widths: Evens
+    replicates: Several
+    ridge: Positive
+    power: Positive
+    digit_widths: Evens
+    digit_replicates: Several
+    train_rows: Annotated[int, Field(ge=100, le=1700)]
+    steps: Count
+    batch: Count
+    learning_rate: Positive
+
+
+class GeodesicsSettings(Closed):
+    """Paths to displaced points; ``far``: the displacement at which layers are compared."""
+
+    num_points: Several
+    dim: Several
+    num_features: Several
+    replicates: Several
+    displacements: Positives
+    layers: Doubling
+    far: Positive
+    stretch: Positive
+    turn: Positive
+
+
+class ShortSettings(Closed):
+    """Energies to first order at several widths; ``path_…``: flows of which the excess is followed."""
+
+    num_points: Several
+    dim: Several
+    widths: Doubling
+    replicates: Several
+    limit_features: Count
+    path_points: Several
+    path_layers: Count
+    path_widths: Doubling
+    path_replicates: Several
+    displacement: Positive
+
+    @model_validator(mode="after")
+    def _means_exist(self) -> Self:
+        if self.widths[0] < self.num_points + 6:
+            raise ValueError(
+                f"widths must be at least num_points + 6 = {self.num_points + 6}, or the spread has no bound, "
+                f"got {self.widths[0]}"
+            )
+        return self
+
+
+class ResetSettings(Closed):
+    """Residual networks of this paper, trained until the risk is below ``accuracy``."""
+
+    problems: Annotated[tuple[ProblemName, ...], Field(min_length=1, strict=False)]
+    num_samples: Several
+    num_layers: Annotated[int, Field(ge=4)]
+    num_units: Count
+    activation: ActivationName
+    replicates: Several
+    flow_time: Positive
+    rtol: Positive
+    accuracy: Positive
+
+
+class Settings(Closed):
+    """The whole block."""
+
+    parallel: ParallelSettings
+    lazy: LazySettings
+    certificate: CertificateSettings
+    circle: CircleSettings
+    minimisers: MinimisersSettings
+    hessians: HessiansSettings
+    straight: StraightSettings
+    energies: EnergiesSettings
+    rotation: RotationSettings
+    geodesics: GeodesicsSettings
+    short: ShortSettings
+    reset: ResetSettings
+
+
+class Parallel(LightCase, ParallelSettings):
+    """`relu.parallel`."""
+
+
+class Lazy(LightCase, LazySettings):
+    """`relu.lazy`."""
+
+
+class Certificate(LightCase, CertificateSettings):
+    """`smooth.certificate`."""
+
+
+class Circle(LightCase, CircleSettings):
+    """`circle.circle`."""
+
+
+class Minimisers(LightCase, MinimisersSettings):
+    """`smooth.minimisers`."""
+
+
+class Hessians(LightCase, HessiansSettings):
+    """`hessian.hessians`."""
+
+
+class Straight(LightCase, StraightSettings):
+    """`smooth.straight`."""
+
+
+class Energies(LightCase, EnergiesSettings):
+    """`spheres.energies`."""
+
+
+class Rotation(LightCase, RotationSettings):
+    """`spheres.rotation`."""
+
+
+class Geodesics(LightCase, GeodesicsSettings):
+    """`paths.geodesics`."""
+
+
+class Short(LightCase, ShortSettings):
+    """`paths.short`."""
+
+
+class Reset(LightCase, ResetSettings):
+    """`block.reset`."""
+
+
+def cases(block: Settings, common: Common) -> dict[str, LightCase]:
+    """One case of each kind."""
+    kinds = (
+        (Parallel, block.parallel),
+        (Lazy, block.lazy),
+        (Certificate, block.certificate),
+        (Circle, block.circle),
+        (Minimisers, block.minimisers),
+        (Hessians, block.hessians),
+        (Straight, block.straight),
+        (Energies, block.energies),
+        (Rotation, block.rotation),
+        (Geodesics, block.geodesics),
+        (Short, block.short),
+        (Reset, block.reset),
+    )
+    return {kind.kind: gathered(kind, common, part) for kind, part in kinds}

@@ -1,0 +1,201 @@
+"""Two-layer tanh networks: PL* with explicit constants, minimisers that are not convex, paths.
+
+f = m^{−1/2} Σ_r a_r tanh(w_r·x), |x| = 1, a_r = ±1 that stay, W trained on ½|f − y|². With s = sup|σ''|
+and unit inputs |J(W) − J(W₀)| ≤ s |X| |W − W₀|_F/√m, so that
+
+    √λ_min(K(W)) ≥ √λ₀ − s |X| |W − W₀|_F/√m,     λ₀ = λ_min(K(W₀)).
+
+Where √λ_min ≥ √λ₀/2 the path of gradient flow is no longer than 2|r₀|/√λ₀, so m ≥ (4 s |X| |r₀|/λ₀)²
+keeps PL* with μ = λ₀/4 along it and leads to zero loss.
+
+*At a minimiser.* ∇²L = JᵀJ + Σ r_i ∇²f_i. At w* + δv the residuals are δ Jv, so λ_min(∇²L)/δ tends to
+λ_min of P Σ_i (Jv)_i ∇²f_i P with P onto ker J. A ReLU has ∇²f_i = 0 off its gates: ∇²L = JᵀJ there.
+
+*Path.* Steps −η Jᵀr with a constant K sum to the length η Σ_t (rᵀK r)^{1/2}, r = (1 − ηK)^t r₀, and the distance of
+their ends is (r₀ᵀK⁻¹r₀)^{1/2}; natural gradient, −η Jᵀ K⁻¹ r, keeps its direction: 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.polynomial.hermite_e import hermegauss
+
+from ledger.record.streams import stream
+from ledger.study import job
+from zeroloss.model.arrays import Array
+from zeroloss.studies.landscape.plan import Certificate, Minimisers, Straight
+from zeroloss.studies.landscape.relu import labelled
+from zeroloss.studies.replicated import tidy
+
+SUP_CURVATURE = 4 / (3 * np.sqrt(3))  # of tanh
+NODES = 60  # of each axis of the Gauss-Hermite rule
+
+
+def slope(u: Array) -> Array:
+    """tanh'."""
+    return 1 / np.cosh(u) ** 2
+
+
+def curvature(u: Array) -> Array:
+    """tanh''."""
+    return -2 * np.tanh(u) / np.cosh(u) ** 2
+
+
+def jacobian(W: Array, signs: Array, X: Array, sigma_slope: object = None) -> Array:
+    """∂f_i/∂W as (..., n, m d); signs are a/√m, W (..., m, d)."""
+    at = (slope if sigma_slope is None else sigma_slope)(X @ W.swapaxes(-1, -2)) * signs  # type: ignore[operator]
+    full = at[..., None] * X[:, None, :]
+    return full.reshape(*full.shape[:-2], -1)
+
+
+def limit_kernel(X: Array) -> Array:
+    """E σ'(w·x_i) σ'(w·x_j) x_i·x_j over w from N(0, 1), by a Gauss-Hermite rule in the plane of both."""
+    nodes, weights = hermegauss(NODES)
+    weights = weights / weights.sum()
+    t = np.clip(X @ X.T, -1.0, 1.0)
+    v = t[..., None, None] * nodes[:, None] + np.sqrt(1 - t**2)[..., None, None] * nodes
+    return np.einsum("ijab,a,b->ij", slope(nodes)[:, None] * slope(v), weights, weights) * t
+
+
+def pairs(rng: np.random.Generator, count: int, m: int, d: int) -> tuple[Array, Array]:
+    """Weights (count, m, d) and a/√m (m,) in pairs ±a of equal w: f = 0 at the start."""
+    half = rng.standard_normal((count, m // 2, d))
+    return np.concatenate([half, half], axis=1), np.repeat([1.0, -1.0], m // 2) / np.sqrt(m)
+
+
+def trained(W: Array, signs: Array, X: Array, y: Array, steps: int, step: float, accuracy: float) -> Array:
+    """|f − y|²/|y|² of each of the networks W (count, m, d) after so many steps of descent, or where all are
+    below ``accuracy``."""
+    left = np.full(len(W), np.inf)
+    for _ in range(steps):
+        h = np.tanh(W @ X.T)
+        residual = np.tensordot(h, signs, (1, 0)) - y
+        left = (residual**2).sum(1) / (y @ y)
+        if (left <= accuracy).all():
+            break
+        W = W - step * (((1 - h**2) * signs[:, None] * residual[:, None, :]) @ X)
+    return left
+
+
+@job(Certificate)
+def certificate(case: Certificate) -> Iterator[pd.DataFrame]:
+    """The widths that suffice by PL* and by the theorem's polynomial, which networks come to zero loss
+    within a horizon, and the condition number of K at large width."""
+    n, d = case.num_samples, case.dim
+    X, y = labelled(case.data_seed, n, d)
+    H = limit_kernel(X)
+    values = np.linalg.eigvalsh(H)
+    step = case.step / values[-1]
+    steps = int(case.horizon / (values[0] * step))
+    certified = (4 * SUP_CURVATURE * np.linalg.norm(X, 2) * np.linalg.norm(y) / values[0]) ** 2
+    yield tidy("certified", "network", n, certified)
+    yield tidy("theorem", "network", n, n**6 / values[0] ** 4)
+    for m in case.widths:
+        W, signs = pairs(stream(case.seed, "certificate", m), case.replicates, m, d)
+        yield tidy("success", "network", m, trained(W, signs, X, y, steps, step, case.accuracy) <= case.accuracy)
+    m = 2 * int(np.ceil(certified / 2))
+    for r in range(case.certified_replicates):  # so wide that λ_min of K at the start is that of H
+        W, signs = pairs(stream(case.seed, "certified", r), 1, m, d)
+        yield tidy("failed", "network", r, trained(W, signs, X, y, steps, step, case.accuracy) > case.accuracy)
+    condition, gaussian = [], []
+    for r in range(case.condition_replicates):
+        rng = stream(case.seed, "condition", r)
+        W, signs = pairs(rng, 1, case.condition_width, d)
+        J = jacobian(W[0], signs, X)
+        condition.append(np.linalg.cond(J @ J.T))
+        J = rng.standard_normal((n, case.condition_width))
+        gaussian.append(np.linalg.cond(J @ J.T))
+    yield tidy("condition", "network", case.condition_width, condition, values[-1] / values[0])
+    yield tidy("condition-gaussian", "network", case.condition_width, gaussian, values[-1] / values[0])
+
+
+def minimiser(W: Array, signs: Array, X: Array, y: Array) -> Array:
+    """A zero of the loss by Gauss-Newton steps, damped so that units do not saturate."""
+    residual = y
+    for _ in range(400):
+        residual = signs @ np.tanh(W @ X.T) - y
+        if np.abs(residual).max() < 1e-13:
+            return W
+        J = jacobian(W, signs, X)
+        change = J.T @ np.linalg.solve(J @ J.T, residual)
+        W = W - (0.3 if np.abs(residual).max() > 1e-3 else 1.0) * change.reshape(W.shape)
+    raise RuntimeError(f"Gauss-Newton must reach a zero of the loss, got {np.abs(residual).max():.3g}")
+
+
+def second_order(W: Array, signs: Array, X: Array, weights: Array) -> Array:
+    """Σ_i c_i ∇²f_i for tanh: a block a_r σ''(w_r·x_i) x_i x_iᵀ/√m for each unit, (m d, m d)."""
+    m, d = W.shape
+    blocks = np.einsum("ri,i,ia,ib->rab", curvature(W @ X.T) * signs[:, None], weights, X, X)
+    full = np.zeros((m, d, m, d))
+    full[np.arange(m), :, np.arange(m), :] = blocks
+    return full.reshape(m * d, m * d)
+
+
+@job(Minimisers)
+def minimisers(case: Minimisers) -> Iterator[pd.DataFrame]:
+    """Smallest eigenvalue of the Hessian next to a minimiser, over δ and over its prediction; the same
+    of ReLU networks at a random point, where no residual can bend the loss."""
+    X, y = labelled(case.data_seed, case.num_samples, case.dim)
+    m, d = case.num_units, case.dim
+    shape = (m, d)
+    for r in range(case.replicates):
+        rng = stream(case.seed, "minimiser", r)
+        signs = rng.choice([-1.0, 1.0], m) / np.sqrt(m)
+        W = minimiser(rng.standard_normal(shape), signs, X, case.scale * y)
+        v = rng.standard_normal(shape)
+        v /= np.linalg.norm(v)
+        J = jacobian(W, signs, X)
+        kernel_of_J = np.linalg.svd(J)[2][len(X) :]
+        inner = kernel_of_J @ second_order(W, signs, X, J @ v.ravel()) @ kernel_of_J.T
+        predicted = np.linalg.eigvalsh(inner)[0]
+        for delta in case.deltas:
+            at = W + delta * v
+            J = jacobian(at, signs, X)
+            hessian = J.T @ J + second_order(at, signs, X, signs @ np.tanh(at @ X.T) - case.scale * y)
+            yield tidy("tanh", f"x{r}", delta, np.linalg.eigvalsh(hessian)[0] / delta, predicted)
+            J = jacobian(at, signs, X, lambda u: (u > 0) * 1.0)
+            yield tidy("relu", f"x{r}", delta, np.linalg.eigvalsh(J.T @ J)[0], predicted)
+
+
+@job(Straight)
+def straight(case: Straight) -> Iterator[pd.DataFrame]:
+    """Length over displacement of training paths, over that of a constant kernel and over one; of
+    gradient descent and of natural gradient."""
+    X, y = labelled(case.data_seed, case.num_samples, case.dim)
+    for m, replicates in zip(case.widths, case.replicates, strict=True):
+        for method in ("descent", "natural"):
+            found, predicted = [], []
+            for r in range(replicates):
+                W, signs = pairs(stream(case.seed, "straight", m, r), 1, m, case.dim)
+                J = jacobian(W[0], signs, X)
+                K = J @ J.T
+                values, vectors = np.linalg.eigh(K)
+                step = case.step / (values[-1] if method == "descent" else 1.0)
+                rate = values if method == "descent" else np.ones_like(values)
+                steps = int(np.log(1 / case.until) / -np.log1p(-step * rate[0])) + 1
+                found.append(_stretch(W[0], signs, X, y, method, step, steps))
+                modes = (vectors.T @ y) ** 2
+                factors = (1 - step * rate) ** np.arange(steps)[:, None]
+                norms = np.sqrt((factors**2 * modes * rate**2 / values).sum(1))
+                ends = np.sqrt(((1 - (1 - step * rate) ** steps) ** 2 * modes / values).sum())
+                predicted.append(step * norms.sum() / ends)
+            yield tidy("constant", method, np.sqrt(m), found, predicted)
+            yield tidy("line", method, np.sqrt(m), found, 1.0)
+
+
+def _stretch(W: Array, signs: Array, X: Array, y: Array, method: str, step: float, steps: int) -> float:
+    """Length over displacement of a path of so many steps."""
+    first, length = W, 0.0
+    for _ in range(steps):
+        u = W @ X.T
+        residual = signs @ np.tanh(u) - y
+        weights = slope(u) * signs[:, None]  # (m, n): J of a unit is weights × x
+        if method == "natural":
+            residual = np.linalg.solve((weights.T @ weights) * (X @ X.T), residual)
+        change = step * ((weights * residual) @ X)
+        length += float(np.linalg.norm(change))
+        W = W - change
+    return length / float(np.linalg.norm(W - first))

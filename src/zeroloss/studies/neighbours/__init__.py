@@ -1,0 +1,1 @@
+"""Study `neighbours`: one testable statement each of further neighbouring theories."""

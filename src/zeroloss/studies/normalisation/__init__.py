@@ -1,0 +1,1 @@
+"""Study `normalisation`: the largest learning rate before and after BatchNorm, from mean-field recursions."""

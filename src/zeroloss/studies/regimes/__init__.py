@@ -1,0 +1,1 @@
+"""What depth does to trained weights: exponents, regularity, and limits of hidden states."""

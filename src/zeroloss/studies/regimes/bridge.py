@@ -1,0 +1,116 @@
+"""Trained weights of this paper's networks along the depth: what they keep of the regularity of their start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ledger.record.streams import stream
+from ledger.study import job
+from zeroloss.model import problem as problems
+from zeroloss.model.arrays import Array
+from zeroloss.model.block import dim_theta
+from zeroloss.model.law import FractionalBrownian, InitialLaw, PathLaw, sample_independent, sample_paths
+from zeroloss.model.problem import Problem
+from zeroloss.network.resnet import Network
+from zeroloss.studies.regimes.plan import Kink, StartName, Starts, StartsSettings, Variation
+from zeroloss.studies.replicated import tidy
+from zeroloss.studies.setup import build_law
+
+RUNS: tuple[tuple[StartName, str], ...] = (
+    ("path", "tanh"),
+    ("path", "gelu"),
+    ("brownian", "tanh"),
+    ("independent", "tanh"),
+)
+LARGEST = (1, 2, 4, 8, 16, 32)  # increments of a unit whose squares are summed
+
+
+def started(case: StartsSettings, seed: int, law: InitialLaw, problem: Problem, L: int, start: StartName) -> Array:
+    """θ (replicates, L, k, M); constant and Brownian paths are the same at all depths."""
+    finest, times = max(case.num_layers), np.arange(L) / L
+    drawn = []
+    for r in range(case.replicates):
+        if start == "independent":
+            rng = stream(seed, "bridge", start, L, r)
+            drawn.append(sample_independent(law, rng, L, case.num_units, problem.dim))
+        else:
+            path = PathLaw() if start == "path" else FractionalBrownian(0.5, finest)
+            rng = stream(seed, "bridge", start, r)
+            drawn.append(sample_paths(law, path, rng, times, case.num_units, problem.dim))
+    return np.stack(drawn)
+
+
+def squares(theta: Array) -> Array:
+    """|θ_{l+1,m} − θ_{l,m}|², largest first along the layers: (replicates, L − 1, M)."""
+    found = (np.diff(theta, axis=1) ** 2).sum(2)
+    return np.sort(found, axis=1)[:, ::-1]
+
+
+def along(where: str, L: int, theta: Array) -> Iterator[pd.DataFrame]:
+    """Largest increment; quadratic variation by unit, and what the largest increments of each hold of it."""
+    found = squares(theta)
+    yield tidy("increment", where, L, np.sqrt(found[:, 0].max(1)))
+    yield tidy("variation", where, L, found.sum((1, 2)) / theta.shape[3])
+    yield tidy("norm", where, L, np.sqrt((theta**2).sum(2)).max((1, 2)))
+    for k in LARGEST:
+        yield tidy(f"largest{k}", where, L, found[:, :k].sum((1, 2)) / theta.shape[3])
+
+
+@job(Starts)
+def bridge(case: Starts) -> Iterator[pd.DataFrame]:
+    """Networks from constant, Brownian and independent layers after the flow time."""
+    problem = problems.built_in(case.problem.kind, case.problem.num_samples, case.data_seed)
+    law = build_law(case.initial_law)
+    for start, activation in RUNS:
+        for L in case.num_layers:
+            theta = torch.from_numpy(started(case, case.seed, law, problem, L, start))
+            network = Network(problem, L, case.num_units, activation)
+            trained = network.train(theta, [case.flow_time], rtol=case.rtol).parameters.numpy()
+            yield from along(f"{start}.{activation}", L, trained)
+
+
+@job(Variation)
+def variation(case: Variation) -> Iterator[pd.DataFrame]:
+    """Quadratic variation of Brownian starts, trained over start, and E ‖∂θ(s)/∂θ(0)‖²/k.
+
+    Along a rough path the increment of θ(s) is J dθ(0) with J the derivative of the flow of one particle in its
+    start, the features of the network being what they are: a perturbation of each unit at each layer alone, drawn
+    independently, changes the features by its mean, which is small like (LM)^(−½), and the unit by J times itself.
+    """
+    problem = problems.built_in(case.problem.kind, case.problem.num_samples, case.data_seed)
+    law, k = build_law(case.initial_law), dim_theta(problem.dim)
+    for activation in ("tanh", "gelu"):
+        for L in case.num_layers:
+            theta = started(case, case.seed, law, problem, L, "brownian")
+            network = Network(problem, L, case.num_units, activation)
+            noise = case.perturbation * stream(case.seed, "tangents", activation, L).standard_normal(theta.shape)
+            ends = [
+                network.train(torch.from_numpy(one), [case.flow_time], rtol=case.rtol).parameters.numpy()
+                for one in (theta, theta + noise, theta - noise)
+            ]
+            ratio = squares(ends[0]).sum((1, 2)) / squares(theta).sum((1, 2))
+            tangents = ((ends[1] - ends[2]) / 2) ** 2
+            predicted = tangents.mean((1, 2, 3)) / case.perturbation**2
+            yield tidy("variation", activation, L, ratio, predicted).assign(parameters=k)
+
+
+@job(Kink)
+def kink(case: Kink) -> Iterator[pd.DataFrame]:
+    """ReLU from constant paths by descent of several steps, and the regularised one by the smallest."""
+    problem = problems.built_in(case.problem.kind, case.problem.num_samples, case.data_seed)
+    law = build_law(case.initial_law)
+    runs = [("relu", step) for step in case.steps] + [("regularised-relu", min(case.steps)), ("brownian", 0.0)]
+    for activation, step in runs:
+        for L in case.num_layers:
+            start: StartName = "brownian" if activation == "brownian" else "path"
+            theta = torch.from_numpy(started(case, case.seed, law, problem, L, start))
+            if activation == "brownian":
+                yield from along("brownian", L, theta.numpy())
+                continue
+            network, count = Network(problem, L, case.num_units, activation), round(case.flow_time / step)
+            trained = network.descend(theta, step, count, count).parameters.numpy()
+            yield from along(f"{activation}.h{step:g}", L, trained)

@@ -1,0 +1,263 @@
+"""Estimates of `regimes`: exponents in the depth, each minus its prediction. Controls stand in `planted`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import kstest
+
+from ledger.record.interval import CONFIDENCE, Interval, one_sided, simultaneous
+from ledger.record.rows import Row, Rows, over, plain, row
+from ledger.record.statistics import Estimate, bootstrap, log_slope, student
+from ledger.study import Run, measures
+from zeroloss.model.arrays import Array
+from zeroloss.studies.regimes import near as near
+from zeroloss.studies.regimes import planted as planted
+from zeroloss.studies.regimes.bridge import LARGEST
+from zeroloss.studies.regimes.plan import (
+    Balance,
+    Chains,
+    Exponents,
+    Floor,
+    Inherited,
+    Kink,
+    Optimiser,
+    Paths,
+    Starts,
+    Variation,
+)
+from zeroloss.studies.regimes.small import EXPONENTS
+from zeroloss.studies.replicated import by_size, mean_row, part_of, ratio_of
+
+JUDGED = 4  # largest increments of a unit whose share is judged
+# slope of log statistic in log L on known paths; the others carry logarithms or vanish
+KNOWN = {
+    ("root-sum", "smooth"): -0.5,
+    ("root-sum", "independent"): 0.5,
+    ("increment", "smooth"): -1.0,
+    ("sum", "smooth"): 1.0,
+    ("sum", "independent"): 0.5,
+}
+
+
+def slopes(part: pd.DataFrame, shift: int = 0) -> Array:
+    """Slope of log value in log(L + shift) of each replicate."""
+    wide = part.pivot_table(index="replicate", columns="size", values="value")
+    return log_slope(wide.columns.to_numpy(float) + shift, wide.to_numpy())
+
+
+def slope_row(
+    claim: str, quantity: str, where: str, name: str, part: pd.DataFrame, predicted: float = 0.0, shift: int = 0
+) -> Row:
+    """A slope minus its prediction, with the interval of its mean over replicates."""
+    return mean_row(claim, quantity, where, slopes(part, shift) - predicted, name, len(by_size(part)))
+
+
+@measures("regimes.exponents", "regimes.affine")
+def exponents(run: Run) -> Rows:
+    """Slopes of δ and of the largest weight at both shares of the risk; slope of the affine deviation."""
+    rows: Rows = []
+    for name, case, table in run.of(Exponents):
+        for share, at_share in table.groupby("share"):
+            for where, part in part_of(at_share, "norm"):
+                alpha, beta = EXPONENTS[where.partition(".")[0]]
+                cell = f"{where}.e{share:g}"
+                rows.append(slope_row("regimes.exponents", "norm_error", cell, name, part, -beta))
+                rows.append(row("", "norm_slope", cell, plain(slopes(part).mean()), [name]))
+                if alpha not in (0.0, 1.0):
+                    delta = dict(part_of(at_share, "delta"))[where]
+                    rows.append(slope_row("regimes.exponents", "delta_error", cell, name, delta, -alpha))
+                    rows.append(row("", "delta_slope", cell, plain(slopes(delta).mean()), [name]))
+        for where, part in part_of(table.loc[table.share == max(case.shares)], "deviation"):
+            kind, activation, *data = where.split(".")
+            beta = EXPONENTS[kind][1] * (2 if activation == "tanh" else 1)
+            claim = "regimes.affine" if beta and not data else ""
+            rows.append(slope_row(claim, "deviation_error", where, name, part, -beta))
+    return rows
+
+
+@measures("regimes.affine")
+def floor(run: Run) -> Rows:
+    """Risk long after it has come near the affine floor, over that: at the small and at the large depth."""
+    rows: Rows = []
+    for name, case, table in run.of(Floor):
+        for where, part in part_of(table, "floor"):
+            quantity = "floor_deep" if where == f"l{max(case.num_layers)}" else "floor_shallow"
+            rows.append(mean_row("regimes.affine", quantity, where, ratio_of(part), name, 3))
+    return rows
+
+
+@measures("regimes.balance")
+def balance(run: Run) -> Rows:
+    """Largest drifts over replicates."""
+    rows: Rows = []
+    for name, _, table in run.of(Balance):
+        for quantity in ("drift", "rescaled"):
+            for where, part in part_of(table, quantity):
+                values = part.value.to_numpy()
+                rows.append(row("regimes.balance", quantity, where, over(values), [name], replicates=len(values)))
+        for where, part in part_of(table, "adam"):
+            rows.append(row("", "adam_drift", where, plain(part.value.max()), [name]))
+    return rows
+
+
+@measures("regimes.optimiser")
+def optimiser(run: Run) -> Rows:
+    """α + β, and α minus ½, at each rate."""
+    rows: Rows = []
+    for name, case, table in run.of(Optimiser):
+        norms, deltas = dict(part_of(table, "norm")), dict(part_of(table, "delta"))
+        alphas = {where: -slopes(part) for where, part in deltas.items()}
+        sizes = len(case.num_layers)
+        for where, part in norms.items():
+            total = alphas[where] - slopes(part)
+            rows.append(mean_row("regimes.optimiser", "sum", where, total, name, sizes))
+            rows.append(mean_row("regimes.optimiser", "alpha_error", where, alphas[where] - 0.5, name, sizes))
+            rows.append(row("", "alpha", where, plain(alphas[where].mean()), [name]))
+    return rows
+
+
+@measures("regimes.inherited")
+def inherited(run: Run) -> Rows:
+    """Quadratic variation trained over start at the largest depth; slope of the displacement."""
+    rows: Rows = []
+    for name, case, table in run.of(Inherited):
+        for where, part in part_of(table, "variation"):
+            deepest = part.loc[part["size"] == max(case.num_layers)]
+            values = deepest.value.to_numpy()
+            rows.append(mean_row("regimes.inherited", "variation", where, values, name, len(case.num_layers)))
+        for where, part in part_of(table, "displacement"):
+            rows.append(slope_row("regimes.inherited", "displacement_error", where, name, part, -1.0))
+    return rows
+
+
+@measures("regimes.statistics")
+def statistics(run: Run) -> Rows:
+    """Slopes of statistics on known paths minus the known ones."""
+    rows: Rows = []
+    for name, _, table in run.of(Paths):
+        for quantity in ("root-sum", "increment", "sum", "norm", "detrended"):
+            for where, part in part_of(table, quantity):
+                known = KNOWN.get((quantity, where))
+                if where.startswith("h") and quantity in ("root-sum", "sum"):
+                    known = 0.5 - float(where[1:]) if quantity == "root-sum" else 1.0
+                label = quantity.replace("-", "_")
+                if known is not None:
+                    rows.append(slope_row("regimes.statistics", f"{label}_error", where, name, part, known))
+                rows.append(row("", f"{label}_slope", where, plain(slopes(part).mean()), [name]))
+    return rows
+
+
+def ks_of_normal(values: Array, interval: Interval) -> Estimate:
+    """Distance of a sample from the standard normal law; |D − D_true| ≤ √(log(2/α)/2R) (Dvoretzky et al.)."""
+    distance = float(kstest(values, "norm").statistic)
+    half = np.sqrt(np.log(2 / (1 - interval.level)) / (2 * len(values)))
+    return Estimate(distance, max(distance - half, 0.0), distance + half, interval)
+
+
+@measures("regimes.law", "regimes.trichotomy", "regimes.drift")
+def chains(run: Run) -> Rows:
+    """Distance of the law of log |z_L|²; displacements over their moment; critical β; drifts."""
+    rows: Rows = []
+    for name, case, table in run.of(Chains):
+        for where, part in part_of(table, "norm"):
+            if where != "without-w":
+                ks = ks_of_normal(part.value.to_numpy(), one_sided())
+                counts: dict[str, Any] = {"replicates": len(part)}
+                rows.append(row("regimes.law", "ks", where, ks, [name], **counts))
+                for label, value in (("mean", part.value.mean()), ("std", part.value.std())):
+                    rows.append(row("", f"standardised_{label}", where, plain(value), [name]))
+        moments = part_of(table, "moment")
+        for where, part in moments:
+            interval = simultaneous(len(moments))
+            rows.append(mean_row("regimes.trichotomy", "moment", where, ratio_of(part), name, len(moments), interval))
+        for where, part in part_of(table, "level"):
+            wide = part.pivot_table(index="replicate", columns="size", values="value")
+            betas, falling = wide.columns.to_numpy(float)[::-1], wide.to_numpy()[:, ::-1]
+            crossings = np.array([np.interp(0.0, values, betas) for values in falling])
+            errors = crossings - part.predicted.iloc[0]
+            rows.append(mean_row("regimes.trichotomy", "crossing_error", where, errors, name, len(case.hursts)))
+        for where, part in part_of(table, "drift"):
+            curved = where == "gelu"
+            values = ratio_of(part) if curved else part.value.to_numpy()
+            rows.append(mean_row("regimes.drift", "ratio" if curved else "drift", where, values, name, 1))
+    return rows
+
+
+@measures("regimes.bridge")
+def bridge(run: Run) -> Rows:
+    """Slopes of the largest increment and of the quadratic variation, by start, minus the predicted ones."""
+    rows: Rows = []
+    for name, _, table in run.of(Starts):
+        increments = dict(part_of(table, "increment"))
+        for where, part in part_of(table, "variation"):
+            start = where.partition(".")[0]
+            predicted = {"path": -1.0, "brownian": 0.0, "independent": 1.0}[start]
+            shift = -1 if start == "independent" else 0
+            rows.append(slope_row("regimes.bridge", f"variation_{start}_error", where, name, part, predicted, shift))
+            if start == "path":
+                found = increments[where]
+                rows.append(slope_row("regimes.bridge", "increment_error", where, name, found, -1.0))
+    return rows
+
+
+@measures("regimes.variation")
+def variation(run: Run) -> Rows:
+    """Quadratic variation trained over start, over the mean square of tangents, at the largest depth."""
+    rows: Rows = []
+    for name, case, table in run.of(Variation):
+        for where, part in part_of(table, "variation"):
+            deepest = part.loc[part["size"] == max(case.num_layers)]
+            # by networks on the same paths, as a ratio of means
+            ratio = deepest.value.mean() / deepest.predicted.mean()
+            values = ratio + (deepest.value - ratio * deepest.predicted) / deepest.predicted.mean()
+            estimate = student(values.to_numpy(), CONFIDENCE)
+            counts: dict[str, Any] = {"replicates": len(values), "sizes": len(case.num_layers)}
+            rows.append(row("regimes.variation", "ratio", where, estimate, [name], **counts))
+            rows.append(row("", "grown", where, plain(deepest.value.mean()), [name]))
+    return rows
+
+
+def share_of_largest(table: pd.DataFrame, where: str, L: float, count: int) -> tuple[Array, Array]:
+    """Squares of the largest increments of all units, and of all increments, by replicate."""
+    rows = table.loc[(table.cell == where) & (table["size"] == L)].sort_values("replicate")
+
+    def values(quantity: str) -> Array:
+        return rows.loc[rows.quantity == quantity, "value"].to_numpy()
+
+    return values(f"largest{count}"), values("variation")
+
+
+def pooled_share(top: Array, total: Array) -> Estimate:
+    """Ratio of sums over replicates."""
+    return bootstrap(lambda weights: (weights @ top) / (weights @ total), len(top), CONFIDENCE)
+
+
+def pooled_slope(part: pd.DataFrame) -> Estimate:
+    """Slope of the log of the mean over replicates in log L."""
+    wide = part.pivot_table(index="replicate", columns="size", values="value")
+    sizes, values = wide.columns.to_numpy(float), wide.to_numpy()
+    return bootstrap(lambda weights: log_slope(sizes, weights @ values), len(values), CONFIDENCE)
+
+
+@measures("regimes.bridge-relu", "regimes.kink")
+def kink(run: Run) -> Rows:
+    """Slope of the largest increment; slope of the variation of all networks together, and the share of the largest
+    increments of each unit in it, at the largest depth."""
+    rows: Rows = []
+    for name, case, table in run.of(Kink):
+        counts: dict[str, Any] = {"replicates": case.replicates, "sizes": len(case.num_layers)}
+        for where, part in part_of(table, "increment"):
+            if where != "brownian":
+                claim = "regimes.bridge-relu" if where.endswith(f"h{min(case.steps):g}") else ""
+                rows.append(slope_row(claim, "increment_slope", where, name, part))
+        for where, part in part_of(table, "variation"):
+            claim = "regimes.kink" if where.startswith("relu") else ""
+            rows.append(row(claim, "variation_slope", where, pooled_slope(part), [name], **counts))
+            for count in LARGEST:
+                share = pooled_share(*share_of_largest(table, where, max(case.num_layers), count))
+                judged = claim if count == JUDGED else ""
+                rows.append(row(judged, f"share{count}", where, share, [name], **counts))
+    return rows

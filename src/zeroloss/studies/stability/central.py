@@ -1,0 +1,116 @@
+"""Job `Central`: descent at the edge beside the central flow (Cohen et al. 2024), and tangents along it.
+
+    ẇ = −[∇L + ½ σ² ∇S],  σ² ≥ 0, S ≤ 2/η, one of them with equality;  mean L(w_t) = L(w) + σ²/η
+
+where S is the one eigenvalue at the edge and σ² the variance of the oscillation along its vector u.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from ledger.record.streams import stream
+from ledger.study import job
+from zeroloss.studies.stability.edge import first_top
+from zeroloss.studies.stability.layer import Row, table
+from zeroloss.studies.stability.nets import Net, diabetes, starts
+from zeroloss.studies.stability.plan import Central
+
+Array = np.ndarray
+SUBSTEPS = 2  # of the flows in one step of descent
+RETURN = 4  # substeps in which S comes back to 2/η, as e^{−1}
+CYCLES = 60  # steps that are averaged at the end: some whole oscillations of S
+PASSED = 15  # steps from where S turns to where it is below 2/η again
+AFTER = 20  # steps from the fastest growth to where the tangent has turned
+
+
+@job(Central)
+def central(case: Central) -> pd.DataFrame:
+    """Variance, loss and path of descent over those of the central flow; tangents; a series to be drawn."""
+    net = diabetes(case.num_samples, case.data_seed)
+    theta = starts(net, case.seed, case.replicates)
+    path, S, pairs = descend(net, theta, case)
+    middle, tops, variance = _flow(net, theta, case, central=True)
+    plain, _, _ = _flow(net, theta, case, central=False)
+    x2 = ((path - middle) * tops).sum(2).square()
+    loss, loss_middle = (torch.stack([net.loss(w) for w in way]) for way in (path, middle))
+    expected = loss_middle + variance / case.step
+    ends = [way[-CYCLES:].mean(0) for way in (path, middle, plain)]
+    values = {
+        "variance": x2.sum(0) / variance.sum(0),
+        "loss": loss.sum(0) / expected.sum(0),
+        "loss_of_flow": loss.sum(0) / loss_middle.sum(0),
+        "path": (ends[0] - ends[1]).norm(dim=1) / (ends[2] - ends[1]).norm(dim=1),
+    }
+    rows: list[Row] = [(q, "diabetes", i, float(x)) for q, value in values.items() for i, x in enumerate(value)]
+    series = {"S": S * case.step / 2, "x2": x2, "variance": variance, "loss": loss, "expected": expected}
+    rows += [(f"drawn_{q}", "first", t, float(x)) for q, each in series.items() for t, x in enumerate(each[:, 0])]
+    return table([*rows, *tangents(case, S, pairs)])
+
+
+def descend(net: Net, theta: Tensor, case: Central) -> tuple[Tensor, Tensor, Tensor]:
+    """Weights (t, B, P) and S (t, B) of descent; at each step a tangent and u: (2, t, B, P). The tangent
+    starts in a random direction where S crosses 2/η: what was along u before is damped to rounding."""
+    w, (S, u) = theta, first_top(net, theta)
+    seed = torch.from_numpy(stream(case.seed, "stability", "tangent").standard_normal(w.shape))
+    seed = v = torch.nn.functional.normalize(seed)
+    crossed, path, found, pairs = torch.zeros_like(S, dtype=torch.bool), [], [], []
+    for _ in range(case.num_steps):
+        S, u = net.top(w, u, 4)
+        above = case.step * S > 2
+        v, crossed = torch.where((above & ~crossed)[:, None], seed, v), crossed | above
+        path.append(w)
+        found.append(S)
+        pairs.append(torch.stack([v, u]))
+        v = v - case.step * net.curvature(w, v)
+        w = w - case.step * net.gradient(w)
+    return torch.stack(path), torch.stack(found), torch.stack(pairs, 1)
+
+
+def tangents(case: Central, S: Tensor, pairs: Tensor) -> list[Row]:
+    """Where the tangent grows fastest: its angle to u there and later, its rate, its spread over weights;
+    the share of its growth in the first passage of the edge."""
+    v, u = pairs
+    norms = v.norm(dim=2)
+    rates = (norms[1:] / norms[:-1]).log().numpy()
+    cosines = ((v * u).sum(2).abs() / norms).numpy()
+    rows: list[Row] = []
+    for i in range(v.shape[1]):
+        start, turn = int((case.step * S[:, i] > 2).int().argmax()), int(S[:, i].argmax())
+        t = start + int(rates[start:-AFTER, i].argmax())
+        rises = rates[start:, i].clip(min=0.0)
+        spread, own = (float(w.pow(4).sum() / w.square().sum() ** 2) for w in (v[t + 1, i], u[t, i]))
+        values = {
+            "cosine": cosines[t + 1, i],
+            "cosine_after": cosines[t + AFTER, i],
+            "rate": rates[t, i] / np.log(abs(case.step * float(S[t, i]) - 1)),
+            "passage": rises[: turn - start + PASSED].sum() / rises.sum(),
+            "participation": spread / own,
+            "growth": np.log(float(norms[-1, i] / norms[start, i])),
+            "fastest": t,
+        }
+        rows += [(quantity, "diabetes", i, float(value)) for quantity, value in values.items()]
+    return rows
+
+
+def _flow(net: Net, theta: Tensor, case: Central, central: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Weights and u (t, B, P) and σ² (t, B) at the steps of descent, of the central flow or the plain one."""
+    h = case.step / SUBSTEPS
+    w, (_, u) = theta, first_top(net, theta)
+    variance, found = torch.zeros(len(theta), dtype=theta.dtype), []
+    for n in range(case.num_steps * SUBSTEPS):
+        g = force = net.gradient(w)
+        if central:
+            S, u = net.top(w, u, 3)
+            slope = net.steepening(w, u)
+            rise = -(g * slope).sum(1) + (S - 2 / case.step) / (RETURN * h)
+            variance = (2 * rise / slope.square().sum(1)).clamp(min=0.0)
+            force = g + 0.5 * variance[:, None] * slope
+        if n % SUBSTEPS == 0:
+            found.append((w, u, variance))
+        w = w - h * force
+    path, tops, variances = (torch.stack(each) for each in zip(*found, strict=True))
+    return path, tops, variances

@@ -1,0 +1,228 @@
+"""Jobs on the edge of stability: where methods hover, when the edge is entered, and whether decay prevents it.
+
+Descent, heavy ball (Polyak) and Nesterov's method in one line, for step η, momentum β and decay λ:
+
+    w' = w + β (w − w₋) − η (∇L + λ ·)(w or, Nesterov, w + β (w − w₋))
+
+On an eigenvalue S + λ they lose stability at 2/η, (2 + 2β)/η and (2 + 2β)/((1 + 2β) η).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from ledger.record.streams import stream
+from ledger.study import job
+from zeroloss.studies.stability.layer import Row, table
+from zeroloss.studies.stability.nets import PRECISIONS, Net, diabetes, starts
+from zeroloss.studies.stability.plan import Decay, Delay, Edge, Method
+
+Array = np.ndarray
+FIRST = 30  # products with H that find its top vector from a random one
+GEOMETRIC = -0.5 * (np.euler_gamma + np.log(2))  # mean of ln |ξ|, ξ standard normal
+FALL = 0.02  # of S from its peak: by so much it has turned
+
+
+def threshold(method: Method) -> float:
+    """The curvature at which a method loses stability: its companion block has a root −1."""
+    swing = 2 + 2 * method.momentum
+    return swing / method.step / (1 + 2 * method.momentum if method.nesterov else 1)
+
+
+def first_top(net: Net, theta: Tensor) -> tuple[Tensor, Tensor]:
+    """S and its vector from a fixed random one."""
+    u = stream("stability", "top").standard_normal(theta.shape[1])
+    return net.top(theta, torch.from_numpy(u).expand_as(theta), FIRST)
+
+
+def sharpness(net: Net, methods: list[Method], theta: Tensor, num_steps: int, every: int) -> Array:
+    """S + λ at every so many steps of all methods from the same starts: (times, methods, starts)."""
+    eta, beta, decay, ahead = (
+        torch.tensor([getattr(m, name) for m in methods]).repeat_interleave(len(theta))[:, None]
+        for name in ("step", "momentum", "decay", "nesterov")
+    )
+    w = before = theta.repeat(len(methods), 1)
+    (_, u), found = first_top(net, w), []
+    for t in range(num_steps):
+        if t % every == 0:
+            S, u = net.top(w, u)
+            found.append(S + decay[:, 0])
+        moved = w + beta * (w - before)
+        at = torch.where(ahead, moved, w)
+        w, before = moved - eta * (net.gradient(at) + decay * at), w
+    return torch.stack(found).view(len(found), len(methods), len(theta)).numpy()
+
+
+@job(Edge)
+def edge(case: Edge) -> pd.DataFrame:
+    """Mean of S + λ over the last third of the steps, over the threshold of the method and over 2/η."""
+    net = diabetes(case.num_samples, case.data_seed)
+    methods = list(case.methods.values())
+    seen = sharpness(net, methods, starts(net, case.seed, case.replicates), case.num_steps, 40)
+    late = seen[-len(seen) // 3 :].mean(0)
+    return table(
+        (quantity, name, i, float(late[m, i] / unit))
+        for m, (name, method) in enumerate(case.methods.items())
+        for quantity, unit in (("hovers", threshold(method)), ("hovers_descent", 2 / method.step))
+        for i in range(case.replicates)
+    )
+
+
+@job(Decay)
+def decay(case: Decay) -> pd.DataFrame:
+    """Peaks of S + λ over 2/η, of descent and of the flow with each decay, over the same training time."""
+    net = diabetes(case.num_samples, case.data_seed)
+    theta = starts(net, case.seed, case.replicates)
+    flows = dict(zip(case.decays, _peaks_of_flows(net, case, theta), strict=True))
+    rows: list[Row] = []
+    for step in case.steps:
+        methods = [Method(step=step, decay=decay) for decay in case.decays]
+        peaks = sharpness(net, methods, theta, round(case.flow_time / step), 5).max(0) * step / 2
+        for decay, peak in zip(case.decays, peaks, strict=True):
+            where = f"h{step:g}.l{decay:g}"
+            predicted = {"flow": flows[decay], "flow_without": flows[0.0]}
+            rows += [("descent", where, i, float(p)) for i, p in enumerate(peak)]
+            rows += [
+                (name, where, i, float(p * step / 2)) for name, all_ in predicted.items() for i, p in enumerate(all_)
+            ]
+    return table([*rows, *_homogeneous(case)])
+
+
+def _peaks_of_flows(net: Net, case: Decay, theta: Tensor) -> Array:
+    """Largest S + λ on the gradient flow of L + ½ λ |w|²: (decays, starts), by Runge and Kutta's method."""
+    h = case.flow_step
+    decay = torch.tensor(case.decays).repeat_interleave(len(theta))[:, None]
+    w = theta.repeat(len(case.decays), 1)
+    S, u = first_top(net, w)
+    peak = S + decay[:, 0]
+    for t in range(round(case.flow_time / h)):
+        k1 = net.gradient(w) + decay * w
+        k2, k3, k4 = k1, k1, k1
+        for part in (0.5, 0.5, 1.0):
+            at = w - part * h * k4
+            k2, k3, k4 = k3, k4, net.gradient(at) + decay * at
+        w = w - h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+        if t % 5 == 0:
+            S, u = net.top(w, u)
+            peak = torch.maximum(peak, S + decay[:, 0])
+    return peak.view(len(case.decays), -1).numpy()
+
+
+def _homogeneous(case: Decay) -> Iterator[Row]:
+    """w·∇S over 2 (D − 1) S for the largest eigenvalue S of JJᵀ/n, of ReLU networks of D layers."""
+    data = diabetes(case.num_samples, case.data_seed)
+    for biases in (False, True):
+        for depth in (2, 3, 4):
+            net = Net((data.x.shape[1], *[20] * (depth - 1), 1), data.x, data.y, torch.relu, biases)
+            for i in range(case.replicates):
+                theta = net.start(case.seed, "homogeneous", depth, i)
+                theta = theta + 0.1 * (theta == 0)  # biases, where there are any
+
+                def top(w: Tensor, net: Net = net) -> Tensor:
+                    J = torch.func.jacrev(lambda v: net.outputs(v[None], net.x)[0])(w)
+                    return torch.linalg.eigvalsh(J @ J.mT / len(net.x))[-1]
+
+                slope = torch.func.grad(top)(theta) @ theta / (2 * (depth - 1) * top(theta))
+                yield "biased" if biases else "homogeneous", f"d{depth}", i, float(slope) - 1
+
+
+@job(Delay)
+def delay(case: Delay) -> pd.DataFrame:
+    """Step at which S turns, which is where x reaches δ, and S there, by size of the noise; both predicted."""
+    net = diabetes(case.num_samples, case.data_seed)
+    theta = starts(net, case.seed, case.replicates)
+    path = _quiet(net, theta, case)
+    names = ["float64", *(f"noise{noise:g}" for noise in case.noises), "float32"]
+    seen = [
+        *_noisy(net, theta, case, (0.0, *case.noises), torch.float64),
+        *_noisy(net, theta, case, (0.0,), torch.float32),
+    ]
+    rows: list[Row] = []
+    for name, noise, S in zip(names, (0.0, *case.noises, 0.0), seen, strict=True):
+        for i, one in enumerate(path):
+            eps = noise or one.rounding[name]
+            left, (predicted, peak) = turn(S[:, i], one.crossing), one.exit(eps)
+            values = {
+                "exit": left,
+                "exit_predicted": predicted,
+                "crossing": one.crossing,
+                "peak": S[left, i] * case.step / 2,
+                "peak_predicted": peak * case.step / 2,
+                "log_growth": one.growth[left],
+                "log_noise": np.log(1 / eps),
+            }
+            rows += [(quantity, name, i, float(value)) for quantity, value in values.items()]
+    return table(rows)
+
+
+def turn(S: Array, crossing: int) -> int:
+    """Step of the first peak of S (t,) after it has crossed 2/η; the last step if S does not fall by FALL."""
+    fallen = (1 - FALL) * np.maximum.accumulate(S) > S
+    fallen[:crossing] = False
+    if crossing == len(S) - 1 or not fallen.any():
+        return len(S) - 1
+    return int(S[: fallen.argmax()].argmax())
+
+
+class Quiet:
+    """The path without oscillation of one start: S, δ (t,), and the error of rounding at the edge."""
+
+    def __init__(self, S: Array, delta: Array, step: float, rounding: dict[str, Array]) -> None:
+        self.S, self.delta = S, delta
+        above = step * S > 2
+        self.crossing = int(above.argmax()) if above.any() else len(S) - 1  # which is measured as no turn
+        self.rounding = {name: float(errors[self.crossing]) for name, errors in rounding.items()}
+        near = S[max(self.crossing - 5, 0) : self.crossing + 6]
+        self.kappa = max(step * float(near[-1] - near[0]) / (len(near) - 1), 1e-12)
+        self.growth = np.cumsum(np.where(step * S > 2, np.log(np.maximum(step * S - 1, 1.0)), 0.0))
+
+    def exit(self, eps: float) -> tuple[float, float]:
+        """When x₀ e^N reaches δ, N(t) = Σ ln(η S − 1) from the edge on, x₀ = ε (π/κ)^¼ e^(−0.635), and S there."""
+        x = np.log(eps) + 0.25 * np.log(np.pi / self.kappa) + GEOMETRIC + self.growth - np.log(self.delta)
+        at = float(np.interp(0.0, x[self.crossing :], np.arange(self.crossing, len(x))))
+        return at, float(np.interp(at, np.arange(len(x)), self.S))
+
+
+def _quiet(net: Net, theta: Tensor, case: Delay) -> list[Quiet]:
+    """The same descent, but along the top vector u with the step 1/S, which nothing makes oscillate.
+
+    δ² = 2α/β, α = −∇L·∇S, β = |∇S|² across the top vector u; a last bit is ulp(w)/√12 along u.
+    """
+    w, found = theta, []
+    _, u = first_top(net, w)
+    for _ in range(case.num_steps):
+        S, u = net.top(w, u)
+        g = net.gradient(w)
+        slope = net.steepening(w, u)
+        across = slope.square().sum(1) - (slope * u).sum(1).square()
+        delta = (-2 * (g * slope).sum(1) / across).clamp(min=1e-30).sqrt()
+        bits = [(u * torch.from_numpy(_last_bits(w.numpy(), name))).norm(dim=1) for name in PRECISIONS]
+        found.append(torch.stack([S, delta, *bits]))
+        w = w - case.step * g + (case.step - 1 / S).clamp(min=0.0)[:, None] * (g * u).sum(1, keepdim=True) * u
+    S, delta, *bits = torch.stack(found, 1).numpy()
+    each = [dict(zip(PRECISIONS, [b[:, i] for b in bits], strict=True)) for i in range(len(theta))]
+    return [Quiet(S[:, i], delta[:, i], case.step, one) for i, one in enumerate(each)]
+
+
+def _last_bits(w: Array, precision: str) -> Array:
+    """Standard deviation of the rounding of each weight: a last place over √12."""
+    return np.spacing(np.abs(w).astype(precision)).astype(float) / np.sqrt(12)
+
+
+def _noisy(net: Net, theta: Tensor, case: Delay, noises: tuple[float, ...], kind: torch.dtype) -> Array:
+    """S of descent in one precision with noise of each size in each weight: (noises, t, starts)."""
+    rng, found = stream(case.seed, "stability", "noise"), []
+    sizes = torch.tensor(noises, dtype=kind).repeat_interleave(len(theta))[:, None]
+    w = theta.repeat(len(noises), 1).to(kind)
+    _, u = first_top(net, w.double())
+    for _ in range(case.num_steps):
+        S, u = net.top(w.double(), u, 3)
+        found.append(S)
+        w = w - case.step * net.gradient(w)
+        w = w + sizes * torch.from_numpy(rng.standard_normal(w.shape)).to(kind) if max(noises) else w
+    return torch.stack(found).view(len(found), len(noises), -1).transpose(0, 1).numpy()

@@ -1,0 +1,166 @@
+"""Jobs on what the last bit decides: accuracy of networks whose step is written as (η k)(v/k).
+
+In exact arithmetic no k changes anything; powers of two change no bit (Sun et al. 2022, whose code has
+this form). A difference of rounding, u, reaches accuracy if tangents grow by more than ln(1/u).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.datasets import load_digits
+from torch import Tensor, nn
+
+from ledger.record.streams import stream
+from ledger.study import job
+from zeroloss.studies.stability.layer import table
+from zeroloss.studies.stability.nets import PRECISIONS
+from zeroloss.studies.stability.plan import Accuracy, Recipe
+
+Array = np.ndarray
+MOMENTUM, WEIGHT_DECAY = 0.9, 5e-4
+TINY = 1e-8  # of the difference of two networks whose growth is followed
+NUM_TRAIN = 1200  # of 1797 digits
+
+
+def digits(data_seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Pixels over 16, less their mean, and labels: to train on, then to test on."""
+    x, y = map(np.asarray, load_digits(return_X_y=True))
+    order = torch.from_numpy(stream(data_seed, "stability", "digits").permutation(len(y)))
+    x, y = torch.from_numpy(x)[order] / 16, torch.from_numpy(y)[order].long()
+    x = x - x[:NUM_TRAIN].mean(0)
+    return x[:NUM_TRAIN], y[:NUM_TRAIN], x[NUM_TRAIN:], y[NUM_TRAIN:]
+
+
+def batches(seed: int, orders: Sequence[int], epochs: int, size: int) -> Iterator[Tensor]:
+    """Rows of each batch, (orders, size): one permutation for each order and epoch."""
+    for epoch in range(epochs):
+        rows = [stream(seed, "stability", "order", o, epoch).permutation(NUM_TRAIN) for o in orders]
+        yield from torch.from_numpy(np.stack(rows)).split(size, 1)
+
+
+def logits(theta: list[Tensor], x: Tensor) -> Tensor:
+    """64-32-10 with ReLU: (B, n, 64) -> (B, n, 10)."""
+    W1, b1, W2, b2 = theta
+    return torch.relu(x @ W1 + b1) @ W2 + b2
+
+
+@job(Accuracy)
+def accuracy(case: Accuracy) -> pd.DataFrame:
+    """Accuracy for each rate, factor and order in both precisions; growth of tangents for each rate."""
+    x, y, x_test, y_test = digits(case.data_seed)
+    runs = [("factor", k) for k in (*case.factors, *case.powers)] + [("order", o) for o in range(1, case.orders)]
+    rows = []
+    for replicate in range(case.replicates):
+        cells = [(rate, *run) for rate in case.rates for run in runs]
+        for name, kind in PRECISIONS.items():
+            tangent = [(rate, "tangent", 1) for rate in case.rates] if kind is torch.float64 else []
+            theta, growth = _train(case, x.to(kind), y, [*cells, *tangent], replicate)
+            right = logits(theta, x_test.to(kind)).argmax(2).eq(y_test).double().mean(1)
+            for (rate, what, which), share in zip(cells, right, strict=False):
+                quantity = "power" if what == "factor" and which in case.powers else what
+                rows.append((f"{quantity}_{name}", f"h{rate:g}.r{replicate}", int(which), float(share)))
+            rows += [("growth", f"h{rate:g}.r{replicate}", 0, g) for rate, g in zip(case.rates, growth, strict=False)]
+    return table(rows)
+
+
+def _train(
+    case: Accuracy, x: Tensor, y: Tensor, cells: list[tuple[float, str, int]], replicate: int
+) -> tuple[list[Tensor], list[float]]:
+    """Weights of all cells after training, those of tangents last: these follow the first factor of their
+    rate at a distance of TINY, and their growth is the largest rise of its logarithm up to the end."""
+    rng, kind = stream(case.seed, "stability", "digits", replicate), x.dtype
+    start = [
+        rng.standard_normal((64, 32)) / 8,
+        np.zeros((1, 32)),
+        rng.standard_normal((32, 10)) / 32**0.5,
+        np.zeros((1, 10)),
+    ]
+    theta = [torch.from_numpy(w).to(kind).repeat(len(cells), 1, 1) for w in start]
+    speed = [torch.zeros_like(w) for w in theta]
+    k = torch.tensor([which if what == "factor" else 1 for _, what, which in cells], dtype=kind)[:, None, None]
+    step = torch.tensor([rate for rate, _, _ in cells], dtype=kind)[:, None, None] * k
+    near = [i for i, cell in enumerate(cells) if cell[1] == "tangent"]
+    own = [cells.index((cells[i][0], "factor", case.factors[0])) for i in near]
+    for w in theta:
+        w[near] += TINY * torch.from_numpy(rng.standard_normal(w[near].shape)).to(kind) / 50
+    orders, total = [which if what == "order" else 0 for _, what, which in cells], [torch.zeros(len(near))]
+    for batch in batches(case.seed + replicate, orders, case.epochs, case.batch):
+        theta = [w.detach().requires_grad_() for w in theta]
+        loss = nn.functional.cross_entropy(logits(theta, x[batch]).flatten(0, 1), y[batch].flatten(), reduction="sum")
+        slopes = torch.autograd.grad(loss / batch.shape[1], theta)
+        speed = [MOMENTUM * v + g for v, g in zip(speed, slopes, strict=True)]
+        theta = [(w - step * (v / k)).detach() for w, v in zip(theta, speed, strict=True)]
+        if near:
+            apart = sum((w[near] - w[own]).square().sum((1, 2)) for w in (*theta, *speed)) ** 0.5  # pyright: ignore
+            for w in (*theta, *speed):
+                w[near] = w[own] + (w[near] - w[own]) * (TINY / apart)[:, None, None]
+            total.append(total[-1] + (apart / TINY).log())
+    logs = torch.stack(total)
+    return theta, (logs[-1] - logs[1:].min(0).values).tolist() if near else []
+
+
+class Residual:
+    """Residual networks side by side: 3×3 convolutions of 8 channels with batch norm, the first one and
+    three blocks of two; mean, linear. Groups of channels are networks, which share nothing."""
+
+    def __init__(self, networks: int, rng: np.random.Generator) -> None:
+        self.networks, self.moments = (
+            networks,
+            [[torch.zeros(8 * networks), torch.ones(8 * networks)] for _ in range(7)],
+        )
+        self.weights: list[Tensor] = []
+        for fan in (1, *[8] * 6):
+            kernel = rng.standard_normal((8, fan, 3, 3)) * (2 / (9 * fan)) ** 0.5
+            self.weights += [torch.from_numpy(kernel).float().repeat(networks, 1, 1, 1)]
+            self.weights += [torch.ones(8 * networks), torch.zeros(8 * networks)]
+        last = torch.from_numpy(rng.standard_normal((8, 10)) * 0.5).float()
+        self.weights += [last.repeat(networks, 1, 1), torch.zeros(networks, 1, 10)]
+
+    def logits(self, x: Tensor, training: bool) -> Tensor:
+        """(n, networks, 64) -> (networks, n, 10); in training the moments of batch norm follow."""
+        z = kept = x.view(*x.shape[:2], 8, 8)
+        for i in range(7):
+            kernel, scale, shift = self.weights[3 * i : 3 * i + 3]
+            mean, variance = self.moments[i]
+            y = nn.functional.conv2d(z, kernel, padding=1, groups=self.networks)
+            y = nn.functional.batch_norm(y, mean, variance, scale, shift, training)
+            if i % 2 == 0 and i > 0:  # the second of a block
+                y = y + kept
+            z = torch.relu(y)
+            kept = z if i % 2 == 0 else kept
+        z = z.mean((2, 3)).view(len(x), self.networks, 8).transpose(0, 1)
+        return z @ self.weights[-2] + self.weights[-1]
+
+
+@job(Recipe)
+def recipe(case: Recipe) -> pd.DataFrame:
+    """Accuracy over factors k at one order, over orders at k = 1, and for powers of two, in float32: the
+    mean over the last quarter of the epochs. Nesterov's momentum, a tenth of the rate every fifth."""
+    runs = [("factor", k) for k in case.factors] + [("power", k) for k in case.powers]
+    runs += [("order", o) for o in range(1, case.orders + 1)]
+    orders = [which if what == "order" else 0 for what, which in runs]
+    k = torch.tensor([1.0 if what == "order" else float(which) for what, which in runs])
+    x, y, x_test, y_test = digits(case.data_seed)
+    x, every = x.float(), x_test.float()[:, None].expand(-1, len(runs), -1)
+    net, per_epoch = Residual(len(runs), stream(case.seed, "stability", "recipe")), -(-NUM_TRAIN // case.batch)
+    factors = [k.repeat_interleave(len(w) // len(runs)).view(-1, *[1] * (w.ndim - 1)) for w in net.weights]
+    speed, found = [torch.zeros_like(w) for w in net.weights], []
+    for n, batch in enumerate(batches(case.seed, orders, case.epochs, case.batch)):
+        rate = case.rate * 0.1 ** (n * 5 // (per_epoch * case.epochs))
+        net.weights = [w.detach().requires_grad_() for w in net.weights]
+        out = net.logits(x[batch.T], training=True)
+        loss = nn.functional.cross_entropy(out.flatten(0, 1), y[batch].flatten(), reduction="sum") / batch.shape[1]
+        slopes = torch.autograd.grad(loss, net.weights)
+        for i, (w, g, f) in enumerate(zip(net.weights, slopes, factors, strict=True)):
+            g = g + WEIGHT_DECAY * w.detach()
+            speed[i] = MOMENTUM * speed[i] + g
+            net.weights[i] = w.detach() - (rate * f) * ((g + MOMENTUM * speed[i]) / f)
+        if (n + 1) % per_epoch == 0:
+            right = net.logits(every, training=False).argmax(2).eq(y_test)
+            found.append(right.double().mean(1))
+    late = torch.stack(found[-max(1, case.epochs // 4) :]).mean(0)
+    return table((what, "digits", which, float(share)) for (what, which), share in zip(runs, late, strict=True))

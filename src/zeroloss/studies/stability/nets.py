@@ -1,0 +1,99 @@
+"""Small networks on real data, many at once, and the top of their Hessians: rows of theta (B, P) are networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ledger.record.streams import stream
+from zeroloss.model.problem import built_in
+
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+
+
+class Net:
+    """Fully connected networks of one output, ½ mean square over samples (n, d) and targets (n,)."""
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        x: Tensor,
+        y: Tensor,
+        activation: Callable[[Tensor], Tensor] = torch.tanh,
+        biases: bool = True,
+    ) -> None:
+        self.shapes = list(pairwise(widths))
+        self.x, self.y, self.activation, self.biases = x, y, activation, biases
+
+    def start(self, *name: str | int) -> Tensor:
+        """Weights N(0, 1/fan-in), biases 0, of a named stream: (P,) in float64."""
+        rng, parts = stream("stability", *name), []
+        for fan, out in self.shapes:
+            parts += [rng.standard_normal(fan * out) / np.sqrt(fan), np.zeros(out * self.biases)]
+        return torch.from_numpy(np.concatenate(parts))
+
+    def outputs(self, theta: Tensor, x: Tensor) -> Tensor:
+        """f(x): theta (B, P), x (n, d) -> (B, n)."""
+        h, at = x.to(theta.dtype).expand(len(theta), *x.shape), 0
+        for i, (fan, out) in enumerate(self.shapes):
+            h = h @ theta[:, at : at + fan * out].view(-1, fan, out)
+            at += fan * out
+            if self.biases:
+                h = h + theta[:, None, at : at + out]
+                at += out
+            h = self.activation(h) if i < len(self.shapes) - 1 else h
+        return h[..., 0]
+
+    def loss(self, theta: Tensor) -> Tensor:
+        """(B,)."""
+        return 0.5 * (self.outputs(theta, self.x) - self.y.to(theta.dtype)).square().mean(1)
+
+    def gradient(self, theta: Tensor) -> Tensor:
+        """∇L, like theta (B, P)."""
+        theta = theta.detach().requires_grad_()
+        return torch.autograd.grad(self.loss(theta).sum(), theta)[0]
+
+    def curvature(self, theta: Tensor, v: Tensor) -> Tensor:
+        """H v, like v (B, P)."""
+        theta = theta.detach().requires_grad_()
+        (g,) = torch.autograd.grad(self.loss(theta).sum(), theta, create_graph=True)
+        return torch.autograd.grad((g * v).sum(), theta)[0]
+
+    def top(self, theta: Tensor, u: Tensor, depth: int = 5) -> tuple[Tensor, Tensor]:
+        """Largest eigenvalue S (B,) of H and its vector, from the Krylov space of so many products with
+        H that begins at u (B, P), the vector of a moment before: as Lanczos's method does."""
+        basis, images = [torch.nn.functional.normalize(u)], []
+        for _ in range(depth):
+            images.append(self.curvature(theta, basis[-1]))
+            v = images[-1]
+            for _ in range(2):
+                Q = torch.stack(basis, 1)
+                v = v - torch.einsum("bk,bkp->bp", torch.einsum("bkp,bp->bk", Q, v), Q)
+            basis.append(torch.nn.functional.normalize(v))
+        Q, HQ = torch.stack(basis[:-1], 1), torch.stack(images, 1)
+        small = torch.einsum("bip,bjp->bij", Q, HQ)
+        values, vectors = torch.linalg.eigh((small + small.mT) / 2)
+        found = torch.nn.functional.normalize(torch.einsum("bk,bkp->bp", vectors[..., -1], Q))
+        return values[:, -1], found * torch.where((found * u).sum(1, keepdim=True) < 0, -1.0, 1.0)
+
+    def steepening(self, theta: Tensor, u: Tensor) -> Tensor:
+        """∇S = ∇(uᵀ H u), like theta (B, P), of the eigenvalue whose unit vector is u."""
+        theta = theta.detach().requires_grad_()
+        (g,) = torch.autograd.grad(self.loss(theta).sum(), theta, create_graph=True)
+        (Hu,) = torch.autograd.grad((g * u).sum(), theta, create_graph=True)
+        return torch.autograd.grad((Hu * u).sum(), theta)[0]
+
+
+def diabetes(num_samples: int, data_seed: int) -> Net:
+    """10-20-20-1, tanh, on so many patients, inputs and target standardised."""
+    data = built_in("diabetes", num_samples, data_seed)
+    return Net((data.dim, 20, 20, 1), data.inputs, data.targets)
+
+
+def starts(net: Net, seed: int, replicates: int) -> Tensor:
+    """So many networks (replicates, P)."""
+    return torch.stack([net.start(seed, i) for i in range(replicates)])

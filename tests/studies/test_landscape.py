@@ -1,0 +1,193 @@
+"""The study `landscape`: kernels, eigenvalues and energies against integrals, sums and differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.integrate import quad
+
+from zeroloss.studies.landscape import circle, hessian, paths, relu, smooth, spheres
+from zeroloss.studies.landscape.measure import needed
+from zeroloss.studies.replicated import at_infinity, slope_row, tidy
+
+RNG = np.random.default_rng
+
+
+def test_the_kernel_is_that_of_the_network() -> None:
+    X = relu.sphere(RNG(1), 4, 3)
+    W = RNG(2).standard_normal((400000, 3))
+    gates = (W @ X.T > 0).astype(float)
+    assert relu.kernel(X) == pytest.approx(gates.T @ gates / len(W) * (X @ X.T), abs=3e-3)
+    H = smooth.limit_kernel(X)
+    slopes = smooth.slope(W @ X.T)
+    assert pytest.approx(slopes.T @ slopes / len(W) * (X @ X.T), abs=3e-3) == H
+
+
+def test_one_step_of_descent_is_along_the_gradient() -> None:
+    X, y = relu.labelled(3, 6, 4)
+    start = RNG(3).standard_normal((10, 4))
+    first, last, steps = relu.descend(X, y, start, 1e-3, until=0.999)
+    signs = np.repeat([1.0, -1.0], 10) / np.sqrt(20)
+
+    def loss(W: np.ndarray) -> float:
+        return 0.5 * float(((signs @ np.maximum(W @ X.T, 0) - y) ** 2).sum())
+
+    direction = RNG(4).standard_normal(first.shape)
+    slope = (loss(first + 1e-6 * direction) - loss(first - 1e-6 * direction)) / 2e-6
+    _, once, _ = relu.descend(X, y, start, 1e-6, until=1 - 1e-9)
+    assert ((first - once) / 1e-6 * direction).sum() == pytest.approx(slope, rel=1e-4)
+    assert steps >= 1 and loss(last) < loss(first)
+
+
+def test_flips_are_those_of_a_line_of_starts() -> None:
+    """One sample: no other gate, s' = ±r 1{s > 0} with r = e^{−t/2}: a start above 0 that is pushed down by
+    2 = ∫r in all changes its sign if it lies below 2."""
+    X, y = np.array([[1.0, 0.0]]), np.array([1.0])
+    along, ends = relu.flips(X, y, 0.05, 400, RNG(5), 4000)
+    assert along.mean() == pytest.approx(0.5 * 2 / np.sqrt(2 * np.pi), rel=0.03)
+    assert ends.mean() == pytest.approx(along.mean(), rel=0.05)
+
+
+def test_eigenvalues_of_the_circle_are_integrals() -> None:
+    found = circle.eigenvalues(8)
+    for k in range(8):
+        value = quad(lambda a, k=k: relu.tangent(np.cos(a)) * np.cos(k * a), 0, np.pi)[0] / np.pi
+        assert found[k] == pytest.approx(value, abs=1e-8)
+    assert circle.with_bias(3) == pytest.approx(0.00939, abs=1e-5)
+
+
+def test_the_first_order_of_a_sample_has_the_mean_that_is_told() -> None:
+    weights = circle.deviations(2, 20.0)
+    drawn = [circle.first_order(RNG(r).random(64) * 2 * np.pi, 2, weights) for r in range(2000)]
+    assert np.mean(drawn) == pytest.approx(circle.total(weights, 2), rel=0.08)
+    # to first order it is the deviation itself, sample by sample
+    angles = RNG(6).random(500) * 2 * np.pi
+    y = np.sqrt(2) * np.cos(2 * angles)[:, None]
+    lam = circle.eigenvalues(3)[2]
+    deviation = circle.remaining(angles, y, np.array([[20.0]]))[0] - np.exp(-lam * 20) * y
+    assert (deviation**2).sum() == pytest.approx(circle.first_order(angles, 2, weights), rel=0.3)
+
+
+def test_second_derivatives_of_tanh_networks() -> None:
+    """Jacobian and Hessian by differences; a minimiser is one."""
+    X, y = relu.labelled(7, 3, 3)
+    W, signs = RNG(7).standard_normal((5, 3)), RNG(8).choice([-1.0, 1.0], 5) / np.sqrt(5)
+    direction = RNG(9).standard_normal((5, 3))
+
+    def at(e: float) -> tuple[np.ndarray, np.ndarray]:
+        moved = W + e * direction
+        return signs @ np.tanh(moved @ X.T), smooth.jacobian(moved, signs, X)
+
+    (plus, J_plus), (minus, J_minus) = at(1e-6), at(-1e-6)
+    assert smooth.jacobian(W, signs, X) @ direction.ravel() == pytest.approx((plus - minus) / 2e-6, abs=1e-8)
+    c = np.array([0.3, -1.0, 0.5])
+    bent = smooth.second_order(W, signs, X, c) @ direction.ravel()
+    assert bent == pytest.approx(c @ (J_plus - J_minus) / 2e-6, abs=1e-8)
+    end = smooth.minimiser(W, signs, X, 0.3 * y)
+    assert signs @ np.tanh(end @ X.T) == pytest.approx(0.3 * y, abs=1e-12)
+    u = np.linspace(-3, 3, 2001)
+    assert np.abs(smooth.curvature(u)).max() == pytest.approx(smooth.SUP_CURVATURE, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["linear", "head", "bottleneck"])
+def test_norms_of_hessians_are_those_of_dense_ones(kind: str) -> None:
+    size, net = hessian.network(kind, 6, 3)
+    p = hessian.drawn(kind, 6, 3, 3, ("test", kind))
+    x = torch.tensor([0.6, 0.0, 0.8], dtype=torch.float64)
+    dense = torch.stack([torch.linalg.matrix_norm(torch.func.hessian(net)(q, x), 2) for q in p])
+    found = hessian.norms(net, p, x, torch.from_numpy(RNG(10).standard_normal((3, size))))
+    assert found.numpy() == pytest.approx(dense.numpy(), rel=0.02)
+    if kind == "linear":
+        assert hessian.closed_form(p, 6, x).numpy() == pytest.approx(dense.numpy(), rel=1e-10)
+
+
+def test_energies_of_neurons() -> None:
+    for D in (4, 7):
+        density = quad(lambda t, p: (1 - t * t) ** p, -1, 1, args=((D - 3) / 2,))[0]
+        mean = quad(lambda t, p: (2 - 2 * t) ** -0.5 * (1 - t * t) ** p, -1, 1, args=((D - 3) / 2,))[0] / density
+        assert spheres.random_energy(D, 1.0) == pytest.approx(mean, rel=1e-6)
+    cross = np.concatenate([np.eye(3), -np.eye(3)])
+    assert spheres.least_energy(6, 3, 1.0) == pytest.approx(spheres.energy(cross, 1.0))
+    assert spheres.minimised(6, 3, 1.0, RNG(11)) == pytest.approx(spheres.energy(cross, 1.0), rel=1e-6)
+    simplex = np.eye(4) - 0.25
+    assert spheres.least_energy(4, 3, 1.0) == pytest.approx(spheres.energy(simplex, 1.0))
+    with pytest.raises(ValueError, match="power must be below D − 1 = 2"):
+        spheres.random_energy(3, 2.0)
+    with pytest.raises(ValueError, match="is known for"):
+        spheres.least_energy(7, 3, 1.0)
+
+
+def test_the_gradient_over_rotations_is_that_of_differences() -> None:
+    X, y = relu.labelled(12, 5, 3)
+    W = RNG(12).standard_normal((7, 3))
+
+    def loss(R: np.ndarray) -> float:
+        features = np.maximum(X @ R.T @ W.T, 0) / np.sqrt(7)
+        return 0.1 * float(y @ np.linalg.solve(features @ features.T + 0.1 * np.eye(5), y))
+
+    slopes = []
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        A = np.zeros((3, 3))
+        A[i, j], A[j, i] = 1.0, -1.0
+        slopes.append((loss(np.eye(3) + 1e-6 * A) - loss(np.eye(3) - 1e-6 * A)) / 2e-6)
+    # in the basis (e_ij − e_ji)/√2
+    assert spheres.gradient(W, X, y, 0.1) == pytest.approx(np.linalg.norm(slopes) / np.sqrt(2), rel=1e-5)
+
+
+def test_derivatives_of_maps() -> None:
+    """D by differences, its adjoint, DDᵀ; and a path of least energy is stationary among those of its ends."""
+    maps = paths.Maps.drawn(("test",), 2, 3, 2, 12, 4)
+    A = 0.3 * RNG(13).standard_normal(maps.zero.shape)
+    other = RNG(14).standard_normal(A.shape)
+    end, features, P = maps.derivative(A)
+    pushed = (maps.ends(A + 1e-6 * other) - maps.ends(A - 1e-6 * other)) / 2e-6
+    assert maps.pushed(features, P, other) == pytest.approx(pushed, abs=1e-8)
+    c = RNG(15).standard_normal(end.shape)
+    pulled = maps.adjoint(features, P, c)
+    assert (pulled * other).sum((2, 3)).mean(1) == pytest.approx((c * pushed).sum((1, 2)))  # (1/L) Σ_l
+    K = maps.kernel(features, P)
+    assert maps.pushed(features, P, pulled).reshape(2, -1) == pytest.approx((K @ c.reshape(2, -1, 1))[..., 0])
+    Y = paths.displaced(maps, 0.1, ("test", "targets"))
+    flowed = paths.flow(maps, Y)
+    least = paths.least(maps, Y, flowed)
+    assert (paths.energy(least) <= paths.energy(flowed)).all()
+    assert paths.least(maps, Y, least) == pytest.approx(least, abs=1e-9)
+
+
+def test_flow_is_that_of_small_steps() -> None:
+    maps = paths.Maps.drawn(("small",), 1, 3, 2, 16, 3)
+    Y = paths.displaced(maps, 0.2, ("small", "targets"))
+    A = maps.zero
+    for _ in range(20000):
+        end, features, P = maps.derivative(A)
+        if np.linalg.norm(end - Y) < paths.STOP * np.linalg.norm(Y - maps.X):
+            break
+        A = A + 0.02 * maps.adjoint(features, P, Y - end)
+    for _ in range(4):
+        end, features, P = maps.derivative(A)
+        A = A + maps.adjoint(features, P, paths.solved(maps.kernel(features, P), Y - end))
+    assert paths.energy(paths.flow(maps, Y)) == pytest.approx(paths.energy(A), rel=1e-4)
+
+
+def test_limits_and_slopes_of_replicates() -> None:
+    """1 + 2/n + 3/n² is extrapolated exactly; a power has its slope; the least width that suffices."""
+    noise = np.array([-1e-9, 1e-9])
+    sizes = (10, 20, 40)
+    assert at_infinity(sizes, [1 + 2 / n + 3 / n**2 + noise for n in sizes]).value == pytest.approx(1)
+    import pandas as pd
+
+    table = pd.concat([tidy("q", "c", n, 5 * n**-0.5 * (1 + noise)) for n in sizes])
+    assert slope_row("", "slope", "c", table, "case")["estimate"] == pytest.approx(-0.5)
+    shares = [(4, [0, 1]), (8, [1, 1]), (16, [0, 1]), (32, [1, 1]), (64, [1, 1])]
+    assert needed(pd.concat([tidy("success", "c", m, one) for m, one in shares])) == 32
+    assert needed(tidy("success", "c", 4, [0, 1])) == np.inf
+
+
+def test_training_ends_where_all_networks_have_arrived() -> None:
+    X, y = relu.labelled(3, 4, 6)
+    W, signs = smooth.pairs(RNG(11), 3, 64, 6)
+    first, last = (smooth.trained(W, signs, X, y, steps, 1.0, 1e-4) for steps in (2000, 4000))
+    assert (first <= 1e-4).all() and (first == last).all()
+    assert first.max() > 1e-5, "the last to arrive has just done so"
+    assert (smooth.trained(W, signs, X, y, 2, 1.0, 1e-4) > 1e-4).all()
