@@ -136,7 +136,7 @@ def central_flow(run: Run) -> Rows:
         for quantity in ("variance", "loss", "path"):
             rows += judged("central", quantity, cells(table, quantity), mean, name)
         for quantity in ("cosine", "cosine_after", "rate", "passage", "participation"):
-            rows += judged("localised", quantity, cells(table, quantity), between, name)
+            rows += judged("localised", quantity, cells(table, quantity), mean, name)
         for quantity in ("loss_of_flow", "growth", "fastest"):
             rows += judged("", quantity, cells(table, quantity), between, name)
     return rows
