@@ -1,4 +1,4 @@
-"""Copy a run to `published/`: verdicts, estimates as text, paper with what it leads to, and what it cost.
+"""Copy a run to `published/`: verdicts, estimates as text, paper with what it leads to, settings, and cost.
 
 A figure that lies there, such as the one that the README shows, is renewed.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ledger.config.configuration import CONFIGURATION
 from ledger.record import estimates, results
 from ledger.record.results import MissingResultError, ResultError
 from ledger.record.verify import ESTIMATES, REBUILD, VERDICTS, read_verdicts
 from ledger.run import costs
 
 PAPER = "paper.pdf"
-BESIDE = ("supplement.pdf", "evidence.html")  # of the papers that have them
+BESIDE = ("supplement.pdf", "evidence.html", CONFIGURATION)  # of the runs that have them
 
 
 def publish(results_folder: Path, published_folder: Path, mode: str) -> list[Path]:

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ledger.config import configuration
+from ledger.config.configuration import CONFIGURATION
 from ledger.record import replication, results
 from ledger.record.claims import Claim
 from ledger.record.formatting import format_number
@@ -46,17 +48,23 @@ def replicate(
     """
     first = read_verdicts(published / VERDICTS, sealed=False)
     other = workflow.load(mode, [], {"seed": seed})
-    if first["mode"] != mode:
+    is_published = first["mode"] == mode
+    first_seed = (
+        configuration.read(published / CONFIGURATION)["seed"]
+        if is_published
+        else workflow.load(mode, [], {}).config.seed
+    )
+    if seed == first_seed:
+        raise results.ResultError(f"seed of a replication must be another than that of the run, got {seed}")
+    if not is_published:
         _snakemake(mode, cores)
         first = read_verdicts(results_folder / mode / VERDICTS)
-    if not other.differences:
-        raise results.ResultError(f"seed of a replication must be another than that of the run, got {seed}")
     folder = folder_of(results_folder, mode, seed)
     foretold = sealed_once(folder / FORETOLD, results.jsonable(replication.foretell(stated, first)))
     _snakemake(mode, cores, f"seed={seed}")
     record = read_verdicts(Path(other.folder) / VERDICTS)
     found = replication.compare(foretold, _planted(record, foretold, plant) if plant else record)
-    content = results.jsonable(_content(seed, foretold, found))
+    content = results.jsonable(_content(first_seed, seed, foretold, found))
     if not plant:
         results.write_sealed(folder / FOUND, content)
     if as_json:
@@ -119,8 +127,9 @@ def _planted(record: dict[str, Any], foretold: Mapping[str, Any], key: str) -> d
     return record
 
 
-def _content(seed: int, foretold: Mapping[str, Any], found: Replication) -> dict[str, Any]:
+def _content(first_seed: int, seed: int, foretold: Mapping[str, Any], found: Replication) -> dict[str, Any]:
     return {
+        "first_seed": first_seed,
         "seed": seed,
         "mode": foretold["mode"],
         "agrees": found.agrees,

@@ -123,6 +123,7 @@ def runs(plan: Plan, cores: Sequence[int], unit: str) -> str:
 def replications(published: Path) -> str:
     """Each published replication: how far estimates and verdicts went, beside what was foretold."""
     heading = [
+        "first seed",
         "seed",
         "estimates",
         "farthest (standard errors)",
@@ -134,8 +135,9 @@ def replications(published: Path) -> str:
     for path in sorted(Path(published).glob(f"replications/*/{FOUND}")):
         found = results.read_sealed(path)
         farthest = max(map(abs, found["z"].values()), default=0.0)
-        counts = [len(found["changed"]), found["most_changed"], f"{found['brier']:.3f}"]
-        lines.append([found["seed"], len(found["z"]), f"{farthest:.2f}", f"{found['largest_z']:.2f}", *counts])
+        counts = [len(found["z"]), f"{farthest:.2f}", f"{found['largest_z']:.2f}"]
+        counts += [len(found["changed"]), found["most_changed"], f"{found['brier']:.3f}"]
+        lines.append([found["first_seed"], found["seed"], *counts])
     return markdown([*heading, "Brier score"], [[str(cell) for cell in line] for line in lines])
 
 

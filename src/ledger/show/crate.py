@@ -80,7 +80,7 @@ def write(root: Path, folder: Path, mode: str, out: Path, date: str | None = Non
 
 def _results(folder: Path) -> list[Path]:
     """The tables with their manifests, specs, verdicts, figures, settings and PDF of a run."""
-    patterns = ("*/*.parquet", "*/*.json", "figures/*.pdf", checking.VERDICTS, PAPER, *BESIDE, CONFIGURATION)
+    patterns = ("*/*.parquet", "*/*.json", "figures/*.pdf", checking.VERDICTS, PAPER, *BESIDE)
     found = sorted({path for pattern in patterns for path in Path(folder).glob(pattern)})
     if not any(path.suffix == ".parquet" for path in found):
         raise MissingResultError(f"{folder} holds no table; {checking.REBUILD}")
@@ -143,7 +143,7 @@ def _about(name: str) -> str:
         PAPER: "The paper",
         BESIDE[0]: "Its tables, settings and derivations",
         BESIDE[1]: "Where each number of it comes from",
-        CONFIGURATION: "All settings of the run",
+        BESIDE[2]: "All settings of the run",
         "specs.json": f"The configuration of every case of the study {path.parent.name}",
         "near.json": f"What became of the near controls of the study {path.parent.name}",
         "estimates.parquet": f"What was measured on the study {path.parent.name}",

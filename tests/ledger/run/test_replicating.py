@@ -12,7 +12,15 @@ from ledger.run import replicating
 from ledger.show import artifact
 
 FORETOLD = {"mode": "full", "chances": {"toy.depth": {"supported": 0.9}}}
-FOUND = {"seed": 7, "z": {"a": -2.5, "b": 1.0}, "largest_z": 3.1, "changed": {}, "most_changed": 2, "brier": 0.25}
+FOUND = {
+    "first_seed": 3,
+    "seed": 7,
+    "z": {"a": -2.5, "b": 1.0},
+    "largest_z": 3.1,
+    "changed": {},
+    "most_changed": 2,
+    "brier": 0.25,
+}
 
 
 def test_nothing_is_foretold_again(tmp_path: Path) -> None:
@@ -34,5 +42,5 @@ def test_a_replication_is_published_with_its_seals_and_shown(tmp_path: Path) -> 
         results.write_sealed(folder / name, content)
     for path in replicating.publish(7, "full", runs, published):
         assert path.read_bytes() == (folder / path.name).read_bytes()
-    assert artifact.replications(published).splitlines()[-1] == "| 7 | 2 | 2.50 | 3.10 | 0 | 2 | 0.250 |"
+    assert artifact.replications(published).splitlines()[-1] == "| 3 | 7 | 2 | 2.50 | 3.10 | 0 | 2 | 0.250 |"
     assert len(artifact.replications(tmp_path).splitlines()) == 2  # headings alone
