@@ -10,6 +10,7 @@ import pytest
 
 from ledger.record import estimates, results
 from ledger.record.results import ResultError
+from ledger.record.rows import between
 
 
 def test_rows_are_sorted_and_keyed() -> None:
@@ -72,3 +73,9 @@ def test_a_hand_edited_text_form_is_read_leniently_but_not_its_header() -> None:
         estimates.from_csv(text.replace("floor", "ceiling"), "estimates.csv")
     with pytest.raises(ResultError, match=r"estimates\.csv is not a table"):
         estimates.from_csv("", "estimates.csv")
+
+
+def test_equal_values_are_their_own_mean() -> None:
+    """Summed and divided, 0.1 three times is a bit more than 0.1: outside of its own interval."""
+    one = between([0.1, 0.1, 0.1])
+    assert one.value == one.lower == one.upper == 0.1
