@@ -20,6 +20,7 @@ def sparsity(frames: Frames) -> Figure:
     _, case, table = frames.run.one(Theory)
     shown = style.by_colour([layers for layers in case.factor_layers if layers > 2][::2])
     depths, smooth = style.by_colour(case.flow_layers), style.by_colour(case.alphas)
+    markers = dict(zip(case.alphas, style.MARKERS, strict=False))
     y, ends = np.linspace(0.0, 1.0, 801), dict(part_of(table, "end"))
     for layers, colour in shown.items():
         axes["switch"].plot(y, minimiser(y, layers, case.factor_decay), color=colour, linewidth=0.8)
@@ -34,7 +35,7 @@ def sparsity(frames: Frames) -> Figure:
     axes["balance"].set(yscale="log", xlabel=r"$\lambda t$", ylabel="$D(t)/D(0)$")
     for where, part in part_of(table, "risk"):
         alpha, layers = (float(word) for word in where[1:].split(".l"))
-        axes["depth"].plot(layers, exponent(part), "o", color=smooth[alpha], markersize=3.5)
+        axes["depth"].plot(layers, exponent(part), markers[alpha], color=smooth[alpha], markersize=3.5)
     depth = np.geomspace(3, max(case.rate_layers), 60)
     for alpha, colour in smooth.items():
         axes["depth"].plot(depth, [theorem_exponent(alpha, one) for one in depth], color=colour, linewidth=0.8)
@@ -45,7 +46,7 @@ def sparsity(frames: Frames) -> Figure:
     first = style.lines(shown, "(a) $L={}$")
     first += [style.entry("large starts", marker="o", filled=False), style.entry("small", marker="s", filled=False)]
     second = [style.entry(f"(b) $L={layers}$", colour, marker="o") for layers, colour in depths.items()]
-    second += [style.entry(rf"(c) $\alpha={alpha:g}$", colour, marker="o") for alpha, colour in smooth.items()]
+    second += [style.entry(rf"(c) $\alpha={a:g}$", colour, marker=markers[a]) for a, colour in smooth.items()]
     style.legend(figure, first, [*second, style.entry("bound", linestyle="-"), style.entry("linear", linestyle=":")])
     return figure
 

@@ -51,7 +51,7 @@ def test_the_projection_is_that_of_samples() -> None:
     assert (1 / s2).mean() == pytest.approx(n / (n - 3), rel=0.01)
     # c₀ = 0: two layers, the input's q̂ − q̂_xy cancels that of s²
     batch = Batch("relu", n, 2)
-    hidden = batch.differentiated() - batch.layers("held")[0][-1] @ (1 / n, 1 - 1 / n)
+    hidden = batch.top("differentiated") - batch.layers("held")[0][-1] @ (1 / n, 1 - 1 / n)
     assert hidden == pytest.approx(across.mean() * n / (n - 3) / n**2, rel=0.08)  # the law is to 1/n of it
 
 

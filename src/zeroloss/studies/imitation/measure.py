@@ -66,12 +66,9 @@ def thin(run: Run) -> Rows:
         parts = {m: dict(part_of(table, f"sequential.m{m}"))[kind] for m in case.kept}
         widths = [part.loc[part["size"] == case.num_layers[1]].assign(size=m) for m, part in parts.items()]
         rows.append(say("imitation.width", "least_squares", kind, exponent(pd.concat(widths))))
-        claims = {
-            ("plain", "forced_layers"): "imitation.accumulation",
-            ("residual", "sequential"): "imitation.correction",
-        }
+        claims = {"forced_layers_plain": "imitation.accumulation", "sequential_residual": "imitation.correction"}
         for quantity in ("thinned", "forced", "sequential", "forced_layers", "sequential_layers", "aligned_layers"):
-            claim = "imitation.correction" if quantity == "sequential_layers" else claims.get((kind, quantity), "")
+            claim = "imitation.correction" if quantity == "sequential_layers" else claims.get(f"{quantity}_{kind}", "")
             part = dict(part_of(table, f"{quantity}.m{case.kept[0]}"))[kind]
             rows.append(say(claim, f"slope_{quantity}_{kind}", kind, exponent(part)))
         apart = [best(table, "distance", kind, L) for L in case.num_layers]

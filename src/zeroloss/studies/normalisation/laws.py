@@ -79,19 +79,15 @@ class Batch:
         return values[-1] + (values[:-1] * np.cumprod(factors[::-1], axis=0)[::-1]).sum(0)
 
     def top(self, kind: str) -> float:
-        """λ/N."""
-        if kind == "differentiated":
-            return self.differentiated()
-        same, two = self.kernel(kind)
-        return float(same + (self.num_samples - 1) * two) / self.num_samples
-
-    def differentiated(self) -> float:
-        """λ/N where statistics are differentiated: the last layer, and O(1/n) of the others.
+        """λ/N. Where statistics are differentiated: of the last layer, and O(1/n) of the others.
 
         Summed over outputs, ∂f/∂u of a hidden layer has over the batch the second moments t (I − 11ᵀ/n), so that the
         mean of the layer's inputs meets none of it: N (q̂ − q̂_xy) (n − 1) t/n² is left. Down through P diag φ', P the
         projection off 1 and ẑ, up to O(1/n²).
         """
+        if kind != "differentiated":
+            same, two = self.kernel(kind)
+            return float(same + (self.num_samples - 1) * two) / self.num_samples
         n, small, (values, factors) = self.num_samples, 1e-5, self.layers("held")
         D, D_xy, above, below = self.moments(self.gamma**2, 1.0, -1 / (n - 1), small, -small)[1]
         # φ'ᵀ P φ'; (E ẑ φ'(γẑ))² is the slope of E φ'φ' in the correlation

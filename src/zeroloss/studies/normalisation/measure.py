@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from ledger.record.statistics import about
 from ledger.study import Run, control, measures
 from zeroloss.studies.normalisation.laws import crossing
 from zeroloss.studies.normalisation.plan import Descent, Multiplier, Spectrum
-from zeroloss.studies.replicated import by_size, limit_row, mean_row, part_of, ratio_of, slope_row
+from zeroloss.studies.replicated import limit_row, mean_row, part_of, ratio_of, slope_row
 
 KEYS = ("cell", "size", "replicate")  # of a network
 SPECTRUM, FROZEN, DIFFERENTIATED = (f"normalisation.{name}" for name in ("spectrum", "frozen", "differentiated"))
@@ -49,10 +50,10 @@ def spectra(run: Run) -> Rows:
 @measures("normalisation.crossing")
 def crossings(run: Run) -> Rows:
     """γ at which BatchNorm of ReLU networks ceases to flatten: λ is as γ², and the root is taken of both limits."""
-    _, case, _ = next(run.of(Spectrum))
+    num_layers = next(run.of(Spectrum))[1].num_layers
     tops = {one["cell"]: one for one in spectra(run) if one["quantity"] == "top"}
     limits = [tops[f"{kind}.relu.c0"] for kind in ("plain", "differentiated")]
-    predicted = {kind: crossing(case.num_layers, kind) for kind in ("differentiated", "held", "printed")}
+    predicted = {kind: crossing(num_layers, kind) for kind in ("differentiated", "held", "printed")}
     value = predicted["differentiated"] * (limits[0]["estimate"] / limits[1]["estimate"]) ** 0.5
     error = value / 4 * float(np.hypot(*((one["upper"] - one["lower"]) / one["estimate"] for one in limits)))
     sources, least = [one["sources"] for one in limits], min(one["replicates"] for one in limits)
@@ -98,11 +99,9 @@ def multipliers(run: Run) -> Rows:
         for quantity, estimate in (("inner", over), ("share", between), ("fixed", between))
         for where, part in part_of(table, quantity)
     ]
-    losses = [
-        part.value.to_numpy() for _, part in by_size(table.loc[table.quantity == "share"].sort_values("replicate"))
-    ]
-    for gamma, less, more in zip(case.gammas[:-1], losses[:-1], losses[1:], strict=True):
-        rows.append(of_claim("ratio", f"g{gamma:g}", over(less / more)))
+    losses = table.loc[table.quantity == "share"].pivot(index="replicate", columns="size", values="value")
+    for less, more in pairwise(case.gammas):
+        rows.append(of_claim("ratio", f"g{less:g}", over((losses[less] / losses[more]).to_numpy())))
     return rows
 
 
@@ -112,22 +111,20 @@ def multipliers(run: Run) -> Rows:
 @control(SPECTRUM, Spectrum)
 @control(FROZEN, Spectrum)
 @control(DIFFERENTIATED, Spectrum)
+@control("normalisation.centre", Spectrum)
 def another_law(table: pd.DataFrame, case: Spectrum) -> pd.DataFrame:
-    """λ of inputs that are all the same; with q where the normaliser is q − q_xy; of statistics that are held."""
-    return table.assign(predicted=table.predicted.where(table.quantity != "top", table.wrong))
+    """λ of inputs that are all the same; with q where the normaliser is q − q_xy; of statistics that are held. Where n
+    grows, λ of outputs whose mean was kept."""
+    if not case.grows:
+        return table.assign(predicted=table.predicted.where(table.quantity != "top", table.wrong))
+    kept = table.value.where(table.quantity == "top").groupby([table[key] for key in KEYS]).transform("sum")
+    return table.assign(value=table.value.where(table.quantity != "centred", kept))
 
 
 @control("normalisation.crossing", Spectrum)
 def statistics_held(table: pd.DataFrame, case: Spectrum) -> pd.DataFrame:
     """The law of statistics that are held, for those that are differentiated."""
     return another_law(table, case) if case.statistics == "differentiated" else table
-
-
-@control("normalisation.centre", Spectrum)
-def uncentred(table: pd.DataFrame, case: Spectrum) -> pd.DataFrame:
-    """λ of outputs whose mean was kept."""
-    kept = table.value.where(table.quantity == "top").groupby([table[key] for key in KEYS]).transform("sum")
-    return table.assign(value=table.value.where(table.quantity != "centred", kept))
 
 
 @control("normalisation.onset", Descent)
@@ -150,25 +147,19 @@ def not_homogeneous(table: pd.DataFrame, case: Multiplier) -> pd.DataFrame:
 @near(FROZEN, Spectrum)
 @near(DIFFERENTIATED, Spectrum)
 @near("normalisation.crossing", Spectrum)
-def eigenvalue_off(table: pd.DataFrame, case: Spectrum) -> pd.DataFrame:
-    """λ predicted 10 % too large, or 10 % too small where statistics are differentiated."""
-    return scaled(table, table.quantity == "top", 0.9 if case.statistics == "differentiated" else 1.1, "predicted")
-
-
 @near("normalisation.centre", Spectrum)
-def slower(table: pd.DataFrame, case: Spectrum) -> pd.DataFrame:
-    """λ that grows like N^0.8."""
-    return scaled(table, table.quantity == "top", table["size"] ** -0.2)
+def eigenvalue_off(table: pd.DataFrame, case: Spectrum) -> pd.DataFrame:
+    """λ predicted 10 % too large, or 10 % too small where statistics are differentiated; like N^0.8 where n grows."""
+    if case.grows:
+        return scaled(table, table.quantity == "top", table["size"] ** -0.2)
+    return scaled(table, table.quantity == "top", 0.9 if case.statistics == "differentiated" else 1.1, "predicted")
 
 
 @near("normalisation.onset", Descent)
 @near("normalisation.divergence", Descent)
-def edge_off(table: pd.DataFrame, case: Descent) -> pd.DataFrame:
-    """η* predicted 1.5 % too large, and 20 % too small for where training ends."""
-    return table.assign(value=table.value / table.quantity.map({"onset": 1.015, "edge": 0.8}))
-
-
 @near("normalisation.multiplier", Multiplier)
-def not_quite_a_multiplier(table: pd.DataFrame, case: Multiplier) -> pd.DataFrame:
-    """An inner γ that moves the loss by 1e-8 of it."""
-    return table.assign(value=table.value + 1e-8 * (table.quantity == "inner"))
+def training_off(table: pd.DataFrame, case: Descent | Multiplier) -> pd.DataFrame:
+    """η* predicted 1.5 % too large, and 20 % too small for where training ends; an inner γ that moves the loss by 1e-8
+    of it."""
+    value = table.value / table.quantity.map({"onset": 1.015, "edge": 0.8}).fillna(1.0)
+    return table.assign(value=value + 1e-8 * (table.quantity == "inner"))

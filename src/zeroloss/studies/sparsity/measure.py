@@ -78,7 +78,6 @@ def local(run: Run) -> Rows:
         for where, part in part_of(table, "network"):
             ratios = np.min([ratio_of(one) for _, one in by_size(part)], axis=0)
             rows.append(say("sparsity.local", "over_spline", where, between(ratios)))
-            rows.append(say("", "best_spline", where, between(by_size(part)[0][1].predicted.to_numpy())))
         for where, part in part_of(table, "training"):
             rows.append(say("", "training_over_noise", where, between(ratio_of(by_size(part)[0][1]))))
     return rows
