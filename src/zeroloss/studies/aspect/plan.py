@@ -67,12 +67,6 @@ class ClassesSettings(Closed):
     far_depth: Several
     displacement: Positive  # of the half-stable start, in units of K*
 
-    @model_validator(mode="after")
-    def _far_is_farther(self) -> Self:
-        if self.far_depth <= self.depth:
-            raise ValueError(f"far_depth must be above depth {self.depth}, got {self.far_depth}")
-        return self
-
 
 class InformationSettings(Closed):
     """Mutual information of two groups of neurons of a layer."""
@@ -158,13 +152,5 @@ class Bias(LightCase, BiasSettings):
 
 def cases(block: Settings, common: Common) -> dict[str, LightCase]:
     """One case of each kind."""
-    kinds = (
-        (Product, block.product),
-        (Vertex, block.vertex),
-        (Residual, block.residual),
-        (Classes, block.classes),
-        (Information, block.information),
-        (Rank, block.rank),
-        (Bias, block.bias),
-    )
-    return {kind.kind: gathered(kind, common, part) for kind, part in kinds}
+    kinds = (Product, Vertex, Residual, Classes, Information, Rank, Bias)
+    return {kind.kind: gathered(kind, common, getattr(block, kind.kind)) for kind in kinds}

@@ -1,4 +1,4 @@
-"""Estimates of `regimes`: exponents in the depth, each minus its prediction. Controls stand in `planted`."""
+"""Estimates of `regimes`: exponents in the depth, each minus its prediction. Its controls stand in `controls`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from ledger.record.rows import Row, Rows, over, plain, row
 from ledger.record.statistics import Estimate, bootstrap, log_slope, student
 from ledger.study import Run, measures
 from zeroloss.model.arrays import Array
-from zeroloss.studies.regimes import near as near
-from zeroloss.studies.regimes import planted as planted
+from zeroloss.studies.regimes import controls as controls
 from zeroloss.studies.regimes.bridge import LARGEST
 from zeroloss.studies.regimes.plan import (
     Balance,
