@@ -28,15 +28,12 @@ def products(run: Run) -> Rows:
         for quantity, where, part in wanted:
             rows.append(mean_row("aspect.product", quantity, where, ratio_of(part), name, len(case.widths), interval))
         for where, part in part_of(table, "dead"):
-            n, predicted = part["size"].iloc[0], part.predicted.iloc[0]
-            share = clopper_pearson(int(part.value.sum()), len(part), interval)
-            claim = "aspect.product" if n == case.dead_width else ""
+            share, predicted = clopper_pearson(int(part.value.sum()), len(part), interval), part.predicted.iloc[0]
             shifted = replace(
                 share, value=share.value - predicted, lower=share.lower - predicted, upper=share.upper - predicted
             )
             counts: dict[str, Any] = {"replicates": len(part), "sizes": len(case.widths)}
-            rows.append(row(claim, "dead_difference", where, shifted, [name], **counts))
-            rows.append(row("", "dead", where, plain(share.value), [name]))
+            rows.append(row("aspect.product", "dead_difference", where, shifted, [name], **counts))
     return rows
 
 
@@ -129,7 +126,6 @@ def rank(run: Run) -> Rows:
             rows.append(
                 mean_row("aspect.rank", "ratio", where, values.to_numpy(), name, len(case.aspect_ratios), interval)
             )
-            rows.append(row("", "participation", where, plain(ratio), [name]))
         for where, part in exponents:
             values = (part.value - part.predicted).to_numpy()
             rows.append(mean_row("aspect.rank", "exponent", where, values, name, len(case.aspect_ratios), interval))
@@ -154,8 +150,6 @@ def bias(run: Run) -> Rows:
             counts: dict[str, Any] = {"replicates": case.replicates, "sizes": len(case.depths)}
             rows.append(row("aspect.bias", "fall", kind, fall, [name], **counts))
             rows.append(row("aspect.bias", "moved", kind, moved, [name], **counts))
-            for where, part in part_of(table, "effective"):
-                if where == f"{kind}.s{few}":
-                    for depth, one in part.groupby("size"):
-                        rows.append(row("", "effective", f"{kind}.l{depth:g}", plain(one.value.mean()), [name]))
+            for depth, one in by_size(dict(part_of(table, "effective"))[f"{kind}.s{few}"]):
+                rows.append(row("", "effective", f"{kind}.l{depth:g}", plain(one.value.mean()), [name]))
     return rows
