@@ -108,7 +108,8 @@ def law_off(table: pd.DataFrame, case: Product) -> pd.DataFrame:
 
 
 @near("aspect.vertex", Vertex)
-def vertex_off(table: pd.DataFrame, case: Vertex) -> pd.DataFrame:
+@near("aspect.residual", Residual)
+def vertex_off(table: pd.DataFrame, case: Vertex | Residual) -> pd.DataFrame:
     """V predicted 5 % too large."""
     return table.assign(predicted=1.05 * table.predicted)
 
@@ -123,12 +124,6 @@ def slope_off(table: pd.DataFrame, case: Classes) -> pd.DataFrame:
 def far_growth_off(table: pd.DataFrame, case: Classes) -> pd.DataFrame:
     """A growth of c₀/4 in the end, where it is c₀/5."""
     return scaled(table, table.quantity == "half-stable", 1.25)
-
-
-@near("aspect.residual", Residual)
-def memory_off(table: pd.DataFrame, case: Residual) -> pd.DataFrame:
-    """V predicted 5 % too large."""
-    return table.assign(predicted=1.05 * table.predicted)
 
 
 @near("aspect.residual-formula", Residual)

@@ -10,7 +10,7 @@ from scipy.stats import kstest
 
 from ledger.record.interval import CONFIDENCE, Interval, one_sided, simultaneous
 from ledger.record.rows import Row, Rows, over, plain, row
-from ledger.record.statistics import Estimate, bootstrap, log_slope
+from ledger.record.statistics import Estimate, bootstrap, log_slope, student
 from ledger.study import Run, measures
 from zeroloss.model.arrays import Array
 from zeroloss.studies.regimes import controls as controls
@@ -83,7 +83,8 @@ def floor(run: Run) -> Rows:
     for name, case, table in run.of(Floor):
         for where, part in part_of(table, "floor"):
             quantity = "floor_deep" if where == f"l{max(case.num_layers)}" else "floor_shallow"
-            rows.append(mean_row("regimes.affine", quantity, where, ratio_of(part), name, 3))
+            estimate = student(ratio_of(part), CONFIDENCE)
+            rows.append(row("regimes.affine", quantity, where, estimate, [name], replicates=len(part)))
     return rows
 
 
