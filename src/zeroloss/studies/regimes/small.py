@@ -136,7 +136,7 @@ class Stack:
     def by_risk(self, state: Array, shares: tuple[float, ...], rtol: float) -> Array:
         """The gradient flow to each share of the first risk: states (shares, R, n).
 
-        In the time τ = log(E(0)/E) the flow is dθ/dτ = −E ∇E/|∇E|², so that thresholds are met exactly.
+        In the time τ = log(E(0)/E) the flow is dθ/dτ = −E ∇E/|∇E|²: a share is a time, met as exactly as τ is followed.
         """
         times = [float(-np.log(share)) for share in shares]
         flow = self._follow(state, lambda risk, down, rows: risk / self.power(down, rows), times, rtol)
