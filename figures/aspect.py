@@ -13,6 +13,7 @@ from zeroloss.studies.aspect.plan import Bias, Information, Rank
 from zeroloss.studies.replicated import part_of
 
 DRAWN_GROUP = 2  # neurons of the groups whose information is drawn
+NAMES = {"gelu": "GELU", "relu": "ReLU"}
 KINDS = {"gaussian": "Gaussian", "orthogonal": "orthogonal", "small": "small"}
 
 
@@ -31,8 +32,8 @@ def vertex(frames: Frames) -> Figure:
     ax.axvline(best, color=style.GUIDE, linewidth=0.8, linestyle=":")
     ax.set(xscale="log", yscale="log", xlabel=r"$u=\mathrm{Var}\,\hat G/(\mathrm{E}\,\hat G)^2$")
     ax.set_ylabel(f"information, $m={m}$")
-    style.note(ax, r"$u^*$", (best, 0.02), (4, 0), xycoords=("data", "axes fraction"))
-    ax.legend(handles=[style.entry("exact", blue, "-"), style.entry("to third order", orange, "--")], loc="upper left")
+    style.note(ax, r"$u^*$", (best, 0.93), (4, 0), xycoords=("data", "axes fraction"))
+    ax.legend(handles=[style.entry("exact", blue, "-"), style.entry("to third order", orange, "--")], loc="lower right")
     ax, at, share = axes["map"], critical("gelu"), np.linspace(0.8, 1.08, 57)
     moved = np.array([at.C_b + at.C_W * mean_square("gelu", at.K * s)[0] for s in share]) / at.K - share
     ax.plot(share, 1e6 * moved, color=blue)
@@ -49,7 +50,7 @@ def _ratios(ax: Axes, frames: Frames) -> None:
     """Cell by cell: over the recursion (filled) and over the textbook's formula (hollow)."""
     rows = frames.estimates
     rows = rows.loc[rows.quantity.isin(["ratio", "ratio_formula"]) & ~rows.claim.str.endswith(".rank")]
-    cells = sorted(rows.loc[rows.quantity == "ratio", "cell"].unique(), key=lambda cell: (".g" in cell, cell))
+    cells = sorted(rows.loc[rows.quantity == "ratio", "cell"].unique(), key=_parts)
     for quantity, colour, marker, filled in zip(
         ("ratio", "ratio_formula"), style.colours(2), ("o", "s"), (True, False), strict=True
     ):
@@ -69,14 +70,17 @@ def _ratios(ax: Axes, frames: Frames) -> None:
     ax.set_ylim(top=ax.get_ylim()[1] + 0.15)
 
 
+def _parts(cell: str) -> tuple[bool, str, float, int]:
+    """Whether there are residual branches, σ, γ and l of `relu.g0.8.l13`."""
+    stack, _, depth = cell.rpartition(".l")
+    name, _, gamma = stack.partition(".g")
+    return bool(gamma), name, float(gamma or 0), int(depth)
+
+
 def _words(cell: str) -> str:
-    """`relu.g0.8.l13` as three short lines."""
-    name, _, rest = cell.partition(".g")
-    if not rest:
-        name, _, depth = cell.partition(".l")
-        return f"{name}\n$l={depth}$"
-    gamma, _, depth = rest.partition(".l")
-    return f"{name}\n$l={depth}$\n$\\gamma={gamma}$"
+    """The same as two or three short lines."""
+    residual, name, gamma, depth = _parts(cell)
+    return f"{NAMES.get(name, name)}\n$l={depth}$" + f"\n$\\gamma={gamma:g}$" * residual
 
 
 def rank(frames: Frames) -> Figure:

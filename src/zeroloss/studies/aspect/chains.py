@@ -84,7 +84,7 @@ def products(case: Product) -> Iterator[pd.DataFrame]:
             moment = (1 + mean_square(name, 1.0)[1] * C_W**2 / n) ** (case.shallow - 1)
             if moment < SAMPLED:
                 yield tidy("moment", where, n, np.concatenate(squares), moment)
-            if name == "relu":
+            if name == "relu" and n == case.dead_width:
                 yield tidy("dead", where, n, ~np.isfinite(log), 1 - (1 - 0.5**n) ** steps)
 
 

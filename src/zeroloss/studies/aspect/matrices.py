@@ -51,13 +51,13 @@ def moments(start: Array, width: int, depth: int, count: int, rng: np.random.Gen
     return np.stack([np.trace(S, axis1=1, axis2=2) ** 2, (S**2).sum((1, 2))], 1)
 
 
-def _ranks(where: str, start: Array, width: int, depth: int, replicates: int, *name: str | int) -> pd.DataFrame:
+def _ranks(where: str, start: Array, width: int, depth: int, replicates: int, seed: int) -> pd.DataFrame:
     """One row for each product, with P² and Q, and the predicted ratio of their means."""
     C = start @ start.T
     predicted = predicted_rank(float(np.trace(C)) ** 2, float((C**2).sum()), len(C), width, depth)
     found = np.concatenate(
         [
-            moments(start, width, depth, min(BATCH, replicates - first), stream(*name, where, first))
+            moments(start, width, depth, min(BATCH, replicates - first), stream(seed, where, first))
             for first in range(0, replicates, BATCH)
         ]
     )
@@ -76,12 +76,10 @@ def images(case: Rank) -> Array:
 @job(Rank)
 def rank(case: Rank) -> Iterator[pd.DataFrame]:
     """P² and Q of products; logarithms of the diagonal of R along QR decompositions, by layer."""
-    for n, replicates in zip(case.widths, case.replicates, strict=True):
+    starts = [("", np.eye(n), n, replicates) for n, replicates in zip(case.widths, case.replicates, strict=True)]
+    for words, start, n, replicates in (*starts, ("digits.", images(case), case.digits_width, case.digits_replicates)):
         for depth in sorted({max(round(t * n), 1) for t in case.aspect_ratios}):
-            yield _ranks(f"n{n}.l{depth}", np.eye(n), n, depth, replicates, case.seed)
-    start, n = images(case), case.digits_width
-    for depth in sorted({max(round(t * n), 1) for t in case.aspect_ratios}):
-        yield _ranks(f"digits.n{n}.l{depth}", start, n, depth, case.digits_replicates, case.seed)
+            yield _ranks(f"{words}n{n}.l{depth}", start, n, depth, replicates, case.seed)
     n, sums = case.spectrum_width, np.zeros((case.spectrum_replicates, case.spectrum_width))
     rng, basis = stream(case.seed, "spectrum"), np.broadcast_to(np.eye(n), (len(sums), n, n))
     for _ in range(case.spectrum_depth):

@@ -1,7 +1,4 @@
-"""Estimates of `aspect`, each measurement beside its formula; then the claims' controls.
-
-A negative control is a deliberately wrong model or data: measured and judged, it must be `refuted`.
-"""
+"""Estimates of `aspect`, each measurement beside its formula. Its controls stand in `controls`."""
 
 from __future__ import annotations
 
@@ -14,11 +11,9 @@ import pandas as pd
 from ledger.record.interval import CONFIDENCE, COVERING, Interval, simultaneous
 from ledger.record.rows import Rows, exact, plain, row
 from ledger.record.statistics import Estimate, clopper_pearson, student, welch
-from ledger.study import Run, control, measures
+from ledger.study import Run, measures
 from zeroloss.model.arrays import Array
-from zeroloss.studies.aspect import near as near
-from zeroloss.studies.aspect.chains import growth, log_factor
-from zeroloss.studies.aspect.gaussian import critical, mean_square
+from zeroloss.studies.aspect import controls as controls
 from zeroloss.studies.aspect.plan import Bias, Classes, Information, Product, Rank, Residual, Vertex
 from zeroloss.studies.replicated import by_size, mean_row, part_of, ratio_of
 
@@ -33,15 +28,12 @@ def products(run: Run) -> Rows:
         for quantity, where, part in wanted:
             rows.append(mean_row("aspect.product", quantity, where, ratio_of(part), name, len(case.widths), interval))
         for where, part in part_of(table, "dead"):
-            n, predicted = part["size"].iloc[0], part.predicted.iloc[0]
-            share = clopper_pearson(int(part.value.sum()), len(part), interval)
-            claim = "aspect.product" if n == case.dead_width else ""
+            share, predicted = clopper_pearson(int(part.value.sum()), len(part), interval), part.predicted.iloc[0]
             shifted = replace(
                 share, value=share.value - predicted, lower=share.lower - predicted, upper=share.upper - predicted
             )
             counts: dict[str, Any] = {"replicates": len(part), "sizes": len(case.widths)}
-            rows.append(row(claim, "dead_difference", where, shifted, [name], **counts))
-            rows.append(row("", "dead", where, plain(share.value), [name]))
+            rows.append(row("aspect.product", "dead_difference", where, shifted, [name], **counts))
     return rows
 
 
@@ -134,7 +126,6 @@ def rank(run: Run) -> Rows:
             rows.append(
                 mean_row("aspect.rank", "ratio", where, values.to_numpy(), name, len(case.aspect_ratios), interval)
             )
-            rows.append(row("", "participation", where, plain(ratio), [name]))
         for where, part in exponents:
             values = (part.value - part.predicted).to_numpy()
             rows.append(mean_row("aspect.rank", "exponent", where, values, name, len(case.aspect_ratios), interval))
@@ -159,97 +150,6 @@ def bias(run: Run) -> Rows:
             counts: dict[str, Any] = {"replicates": case.replicates, "sizes": len(case.depths)}
             rows.append(row("aspect.bias", "fall", kind, fall, [name], **counts))
             rows.append(row("aspect.bias", "moved", kind, moved, [name], **counts))
-            for where, part in part_of(table, "effective"):
-                if where == f"{kind}.s{few}":
-                    for depth, one in part.groupby("size"):
-                        rows.append(row("", "effective", f"{kind}.l{depth:g}", plain(one.value.mean()), [name]))
+            for depth, one in by_size(dict(part_of(table, "effective"))[f"{kind}.s{few}"]):
+                rows.append(row("", "effective", f"{kind}.l{depth:g}", plain(one.value.mean()), [name]))
     return rows
-
-
-# ---- negative controls
-
-
-@control("aspect.product", Product)
-def quadratic(table: pd.DataFrame, case: Product) -> pd.DataFrame:
-    """The law of the linear network for all, whose ν is 2 and which never dies."""
-    steps = case.depth - 1
-    for n, part in by_size(table):
-        mean, variance = log_factor("linear", int(n))
-        words = {"mean": steps * mean, "spread": steps * variance, "dead": 0.0}
-        words["moment"] = (1 + 2 / n) ** (case.shallow - 1)
-        table.loc[part.index, "predicted"] = part.quantity.map(words)
-    return table
-
-
-@control("aspect.vertex", Vertex)
-def without_response(table: pd.DataFrame, case: Vertex) -> pd.DataFrame:
-    """χ = 1, as if every perturbation of K lasted: the spreads of all layers add up."""
-    for stack in case.stacks:
-        at, K, total = critical(stack.activation, stack.gamma), 0.0, 0.0
-        for depth in range(1, max(stack.depths) + 1):
-            K = at.K if depth == 1 else at.C_b + at.C_W * mean_square(stack.activation, K)[0]
-            table.loc[table.cell == f"{stack.name}.l{depth}", "predicted"] = total / K**2
-            total += at.C_W**2 * mean_square(stack.activation, K)[1]
-    return table
-
-
-@control("aspect.classes", Classes)
-def supercritical(table: pd.DataFrame, case: Classes) -> pd.DataFrame:
-    """Weights of 2 % more variance than the critical ones."""
-    for name in ("tanh", "sin"):
-        at = critical(name)
-        value = growth(name, at._replace(C_W=1.02 * at.C_W), case.depth)
-        table.loc[(table.quantity == "slope") & (table.cell == name), "value"] = value
-    return table
-
-
-@control("aspect.half-stable", Classes)
-def unrestrained(table: pd.DataFrame, case: Classes) -> pd.DataFrame:
-    """The growth c₀ of the half-stable point itself, at every depth."""
-    rows = table.quantity == "half-stable"
-    return table.assign(value=table.value.where(~rows, 5 * table.predicted))
-
-
-@control("aspect.residual", Residual)
-def without_memory(table: pd.DataFrame, case: Residual) -> pd.DataFrame:
-    """The textbook's formula for the recursion."""
-    return table.assign(predicted=table.textbook)
-
-
-@control("aspect.residual-formula", Residual)
-def without_branches(table: pd.DataFrame, case: Residual) -> pd.DataFrame:
-    """The formula at γ = 0."""
-    for stack in case.stacks:
-        mean, spread, _ = mean_square(stack.activation, 1.0)
-        for depth in stack.depths:
-            table.loc[table.cell == f"{stack.name}.l{depth}", "textbook"] = (depth - 1) * spread / mean**2
-    return table
-
-
-@control("aspect.information", Information)
-def gaussian_scale(table: pd.DataFrame, case: Information) -> pd.DataFrame:
-    """The cubic coefficient (20 + n_L)/6."""
-    m = table.cell.str[1:].astype(int)
-    return table.assign(predicted=table.predicted.where(table.quantity != "cubic", (20 + 2 * m) / 6))
-
-
-@control("aspect.optimum", Information)
-def wider(table: pd.DataFrame, case: Information) -> pd.DataFrame:
-    """An optimum twice as far."""
-    return table.assign(predicted=2 * table.predicted)
-
-
-@control("aspect.rank", Rank)
-def free_product(table: pd.DataFrame, case: Rank) -> pd.DataFrame:
-    """n/(L + 1), the rank of a product of free matrices, which holds at L ≪ n alone."""
-    square = (table.quantity == "rank") & ~table.cell.str.startswith("digits")
-    widths = table.cell.str.extract(r"n(\d+)\.l(\d+)", expand=True).astype(float)
-    return table.assign(predicted=table.predicted.where(~square, widths[0] / (widths[1] + 1)))
-
-
-@control("aspect.bias", Bias)
-def mistaken_start(table: pd.DataFrame, case: Bias) -> pd.DataFrame:
-    """Gaussian starts passed off as orthogonal ones."""
-    gaussian = table.loc[table.cell.str.startswith("gaussian")]
-    renamed = gaussian.assign(cell=gaussian.cell.str.replace("gaussian", "orthogonal"))
-    return pd.concat([table.loc[~table.cell.str.startswith("orthogonal")], renamed], ignore_index=True)

@@ -13,9 +13,8 @@ from zeroloss.studies.light import LightCase
 from zeroloss.studies.settings import Count, Doubling, Positive
 
 Several = Annotated[int, Field(ge=2)]
-Depths = Annotated[tuple[Several, ...], Field(min_length=1, strict=False)]
 Counts = Annotated[tuple[Count, ...], Field(min_length=1, strict=False)]
-Widths = Annotated[tuple[Several, ...], Field(min_length=1, strict=False)]
+Sizes = Annotated[tuple[Several, ...], Field(min_length=1, strict=False)]
 Positives = Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
 HomogeneousName = Literal["linear", "leaky", "relu"]
 CriticalName = Literal["tanh", "sin", "gelu", "swish"]
@@ -25,7 +24,7 @@ class ProductSettings(Closed):
     """Networks that multiply their input by independent factors, one a layer."""
 
     activations: Annotated[tuple[HomogeneousName, ...], Field(min_length=1, strict=False)]
-    widths: Widths
+    widths: Sizes
     depth: Several
     shallow: Several  # depth at which second moments can be sampled
     dead_width: Several  # of ``widths``: where networks die often enough to be counted
@@ -43,7 +42,7 @@ class Stack(Closed):
 
     activation: CriticalName | HomogeneousName
     gamma: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    depths: Depths
+    depths: Sizes
 
     @property
     def name(self) -> str:
@@ -66,12 +65,6 @@ class ClassesSettings(Closed):
     depth: Several
     far_depth: Several
     displacement: Positive  # of the half-stable start, in units of K*
-
-    @model_validator(mode="after")
-    def _far_is_farther(self) -> Self:
-        if self.far_depth <= self.depth:
-            raise ValueError(f"far_depth must be above depth {self.depth}, got {self.far_depth}")
-        return self
 
 
 class InformationSettings(Closed):
@@ -158,13 +151,5 @@ class Bias(LightCase, BiasSettings):
 
 def cases(block: Settings, common: Common) -> dict[str, LightCase]:
     """One case of each kind."""
-    kinds = (
-        (Product, block.product),
-        (Vertex, block.vertex),
-        (Residual, block.residual),
-        (Classes, block.classes),
-        (Information, block.information),
-        (Rank, block.rank),
-        (Bias, block.bias),
-    )
-    return {kind.kind: gathered(kind, common, part) for kind, part in kinds}
+    kinds = (Product, Vertex, Residual, Classes, Information, Rank, Bias)
+    return {kind.kind: gathered(kind, common, getattr(block, kind.kind)) for kind in kinds}

@@ -12,7 +12,6 @@ from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.model import problem as problems
 from zeroloss.model.arrays import Array
-from zeroloss.model.block import dim_theta
 from zeroloss.model.law import FractionalBrownian, InitialLaw, PathLaw, sample_independent, sample_paths
 from zeroloss.model.problem import Problem
 from zeroloss.network.resnet import Network
@@ -55,7 +54,6 @@ def along(where: str, L: int, theta: Array) -> Iterator[pd.DataFrame]:
     found = squares(theta)
     yield tidy("increment", where, L, np.sqrt(found[:, 0].max(1)))
     yield tidy("variation", where, L, found.sum((1, 2)) / theta.shape[3])
-    yield tidy("norm", where, L, np.sqrt((theta**2).sum(2)).max((1, 2)))
     for k in LARGEST:
         yield tidy(f"largest{k}", where, L, found[:, :k].sum((1, 2)) / theta.shape[3])
 
@@ -82,7 +80,7 @@ def variation(case: Variation) -> Iterator[pd.DataFrame]:
     independently, changes the features by its mean, which is small like (LM)^(−½), and the unit by J times itself.
     """
     problem = problems.built_in(case.problem.kind, case.problem.num_samples, case.data_seed)
-    law, k = build_law(case.initial_law), dim_theta(problem.dim)
+    law = build_law(case.initial_law)
     for activation in ("tanh", "gelu"):
         for L in case.num_layers:
             theta = started(case, case.seed, law, problem, L, "brownian")
@@ -95,7 +93,7 @@ def variation(case: Variation) -> Iterator[pd.DataFrame]:
             ratio = squares(ends[0]).sum((1, 2)) / squares(theta).sum((1, 2))
             tangents = ((ends[1] - ends[2]) / 2) ** 2
             predicted = tangents.mean((1, 2, 3)) / case.perturbation**2
-            yield tidy("variation", activation, L, ratio, predicted).assign(parameters=k)
+            yield tidy("variation", activation, L, ratio, predicted)
 
 
 @job(Kink)

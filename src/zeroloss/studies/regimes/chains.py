@@ -108,22 +108,18 @@ def chains(case: Chains) -> Iterator[pd.DataFrame]:
 
 
 def statistics(path: Array) -> dict[str, Array]:
-    """Of weights (L, paths): largest size, largest increment, root of the sum of squared increments, sum, and the
-    largest deviation of the running sum from its chord."""
+    """Of weights (L, paths): largest increment, root of the sum of squared increments, norm of the running sum."""
     steps, sums = np.diff(path, axis=0), np.cumsum(path, axis=0)
-    chord = np.arange(1, len(path) + 1)[:, None] / len(path) * sums[-1]
     return {
-        "norm": np.abs(path).max(0),
         "increment": np.abs(steps).max(0),
         "root-sum": np.sqrt((steps**2).sum(0)),
         "sum": np.sqrt((sums**2).mean(0)),
-        "detrended": np.sqrt(((sums - chord) ** 2).mean(0)),
     }
 
 
 @job(Paths)
 def paths(case: Paths) -> Iterator[pd.DataFrame]:
-    """The five statistics on smooth, fractional Brownian and independent weights, at depths that double."""
+    """The three statistics on smooth, fractional Brownian and independent weights, at depths that double."""
     for L in case.num_layers:
         times, R = np.arange(L) / L, case.replicates
         known = {f"h{hurst:g}": FractionalBrownian(hurst, L) for hurst in case.hursts} | {"smooth": SmoothPath(0.25)}

@@ -1,4 +1,4 @@
-"""Estimates of `regimes`: exponents in the depth, each minus its prediction. Controls stand in `planted`."""
+"""Estimates of `regimes`: exponents in the depth, each minus its prediction. Its controls stand in `controls`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from ledger.record.rows import Row, Rows, over, plain, row
 from ledger.record.statistics import Estimate, bootstrap, log_slope, student
 from ledger.study import Run, measures
 from zeroloss.model.arrays import Array
-from zeroloss.studies.regimes import near as near
-from zeroloss.studies.regimes import planted as planted
-from zeroloss.studies.regimes.bridge import LARGEST
+from zeroloss.studies.regimes import controls as controls
 from zeroloss.studies.regimes.plan import (
     Balance,
     Chains,
@@ -85,7 +83,8 @@ def floor(run: Run) -> Rows:
     for name, case, table in run.of(Floor):
         for where, part in part_of(table, "floor"):
             quantity = "floor_deep" if where == f"l{max(case.num_layers)}" else "floor_shallow"
-            rows.append(mean_row("regimes.affine", quantity, where, ratio_of(part), name, 3))
+            estimate = student(ratio_of(part), CONFIDENCE)
+            rows.append(row("regimes.affine", quantity, where, estimate, [name], replicates=len(part)))
     return rows
 
 
@@ -98,8 +97,6 @@ def balance(run: Run) -> Rows:
             for where, part in part_of(table, quantity):
                 values = part.value.to_numpy()
                 rows.append(row("regimes.balance", quantity, where, over(values), [name], replicates=len(values)))
-        for where, part in part_of(table, "adam"):
-            rows.append(row("", "adam_drift", where, plain(part.value.max()), [name]))
     return rows
 
 
@@ -125,8 +122,7 @@ def inherited(run: Run) -> Rows:
     rows: Rows = []
     for name, case, table in run.of(Inherited):
         for where, part in part_of(table, "variation"):
-            deepest = part.loc[part["size"] == max(case.num_layers)]
-            values = deepest.value.to_numpy()
+            values = by_size(part)[-1][1].value.to_numpy()
             rows.append(mean_row("regimes.inherited", "variation", where, values, name, len(case.num_layers)))
         for where, part in part_of(table, "displacement"):
             rows.append(slope_row("regimes.inherited", "displacement_error", where, name, part, -1.0))
@@ -138,15 +134,14 @@ def statistics(run: Run) -> Rows:
     """Slopes of statistics on known paths minus the known ones."""
     rows: Rows = []
     for name, _, table in run.of(Paths):
-        for quantity in ("root-sum", "increment", "sum", "norm", "detrended"):
+        for quantity in ("root-sum", "increment", "sum"):
             for where, part in part_of(table, quantity):
                 known = KNOWN.get((quantity, where))
-                if where.startswith("h") and quantity in ("root-sum", "sum"):
+                if where.startswith("h") and quantity != "increment":
                     known = 0.5 - float(where[1:]) if quantity == "root-sum" else 1.0
-                label = quantity.replace("-", "_")
                 if known is not None:
-                    rows.append(slope_row("regimes.statistics", f"{label}_error", where, name, part, known))
-                rows.append(row("", f"{label}_slope", where, plain(slopes(part).mean()), [name]))
+                    label = f"{quantity.replace('-', '_')}_error"
+                    rows.append(slope_row("regimes.statistics", label, where, name, part, known))
     return rows
 
 
@@ -165,10 +160,7 @@ def chains(run: Run) -> Rows:
         for where, part in part_of(table, "norm"):
             if where != "without-w":
                 ks = ks_of_normal(part.value.to_numpy(), one_sided())
-                counts: dict[str, Any] = {"replicates": len(part)}
-                rows.append(row("regimes.law", "ks", where, ks, [name], **counts))
-                for label, value in (("mean", part.value.mean()), ("std", part.value.std())):
-                    rows.append(row("", f"standardised_{label}", where, plain(value), [name]))
+                rows.append(row("regimes.law", "ks", where, ks, [name], replicates=len(part)))
         moments = part_of(table, "moment")
         for where, part in moments:
             interval = simultaneous(len(moments))
@@ -209,13 +201,11 @@ def variation(run: Run) -> Rows:
     rows: Rows = []
     for name, case, table in run.of(Variation):
         for where, part in part_of(table, "variation"):
-            deepest = part.loc[part["size"] == max(case.num_layers)]
+            deepest = by_size(part)[-1][1]
             # by networks on the same paths, as a ratio of means
             ratio = deepest.value.mean() / deepest.predicted.mean()
             values = ratio + (deepest.value - ratio * deepest.predicted) / deepest.predicted.mean()
-            estimate = student(values.to_numpy(), CONFIDENCE)
-            counts: dict[str, Any] = {"replicates": len(values), "sizes": len(case.num_layers)}
-            rows.append(row("regimes.variation", "ratio", where, estimate, [name], **counts))
+            rows.append(mean_row("regimes.variation", "ratio", where, values.to_numpy(), name, len(case.num_layers)))
             rows.append(row("", "grown", where, plain(deepest.value.mean()), [name]))
     return rows
 
@@ -228,11 +218,6 @@ def share_of_largest(table: pd.DataFrame, where: str, L: float, count: int) -> t
         return rows.loc[rows.quantity == quantity, "value"].to_numpy()
 
     return values(f"largest{count}"), values("variation")
-
-
-def pooled_share(top: Array, total: Array) -> Estimate:
-    """Ratio of sums over replicates."""
-    return bootstrap(lambda weights: (weights @ top) / (weights @ total), len(top), CONFIDENCE)
 
 
 def pooled_slope(part: pd.DataFrame) -> Estimate:
@@ -256,8 +241,7 @@ def kink(run: Run) -> Rows:
         for where, part in part_of(table, "variation"):
             claim = "regimes.kink" if where.startswith("relu") else ""
             rows.append(row(claim, "variation_slope", where, pooled_slope(part), [name], **counts))
-            for count in LARGEST:
-                share = pooled_share(*share_of_largest(table, where, max(case.num_layers), count))
-                judged = claim if count == JUDGED else ""
-                rows.append(row(judged, f"share{count}", where, share, [name], **counts))
+            top, total = share_of_largest(table, where, max(case.num_layers), JUDGED)
+            share = bootstrap(lambda w, top=top, total=total: (w @ top) / (w @ total), len(top), CONFIDENCE)
+            rows.append(row(claim, f"share{JUDGED}", where, share, [name], **counts))
     return rows

@@ -180,16 +180,5 @@ class Kink(Case, KinkSettings):
 
 def cases(block: Settings, common: Common) -> dict[str, Case]:
     """One case of each kind."""
-    kinds = (
-        (Exponents, block.exponents),
-        (Balance, block.balance),
-        (Floor, block.floor),
-        (Optimiser, block.optimiser),
-        (Inherited, block.inherited),
-        (Chains, block.chains),
-        (Paths, block.paths),
-        (Starts, block.starts),
-        (Variation, block.variation),
-        (Kink, block.kink),
-    )
-    return {kind.kind: gathered(kind, common, part) for kind, part in kinds}
+    kinds = (Exponents, Balance, Floor, Optimiser, Inherited, Chains, Paths, Starts, Variation, Kink)
+    return {kind.kind: gathered(kind, common, getattr(block, kind.kind)) for kind in kinds}

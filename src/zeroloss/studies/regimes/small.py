@@ -7,6 +7,7 @@ the number of the network, which tells its data after others have left the batch
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from zeroloss.integrate.runge_kutta import Evaluation, integrate
+from zeroloss.integrate.runge_kutta import Evaluation, Flow, integrate
 from zeroloss.model.arrays import Array
 
 __all__ = ["EXPONENTS", "Stack"]
@@ -24,6 +25,7 @@ __all__ = ["EXPONENTS", "Stack"]
 EXPONENTS = {"shared": (0.25, 0.75), "own": (0.5, 0.5), "one": (0.0, 1.0), "inverse": (1.0, 0.0)}
 DENSITY = 1 / np.sqrt(2 * np.pi)
 Integers = NDArray[np.int_]
+Pace = Callable[[Array, Array, Integers], Array]  # of risk, −∇E and the numbers of the networks
 
 
 def activate(name: str, u: Array) -> tuple[Array, Array]:
@@ -117,20 +119,27 @@ class Stack:
         weight = np.where(self.is_shared[rows], 1 / self.num_layers, 1.0)
         return (of_layers**2).sum(1) + weight * (of_delta**2).sum(1)
 
+    def _follow(self, state: Array, pace: Pace, times: list[float], rtol: float, clock: bool = False) -> Flow:
+        """dθ/dτ = −pace ∇E with the pace of each network, by its number; with a clock, whose dt/dτ is the pace, as
+        last column."""
+
+        def field(y: torch.Tensor, _: torch.Tensor, out: torch.Tensor) -> Evaluation:
+            values = (y[:, :-1].contiguous() if clock else y).numpy()
+            risk, down = self.descend(values)
+            speed = pace(risk, down, values[:, -1].round().astype(int))[:, None]
+            out.copy_(torch.from_numpy(np.concatenate([down * speed, speed], 1) if clock else down * speed))
+            return Evaluation(torch.from_numpy(risk)[:, None], torch.from_numpy(risk))
+
+        start = np.concatenate([state, np.zeros((len(state), 1))], 1) if clock else state
+        return integrate(field, torch.from_numpy(start), times, rtol=rtol, keep_states=True)
+
     def by_risk(self, state: Array, shares: tuple[float, ...], rtol: float) -> Array:
         """The gradient flow to each share of the first risk: states (shares, R, n).
 
-        In the time τ = log(E(0)/E) the flow is dθ/dτ = −E ∇E/|∇E|², so that thresholds are met exactly.
+        In the time τ = log(E(0)/E) the flow is dθ/dτ = −E ∇E/|∇E|²: a share is a time, met as exactly as τ is followed.
         """
-
-        def field(y: torch.Tensor, _: torch.Tensor, out: torch.Tensor) -> Evaluation:
-            risk, down = self.descend(y.numpy())
-            rows = y[:, -1].round().long().numpy()
-            out.copy_(torch.from_numpy(down * (risk / self.power(down, rows))[:, None]))
-            return Evaluation(torch.from_numpy(risk)[:, None], torch.from_numpy(risk))
-
         times = [float(-np.log(share)) for share in shares]
-        flow = integrate(field, torch.from_numpy(state), times, rtol=rtol, keep_states=True)
+        flow = self._follow(state, lambda risk, down, rows: risk / self.power(down, rows), times, rtol)
         assert flow.states is not None
         return flow.states.numpy()
 
@@ -139,26 +148,14 @@ class Stack:
 
         The clock t is a state of its own: dt/dτ = E log(E(0)/target)/|∇E|², τ from 0 to 1.
         """
-        first = self.descend(state)[0]
-        rate = np.log(first / target)
+        rate = np.log(self.descend(state)[0] / target)
 
-        def to_target(y: torch.Tensor, _: torch.Tensor, out: torch.Tensor) -> Evaluation:
-            risk, down = self.descend(y[:, :-1].contiguous().numpy())
-            rows = y[:, -2].round().long().numpy()
-            pace = risk * rate[rows] / self.power(down, rows)
-            out.copy_(torch.from_numpy(np.concatenate([down * pace[:, None], pace[:, None]], 1)))
-            return Evaluation(torch.from_numpy(risk)[:, None], torch.from_numpy(risk))
+        def to_target(risk: Array, down: Array, rows: Integers) -> Array:
+            return risk * rate[rows] / self.power(down, rows)
 
-        clock = np.concatenate([state, np.zeros((len(state), 1))], 1)
-        reached = integrate(to_target, torch.from_numpy(clock), [1.0], rtol=rtol).final.numpy()
+        reached = self._follow(state, to_target, [1.0], rtol, clock=True).final.numpy()
         left = (times - 1) * reached[:, -1]
-
-        def on(y: torch.Tensor, _: torch.Tensor, out: torch.Tensor) -> Evaluation:
-            risk, down = self.descend(y.numpy())
-            out.copy_(torch.from_numpy(down * left[y[:, -1].round().long().numpy(), None]))
-            return Evaluation(torch.from_numpy(risk)[:, None], torch.from_numpy(risk))
-
-        flow = integrate(on, torch.from_numpy(reached[:, :-1].copy()), [1.0], rtol=rtol)
+        flow = self._follow(reached[:, :-1].copy(), lambda risk, down, rows: left[rows], [1.0], rtol)
         return flow.observed[0, :, 0].numpy(), reached[:, -1]
 
     def adam(self, state: Array, rates: Array, most: int, share: float = 0.0) -> Array:

@@ -11,7 +11,7 @@ from scipy.linalg import expm
 from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.model.arrays import Array
-from zeroloss.studies.regimes.plan import Balance, Exponents, Floor, Inherited, Optimiser, SmallSettings
+from zeroloss.studies.regimes.plan import Balance, Exponents, Floor, Inherited, Optimiser
 from zeroloss.studies.regimes.small import EXPONENTS, Stack
 from zeroloss.studies.replicated import tidy
 
@@ -21,27 +21,37 @@ SMALL_TURN = 0.05  # with δ = 1/L: a branch of GELU moves its input down by 0.1
 WINDOW = 8  # layers of a running mean
 
 
-def inputs(case: SmallSettings, data: str, seed: int, data_seed: int, replicate: int) -> Array:
-    """Samples (N, d): Gaussian, four columns of diabetes, or digits through a fixed projection."""
+SmallCase = Exponents | Balance | Floor | Optimiser | Inherited
+
+
+def inputs(case: SmallCase, replicate: int, data: str = "gaussian") -> Array:
+    """Samples (N, d): Gaussian, or those of diabetes or digits through a fixed projection."""
     N, d = case.num_samples, case.dim
     if data == "gaussian":
-        return stream(seed, "inputs", replicate).standard_normal((N, d))
+        return stream(case.seed, "inputs", replicate).standard_normal((N, d))
     from sklearn import datasets
 
     load = {"diabetes": datasets.load_diabetes, "digits": datasets.load_digits}[data]
     rows = np.asarray(load(return_X_y=True)[0], dtype=float)
     rows = rows[:, rows.std(0) > 0]
     rows = (rows - rows.mean(0)) / rows.std(0)
-    projection = stream(data_seed, "projection", data).standard_normal((rows.shape[1], d))
+    projection = stream(case.data_seed, "projection", data).standard_normal((rows.shape[1], d))
     rows = rows @ np.linalg.qr(projection)[0]
     rows = rows / rows.std(0)
-    return rows[stream(seed, "rows", data, replicate).permutation(len(rows))[:N]]
+    return rows[stream(case.seed, "rows", data, replicate).permutation(len(rows))[:N]]
 
 
 def turned(x: Array, rng: np.random.Generator, size: float = TURN) -> Array:
     """A target that residual layers reach: y = e^S x with Gaussian S of this size."""
     d = x.shape[1]
     return x @ np.asarray(expm(size * rng.standard_normal((d, d)) / np.sqrt(d))).T
+
+
+def twice(case: SmallCase) -> tuple[Array, Array]:
+    """Gaussian samples of each task and their targets (2R, N, d), for two kinds of networks one after the other."""
+    R = case.replicates
+    x = np.stack([inputs(case, r) for r in range(R)] * 2)
+    return x, np.stack([turned(one, stream(case.seed, "target", r % R)) for r, one in enumerate(x)])
 
 
 def deviation(x: Array, moved: Array) -> Array:
@@ -63,9 +73,9 @@ def affine_floor(x: Array, y: Array) -> float:
 def exponents(case: Exponents) -> Iterator[pd.DataFrame]:
     """max ‖A_k‖, δ and the affine deviation at each depth and share of the first risk, from A = 0."""
     cells = [(a, kind, "gaussian") for a in ("tanh", "gelu") for kind in EXPONENTS]
-    cells = [*((("tanh"), kind, data) for data in case.data if data != "gaussian" for kind in REAL), *cells]
+    cells = [*(("tanh", kind, data) for data in case.data if data != "gaussian" for kind in REAL), *cells]
     networks = [(a, kind, data, r) for a, kind, data in cells for r in range(case.replicates)]
-    x = np.stack([inputs(case, data, case.seed, case.data_seed, r) for _, _, data, r in networks])
+    x = np.stack([inputs(case, r, data) for _, _, data, r in networks])
     y = x.copy()
     for one, (_, kind, _, r) in zip(y, networks, strict=True):
         one[:] = turned(one, stream(case.seed, "target", r), SMALL_TURN if kind == "inverse" else TURN)
@@ -79,11 +89,10 @@ def exponents(case: Exponents) -> Iterator[pd.DataFrame]:
             norm = np.linalg.norm(layers[..., :-1], axis=(2, 3)).max(1)
             moved = stack.outputs(state, np.broadcast_to(fresh, (len(x), *fresh.shape))) - fresh
             found = {"norm": norm, "delta": delta.max(1), "deviation": deviation(fresh, moved)}
-            for i, (a, kind, data) in enumerate(cells):
-                part = slice(i * case.replicates, (i + 1) * case.replicates)
-                where = ".".join([kind, a] + [data] * (data != "gaussian"))
-                for quantity, values in found.items():
-                    yield tidy(quantity, where, L, values[part]).assign(share=share)
+            for quantity, values in found.items():
+                for (a, kind, data), part in zip(cells, values.reshape(len(cells), -1), strict=True):
+                    where = ".".join([kind, a] + [data] * (data != "gaussian"))
+                    yield tidy(quantity, where, L, part).assign(share=share)
 
 
 def invariants(stack: Stack, state: Array) -> Array:
@@ -99,21 +108,18 @@ def balance(case: Balance) -> Iterator[pd.DataFrame]:
     """Drift of the conserved quantities along a ReLU flow and under Adam, over δ²; and what the scaling of a layer
     against its δ changes in the outputs."""
     R, L, d = case.replicates, case.num_layers, case.dim
-    kinds = [kind for kind in REAL for _ in range(R)]
-    x = np.stack([inputs(case, "gaussian", case.seed, case.data_seed, r) for r in range(R)] * 2)
-    rng = stream(case.seed, "balance")
+    x, rng = twice(case)[0], stream(case.seed, "balance")
     # branches of ReLU only add: a target that they reach, whose gates differ between samples
     y = x + np.maximum(x @ rng.standard_normal((len(x), d, d)) / np.sqrt(d), 0)
-    stack = Stack(x, y, L, kinds, ["relu"] * len(x))
+    stack = Stack(x, y, L, list(np.repeat(REAL, R)), ["relu"] * len(x))
     start = stack.state(rng.standard_normal((len(x), L, d, d + 1)) / (L * d), np.full((len(x), L), L**-0.5))
     trained = stack.by_risk(start, (case.share,), case.rtol)[0]
     moved = stack.adam(start, np.full(len(x), case.adam_rate), case.adam_steps)
     for quantity, state in (("drift", trained), ("adam", moved)):
         change = np.abs(invariants(stack, state) - invariants(stack, start)).max(1)
         size = (stack.parts(state)[1] ** 2).max(1)
-        for i, kind in enumerate(REAL):
-            part = slice(i * R, (i + 1) * R)
-            yield tidy(quantity, kind, L, change[part] / size[part])
+        for kind, part in zip(REAL, (change / size).reshape(2, R), strict=True):
+            yield tidy(quantity, kind, L, part)
     layers, delta = stack.parts(trained)
     c = np.exp(rng.standard_normal(delta.shape))
     before, after = stack.outputs(trained, x), stack.outputs(stack.state(layers / c[..., None, None], delta * c), x)
@@ -124,7 +130,7 @@ def balance(case: Balance) -> Iterator[pd.DataFrame]:
 def floor(case: Floor) -> Iterator[pd.DataFrame]:
     """Risk over the least of affine maps, long after it has come near it; shared δ, tanh."""
     R, d = case.replicates, case.dim
-    x = np.stack([inputs(case, "gaussian", case.seed, case.data_seed, r) for r in range(R)])
+    x = np.stack([inputs(case, r) for r in range(R)])
     y = x + np.abs(x)
     floors = np.array([affine_floor(*pair) for pair in zip(x, y, strict=True)])
     for L in case.num_layers:
@@ -138,40 +144,34 @@ def floor(case: Floor) -> Iterator[pd.DataFrame]:
 def optimiser(case: Optimiser) -> Iterator[pd.DataFrame]:
     """max ‖A_k‖ and δ under Adam, shared δ, from the start of the published code: δ = 1/L, A of size 0.01/(Ld)."""
     R, d = case.replicates, case.dim
-    x = np.stack([inputs(case, "gaussian", case.seed, case.data_seed, r) for r in range(R)] * 2)
-    y = np.stack([turned(one, stream(case.seed, "target", r % R)) for r, one in enumerate(x)])
-    rates = np.repeat(case.rates, R)
+    (x, y), rates = twice(case), np.repeat(case.rates, R)
     for L in case.num_layers:
         stack = Stack(x, y, L, ["shared"] * 2 * R, ["tanh"] * 2 * R)
         A = 0.01 / (L * d) * stream(case.seed, "adam", L).standard_normal((R, L, d, d + 1))
         start = stack.state(np.concatenate([A, A]), np.full((2 * R, L), 1 / L))
         layers, delta = stack.parts(stack.adam(start, rates, case.most_steps, case.share))
         norm = np.linalg.norm(layers[..., :-1], axis=(2, 3)).max(1)
-        for i, rate in enumerate(case.rates):
-            part = slice(i * R, (i + 1) * R)
-            yield tidy("norm", f"rate{rate:g}", L, norm[part])
-            yield tidy("delta", f"rate{rate:g}", L, delta[part, 0])
+        for quantity, values in (("norm", norm), ("delta", delta[:, 0])):
+            for rate, part in zip(case.rates, values.reshape(2, R), strict=True):
+                yield tidy(quantity, f"rate{rate:g}", L, part)
 
 
 @job(Inherited)
 def inherited(case: Inherited) -> Iterator[pd.DataFrame]:
     """Quadratic variation Σ_k ‖A_{k+1} − A_k‖² of independent layers, trained over start, and their displacement."""
     R, d, names = case.replicates, case.dim, ("tanh", "gelu")
-    x = np.stack([inputs(case, "gaussian", case.seed, case.data_seed, r) for r in range(R)] * 2)
-    y = np.stack([turned(one, stream(case.seed, "target", r % R)) for r, one in enumerate(x)])
+    x, y = twice(case)
     for L in case.num_layers:
-        stack = Stack(x, y, L, ["one"] * 2 * R, [name for name in names for _ in range(R)])
+        stack = Stack(x, y, L, ["one"] * 2 * R, list(np.repeat(names, R)))
         A = stream(case.seed, "inherited", L).standard_normal((2 * R, L, d, d + 1)) * case.scale / np.sqrt(d * L)
         A[..., -1] = 0.0
         start = stack.state(A, np.ones((2 * R, L)))
         trained = stack.parts(stack.by_risk(start, (case.share,), case.rtol)[0])[0]
-        paths = [W[..., :-1] for W in (A, trained)]
         sums = np.cumsum(trained[..., :-1], axis=1)
-        variation = [
-            (np.diff(W, axis=1) ** 2).sum((1, 2, 3)) for W in (*paths, (sums[:, WINDOW:] - sums[:, :-WINDOW]) / WINDOW)
-        ]
-        for i, name in enumerate(names):
-            part = slice(i * R, (i + 1) * R)
-            yield tidy("variation", name, L, (variation[1] / variation[0])[part])
-            yield tidy("of-means", name, L, (variation[2] / variation[0])[part])
-            yield tidy("displacement", name, L, np.linalg.norm(trained - A, axis=(2, 3)).max(1)[part])
+        paths = (A[..., :-1], trained[..., :-1], (sums[:, WINDOW:] - sums[:, :-WINDOW]) / WINDOW)
+        before, after, of_means = ((np.diff(W, axis=1) ** 2).sum((1, 2, 3)) for W in paths)
+        moved = np.linalg.norm(trained - A, axis=(2, 3)).max(1)
+        found = {"variation": after / before, "of-means": of_means / before, "displacement": moved}
+        for quantity, values in found.items():
+            for name, part in zip(names, values.reshape(2, R), strict=True):
+                yield tidy(quantity, name, L, part)
