@@ -186,17 +186,13 @@ def _quiet(net: Net, theta: Tensor, case: Delay) -> list[Quiet]:
         slope = net.steepening(w, u)
         across = slope.square().sum(1) - (slope * u).sum(1).square()
         delta = (-2 * (g * slope).sum(1) / across).clamp(min=1e-30).sqrt()
-        bits = [(u * torch.from_numpy(_last_bits(w.numpy(), name))).norm(dim=1) for name in PRECISIONS]
+        ulps = (np.spacing(np.abs(w.numpy()).astype(name)).astype(float) for name in PRECISIONS)
+        bits = [(u * torch.from_numpy(ulp / np.sqrt(12))).norm(dim=1) for ulp in ulps]  # rounding to the nearest
         found.append(torch.stack([S, delta, *bits]))
         w = w - case.step * g + (case.step - 1 / S).clamp(min=0.0)[:, None] * (g * u).sum(1, keepdim=True) * u
     S, delta, *bits = torch.stack(found, 1).numpy()
     each = [dict(zip(PRECISIONS, [b[:, i] for b in bits], strict=True)) for i in range(len(theta))]
     return [Quiet(S[:, i], delta[:, i], case.step, one) for i, one in enumerate(each)]
-
-
-def _last_bits(w: Array, precision: str) -> Array:
-    """Standard deviation of the rounding of each weight: a last place over √12."""
-    return np.spacing(np.abs(w).astype(precision)).astype(float) / np.sqrt(12)
 
 
 def _noisy(net: Net, theta: Tensor, case: Delay, noises: tuple[float, ...], kind: torch.dtype) -> Array:

@@ -159,6 +159,8 @@ def decay(run: Run) -> Rows:
         right = ((peaks.predicted > 1) == (peaks.value > 1))[clear]
         rows.append(judged("decay", "agrees", "all", exact(right.mean()), name, len(right)))
         rows.append(judged("", "near_the_edge", "all", plain((~clear).sum()), name, len(clear)))
+        for where, part in part_of(table, "descent"):
+            rows.append(judged("", "peak_flow", where, between(part.predicted.to_numpy()), name, len(part)))
         for where, part in part_of(table, "homogeneous_error"):
             rows.append(judged("homogeneous", "error", where, over(np.abs(values_of(part))), name, len(part)))
     return rows
