@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import builds
 import numpy as np
 import pytest
 import torch
+from judging import FILES, cases_of, estimates_of, run_case
 
+from ledger.record.verify import VERDICTS, read_verdicts
+from ledger.study import Run
 from zeroloss.studies.linear.accelerated import contraction
 from zeroloss.studies.stability import edge, lastbit, plan
 from zeroloss.studies.stability.layer import Layer, image, patches
@@ -93,3 +99,19 @@ def test_an_order_is_the_same_whatever_it_is_drawn_with() -> None:
     together, alone = (list(lastbit.batches(0, orders, 1, 400)) for orders in ([0, 1], [1]))
     assert all(torch.equal(both[1], one[0]) for both, one in zip(together, alone, strict=True))
     assert sorted(torch.cat(alone, 1)[0].tolist()) == list(range(lastbit.NUM_TRAIN))
+
+
+def test_two_builds_differ_in_digits_and_agree_in_what_the_last_bit_decides(tmp_path: Path) -> None:
+    """Other kernels of torch, MKL and OpenBLAS, as on another processor: chaotic runs end elsewhere."""
+    case = cases_of("stability")["accuracy"]
+    here = estimates_of("stability", Run({"accuracy": case}, {"accuracy": run_case("stability", case)}))
+    builds.run(builds.NARROW, tmp_path, list(FILES), ["stability:stability.accuracy:accuracy"])
+    record = read_verdicts(tmp_path / builds.NARROW / VERDICTS)
+    rows = [row for claim in record["claims"] for row in claim["rows"]] + record["numbers"]
+    there, known = {row["key"]: row["estimate"] for row in rows}, here.set_index("key").estimate
+    for key in known.index[known.index.str.contains("agrees|spread_float")]:
+        assert (there[key] > 0) == (known[key] > 0), key
+    assert there["stability/spread_float32/h1.1.r0"] != known["stability/spread_float32/h1.1.r0"]
+    quiet, chaotic = "stability/tangent/h0.1.r0", "stability/tangent/h1.1.r0"
+    assert there[quiet] == pytest.approx(known[quiet], rel=1e-3)
+    assert min(there[chaotic], known[chaotic]) > 53 * np.log(2) + 4

@@ -7,6 +7,8 @@ where S is the one eigenvalue at the edge and σ² the variance of the oscillati
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import torch
@@ -14,8 +16,9 @@ from torch import Tensor
 
 from ledger.record.streams import stream
 from ledger.study import job
+from zeroloss.studies.replicated import tidy
 from zeroloss.studies.stability.edge import first_top
-from zeroloss.studies.stability.layer import Row, table
+from zeroloss.studies.stability.layer import beside
 from zeroloss.studies.stability.nets import Net, diabetes, starts
 from zeroloss.studies.stability.plan import Central
 
@@ -28,7 +31,7 @@ AFTER = 20  # steps from the fastest growth to where the tangent has turned
 
 
 @job(Central)
-def central(case: Central) -> pd.DataFrame:
+def central(case: Central) -> Iterator[pd.DataFrame]:
     """Variance, loss and path of descent over those of the central flow; tangents; a series to be drawn."""
     net = diabetes(case.num_samples, case.data_seed)
     theta = starts(net, case.seed, case.replicates)
@@ -39,16 +42,12 @@ def central(case: Central) -> pd.DataFrame:
     loss, loss_middle = (torch.stack([net.loss(w) for w in way]) for way in (path, middle))
     expected = loss_middle + variance / case.step
     ends = [way[-CYCLES:].mean(0) for way in (path, middle, plain)]
-    values = {
-        "variance": x2.sum(0) / variance.sum(0),
-        "loss": loss.sum(0) / expected.sum(0),
-        "loss_of_flow": loss.sum(0) / loss_middle.sum(0),
-        "path": (ends[0] - ends[1]).norm(dim=1) / (ends[2] - ends[1]).norm(dim=1),
-    }
-    rows: list[Row] = [(q, "diabetes", i, float(x)) for q, value in values.items() for i, x in enumerate(value)]
-    series = {"S": S * case.step / 2, "x2": x2, "variance": variance, "loss": loss, "expected": expected}
-    rows += [(f"drawn_{q}", "first", t, float(x)) for q, each in series.items() for t, x in enumerate(each[:, 0])]
-    return table([*rows, *tangents(case, S, pairs)])
+    yield tidy("variance", "diabetes", 0.0, x2.sum(0), variance.sum(0))
+    yield from beside("loss", "diabetes", loss.sum(0), expected.sum(0), loss_middle.sum(0))
+    yield tidy("path", "diabetes", 0.0, (ends[0] - ends[1]).norm(dim=1), (ends[2] - ends[1]).norm(dim=1))
+    yield tidy("drawn_S", "first", 0.0, S[:, 0] * case.step / 2)
+    yield tidy("drawn_variance", "first", 0.0, x2[:, 0], variance[:, 0])
+    yield from tangents(case, S, pairs)
 
 
 def descend(net: Net, theta: Tensor, case: Central) -> tuple[Tensor, Tensor, Tensor]:
@@ -70,14 +69,14 @@ def descend(net: Net, theta: Tensor, case: Central) -> tuple[Tensor, Tensor, Ten
     return torch.stack(path), torch.stack(found), torch.stack(pairs, 1)
 
 
-def tangents(case: Central, S: Tensor, pairs: Tensor) -> list[Row]:
+def tangents(case: Central, S: Tensor, pairs: Tensor) -> Iterator[pd.DataFrame]:
     """Where the tangent grows fastest: its angle to u there and later, its rate, its spread over weights;
     the share of its growth in the first passage of the edge."""
     v, u = pairs
     norms = v.norm(dim=2)
     rates = (norms[1:] / norms[:-1]).log().numpy()
     cosines = ((v * u).sum(2).abs() / norms).numpy()
-    rows: list[Row] = []
+    found = []
     for i in range(v.shape[1]):
         start, turn = int((case.step * S[:, i] > 2).int().argmax()), int(S[:, i].argmax())
         t = start + int(rates[start:-AFTER, i].argmax())
@@ -90,10 +89,9 @@ def tangents(case: Central, S: Tensor, pairs: Tensor) -> list[Row]:
             "passage": rises[: turn - start + PASSED].sum() / rises.sum(),
             "participation": spread / own,
             "growth": np.log(float(norms[-1, i] / norms[start, i])),
-            "fastest": t,
         }
-        rows += [(quantity, "diabetes", i, float(value)) for quantity, value in values.items()]
-    return rows
+        found.append(values)
+    yield from (tidy(str(quantity), "diabetes", 0.0, values) for quantity, values in pd.DataFrame(found).items())
 
 
 def _flow(net: Net, theta: Tensor, case: Central, central: bool) -> tuple[Tensor, Tensor, Tensor]:

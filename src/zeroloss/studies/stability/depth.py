@@ -7,6 +7,7 @@ learning rate h* L M: the mean-field kernel has a limit, and with it the rate gr
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,8 @@ from zeroloss.model import law
 from zeroloss.model.kernel import Linearised
 from zeroloss.model.problem import Problem, built_in
 from zeroloss.network.resnet import Network
-from zeroloss.studies.stability.layer import Row, crossing, table
+from zeroloss.studies.replicated import tidy
+from zeroloss.studies.stability.layer import beside, crossing
 from zeroloss.studies.stability.plan import Depth
 
 Array = np.ndarray
@@ -31,17 +33,15 @@ FLOOR = 1e-27  # a risk below it is round-off
 
 
 @job(Depth)
-def depth(case: Depth) -> pd.DataFrame:
+def depth(case: Depth) -> Iterator[pd.DataFrame]:
     """Factors at h*, curvature beyond the edge, and the largest stable step over layers and units."""
     problem = built_in(case.problem, case.num_samples, case.data_seed)
     limits = [_limit(problem, case, scramble) for scramble in range(case.scrambles)]
-    rows: list[Row] = [("limit_step", "limit", i, limit) for i, limit in enumerate(limits)]
-    for L in case.num_layers:
-        for M in case.num_units:
-            for i in range(case.replicates):
-                found = _stable(problem, case, L, M, i)
-                rows += [(quantity, f"l{L}.m{M}", i, value / float(np.mean(limits))) for quantity, value in found]
-    return table([*rows, *_edge(built_in(case.edge_problem, case.num_samples, case.data_seed), case)])
+    yield tidy("step", "limit", 0.0, limits)
+    for L, M in product(case.num_layers, case.num_units):
+        found = [_stable(problem, case, L, M, i) for i in range(case.replicates)]
+        yield tidy("stable", f"l{L}.m{M}", 0.0, found, np.mean(limits))
+    yield from _edge(built_in(case.edge_problem, case.num_samples, case.data_seed), case)
 
 
 def top_mode(at: Linearised) -> tuple[float, Tensor]:
@@ -76,29 +76,28 @@ def factor(network: Network, theta: Tensor, step: float) -> float:
     return float(((modes[-1] - modes[0]) / READ).exp())
 
 
-def _stable(problem: Problem, case: Depth, L: int, M: int, i: int) -> Iterator[tuple[str, float]]:
-    """The largest stable step, measured, and 2N/λ_max of the network's own kernel, after the flow."""
+def _stable(problem: Problem, case: Depth, L: int, M: int, i: int) -> float:
+    """The largest stable step, measured, after the flow."""
     network, theta = _start(problem, case, L, M, i)
     theta = network.train(theta, [0.0, case.flow_time]).parameters[0]
     own = 2 * problem.num_samples / top_mode(network.linearise(theta))[0]
-    yield "own", own
-    yield "stable", crossing(lambda h: float(np.log(factor(network, theta, h))), own, 1.3)
+    return crossing(lambda h: float(np.log(factor(network, theta, h))), own, 1.3)
 
 
-def _edge(problem: Problem, case: Depth) -> Iterator[Row]:
+def _edge(problem: Problem, case: Depth) -> Iterator[pd.DataFrame]:
     """One small network: factors about h*, then descent with more than h* of the flow, to its edge."""
-    N = problem.num_samples
+    N, factors, ends = problem.num_samples, [], []
     for i in range(case.edge_replicates):
         network, start = _start(problem, case, case.edge_layers, case.edge_units, i)
         theta = network.train(start, [0.0, case.edge_flow_time]).parameters[0]
         first, last = (2 * N / top_mode(network.linearise(w))[0] for w in (start[0], theta))
-        for share in case.shares:
-            measured = factor(network, theta, share * last)
-            yield "factor_error", f"h{share:g}", i, measured - abs(1 - 2 * share)
-            yield "factor_error_start", f"h{share:g}", i, measured - abs(1 - 2 * share * last / first)
+        factors.append([(factor(network, theta, c * last), abs(1 - 2 * c * last / first)) for c in case.shares])
         step = case.beyond * last
         run = network.descend(start, step, case.edge_steps)
         half = case.edge_steps // 6
         before, after = run.risk[-2 * half :, 0].clip(min=FLOOR).view(2, half).mean(1).tolist()
-        yield "hovers", "edge", i, step / (2 * N / top_mode(network.linearise(run.parameters[0]))[0])
-        yield "falls", "edge", i, after / before
+        ends.append((step / (2 * N / top_mode(network.linearise(run.parameters[0]))[0]), after / before))
+    for share, measured, wrong in zip(case.shares, *np.transpose(factors), strict=True):
+        yield from beside("factor_error", f"h{share:g}", measured, abs(1 - 2 * share), wrong)
+    for quantity, values in zip(("hovers", "falls"), np.transpose(ends), strict=True):
+        yield tidy(quantity, "edge", 0.0, values)

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from ledger.record.streams import stream
 from ledger.study import job
-from zeroloss.studies.stability.layer import Row, table
+from zeroloss.studies.replicated import tidy
+from zeroloss.studies.stability.layer import beside
 from zeroloss.studies.stability.nets import PRECISIONS, Net, diabetes, starts
 from zeroloss.studies.stability.plan import Decay, Delay, Edge, Method
 
@@ -59,38 +60,28 @@ def sharpness(net: Net, methods: list[Method], theta: Tensor, num_steps: int, ev
 
 
 @job(Edge)
-def edge(case: Edge) -> pd.DataFrame:
-    """Mean of S + λ over the last third of the steps, over the threshold of the method and over 2/η."""
+def edge(case: Edge) -> Iterator[pd.DataFrame]:
+    """Mean of S + λ over the last third of the steps beside the threshold of the method, and beside 2/η."""
     net = diabetes(case.num_samples, case.data_seed)
     methods = list(case.methods.values())
     seen = sharpness(net, methods, starts(net, case.seed, case.replicates), case.num_steps, 40)
     late = seen[-len(seen) // 3 :].mean(0)
-    return table(
-        (quantity, name, i, float(late[m, i] / unit))
-        for m, (name, method) in enumerate(case.methods.items())
-        for quantity, unit in (("hovers", threshold(method)), ("hovers_descent", 2 / method.step))
-        for i in range(case.replicates)
-    )
+    for (name, method), values in zip(case.methods.items(), late, strict=True):
+        yield from beside("hovers", name, values, threshold(method), 2 / method.step)
 
 
 @job(Decay)
-def decay(case: Decay) -> pd.DataFrame:
-    """Peaks of S + λ over 2/η, of descent and of the flow with each decay, over the same training time."""
+def decay(case: Decay) -> Iterator[pd.DataFrame]:
+    """Peaks of S + λ over 2/η, of descent and of the flow with the same decay or none, over the same training time."""
     net = diabetes(case.num_samples, case.data_seed)
     theta = starts(net, case.seed, case.replicates)
-    flows = dict(zip(case.decays, _peaks_of_flows(net, case, theta), strict=True))
-    rows: list[Row] = []
+    flows = _peaks_of_flows(net, case, theta)
     for step in case.steps:
         methods = [Method(step=step, decay=decay) for decay in case.decays]
         peaks = sharpness(net, methods, theta, round(case.flow_time / step), 5).max(0) * step / 2
-        for decay, peak in zip(case.decays, peaks, strict=True):
-            where = f"h{step:g}.l{decay:g}"
-            predicted = {"flow": flows[decay], "flow_without": flows[0.0]}
-            rows += [("descent", where, i, float(p)) for i, p in enumerate(peak)]
-            rows += [
-                (name, where, i, float(p * step / 2)) for name, all_ in predicted.items() for i, p in enumerate(all_)
-            ]
-    return table([*rows, *_homogeneous(case)])
+        for decay, peak, flow in zip(case.decays, peaks, flows, strict=True):
+            yield from beside("descent", f"h{step:g}.l{decay:g}", peak, flow * step / 2, flows[0] * step / 2)
+    yield from _homogeneous(case)
 
 
 def _peaks_of_flows(net: Net, case: Decay, theta: Tensor) -> Array:
@@ -113,12 +104,12 @@ def _peaks_of_flows(net: Net, case: Decay, theta: Tensor) -> Array:
     return peak.view(len(case.decays), -1).numpy()
 
 
-def _homogeneous(case: Decay) -> Iterator[Row]:
+def _homogeneous(case: Decay) -> Iterator[pd.DataFrame]:
     """w·∇S over 2 (D − 1) S for the largest eigenvalue S of JJᵀ/n, of ReLU networks of D layers."""
     data = diabetes(case.num_samples, case.data_seed)
     for biases in (False, True):
         for depth in (2, 3, 4):
-            net = Net((data.x.shape[1], *[20] * (depth - 1), 1), data.x, data.y, torch.relu, biases)
+            net, slopes = Net((data.x.shape[1], *[20] * (depth - 1), 1), data.x, data.y, torch.relu, biases), []
             for i in range(case.replicates):
                 theta = net.start(case.seed, "homogeneous", depth, i)
                 theta = theta + 0.1 * (theta == 0)  # biases, where there are any
@@ -127,13 +118,14 @@ def _homogeneous(case: Decay) -> Iterator[Row]:
                     J = torch.func.jacrev(lambda v: net.outputs(v[None], net.x)[0])(w)
                     return torch.linalg.eigvalsh(J @ J.mT / len(net.x))[-1]
 
-                slope = torch.func.grad(top)(theta) @ theta / (2 * (depth - 1) * top(theta))
-                yield "biased" if biases else "homogeneous", f"d{depth}", i, float(slope) - 1
+                slopes.append(float(torch.func.grad(top)(theta) @ theta / (2 * (depth - 1) * top(theta))))
+            yield tidy("homogeneous_error" + "_wrong" * biases, f"d{depth}", 0.0, slopes)
 
 
 @job(Delay)
-def delay(case: Delay) -> pd.DataFrame:
-    """Step at which S turns, which is where x reaches δ, and S there, by size of the noise; both predicted."""
+def delay(case: Delay) -> Iterator[pd.DataFrame]:
+    """Step at which S turns, which is where x reaches δ, and S there, by size of the noise; both predicted. The sum
+    that has grown by then, beside ln 1/ε."""
     net = diabetes(case.num_samples, case.data_seed)
     theta = starts(net, case.seed, case.replicates)
     path = _quiet(net, theta, case)
@@ -142,22 +134,15 @@ def delay(case: Delay) -> pd.DataFrame:
         *_noisy(net, theta, case, (0.0, *case.noises), torch.float64),
         *_noisy(net, theta, case, (0.0,), torch.float32),
     ]
-    rows: list[Row] = []
     for name, noise, S in zip(names, (0.0, *case.noises, 0.0), seen, strict=True):
-        for i, one in enumerate(path):
-            eps = noise or one.rounding[name]
-            left, (predicted, peak) = turn(S[:, i], one.crossing), one.exit(eps)
-            values = {
-                "exit": left,
-                "exit_predicted": predicted,
-                "crossing": one.crossing,
-                "peak": S[left, i] * case.step / 2,
-                "peak_predicted": peak * case.step / 2,
-                "log_growth": one.growth[left],
-                "log_noise": np.log(1 / eps),
-            }
-            rows += [(quantity, name, i, float(value)) for quantity, value in values.items()]
-    return table(rows)
+        eps = [noise or one.rounding[name] for one in path]
+        exits, peaks = np.transpose([one.exit(size) for one, size in zip(path, eps, strict=True)])
+        left = [turn(S[:, i], one.crossing) for i, one in enumerate(path)]
+        height = S[left, range(len(path))]
+        yield from beside("exit_error", name, left, exits, [one.crossing for one in path])
+        yield tidy("overshoot", name, 0.0, height * case.step / 2, peaks * case.step / 2)
+        grown = [one.growth[t] for one, t in zip(path, left, strict=True)]
+        yield tidy("growth", name, 0.0, grown, np.log(1 / np.array(eps)))
 
 
 def turn(S: Array, crossing: int) -> int:
@@ -201,17 +186,13 @@ def _quiet(net: Net, theta: Tensor, case: Delay) -> list[Quiet]:
         slope = net.steepening(w, u)
         across = slope.square().sum(1) - (slope * u).sum(1).square()
         delta = (-2 * (g * slope).sum(1) / across).clamp(min=1e-30).sqrt()
-        bits = [(u * torch.from_numpy(_last_bits(w.numpy(), name))).norm(dim=1) for name in PRECISIONS]
+        ulps = (np.spacing(np.abs(w.numpy()).astype(name)).astype(float) for name in PRECISIONS)
+        bits = [(u * torch.from_numpy(ulp / np.sqrt(12))).norm(dim=1) for ulp in ulps]  # rounding to the nearest
         found.append(torch.stack([S, delta, *bits]))
         w = w - case.step * g + (case.step - 1 / S).clamp(min=0.0)[:, None] * (g * u).sum(1, keepdim=True) * u
     S, delta, *bits = torch.stack(found, 1).numpy()
     each = [dict(zip(PRECISIONS, [b[:, i] for b in bits], strict=True)) for i in range(len(theta))]
     return [Quiet(S[:, i], delta[:, i], case.step, one) for i, one in enumerate(each)]
-
-
-def _last_bits(w: Array, precision: str) -> Array:
-    """Standard deviation of the rounding of each weight: a last place over √12."""
-    return np.spacing(np.abs(w).astype(precision)).astype(float) / np.sqrt(12)
 
 
 def _noisy(net: Net, theta: Tensor, case: Delay, noises: tuple[float, ...], kind: torch.dtype) -> Array:

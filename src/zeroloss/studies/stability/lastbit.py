@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from ledger.record.streams import stream
 from ledger.study import job
-from zeroloss.studies.stability.layer import table
+from zeroloss.studies.replicated import tidy
 from zeroloss.studies.stability.nets import PRECISIONS
-from zeroloss.studies.stability.plan import Accuracy, Recipe
+from zeroloss.studies.stability.plan import Accuracy, LastBitSettings, Recipe
 
 Array = np.ndarray
 MOMENTUM, WEIGHT_DECAY = 0.9, 5e-4
@@ -42,6 +42,18 @@ def batches(seed: int, orders: Sequence[int], epochs: int, size: int) -> Iterato
         yield from torch.from_numpy(np.stack(rows)).split(size, 1)
 
 
+def runs(case: LastBitSettings, orders: int) -> list[tuple[int, int]]:
+    """Factor and order of each run: k, powers of two, and so many other orders at k = 1."""
+    return [(k, 0) for k in (*case.factors, *case.powers)] + [(1, o) for o in range(1, orders + 1)]
+
+
+def compared(case: LastBitSettings, where: str, shares: Tensor, precision: str = "") -> Iterator[pd.DataFrame]:
+    """Accuracies (runs,) over factors, beside powers of two, which change no bit, and orders."""
+    ends = len(case.factors), len(case.factors) + len(case.powers)
+    names = f"factor{precision}", f"factor{precision}_wrong", f"order{precision}"
+    yield from (tidy(name, where, 0.0, share) for name, share in zip(names, shares.tensor_split(ends), strict=True))
+
+
 def logits(theta: list[Tensor], x: Tensor) -> Tensor:
     """64-32-10 with ReLU: (B, n, 64) -> (B, n, 10)."""
     W1, b1, W2, b2 = theta
@@ -49,29 +61,26 @@ def logits(theta: list[Tensor], x: Tensor) -> Tensor:
 
 
 @job(Accuracy)
-def accuracy(case: Accuracy) -> pd.DataFrame:
+def accuracy(case: Accuracy) -> Iterator[pd.DataFrame]:
     """Accuracy for each rate, factor and order in both precisions; growth of tangents for each rate."""
     x, y, x_test, y_test = digits(case.data_seed)
-    runs = [("factor", k) for k in (*case.factors, *case.powers)] + [("order", o) for o in range(1, case.orders)]
-    rows = []
+    cells = [(rate, k, order) for rate in case.rates for k, order in runs(case, case.orders - 1)]
     for replicate in range(case.replicates):
-        cells = [(rate, *run) for rate in case.rates for run in runs]
+        where = [f"h{rate:g}.r{replicate}" for rate in case.rates]
         for name, kind in PRECISIONS.items():
-            tangent = [(rate, "tangent", 1) for rate in case.rates] if kind is torch.float64 else []
-            theta, growth = _train(case, x.to(kind), y, [*cells, *tangent], replicate)
+            theta, growth = _train(case, x.to(kind), y, cells, replicate)
             right = logits(theta, x_test.to(kind)).argmax(2).eq(y_test).double().mean(1)
-            for (rate, what, which), share in zip(cells, right, strict=False):
-                quantity = "power" if what == "factor" and which in case.powers else what
-                rows.append((f"{quantity}_{name}", f"h{rate:g}.r{replicate}", int(which), float(share)))
-            rows += [("growth", f"h{rate:g}.r{replicate}", 0, g) for rate, g in zip(case.rates, growth, strict=False)]
-    return table(rows)
+            for cell, shares in zip(where, right[: len(cells)].view(len(where), -1), strict=True):
+                yield from compared(case, cell, shares, f"_{name}")
+            yield from (tidy("tangent", cell, 0.0, g) for cell, g in zip(where, growth, strict=False))
 
 
 def _train(
-    case: Accuracy, x: Tensor, y: Tensor, cells: list[tuple[float, str, int]], replicate: int
+    case: Accuracy, x: Tensor, y: Tensor, cells: list[tuple[float, int, int]], replicate: int
 ) -> tuple[list[Tensor], list[float]]:
-    """Weights of all cells after training, those of tangents last: these follow the first factor of their
-    rate at a distance of TINY, and their growth is the largest rise of its logarithm up to the end."""
+    """Weights after training with each rate, factor and order; in float64 with those of tangents after them:
+    these follow the first factor of their rate at a distance of TINY, and their growth is the largest rise of its
+    logarithm up to the end."""
     rng, kind = stream(case.seed, "stability", "digits", replicate), x.dtype
     start = [
         rng.standard_normal((64, 32)) / 8,
@@ -79,15 +88,17 @@ def _train(
         rng.standard_normal((32, 10)) / 32**0.5,
         np.zeros((1, 10)),
     ]
+    own = [cells.index((rate, case.factors[0], 0)) for rate in case.rates] if kind is torch.float64 else []
+    near = [len(cells) + i for i in range(len(own))]
+    cells = cells + [(cells[i][0], 1, 0) for i in own]
     theta = [torch.from_numpy(w).to(kind).repeat(len(cells), 1, 1) for w in start]
     speed = [torch.zeros_like(w) for w in theta]
-    k = torch.tensor([which if what == "factor" else 1 for _, what, which in cells], dtype=kind)[:, None, None]
-    step = torch.tensor([rate for rate, _, _ in cells], dtype=kind)[:, None, None] * k
-    near = [i for i, cell in enumerate(cells) if cell[1] == "tangent"]
-    own = [cells.index((cells[i][0], "factor", case.factors[0])) for i in near]
+    rates, factors, orders = zip(*cells, strict=True)
+    k = torch.tensor(factors, dtype=kind)[:, None, None]
+    step = torch.tensor(rates, dtype=kind)[:, None, None] * k
     for w in theta:
         w[near] += TINY * torch.from_numpy(rng.standard_normal(w[near].shape)).to(kind) / 50
-    orders, total = [which if what == "order" else 0 for _, what, which in cells], [torch.zeros(len(near))]
+    total = [torch.zeros(len(near))]
     for batch in batches(case.seed + replicate, orders, case.epochs, case.batch):
         theta = [w.detach().requires_grad_() for w in theta]
         loss = nn.functional.cross_entropy(logits(theta, x[batch]).flatten(0, 1), y[batch].flatten(), reduction="sum")
@@ -108,10 +119,8 @@ class Residual:
     three blocks of two; mean, linear. Groups of channels are networks, which share nothing."""
 
     def __init__(self, networks: int, rng: np.random.Generator) -> None:
-        self.networks, self.moments = (
-            networks,
-            [[torch.zeros(8 * networks), torch.ones(8 * networks)] for _ in range(7)],
-        )
+        self.networks = networks
+        self.moments = [[torch.zeros(8 * networks), torch.ones(8 * networks)] for _ in range(7)]
         self.weights: list[Tensor] = []
         for fan in (1, *[8] * 6):
             kernel = rng.standard_normal((8, fan, 3, 3)) * (2 / (9 * fan)) ** 0.5
@@ -137,17 +146,15 @@ class Residual:
 
 
 @job(Recipe)
-def recipe(case: Recipe) -> pd.DataFrame:
+def recipe(case: Recipe) -> Iterator[pd.DataFrame]:
     """Accuracy over factors k at one order, over orders at k = 1, and for powers of two, in float32: the
     mean over the last quarter of the epochs. Nesterov's momentum, a tenth of the rate every fifth."""
-    runs = [("factor", k) for k in case.factors] + [("power", k) for k in case.powers]
-    runs += [("order", o) for o in range(1, case.orders + 1)]
-    orders = [which if what == "order" else 0 for what, which in runs]
-    k = torch.tensor([1.0 if what == "order" else float(which) for what, which in runs])
+    ks, orders = zip(*runs(case, case.orders), strict=True)
     x, y, x_test, y_test = digits(case.data_seed)
-    x, every = x.float(), x_test.float()[:, None].expand(-1, len(runs), -1)
-    net, per_epoch = Residual(len(runs), stream(case.seed, "stability", "recipe")), -(-NUM_TRAIN // case.batch)
-    factors = [k.repeat_interleave(len(w) // len(runs)).view(-1, *[1] * (w.ndim - 1)) for w in net.weights]
+    x, every = x.float(), x_test.float()[:, None].expand(-1, len(ks), -1)
+    net, per_epoch = Residual(len(ks), stream(case.seed, "stability", "recipe")), -(-NUM_TRAIN // case.batch)
+    k = torch.tensor(ks, dtype=torch.float32)
+    factors = [k.repeat_interleave(len(w) // len(k)).view(-1, *[1] * (w.ndim - 1)) for w in net.weights]
     speed, found = [torch.zeros_like(w) for w in net.weights], []
     for n, batch in enumerate(batches(case.seed, orders, case.epochs, case.batch)):
         rate = case.rate * 0.1 ** (n * 5 // (per_epoch * case.epochs))
@@ -162,5 +169,4 @@ def recipe(case: Recipe) -> pd.DataFrame:
         if (n + 1) % per_epoch == 0:
             right = net.logits(every, training=False).argmax(2).eq(y_test)
             found.append(right.double().mean(1))
-    late = torch.stack(found[-max(1, case.epochs // 4) :]).mean(0)
-    return table((what, "digits", which, float(share)) for (what, which), share in zip(runs, late, strict=True))
+    yield from compared(case, "digits", torch.stack(found[-max(1, case.epochs // 4) :]).mean(0))

@@ -10,7 +10,8 @@ Rows of A (P, k²) are the patches of an image; U = A K, z = mean r(U), r(v) = v
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,16 +19,16 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from ledger.record.streams import stream
+from zeroloss.studies.replicated import tidy
 
 Array = np.ndarray
 IMAGES = ("checkerboard", "smooth", "noise")
-Row = tuple[str, str, int, float]
-COLUMNS = ["quantity", "where", "replicate", "value"]
 
 
-def table(rows: Iterable[Row]) -> pd.DataFrame:
-    """The table of a job: a value for each quantity, cell and replicate."""
-    return pd.DataFrame(list(rows), columns=COLUMNS)
+def beside(quantity: str, where: str, values: Any, predicted: Any, wrong: Any) -> Iterator[pd.DataFrame]:
+    """What is measured beside what is predicted, and beside what the wrong theory of a negative control says."""
+    yield tidy(quantity, where, 0.0, values, predicted)
+    yield tidy(f"{quantity}_wrong", where, 0.0, values, wrong)
 
 
 def image(name: str, pixels: int, data_seed: int) -> Array:
@@ -97,9 +98,3 @@ def growth(advance: Callable[[Array], Array], start: Array, num_steps: int, size
 def crossing(rate: Callable[[float], float], guess: float, spread: float = 1.5) -> float:
     """Where a rate of growth changes its sign, between guess/spread and guess·spread: within 1e-6 of it."""
     return float(brentq(rate, guess / spread, guess * spread, rtol=1e-6))  # pyright: ignore
-
-
-def cells(table: pd.DataFrame, quantity: str) -> Iterator[tuple[str, Array]]:
-    """The values of a quantity in each cell, by replicate."""
-    for where, part in table.loc[table.quantity == quantity].groupby("where"):
-        yield str(where), part.sort_values("replicate").value.to_numpy()

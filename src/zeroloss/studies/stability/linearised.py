@@ -10,19 +10,20 @@ import pandas as pd
 
 from ledger.record.streams import stream
 from ledger.study import job
-from zeroloss.studies.stability.layer import IMAGES, Layer, Row, crossing, growth, image, patches, table
+from zeroloss.studies.replicated import tidy
+from zeroloss.studies.stability.layer import IMAGES, Layer, beside, crossing, growth, image, patches
 from zeroloss.studies.stability.plan import Thresholds
 
 Array = np.ndarray
 SMALL = 1e-4  # of a kernel whose growth is measured: r' is ½ + v/2 up to the cube of it
-PRECISIONS = {"float32": np.float32, "float64": np.float64}
-PAPER = (256, 32)  # pixels and kernel of the source's demonstration
 
 
 @job(Thresholds)
-def thresholds(case: Thresholds) -> pd.DataFrame:
+def thresholds(case: Thresholds) -> Iterator[pd.DataFrame]:
     """Thresholds measured and predicted of the heat equation and of each image; delays by rounding."""
-    return table([*_heat(case), *_layers(case)])
+    yield from _heat(case)
+    for name in IMAGES:
+        yield from _layer(case, name)
 
 
 def heat_step(u: Array, step: float) -> Array:
@@ -43,7 +44,7 @@ def delay(start: Array, step: float) -> Array:
     return left
 
 
-def _heat(case: Thresholds) -> Iterator[Row]:
+def _heat(case: Thresholds) -> Iterator[pd.DataFrame]:
     J, rng = case.heat_intervals, stream(case.seed, "stability", "heat")
     highest = np.sin(np.pi * (J - 1) / (2 * J)) ** 2  # of modes sin(π m j/J), m < J
     start = np.pad(rng.standard_normal((1, J - 1)), ((0, 0), (1, 1)))
@@ -51,35 +52,23 @@ def _heat(case: Thresholds) -> Iterator[Row]:
     def rate(step: float) -> float:
         return float(growth(lambda u: heat_step(u, step), start, 12 * case.threshold_steps)[0])
 
-    yield "measured", "heat", 0, crossing(rate, 0.5 / highest)
-    yield "predicted", "heat", 0, 0.5 / highest
+    yield tidy("threshold", "heat", 0.0, crossing(rate, 0.5 / highest), 0.5 / highest)
     gap = np.log(2.0**29) / np.log(4 * case.heat_step * highest - 1)
-    mode = np.sin(np.pi * np.arange(J + 1) / J)
-    top = np.sin(np.pi * (J - 1) * np.arange(J + 1) / J)
+    mode, top = (np.sin(np.pi * m * np.arange(J + 1) / J) for m in (1, J - 1))
     sizes = rng.uniform(0.5, 1.0, (case.heat_starts, 1))
-    for seeded in (False, True):  # with the unstable mode in it, nothing depends on rounding
-        begin = sizes * (mode + 1e-3 * top if seeded else mode)
-        left = {name: delay(begin.astype(kind), case.heat_step) for name, kind in PRECISIONS.items()}
-        for i in range(case.heat_starts):
-            error = float(left["float64"][i] - left["float32"][i] - gap)
-            yield "delay_error_seeded" if seeded else "delay_error", "heat", i, error
-            yield from ((f"delay_{name}", "heat.seeded" if seeded else "heat", i, left[name][i]) for name in left)
+    for quantity, seed in (("delay_error", 0.0), ("delay_error_wrong", 1e-3)):  # seeded, nothing depends on rounding
+        begin = sizes * (mode + seed * top)
+        early, late = (delay(begin.astype(kind), case.heat_step) for kind in ("float32", "float64"))
+        yield tidy(quantity, "heat", 0.0, late - early, gap)
 
 
-def _layers(case: Thresholds) -> Iterator[Row]:
+def _layer(case: Thresholds, name: str) -> Iterator[pd.DataFrame]:
     """With a frozen, K ↦ (1 − Δt α) K − Δt (a/2P) AᵀA K: stable if 0 ≤ α + (a/2P) λ ≤ 2/Δt for the
     eigenvalues λ of AᵀA. On a torus they would be the squares of the image's Fourier transform."""
-    for name in IMAGES:
-        yield from _image(case, name)
-    pixels, width = PAPER
-    yield "fourier_over_exact", "source", 0, pixels**4 / (width * (pixels - width + 1)) ** 2
-
-
-def _image(case: Thresholds, name: str) -> Iterator[Row]:
     pixels = image(name, case.pixels, case.data_seed)
     A = patches(pixels, case.kernel_width)
     values, spectrum = np.linalg.eigvalsh(A.T @ A), np.abs(np.fft.fft2(pixels)) ** 2
-    ends = {"predicted": (values[0], values[-1]), "fourier": (spectrum.min(), spectrum.max())}
+    ends = (values[0], values[-1]), (spectrum.min(), spectrum.max())
     start = stream(case.seed, "stability", name).standard_normal((1, A.shape[1]))
 
     def rate(step: float, decay: float, a: float) -> float:
@@ -91,12 +80,10 @@ def _image(case: Thresholds, name: str) -> Iterator[Row]:
 
         return float(growth(advance, start, case.threshold_steps, SMALL)[0])
 
-    low = {kind: 0.25 / len(A) * high for kind, (_, high) in ends.items()}  # α below it: the flow grows
-    least = low["predicted"]
-    yield "measured", f"{name}.decay", 0, crossing(lambda decay: rate(1 / least, decay, -0.5), least)
-    yield from ((kind, f"{name}.decay", 0, value) for kind, value in low.items())
+    least, wrong = (0.25 / len(A) * high for _, high in ends)  # α below it: the flow grows
+    found = crossing(lambda decay: rate(1 / least, decay, -0.5), least)
+    yield from beside("threshold", f"{name}.decay", found, least, wrong)
     for a, decay, side in ((-0.5, 1.5 * least, "negative"), (0.5, least, "positive")):
-        top = {kind: 2 / (decay + a / (2 * len(A)) * pair[a > 0]) for kind, pair in ends.items()}
-        found = crossing(partial(rate, decay=decay, a=a), top["predicted"])
-        yield "measured", f"{name}.step-{side}", 0, found
-        yield from ((kind, f"{name}.step-{side}", 0, value) for kind, value in top.items())
+        top, wrong = (2 / (decay + a / (2 * len(A)) * pair[a > 0]) for pair in ends)
+        found = crossing(partial(rate, decay=decay, a=a), top)
+        yield from beside("threshold", f"{name}.step-{side}", found, top, wrong)

@@ -1,38 +1,49 @@
-"""Estimates of `stability`: what is measured over what is predicted; the claims' controls stand beside it."""
+"""Estimates of `stability`: what is measured over what is predicted, or minus it; then the claims' controls.
+
+A quantity that is called an error is a difference, any other a ratio; jobs put what a wrong theory says beside it,
+under the same name with ``_wrong``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ledger.near import near, stretched
 from ledger.record.interval import CONFIDENCE
-from ledger.record.rows import Rows, between, exact, over, plain, row
+from ledger.record.rows import Row, Rows, between, exact, over, plain, row
 from ledger.record.statistics import Estimate, student, welch
-from ledger.study import Run, measures
-from zeroloss.studies.stability import controls as controls
-from zeroloss.studies.stability import near as near
-from zeroloss.studies.stability.layer import cells
+from ledger.study import Case, Run, control, measures
+from zeroloss.studies.replicated import part_of, ratio_of
+from zeroloss.studies.stability import central, restrained
+from zeroloss.studies.stability.nets import diabetes, starts
 from zeroloss.studies.stability.plan import Accuracy, Central, Decay, Delay, Depth, Edge, Recipe, Restrained, Thresholds
 
 Array = np.ndarray
-Cells = Iterable[tuple[str, Array]]
 BITS = {"float32": 24, "float64": 53}  # u is 2 to minus this
 BELOW, ABOVE = 7.0, 4.0  # nearer than this to ln(1/u) the growth of a tangent decides nothing
+SOURCE = (256, 32)  # pixels and kernel of the source's demonstration
 
 
-def ratios(table: pd.DataFrame, above: str, below: str) -> Iterator[tuple[str, Array]]:
-    """One quantity over another, in the cells that have both."""
-    known = dict(cells(table, below))
-    return ((where, values / known[where]) for where, values in cells(table, above) if where in known)
+def values_of(part: pd.DataFrame) -> Array:
+    """Measured minus predicted for an error, over predicted for any other quantity, by replicate."""
+    less = part.quantity.str.contains("_error").all()
+    return (part.value - part.predicted).to_numpy() if less else ratio_of(part)
 
 
-def judged(claim: str, quantity: str, found: Cells, how: Callable[[Array], Estimate], name: str) -> Rows:
-    """A row for each cell: what ``how`` makes of its values."""
-    claim = f"stability.{claim}" if claim else ""
-    return [row(claim, quantity, where, how(v), [name], replicates=len(v)) for where, v in found]
+def judged(claim: str, quantity: str, where: str, value: Estimate, name: str, replicates: int) -> Row:
+    """A row of a claim of this study, or of none."""
+    return row(f"stability.{claim}" if claim else "", quantity, where, value, [name], replicates=replicates)
+
+
+def each(claim: str, quantity: str, how: Callable[[Array], Estimate], table: pd.DataFrame, name: str) -> Rows:
+    """A row for each cell of a quantity."""
+    parts = part_of(table, quantity)
+    return [judged(claim, quantity, where, how(values_of(part)), name, len(part)) for where, part in parts]
 
 
 def number(values: Array) -> Estimate:
@@ -40,14 +51,12 @@ def number(values: Array) -> Estimate:
     return exact(values[0])
 
 
-def mean(values: Array) -> Estimate:
-    """The mean over starts."""
-    return student(values, CONFIDENCE)
-
-
 def shown(values: Array) -> Estimate:
     """The mean, judged by no claim."""
     return plain(values.mean())
+
+
+mean = partial(student, interval=CONFIDENCE)
 
 
 # ---- partial differential equations
@@ -58,14 +67,15 @@ def thresholds(run: Run) -> Rows:
     """Thresholds over the predicted ones, the delay by rounding, and how far off the Fourier bound is."""
     rows: Rows = []
     for name, _, table in run.of(Thresholds):
-        found = dict(ratios(table, "measured", "predicted"))
-        rows += judged("heat", "threshold", [("heat", found.pop("heat"))], number, name)
-        rows += judged("linear", "threshold", found.items(), number, name)
-        rows += judged("heat", "delay_error", cells(table, "delay_error"), mean, name)
-        for quantity in ("delay_float32", "delay_float64"):
-            rows += judged("", quantity, cells(table, quantity), between, name)
-        bounds = dict(ratios(table, "fourier", "predicted")) | dict(cells(table, "fourier_over_exact"))
-        rows += judged("", "fourier", ((w, v if v[0] > 1 else 1 / v) for w, v in bounds.items()), shown, name)
+        heat = table.cell == "heat"
+        rows += each("heat", "threshold", number, table[heat], name)
+        rows += each("heat", "delay_error", mean, table, name)
+        rows += each("linear", "threshold", number, table[~heat], name)
+        exactly = {where: part.predicted.iloc[0] for where, part in part_of(table, "threshold")}
+        pixels, width = SOURCE
+        factors = {"source": pixels**4 / (width * (pixels - width + 1)) ** 2}
+        factors |= {w: part.predicted.iloc[0] / exactly[w] for w, part in part_of(table, "threshold_wrong")}
+        rows += [judged("", "fourier", where, plain(max(f, 1 / f)), name, 1) for where, f in factors.items()]
     return rows
 
 
@@ -73,25 +83,23 @@ def thresholds(run: Run) -> Rows:
 def restrained_oscillation(run: Run) -> Rows:
     """Onset and amplitude over the predicted ones; norms, growth; exponents and last bits."""
     rows: Rows = []
-    for name, case, table in run.of(Restrained):
-        swings = dict(ratios(table, "amplitude", "amplitude_predicted"))
+    for name, _, table in run.of(Restrained):
+        swings = sorted((part["size"].iloc[0], ratio_of(part)[0]) for _, part in part_of(table, "amplitude"))
         # the ratio is 1 + O(Δt − Δt_c): a line through the two nearest to the onset
-        near, far = sorted(case.beyond)[:2]
-        first, second = swings[f"checkerboard.e{near:g}"], swings[f"checkerboard.e{far:g}"]
-        limit = first - (second - first) * near / (far - near)
-        rows += judged("onset", "onset", ratios(table, "measured", "predicted"), number, name)
-        rows += judged("onset", "amplitude", swings.items(), number, name)
-        rows += judged("onset", "amplitude_limit", [("checkerboard", limit)], number, name)
-        rows += judged("band", "norm", cells(table, "norm"), over, name)
-        rows += judged("band", "growth", cells(table, "growth"), between, name)
-        predicted, bits = dict(cells(table, "exponent")), dict(cells(table, "log10_difference"))
-        errors = ((where, rates - predicted[where]) for where, rates in cells(table, "rate"))
-        rows += judged("windows", "rate_error", errors, mean, name)
-        # amplified to the size of the kernel, or kept at that of rounding
-        right = ((w, np.where(predicted[w].mean() > 0, b > -1, b < -12).astype(float)) for w, b in bits.items())
-        rows += judged("windows", "as_the_exponent", right, between, name)
-        for quantity in ("onset", "band_end", "exponent", "multiplier", "log10_difference"):
-            rows += judged("", quantity, cells(table, quantity), shown, name)
+        (close, first), (far, second) = swings[:2]
+        limit = first - (second - first) * close / (far - close)
+        rows += each("onset", "onset", number, table, name) + each("onset", "amplitude", number, table, name)
+        rows.append(judged("onset", "amplitude_limit", "checkerboard", exact(limit), name, 1))
+        rows += each("band", "norm", over, table, name) + each("band", "growth", between, table, name)
+        rows += each("windows", "rate_error", mean, table, name) + each("", "log10_difference", shown, table, name)
+        predicted = {where: float(part.predicted.mean()) for where, part in part_of(table, "rate_error")}
+        for where, part in part_of(table, "log10_difference"):
+            # amplified to the size of the kernel, or kept at that of rounding
+            right = part.value > -1 if predicted[where] > 0 else part.value < -12
+            rows.append(judged("windows", "as_the_exponent", where, between(right.astype(float)), name, len(part)))
+        for quantity, of in (("exponent", "rate_error"), ("multiplier", "rate_error_wrong")):
+            for where, part in part_of(table, of):
+                rows.append(judged("", quantity, where, shown(part.predicted.to_numpy()), name, len(part)))
     return rows
 
 
@@ -101,7 +109,7 @@ def restrained_oscillation(run: Run) -> Rows:
 @measures("stability.edge")
 def edge(run: Run) -> Rows:
     """Late S + λ over the threshold of each method."""
-    return [r for name, _, table in run.of(Edge) for r in judged("edge", "hovers", cells(table, "hovers"), mean, name)]
+    return [r for name, _, table in run.of(Edge) for r in each("edge", "hovers", mean, table, name)]
 
 
 @measures("stability.delay")
@@ -112,19 +120,17 @@ def delay(run: Run) -> Rows:
     """
     rows: Rows = []
     for name, case, table in run.of(Delay):
-        late = table.loc[(table.quantity == "exit") & (table.value >= case.num_steps - 1), "where"]
-        censored = table["where"].isin(late) & table.quantity.isin(["exit", "peak", "log_growth"])
-        table = table.assign(value=table.value.mask(censored))
-        known = {q: dict(cells(table, q)) for q in ("exit", "exit_predicted", "log_growth", "log_noise")}
-        errors = ((w, left - known["exit_predicted"][w]) for w, left in known["exit"].items())
-        rows += judged("delay", "exit_error", errors, mean, name)
-        rows += judged("delay", "overshoot", ratios(table, "peak", "peak_predicted"), mean, name)
-        noisy = [where for where in known["exit"] if where.startswith("noise")]
-        growth, noise = (np.stack([known[q][w] for w in noisy]) for q in ("log_growth", "log_noise"))
+        late = table.loc[(table.quantity == "exit_error") & (table.value >= case.num_steps - 1), "cell"]
+        table = table.assign(value=table.value.mask(table.cell.isin(late)))
+        rows += each("delay", "exit_error", mean, table, name) + each("delay", "overshoot", mean, table, name)
+        noisy = [part for where, part in part_of(table, "growth") if where.startswith("noise")]
+        growth, noise = (np.stack([part[column] for part in noisy]) for column in ("value", "predicted"))
         slopes = np.polyfit(noise[:, 0], growth, 1)[0]
-        rows += judged("delay", "slope", [("noise", slopes)], mean, name)
-        for quantity in ("exit", "crossing", "peak"):
-            rows += judged("", quantity, cells(table, quantity), between, name)
+        rows.append(judged("delay", "slope", "noise", mean(slopes), name, len(slopes)))
+        known = ("exit", "exit_error", "value"), ("crossing", "exit_error_wrong", "predicted")
+        for quantity, of, column in (*known, ("peak", "overshoot", "value")):
+            for where, part in part_of(table, of):
+                rows.append(judged("", quantity, where, between(part[column].to_numpy()), name, len(part)))
     return rows
 
 
@@ -134,11 +140,12 @@ def central_flow(run: Run) -> Rows:
     rows: Rows = []
     for name, _, table in run.of(Central):
         for quantity in ("variance", "loss", "path"):
-            rows += judged("central", quantity, cells(table, quantity), mean, name)
+            rows += each("central", quantity, mean, table, name)
         for quantity in ("cosine", "cosine_after", "rate", "passage", "participation"):
-            rows += judged("localised", quantity, cells(table, quantity), mean, name)
-        for quantity in ("loss_of_flow", "growth", "fastest"):
-            rows += judged("", quantity, cells(table, quantity), between, name)
+            rows += each("localised", quantity, mean, table, name)
+        rows += each("", "growth", between, table, name)
+        plainly = table.assign(quantity=table.quantity.replace("loss_wrong", "loss_of_flow"))
+        rows += each("", "loss_of_flow", between, plainly, name)
     return rows
 
 
@@ -147,19 +154,25 @@ def decay(run: Run) -> Rows:
     """Share of runs that enter the edge as the flow says; error of Euler's relation."""
     rows: Rows = []
     for name, case, table in run.of(Decay):
-        flow, descent = (np.concatenate([v for _, v in cells(table, q)]) for q in ("flow", "descent"))
-        clear = np.abs(flow - 1) > case.margin
-        right = ((flow > 1) == (descent > 1))[clear].astype(float)
-        rows += judged("decay", "agrees", [("all", right)], lambda v: exact(v.mean()), name)
-        rows += judged("", "near_the_edge", [("all", ~clear)], lambda v: plain(v.sum()), name)
-        for quantity in ("flow", "descent"):
-            rows += judged("", f"peak_{quantity}", cells(table, quantity), between, name)
-        errors = ((where, np.abs(v)) for where, v in cells(table, "homogeneous"))
-        rows += judged("homogeneous", "error", errors, over, name)
+        peaks = table[table.quantity == "descent"]
+        clear = np.abs(peaks.predicted - 1) > case.margin
+        right = ((peaks.predicted > 1) == (peaks.value > 1))[clear]
+        rows.append(judged("decay", "agrees", "all", exact(right.mean()), name, len(right)))
+        rows.append(judged("", "near_the_edge", "all", plain((~clear).sum()), name, len(clear)))
+        for where, part in part_of(table, "descent"):
+            rows.append(judged("", "peak_flow", where, between(part.predicted.to_numpy()), name, len(part)))
+        for where, part in part_of(table, "homogeneous_error"):
+            rows.append(judged("homogeneous", "error", where, over(np.abs(values_of(part))), name, len(part)))
     return rows
 
 
 # ---- the last bit
+
+
+def spread(part: pd.DataFrame) -> float:
+    """Standard deviation of accuracies; 0 if they are equal, where that of rounding would be 1e-16."""
+    values = part.value.to_numpy()
+    return float(values.std()) if np.ptp(values) else 0.0
 
 
 @measures("stability.accuracy")
@@ -167,18 +180,17 @@ def accuracy(run: Run) -> Rows:
     """Whether the spread of accuracy over factors is zero, by the growth of tangents; both spreads."""
     rows: Rows = []
     for name, _, table in run.of(Accuracy):
-        growth = {where: float(v[0]) for where, v in cells(table, "growth")}
+        growth = {where: float(values_of(part)[0]) for where, part in part_of(table, "tangent")}
         for kind, bits in BITS.items():
-            # equal accuracies have a standard deviation of 1e-16
-            spread = {where: v.std() if np.ptp(v) else 0.0 for where, v in cells(table, f"factor_{kind}")}
-            excess = {where: growth[where] - bits * np.log(2) for where in spread}
+            spreads = {where: spread(part) for where, part in part_of(table, f"factor_{kind}")}
+            excess = {where: growth[where] - bits * np.log(2) for where in spreads}
             clear = [where for where, e in excess.items() if e < -BELOW or e > ABOVE]
-            right = np.array([(spread[where] > 0) == (excess[where] > 0) for where in clear], dtype=float)
-            rows += judged("accuracy", "agrees", [(kind, right)], lambda v: exact(v.mean()), name)
-            rows += judged("", f"spread_{kind}", ((w, np.array([s])) for w, s in spread.items()), shown, name)
-            orders = ((w, np.array([v.std()])) for w, v in cells(table, f"order_{kind}"))
-            rows += judged("", f"spread_order_{kind}", orders, shown, name)
-        rows += judged("", "tangent", cells(table, "growth"), shown, name)
+            right = [(spreads[where] > 0) == (excess[where] > 0) for where in clear]
+            rows.append(judged("accuracy", "agrees", kind, exact(np.mean(right)), name, len(right)))
+            rows += [judged("", f"spread_{kind}", where, plain(value), name, 1) for where, value in spreads.items()]
+            for where, part in part_of(table, f"order_{kind}"):
+                rows.append(judged("", f"spread_order_{kind}", where, plain(spread(part)), name, 1))
+        rows += each("", "tangent", shown, table, name)
     return rows
 
 
@@ -187,40 +199,121 @@ def recipe(run: Run) -> Rows:
     """Standard deviation over factors over that over orders, with the interval of Fisher's F."""
     rows: Rows = []
     for name, _, table in run.of(Recipe):
-        found = {what: next(cells(table, what))[1] for what in ("factor", "order")}
-        ratio = found["factor"].std(ddof=1) / found["order"].std(ddof=1)
-        few, many = (len(v) - 1 for v in found.values())
+        found = {what: next(iter(part_of(table, what)))[1].value.to_numpy() for what in ("factor", "order")}
+        stds = {what: float(values.std(ddof=1)) for what, values in found.items()}
+        ratio, (few, many) = stds["factor"] / stds["order"], (len(values) - 1 for values in found.values())
         low, high = (float(stats.f.ppf(p, few, many)) ** 0.5 for p in (0.975, 0.025))
         value = Estimate(ratio, ratio / low, ratio / high, CONFIDENCE)
-        rows.append(row("stability.recipe", "spread", "digits", value, [name], replicates=min(few, many) + 1))
-        for what, values in found.items():
-            rows += judged("", f"accuracy_{what}", [("digits", values)], between, name)
-            rows += judged("", f"std_{what}", [("digits", values)], lambda v: plain(v.std(ddof=1)), name)
+        rows.append(judged("recipe", "spread", "digits", value, name, min(few, many) + 1))
+        rows += [judged("", f"std_{w}", "digits", plain(std), name, len(found[w])) for w, std in stds.items()]
     return rows
 
 
 # ---- residual networks
 
 
-def with_error(ratios: Array, error: float, degrees: int) -> Estimate:
-    """Mean of ratios to one prediction, which has a relative standard error of so many degrees of freedom."""
-    value = float(ratios.mean())
-    own = float(ratios.std(ddof=1)) / np.sqrt(len(ratios)), len(ratios) - 1
-    return welch(value, [own, (value * error, degrees)], CONFIDENCE)
-
-
 @measures("stability.resnet")
 def resnet(run: Run) -> Rows:
-    """Factors about h*, the edge beyond it, and largest stable steps over that of the limit."""
+    """Factors about h*, the edge beyond it, and largest stable steps over that of the limit.
+
+    The mean of these ratios has the error of the one prediction beside their own.
+    """
     rows: Rows = []
     for name, case, table in run.of(Depth):
-        for quantity, how in (("factor_error", between), ("hovers", between), ("falls", between)):
-            rows += judged("resnet", quantity, cells(table, quantity), how, name)
-        rows += judged("", "own", cells(table, "own"), between, name)
-        step = next(cells(table, "limit_step"))[1]
-        of_limit = float(step.std(ddof=1) / step.mean()) / np.sqrt(len(step)), len(step) - 1
-        stable = ((where, with_error(v, *of_limit)) for where, v in cells(table, "stable"))
-        rows += [row("stability.resnet", "stable", where, e, [name], replicates=case.replicates) for where, e in stable]
-        rates = ((f"l{L}.m{M}", step.mean(keepdims=True) * L * M) for L in case.num_layers for M in case.num_units)
-        rows += judged("", "rate", rates, shown, name) + judged("", "step", [("limit", step)], mean, name)
+        for quantity in ("factor_error", "hovers", "falls"):
+            rows += each("resnet", quantity, between, table, name)
+        step = part_of(table, "step")[0][1].value.to_numpy()
+        error = float(step.std(ddof=1) / step.mean()) / np.sqrt(len(step))
+        for where, part in part_of(table, "stable"):
+            ratios = ratio_of(part)
+            value, n = float(ratios.mean()), len(ratios)
+            own = float(ratios.std(ddof=1)) / np.sqrt(n)
+            both = welch(value, [(own, n - 1), (value * error, len(step) - 1)], CONFIDENCE)
+            rows.append(judged("resnet", "stable", where, both, name, n))
+        for L in case.num_layers:
+            for M in case.num_units:
+                rows.append(judged("", "rate", f"l{L}.m{M}", plain(step.mean() * L * M), name, 1))
+        rows += each("", "step", mean, table, name)
     return rows
+
+
+# ---- negative controls
+
+
+@control("stability.heat", Thresholds)
+@control("stability.linear", Thresholds)
+@control("stability.onset", Restrained)
+@control("stability.windows", Restrained)
+@control("stability.edge", Edge)
+@control("stability.delay", Delay)
+@control("stability.central", Central)
+@control("stability.decay", Decay)
+@control("stability.homogeneous", Decay)
+@control("stability.accuracy", Accuracy)
+@control("stability.recipe", Recipe)
+@control("stability.resnet", Depth)
+def wrong_theory(table: pd.DataFrame, case: Case) -> pd.DataFrame:
+    """What jobs tabulate as wrong, in the place of the right: starts that hold the unstable mode, the spectrum of a
+    torus, a Hessian without r'', the rate of the unstable equilibrium, 2/η for every method, no delay, no σ²/η, the
+    flow without decay, biases, factors that are powers of two, h* of the kernel before training."""
+    name = table.quantity.str.removesuffix("_wrong")
+    wrong = table.quantity != name
+    kept = wrong | ~(name + table.cell).isin((name + table.cell)[wrong])
+    return table[kept].assign(quantity=name)
+
+
+@control("stability.band", Restrained)
+def no_decay(table: pd.DataFrame, case: Restrained) -> pd.DataFrame:
+    """Updates without decay, held against the band that decay makes."""
+    return pd.concat([table[~table.quantity.isin(["norm", "growth"])], *restrained.band(case, decay=0.0)])
+
+
+@control("stability.localised", Central)
+def half_of_the_step(table: pd.DataFrame, case: Central) -> pd.DataFrame:
+    """Tangents of descent with half of the step, which is far from its edge."""
+    half = case.model_copy(update={"step": case.step / 2, "num_steps": 100})
+    net = diabetes(case.num_samples, case.data_seed)
+    _, S, pairs = central.descend(net, starts(net, case.seed, case.replicates), half)
+    wrong = pd.concat(central.tangents(half, S, pairs))
+    return pd.concat([table[~table.quantity.isin(wrong.quantity)], wrong])
+
+
+# ---- near controls
+
+OFF = {  # by what predictions are wrong: factors, of an error a shift
+    Thresholds: {"threshold": 1.002},
+    Restrained: {"onset": 1.002, "growth": 1.02, "rate_error": 0.15},
+    Edge: {"hovers": 1.1},
+    Delay: {"exit_error": 15.0},
+    Central: {"loss": 1 / 1.05, "rate": 1.05},
+    Decay: {"descent": 1.15, "homogeneous_error": -2e-6},
+    Accuracy: {"tangent": 1 / 0.45},
+    Depth: {"factor_error": -0.002},
+}
+
+
+@near("stability.heat", Thresholds)
+@near("stability.linear", Thresholds)
+@near("stability.onset", Restrained)
+@near("stability.band", Restrained)
+@near("stability.windows", Restrained)
+@near("stability.edge", Edge)
+@near("stability.delay", Delay)
+@near("stability.central", Central)
+@near("stability.localised", Central)
+@near("stability.decay", Decay)
+@near("stability.homogeneous", Decay)
+@near("stability.accuracy", Accuracy)
+@near("stability.resnet", Depth)
+def slightly_off(table: pd.DataFrame, case: Case) -> pd.DataFrame:
+    """Predictions that are wrong by as little as the claims say."""
+    by = table.quantity.map(OFF[type(case)])
+    off = (table.predicted * by).where(~table.quantity.str.contains("_error"), table.predicted + by)
+    return table.assign(predicted=off.fillna(table.predicted))
+
+
+@near("stability.recipe", Recipe)
+def less_spread(table: pd.DataFrame, case: Recipe) -> pd.DataFrame:
+    """A spread over factors ten times smaller."""
+    factors = table.quantity == "factor"
+    return stretched(table, table.value[factors].mean(), np.where(factors, 0.1, 1.0))

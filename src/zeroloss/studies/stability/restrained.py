@@ -16,7 +16,8 @@ from scipy.special import expit
 
 from ledger.record.streams import stream
 from ledger.study import job
-from zeroloss.studies.stability.layer import Layer, Row, crossing, growth, image, patches, swish_slopes, table
+from zeroloss.studies.replicated import tidy
+from zeroloss.studies.stability.layer import Layer, beside, crossing, growth, image, patches, swish_slopes
 from zeroloss.studies.stability.plan import Restrained
 
 Array = np.ndarray
@@ -70,39 +71,35 @@ class Checkerboard:
 
 
 @job(Restrained)
-def restrained(case: Restrained) -> pd.DataFrame:
+def restrained(case: Restrained) -> Iterator[pd.DataFrame]:
     """Onset and amplitude, norms and growth at the ends of the band, exponents and last bits."""
-    checkerboard = Layer(patches(image("checkerboard", case.pixels, 0), case.kernel_width), 1.0, case.decay)
-    smooth = Layer(patches(image("smooth", case.pixels, 0), case.kernel_width), 0.0, case.decay)
-    starts = _starts(case)
-    one = Checkerboard(case.decay, case.kernel_width)
-    parts = (_onset("checkerboard", checkerboard, starts), _onset("smooth", smooth, starts))
-    more = (_amplitude(case, checkerboard, one), band(case, case.decay), _windows(case, checkerboard, one))
-    return table(row for part in (*parts, *more, _diagram(case, one)) for row in part)
+    checkerboard, one = on("checkerboard", case, case.decay), Checkerboard(case.decay, case.kernel_width)
+    for name, layer in (("checkerboard", checkerboard), ("smooth", on("smooth", case, case.decay, label=0.0))):
+        yield from _onset(name, layer, _starts(case))
+    yield from _amplitude(case, checkerboard, one)
+    yield from band(case, case.decay)
+    yield from _windows(case, checkerboard, one)
+    yield from _diagram(case, one)
 
 
-def rest(layer: Layer, start: Array) -> Array:
-    """The equilibrium (k²,) that small steps lead to."""
-    K = start
-    for _ in range(4000):
+def on(name: str, case: Restrained, decay: float, label: float = 1.0) -> Layer:
+    """The network on an image."""
+    return Layer(patches(image(name, case.pixels, 0), case.kernel_width), label, decay)
+
+
+def _onset(name: str, layer: Layer, starts: Array) -> Iterator[pd.DataFrame]:
+    K = starts[0]
+    for _ in range(4000):  # to the equilibrium, by small steps
         K = layer.descend(K, 1.0 / layer.decay / 20)
-    return K
-
-
-def _onset(name: str, layer: Layer, starts: Array) -> Iterator[Row]:
-    K = rest(layer, starts[0])
-    yield "rest", name, 0, float(np.abs(layer.descend(K, 1.0) - K).max())
-    for quantity, gauss_newton in (("predicted", False), ("gauss_newton", True)):
-        yield quantity, name, 0, float(2 / np.linalg.eigvalsh(layer.hessian(K, gauss_newton))[-1])
-    guess = float(2 / np.linalg.eigvalsh(layer.hessian(K))[-1])
+    exact, wrong = (float(2 / np.linalg.eigvalsh(layer.hessian(K, part))[-1]) for part in (False, True))
 
     def rate(step: float) -> float:
         return float(growth(lambda v: layer.descend(K + v, step) - K, starts[1:2], 600, 1e-6)[0])
 
-    yield "measured", name, 0, crossing(rate, guess)
+    yield from beside("onset", name, crossing(rate, exact), exact, wrong)
 
 
-def _amplitude(case: Restrained, layer: Layer, one: Checkerboard) -> Iterator[Row]:
+def _amplitude(case: Restrained, layer: Layer, one: Checkerboard) -> Iterator[pd.DataFrame]:
     pattern = layer.A[0]
     for beyond in case.beyond:
         step = one.onset * (1 + beyond)
@@ -110,22 +107,19 @@ def _amplitude(case: Restrained, layer: Layer, one: Checkerboard) -> Iterator[Ro
         for _ in range(int(10 / beyond)):
             K = layer.descend(K, step)
         swing = float(np.abs((layer.descend(K, step) - K) @ pattern)) / 2
-        yield "amplitude", f"checkerboard.e{beyond:g}", 0, swing
-        yield "amplitude_predicted", f"checkerboard.e{beyond:g}", 0, one.amplitude(step)
-    yield "onset", "checkerboard", 0, one.onset
-    yield "band_end", "checkerboard", 0, 2 / case.decay
+        yield tidy("amplitude", f"checkerboard.e{beyond:g}", beyond, swing, one.amplitude(step))
 
 
 def _starts(case: Restrained) -> Array:
     return stream(case.seed, "stability", "kernels").standard_normal((case.starts, case.kernel_width**2))
 
 
-def band(case: Restrained, decay: float) -> Iterator[Row]:
+def band(case: Restrained, decay: float) -> Iterator[pd.DataFrame]:
     """Norms over their bound, and growth over that of a bounded force, with a decay in the update.
 
     |∇ℓ| ≤ sup|r'| · the mean norm of a row, so limsup |K| ≤ Δt sup|∇ℓ|/(1 − |1 − Δt α|) if Δt < 2/α.
     """
-    layer = Layer(patches(image("checkerboard", case.pixels, 0), case.kernel_width), 1.0, decay)
+    layer = on("checkerboard", case, decay)
     steepest = float(swish_slopes(np.linspace(0, 10, 10001))[0].max()) * np.linalg.norm(layer.A, axis=1).mean()
     for share in (*case.inside, *case.outside):
         step, K, norms = share * 2 / case.decay, _starts(case), []
@@ -135,13 +129,13 @@ def band(case: Restrained, decay: float) -> Iterator[Row]:
                 norms.append(np.linalg.norm(K, axis=1))
         factor = abs(1 - step * case.decay)
         if share < 1:
-            quantity, values = "norm", np.max(norms, axis=0) * (1 - factor) / (step * steepest)
+            yield tidy("norm", f"f{share:g}", 0.0, np.max(norms, axis=0) * (1 - factor), step * steepest)
         else:
-            quantity, values = "growth", np.log(norms[-1] / norms[0]) / (len(norms) - 1) / np.log(factor)
-        yield from ((quantity, f"f{share:g}", i, float(value)) for i, value in enumerate(values))
+            rates = np.log(norms[-1] / norms[0]) / (len(norms) - 1)
+            yield tidy("growth", f"f{share:g}", 0.0, rates, np.log(factor))
 
 
-def _windows(case: Restrained, layer: Layer, one: Checkerboard) -> Iterator[Row]:
+def _windows(case: Restrained, layer: Layer, one: Checkerboard) -> Iterator[pd.DataFrame]:
     rng = stream(case.seed, "stability", "windows")
     shape = (case.starts, layer.A.shape[1])
     first = one.equilibrium * np.abs(rng.standard_normal(case.starts))
@@ -163,18 +157,17 @@ def _windows(case: Restrained, layer: Layer, one: Checkerboard) -> Iterator[Row]
             both = np.linalg.norm(K, axis=1) + np.linalg.norm(bit, axis=1)
             largest = np.maximum(largest, 2 * np.linalg.norm(bit - K, axis=1) / both)
             seen.append(float(np.abs(K[0] @ layer.A[0])))
-        for i in range(case.starts):
-            yield "rate", where, i, float(total[i] / (case.window_steps - 20))
-            yield "exponent", where, i, float(exponents[i])
-            yield "log10_difference", where, i, float(np.log10(largest[i] + 1e-20))
-        yield "multiplier", where, 0, float(np.log(np.abs(1 - step * multiplier)))
-        yield from (("network", where, i, c) for i, c in enumerate(seen[-SHOWN:]))
+        # the wrong reading: whatever oscillates amplifies, at the rate at which the equilibrium is left
+        left = np.log(np.abs(1 - step * multiplier))
+        yield from beside("rate_error", where, total / (case.window_steps - 20), exponents, left)
+        yield tidy("log10_difference", where, 0.0, np.log10(largest + 1e-20))
+        yield tidy("network", where, share, seen[-SHOWN:])
 
 
-def _diagram(case: Restrained, one: Checkerboard) -> Iterator[Row]:
+def _diagram(case: Restrained, one: Checkerboard) -> Iterator[pd.DataFrame]:
     """The attractor of G and its exponent over the band, to be drawn."""
     shares = np.linspace(0.2, 0.99, case.drawn)
     c, logs = one.orbit(np.full(case.drawn, one.equilibrium * 1.1), shares * 2 / case.decay, 400)
     for i, share in enumerate(shares):
-        yield "drawn_exponent", f"f{share:.5f}", 0, float(logs[:, i].mean())
-        yield from (("drawn", f"f{share:.5f}", n, float(abs(c[-SHOWN + n, i]))) for n in range(SHOWN))
+        yield tidy("drawn", "map", share, np.abs(c[-SHOWN:, i]))
+        yield tidy("drawn_exponent", "map", share, logs[:, i].mean())
