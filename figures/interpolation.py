@@ -88,7 +88,7 @@ def ridges(frames: Frames) -> Figure:
         style.note(axes["ridge"], f"SNR {ratio:g}", (x[1], law[1]), place, color=colour)
     axes["ridge"].set(xlabel="explicit ridge over $h'(0)$", ylabel="risk")
     _, spike, table = frames.run.one(Spike)
-    kernels = list(zip(spike.kernels, style.colours(2), ("full", "none"), (-0.5, -1.0), strict=True))
+    kernels = list(zip(NAMES, style.colours(2), ("full", "none"), (-0.5, -1.0), strict=True))
     for kernel, colour, fill, slope in kernels:
         for quantity, marker in (("on", "s"), ("off", "o")):
             d, distance = means(dict(part_of(table, quantity))[kernel])

@@ -171,10 +171,7 @@ class ShortSettings(Closed):
     @model_validator(mode="after")
     def _means_exist(self) -> Self:
         if self.widths[0] < self.num_points + 6:
-            raise ValueError(
-                f"widths must be at least num_points + 6 = {self.num_points + 6}, or the spread has no bound, "
-                f"got {self.widths[0]}"
-            )
+            raise ValueError(f"widths must be num_points + 6 at least, or the spread has no bound, got {self.widths}")
         return self
 
 
