@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from figures import style
 from ledger.paper.drawing import Frames
-from zeroloss.studies.interpolation.features import curve
+from zeroloss.studies.interpolation.features import cell_of, curve
 from zeroloss.studies.interpolation.plan import Benign, Features, Snr, Spike
 from zeroloss.studies.replicated import means, part_of
 
@@ -44,18 +44,22 @@ def _real(ax: Axes, frames: Frames) -> None:
     """Bias and variance over the equivalent: measured rows (filled), Gaussian rows (hollow)."""
     rows = frames.estimates
     cells = sorted(rows.loc[rows.quantity == "bias_real", "cell"].unique())
-    for quantity, colour, shift in zip(("bias", "variance"), style.colours(2), (-0.1, 0.1), strict=True):
+    kinds = list(zip(("bias", "variance"), style.colours(2), "os", strict=True))
+    for (quantity, colour, marker), shift in zip(kinds, (-0.1, 0.1), strict=True):
         for label, filled in ((f"{quantity}_real", True), (f"gaussian_{quantity}", False)):
             part = rows.loc[rows.quantity == label].set_index("cell").loc[cells]
             x = np.arange(len(cells)) + shift
-            style.intervals(ax, x, part.estimate, part.lower, part.upper, colour, "o" if filled else "s", filled)
+            style.intervals(ax, x, part.estimate, part.lower, part.upper, colour, marker, filled)
     ax.axhline(1.0, color=style.GUIDE, linewidth=0.8)
     ax.axhspan(0.95, 1.05, color="0.93", zorder=0)
     ax.set_xticks(range(len(cells)), [name.replace("-relu", ",\nReLU features") for name in cells])
     ax.set(ylabel="measured over predicted", xlim=(-0.5, len(cells) - 0.5))
-    named = [style.entry(n, c, marker="o") for n, c in zip(("bias", "variance"), style.colours(2), strict=True)]
-    named.append(style.entry("Gaussian rows", marker="s", filled=False))
-    ax.legend(handles=named, loc="upper left")
+    named = [
+        style.entry(word + law, colour, marker=marker, filled=not law)
+        for law in ("", ", Gaussian")
+        for word, colour, marker in kinds
+    ]
+    ax.legend(handles=named, loc="upper left", ncols=2)
     ax.set_ylim(top=ax.get_ylim()[1] + 0.25)  # room for the legend
 
 
@@ -63,43 +67,41 @@ def ridges(frames: Frames) -> Figure:
     """Double descent; risk against an explicit ridge; distance of interpolant and regressor."""
     figure, axes = style.canvas([["descent", "ridge", "spike"]], 2.7)
     _, case, table = frames.run.one(Features)
-    colours = style.by_colour(case.ridges)
-    at_least = table.loc[table["size"] == min(case.dims)]
-    for ridge, colour in colours.items():
-        axes["descent"].plot(*curve(case, ridge), color=colour)
-        for where, part in at_least.groupby("cell"):
-            width, _, one = str(where)[1:].partition(".r")
-            if float(one) == ridge:
-                axes["descent"].plot(float(width), part.value.mean(), "o", color=colour, markersize=3)
     ax = axes["descent"]
+    words = []
+    at_least = table.loc[table["size"] == min(case.dims)].groupby("cell").value.mean()
+    for ridge, colour, marker in zip(case.ridges, style.colours(len(case.ridges)), style.MARKERS, strict=False):
+        ax.plot(*curve(case, ridge), color=colour)
+        for psi1 in sorted({*case.psi1, *case.curve}):
+            ax.plot(psi1, at_least[cell_of(psi1, ridge)], marker, color=colour, markersize=3)
+        words.append(style.entry(f"ridge {ridge:g}", colour, "-", marker))
     ax.set(xscale="log", xlabel=r"features over dimensions $\psi_1$", ylabel="risk", ylim=(0, 1.5))
     ax.axvline(case.psi2, color=style.GUIDE, linestyle=":", linewidth=0.8)
-    words = [style.entry(f"ridge {ridge:g}", c, "-", "o") for ridge, c in colours.items()]
     _, snr, table = frames.run.one(Snr)
-    ratios = style.by_colour(snr.curve_snr)
-    for where, part in part_of(table, "curve"):
-        x, mean = means(part)
-        _, law = means(part, "predicted")
-        colour = ratios[float(where.removeprefix("snr"))]
-        axes["ridge"].plot(x, mean, "s", color=colour, markersize=3)
+    cells = dict(part_of(table, "curve"))
+    places = ((8, 2), *(((2, 14),) * (len(cells) - 2)), (6, -12))  # beside the second ridge, where no other curve is
+    for ratio, colour, place in zip(sorted(snr.curve_snr), style.colours(len(cells)), places, strict=False):
+        part = cells[f"snr{ratio:g}"]
+        x, law = means(part, "predicted")
+        axes["ridge"].plot(*means(part), "s", color=colour, markersize=3)
         axes["ridge"].plot(x, law, color=colour, linewidth=0.8)
-        place = (6, -14) if where == f"snr{max(snr.curve_snr):g}" else (0, 7)
-        style.note(axes["ridge"], f"SNR {where[3:]}", (x[len(x) // 2], law[len(x) // 2]), place, color=colour)
+        style.note(axes["ridge"], f"SNR {ratio:g}", (x[1], law[1]), place, color=colour)
     axes["ridge"].set(xlabel="explicit ridge over $h'(0)$", ylabel="risk")
     _, spike, table = frames.run.one(Spike)
-    for kernel, colour, slope in zip(spike.kernels, style.colours(2), (-0.5, -1.0), strict=False):
+    kernels = list(zip(NAMES, style.colours(2), ("full", "none"), (-0.5, -1.0), strict=True))
+    for kernel, colour, fill, slope in kernels:
         for quantity, marker in (("on", "s"), ("off", "o")):
             d, distance = means(dict(part_of(table, quantity))[kernel])
-            axes["spike"].plot(d, distance, marker, color=colour, markersize=3.5)
+            axes["spike"].plot(d, distance, marker, color=colour, markersize=3.5, fillstyle=fill)
             if quantity == "off":
                 axes["spike"].plot(d, distance[-1] * (d / d[-1]) ** slope, color=colour, linewidth=0.8)
-    axes["spike"].set(yscale="log", xlabel="dimension $d$", ylabel="distance to the ridge regressor")
+    axes["spike"].set(yscale="log", xlabel="dimension $d$", ylabel="distance to ridge regressor")
     style.sizes_axis(axes["spike"], spike.dims)
     style.names(axes, {"descent": "random features", "ridge": "explicit ridge", "spike": "spikes"})
     marks = [style.entry("on the sample", marker="s"), style.entry("off it", marker="o"),
              style.entry("predicted", linestyle="-")]  # fmt: skip
-    kernels = [style.entry(NAMES[k], c, "-") for k, c in zip(spike.kernels, style.colours(2), strict=False)]
-    style.legend(figure, words, [*kernels, *marks])
+    named = [style.entry(NAMES[kernel], colour, "-", "o", fill == "full") for kernel, colour, fill, _ in kernels]
+    style.legend(figure, words, [*named, *marks])
     return figure
 
 

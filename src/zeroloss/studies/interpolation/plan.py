@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -15,9 +15,6 @@ from zeroloss.studies.settings import Count, Doubling, NonNegative, Positive, Ti
 Several = Annotated[int, Field(ge=2)]
 Counts = Annotated[tuple[Several, ...], Field(min_length=1, strict=False)]
 Positives = Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
-SpectrumName = Literal["isotropic", "steps", "power", "exponential", "log"]
-DataName = Literal["diabetes-relu", "digits", "digits-relu"]
-KernelName = Literal["tangent", "arcsin", "features"]
 
 
 class PerSize(Closed):
@@ -53,16 +50,14 @@ class ExactSettings(Closed):
 class SpectraSettings(PerSize):
     """Gaussian inputs of several covariances, ``directions`` × n of them."""
 
-    spectra: Annotated[tuple[SpectrumName, ...], Field(min_length=1, strict=False)]
     directions: Annotated[int, Field(ge=2)]
     num_samples: Doubling
 
 
 class MeasuredSettings(Closed):
-    """Rows of tables, so many of each at a time."""
+    """Rows of the three tables `samples.DATA`, so many of each at a time."""
 
-    data: Annotated[tuple[DataName, ...], Field(min_length=1, strict=False)]
-    num_samples: Counts
+    num_samples: Annotated[tuple[Several, Several, Several], Field(strict=False)]
     num_features: Several
     replicates: Several
 
@@ -119,7 +114,6 @@ class TrainedSettings(Closed):
 class SpikeSettings(PerSize):
     """Distance of interpolants to ridge regressors."""
 
-    kernels: Annotated[tuple[KernelName, ...], Field(min_length=1, strict=False)]
     dims: Doubling
     noise: NonNegative
     test_points: Several
@@ -186,16 +180,6 @@ class Snr(LightCase, SnrSettings):
 
 
 def cases(block: Settings, common: Common) -> dict[str, LightCase]:
-    """One case of each kind."""
-    kinds = (
-        (Exact, block.exact),
-        (Spectra, block.spectra),
-        (Measured, block.measured),
-        (Benign, block.benign),
-        (Features, block.features),
-        (Kernels, block.kernels),
-        (Trained, block.trained),
-        (Spike, block.spike),
-        (Snr, block.snr),
-    )
-    return {kind.kind: gathered(kind, common, part) for kind, part in kinds}
+    """One case of each kind, of the settings of its name."""
+    kinds = (Exact, Spectra, Measured, Benign, Features, Kernels, Trained, Spike, Snr)
+    return {kind.kind: gathered(kind, common, getattr(block, kind.kind)) for kind in kinds}

@@ -18,6 +18,7 @@ from zeroloss.studies.interpolation.equivalents import SPECTRA, risk_of_ridge
 from zeroloss.studies.interpolation.plan import Exact, Measured, Spectra
 from zeroloss.studies.replicated import tidy
 
+DATA = ("diabetes-relu", "digits", "digits-relu")
 BATCH = 250  # replicates whose inputs are held at once
 
 
@@ -55,9 +56,9 @@ def exact_formulas(case: Exact) -> Iterator[pd.DataFrame]:
 @job(Spectra)
 def spectra(case: Spectra) -> Iterator[pd.DataFrame]:
     """B and V on Gaussian rows of five spectra with θ_k² = 1, and their equivalents."""
-    for name in case.spectra:
+    for name, spectrum in SPECTRA.items():
         for n, replicates in zip(case.num_samples, case.replicates, strict=True):
-            eigenvalues = SPECTRA[name](case.directions * n)
+            eigenvalues = spectrum(case.directions * n)
             ones = np.ones(len(eigenvalues))
             roots = np.sqrt(eigenvalues)
             found = [
@@ -93,7 +94,7 @@ def measured(case: Measured) -> Iterator[pd.DataFrame]:
     """B and V on rows drawn from a table, whose covariance is then known exactly, on Gaussian rows of the
     same covariance, and on rows of which each coordinate is drawn from a row of its own: as the table's by
     themselves, and independent of each other. n is the same for all, and θ_k² = 1."""
-    for name, n in zip(case.data, case.num_samples, strict=True):
+    for name, n in zip(DATA, case.num_samples, strict=True):
         rows = rows_of_data(case, name)
         eigenvalues = (rows**2).mean(0)
         keep = eigenvalues > 1e-10 * eigenvalues[0]

@@ -1,58 +1,88 @@
-"""Negative controls of `landscape`: deliberately wrong models or data, in its tables."""
+"""Controls of `landscape`, in its tables: a deliberately wrong model or data for each claim, which must be refuted,
+and a near one, the smallest wrong theory that the claim refutes. The words of both stand in the claim."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import pandas as pd
 
-from ledger.study import control
+from ledger.near import near, scaled
+from ledger.study import Case, control
+from zeroloss.studies.landscape import plan
 from zeroloss.studies.landscape.circle import deviations, eigenvalues, total
-from zeroloss.studies.landscape.plan import (
-    Certificate,
-    Circle,
-    Energies,
-    Geodesics,
-    Hessians,
-    Lazy,
-    Minimisers,
-    Parallel,
-    Rotation,
-    Short,
-    Straight,
-)
 from zeroloss.studies.replicated import part_of
 
+Change = Callable[[pd.DataFrame, Case], pd.DataFrame]
 
-@control("landscape.antipodal", Parallel)
-def as_if_parallel(table: pd.DataFrame, case: Parallel) -> pd.DataFrame:
+
+def passed_off(claim: str, kind: type[Case], quantity: str, where: str, by: str) -> Change:
+    """The control in which what was measured in one cell stands in another."""
+
+    @control(claim, kind)
+    def changed(table: pd.DataFrame, case: Case) -> pd.DataFrame:
+        cells = dict(part_of(table, quantity))
+        table.loc[cells[where].index, "value"] = cells[by].value.to_numpy()
+        return table
+
+    return changed
+
+
+def off_by(claim: str, kind: type[Case], quantity: str, factor: float) -> Change:
+    """The near control in which a quantity is predicted wrong by a factor."""
+
+    @near(claim, kind)
+    def changed(table: pd.DataFrame, case: Case) -> pd.DataFrame:
+        return scaled(table, table.quantity == quantity, factor, "predicted")
+
+    return changed
+
+
+ends_alone = passed_off("landscape.flips", plan.Lazy, "flips-predicted", "path", by="ends")
+gaussian_jacobian = passed_off("landscape.certificate", plan.Certificate, "condition", "network", by="gaussian")
+bottleneck_as_linear = passed_off("landscape.hessian", plan.Hessians, "norm", "linear", by="bottleneck")
+descent_as_natural = passed_off("landscape.straight", plan.Straight, "length", "natural", by="descent")
+stretched_neurons = passed_off("landscape.rotation", plan.Rotation, "gradient", "isotropic", by="stretched")
+flow_as_least = passed_off("landscape.least-energy", plan.Geodesics, "spread", "least", by="flow")
+
+movement_off = off_by("landscape.lazy", plan.Lazy, "movement", 1.05)
+condition_off = off_by("landscape.certificate", plan.Certificate, "condition", 1.08)
+biased_off = off_by("landscape.odd", plan.Circle, "biased", 1.06)
+least_eigenvalue_off = off_by("landscape.nonconvex", plan.Minimisers, "tanh", 1.02)
+constant_kernel_off = off_by("landscape.straight", plan.Straight, "length", 1.02)
+mean_energy_off = off_by("landscape.energy", plan.Energies, "random", 1.04)
+wishart_factor_off = off_by("landscape.short", plan.Short, "gaussian", 1.03)
+
+
+@control("landscape.antipodal", plan.Parallel)
+def as_if_parallel(table: pd.DataFrame, case: plan.Parallel) -> pd.DataFrame:
     """Antipodes that count as one input, as parallel ones do: rank p."""
     return table.assign(predicted=table["size"])
 
 
-@control("landscape.lazy", Lazy)
-def by_the_least_eigenvalue(table: pd.DataFrame, case: Lazy) -> pd.DataFrame:
+@near("landscape.antipodal", plan.Parallel)
+def one_direction_less(table: pd.DataFrame, case: plan.Parallel) -> pd.DataFrame:
+    """A rank p + min(p, d − 1): smaller by one from p = d on."""
+    d = table.cell.str.extract(r"d(\d+)\.", expand=False).astype(int)
+    return table.assign(predicted=table["size"] + np.minimum(table["size"], d - 1))
+
+
+@control("landscape.lazy", plan.Lazy)
+def by_the_least_eigenvalue(table: pd.DataFrame, case: plan.Lazy) -> pd.DataFrame:
     """The bound |y|²/λ₀ for the movement itself."""
-    naive = table.loc[table.quantity == "naive", "predicted"].iloc[0]
+    naive = table.loc[table.quantity == "naive", "value"].iloc[0]
     return table.assign(predicted=table.predicted.where(table.quantity != "movement", naive))
 
 
-@control("landscape.flips", Lazy)
-def ends_alone(table: pd.DataFrame, case: Lazy) -> pd.DataFrame:
-    """Signs counted from the whole movement, as if gates were not crossed on the way."""
-    parts = dict(part_of(table, "flips-predicted"))
-    table.loc[parts["path"].index, "value"] = parts["ends"].value.to_numpy()
-    return table
+@near("landscape.flips", plan.Lazy)
+def flips_off(table: pd.DataFrame, case: plan.Lazy) -> pd.DataFrame:
+    """A share of signs that change predicted 10 % too small."""
+    return scaled(table, (table.quantity == "flips-predicted") & (table.cell == "path"), 0.9)
 
 
-@control("landscape.certificate", Certificate)
-def gaussian_jacobian(table: pd.DataFrame, case: Certificate) -> pd.DataFrame:
-    """The condition number of a Jacobian of independent Gaussian entries, for a network's."""
-    wrong = table.loc[table.quantity == "condition-gaussian", "value"].to_numpy()
-    table.loc[table.quantity == "condition", "value"] = wrong
-    return table
-
-
-@control("landscape.floor", Circle)
-def next_eigenvalue(table: pd.DataFrame, case: Circle) -> pd.DataFrame:
+@control("landscape.floor", plan.Circle)
+def next_eigenvalue(table: pd.DataFrame, case: plan.Circle) -> pd.DataFrame:
     """λ_{k+2} in the place of λ_k, at the same times."""
     lam = eigenvalues(max(case.degrees) + 3)
     for k in case.degrees:
@@ -62,38 +92,35 @@ def next_eigenvalue(table: pd.DataFrame, case: Circle) -> pd.DataFrame:
     return table
 
 
-@control("landscape.odd", Circle)
-def without_bias(table: pd.DataFrame, case: Circle) -> pd.DataFrame:
+@near("landscape.floor", plan.Circle)
+def rate_falls_with_points(table: pd.DataFrame, case: plan.Circle) -> pd.DataFrame:
+    """Rates that fall like n^-0.1, and agree at the largest n."""
+    return scaled(table, table.quantity == "rate", (table["size"] / max(case.num_samples)) ** -0.1)
+
+
+@control("landscape.odd", plan.Circle)
+def without_bias(table: pd.DataFrame, case: plan.Circle) -> pd.DataFrame:
     """The third degree without an eigenvalue, for inputs that have a bias."""
     return table.assign(predicted=table.predicted.where(table.quantity != "biased", 1.0))
 
 
-@control("landscape.nonconvex", Minimisers)
-def relu_as_smooth(table: pd.DataFrame, case: Minimisers) -> pd.DataFrame:
+@control("landscape.nonconvex", plan.Minimisers)
+def relu_as_smooth(table: pd.DataFrame, case: plan.Minimisers) -> pd.DataFrame:
     """Hessians of ReLU networks, passed off as those of smooth ones."""
     relu, tanh = (table.loc[table.quantity == kind].sort_values(["cell", "size"]) for kind in ("relu", "tanh"))
     table.loc[tanh.index, "value"] = (relu.value / relu["size"]).to_numpy()
     return table
 
 
-@control("landscape.hessian", Hessians)
-def bottleneck_as_linear(table: pd.DataFrame, case: Hessians) -> pd.DataFrame:
-    """Norms of networks with a bottleneck, passed off as those of a linear head."""
-    norms = {kind: part.index for kind, part in part_of(table, "norm")}
-    table.loc[norms["linear"], "value"] = table.loc[norms["bottleneck"], "value"].to_numpy()
-    return table
+@near("landscape.hessian", plan.Hessians)
+def norm_falls_faster(table: pd.DataFrame, case: plan.Hessians) -> pd.DataFrame:
+    """Norms with a linear head that fall like m^-0.54, and agree at the least m."""
+    linear = (table.quantity == "norm") & (table.cell == "linear")
+    return scaled(table, linear, (table["size"] / min(case.widths)) ** -0.04)
 
 
-@control("landscape.straight", Straight)
-def natural_as_descent(table: pd.DataFrame, case: Straight) -> pd.DataFrame:
-    """Paths of gradient descent, passed off as those of natural gradient."""
-    lines = {method: part.index for method, part in part_of(table, "line")}
-    table.loc[lines["natural"], "value"] = table.loc[lines["descent"], "value"].to_numpy()
-    return table
-
-
-@control("landscape.energy", Energies)
-def rotated_one_by_one(table: pd.DataFrame, case: Energies) -> pd.DataFrame:
+@control("landscape.energy", plan.Energies)
+def rotated_one_by_one(table: pd.DataFrame, case: plan.Energies) -> pd.DataFrame:
     """A rotation of its own for each neuron: the energy changes as much as that of other random ones."""
     spreads = table.loc[table.quantity == "random"].groupby("cell").value.std()
     changed = table.quantity == "change"
@@ -101,30 +128,34 @@ def rotated_one_by_one(table: pd.DataFrame, case: Energies) -> pd.DataFrame:
     return table
 
 
-@control("landscape.rotation", Rotation)
-def stretched_neurons(table: pd.DataFrame, case: Rotation) -> pd.DataFrame:
-    """Neurons that are longer in some directions: their rotation matters at any width."""
-    kinds = {kind: part.index for kind, part in part_of(table, "gradient")}
-    table.loc[kinds["isotropic"], "value"] = table.loc[kinds["stretched"], "value"].to_numpy()
-    return table
+@near("landscape.rotation", plan.Rotation)
+def training_closes_more(table: pd.DataFrame, case: plan.Rotation) -> pd.DataFrame:
+    """Free training that closes 15 % more of the gap between random and least energy."""
+    moved = table.quantity == "moved"
+    return table.assign(value=table.value.where(~moved, table.value - 0.15 * table.predicted))
 
 
-@control("landscape.least-energy", Geodesics)
-def flow_as_least(table: pd.DataFrame, case: Geodesics) -> pd.DataFrame:
-    """Paths of gradient flow, passed off as those of least energy."""
-    spreads = {kind: part.index for kind, part in part_of(table, "spread")}
-    table.loc[spreads["least"], "value"] = table.loc[spreads["flow"], "value"].to_numpy()
-    return table
+@near("landscape.least-energy", plan.Geodesics)
+def spread_falls_slower(table: pd.DataFrame, case: plan.Geodesics) -> pd.DataFrame:
+    """A spread of |A(t)|² on paths of least energy that falls like L^-0.85."""
+    least = (table.quantity == "spread") & (table.cell == "least")
+    return scaled(table, least, table["size"].where(least, 1.0) ** 0.15)
 
 
-@control("landscape.short", Short)
-def samples_ignored(table: pd.DataFrame, case: Short) -> pd.DataFrame:
+@control("landscape.short", plan.Short)
+def samples_ignored(table: pd.DataFrame, case: plan.Short) -> pd.DataFrame:
     """Energies of width M as those of M = ∞."""
     return table.assign(predicted=table.predicted.where(table.quantity != "gaussian", 1.0))
 
 
-@control("landscape.layers", Geodesics)
-def contracting_as_expanding(table: pd.DataFrame, case: Geodesics) -> pd.DataFrame:
+@control("landscape.layers", plan.Geodesics)
+def contracting_as_expanding(table: pd.DataFrame, case: plan.Geodesics) -> pd.DataFrame:
     """Maps that shrink, passed off as maps that stretch."""
     shrinking = (table.quantity == "share") & (table.cell == "contracting")
     return table.assign(value=table.value.where(~shrinking, -table.value))
+
+
+@near("landscape.layers", plan.Geodesics)
+def bottom_matters_a_little(table: pd.DataFrame, case: plan.Geodesics) -> pd.DataFrame:
+    """Paths of least energy on which bottom layers matter more by a factor of e^0.1."""
+    return table.assign(value=table.value + 0.1 * (table.quantity == "reset"))

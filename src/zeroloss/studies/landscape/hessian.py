@@ -27,6 +27,7 @@ from zeroloss.studies.landscape.plan import Hessians
 from zeroloss.studies.landscape.relu import labelled, sphere
 from zeroloss.studies.replicated import tidy
 
+KINDS = ("linear", "head", "bottleneck")
 NECK = 4  # neurons of the bottleneck
 POWERS = 24  # iterations of the power method, on the square of the Hessian
 
@@ -91,7 +92,7 @@ def hessians(case: Hessians) -> Iterator[pd.DataFrame]:
     """Norms at random parameters, architecture by width; which of them come to zero loss."""
     d = case.dim
     x = torch.from_numpy(sphere(stream(case.data_seed, "hessian"), 1, d)[0])
-    for kind in case.architectures:
+    for kind in KINDS:
         for m in case.widths:
             size, net = network(kind, m, d)
             p = drawn(kind, m, d, case.replicates, (case.seed, kind, m))

@@ -170,6 +170,12 @@ def _checked(maps: Maps, A: Array, Y: Array) -> Array:
     return A
 
 
+def excess(maps: Maps, Y: Array) -> Array:
+    """Energy of gradient flow over the least at the same ends, minus one: (replicates,)."""
+    A = flow(maps, Y)
+    return energy(A) / energy(least(maps, Y, A)) - 1
+
+
 def displaced(maps: Maps, size: float, name: tuple[str | int, ...]) -> Array:
     """Targets at a root mean square distance of ``size`` from the points."""
     directions = np.stack([stream(*name, r).standard_normal(maps.X.shape[1:]) for r in range(len(maps.X))])
@@ -207,20 +213,19 @@ def geodesics(case: Geodesics) -> Iterator[pd.DataFrame]:
     seed = case.seed
     for size in case.displacements:
         maps = Maps.drawn((seed, "paths"), R, N, d, M, case.layers[0])
-        Y = displaced(maps, size, (seed, "targets"))
-        A = flow(maps, Y)
-        yield tidy("excess", "flow", size, energy(A) / energy(least(maps, Y, A)) - 1)
+        yield tidy("excess", "flow", size, excess(maps, displaced(maps, size, (seed, "targets"))))
     for L in case.layers:
         maps = Maps.drawn((seed, "paths"), R, N, d, M, L)
         Y = displaced(maps, case.far, (seed, "targets"))
         A = flow(maps, Y)
-        for kind, path in (("flow", A), ("least", least(maps, Y, A))):
-            yield tidy("spread", kind, L, spread(path))
-            if case.layers[-1] == L:
-                losses = profile(maps, path, Y)
-                yield tidy("reset", kind, L, bottom_over_top(losses))
-                for l, mean in enumerate(losses.mean(0)):
-                    yield tidy("profile", kind, l, mean, losses.mean())
+        shortest = least(maps, Y, A)
+        yield tidy("spread", "flow", L, spread(A))
+        yield tidy("spread", "least", L, spread(shortest))
+        if case.layers[-1] == L:
+            losses = profile(maps, shortest, Y)
+            yield tidy("reset", "least", L, bottom_over_top(losses))
+            for l, mean in enumerate(losses.mean(0)):
+                yield tidy("profile", "least", l, mean, losses.mean())
     yield from shares(case)
 
 
@@ -278,6 +283,4 @@ def short(case: Short) -> Iterator[pd.DataFrame]:
         yield tidy("tanh", f"m{M}", M, M * (np.concatenate(found) / limit - 1))
     for M in case.path_widths:
         maps = Maps.drawn((case.seed, "wide", M), case.path_replicates, case.path_points, case.dim, M, case.path_layers)
-        Y = displaced(maps, case.displacement, (case.seed, "wide-targets"))
-        A = flow(maps, Y)
-        yield tidy("excess", "flow", M, energy(A) / energy(least(maps, Y, A)) - 1)
+        yield tidy("excess", "flow", M, excess(maps, displaced(maps, case.displacement, (case.seed, "wide-targets"))))

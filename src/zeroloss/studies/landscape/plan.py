@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -21,7 +21,6 @@ Positives = Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
 Shape = Annotated[tuple[Several, Several], Field(strict=False)]
 Shapes = Annotated[tuple[Shape, ...], Field(min_length=1, strict=False)]
 Share = Annotated[float, Field(gt=0, lt=1)]
-HeadName = Literal["linear", "head", "bottleneck"]
 
 
 class OnSphere(Closed):
@@ -40,9 +39,7 @@ class ByWidth(OnSphere):
     @model_validator(mode="after")
     def _one_count_each(self) -> Self:
         if len(self.replicates) != len(self.widths):
-            raise ValueError(
-                f"replicates must have one number for each of {list(self.widths)}, got {list(self.replicates)}"
-            )
+            raise ValueError(f"replicates must have one number for each of widths, got {list(self.replicates)}")
         return self
 
 
@@ -80,7 +77,7 @@ class CircleSettings(Closed):
     """Even degrees on uniform points of the circle, at ``lifetimes`` of each, which are 1/λ_k; ``times``:
     of the third degree, and of networks on the second."""
 
-    degrees: Annotated[tuple[Annotated[int, Field(ge=2, multiple_of=2)], ...], Field(min_length=1, strict=False)]
+    degrees: Evens
     lifetimes: Positives
     times: Positives
     biased_time: Positive
@@ -101,7 +98,6 @@ class MinimisersSettings(OnSphere):
 class HessiansSettings(OnSphere):
     """Second derivatives at random parameters; ``steps``: of training at one width."""
 
-    architectures: Annotated[tuple[HeadName, ...], Field(min_length=1, strict=False)]
     widths: Doubling
     replicates: Several
     trained_width: Count
@@ -175,10 +171,7 @@ class ShortSettings(Closed):
     @model_validator(mode="after")
     def _means_exist(self) -> Self:
         if self.widths[0] < self.num_points + 6:
-            raise ValueError(
-                f"widths must be at least num_points + 6 = {self.num_points + 6}, or the spread has no bound, "
-                f"got {self.widths[0]}"
-            )
+            raise ValueError(f"widths must be num_points + 6 at least, or the spread has no bound, got {self.widths}")
         return self
 
 
@@ -262,19 +255,9 @@ class Reset(LightCase, ResetSettings):
 
 
 def cases(block: Settings, common: Common) -> dict[str, LightCase]:
-    """One case of each kind."""
+    """One case of each kind, of the settings of its name."""
     kinds = (
-        (Parallel, block.parallel),
-        (Lazy, block.lazy),
-        (Certificate, block.certificate),
-        (Circle, block.circle),
-        (Minimisers, block.minimisers),
-        (Hessians, block.hessians),
-        (Straight, block.straight),
-        (Energies, block.energies),
-        (Rotation, block.rotation),
-        (Geodesics, block.geodesics),
-        (Short, block.short),
-        (Reset, block.reset),
+        *(Parallel, Lazy, Certificate, Circle, Minimisers, Hessians),
+        *(Straight, Energies, Rotation, Geodesics, Short, Reset),
     )
-    return {kind.kind: gathered(kind, common, part) for kind, part in kinds}
+    return {kind.kind: gathered(kind, common, getattr(block, kind.kind)) for kind in kinds}

@@ -17,7 +17,7 @@ their ends is (r₀ᵀK⁻¹r₀)^{1/2}; natural gradient, −η Jᵀ K⁻¹ r, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.model.arrays import Array
 from zeroloss.studies.landscape.plan import Certificate, Minimisers, Straight
-from zeroloss.studies.landscape.relu import labelled
+from zeroloss.studies.landscape.relu import labelled, paired
 from zeroloss.studies.replicated import tidy
 
 SUP_CURVATURE = 4 / (3 * np.sqrt(3))  # of tanh
@@ -44,11 +44,9 @@ def curvature(u: Array) -> Array:
     return -2 * np.tanh(u) / np.cosh(u) ** 2
 
 
-def jacobian(W: Array, signs: Array, X: Array, sigma_slope: object = None) -> Array:
-    """∂f_i/∂W as (..., n, m d); signs are a/√m, W (..., m, d)."""
-    at = (slope if sigma_slope is None else sigma_slope)(X @ W.swapaxes(-1, -2)) * signs  # type: ignore[operator]
-    full = at[..., None] * X[:, None, :]
-    return full.reshape(*full.shape[:-2], -1)
+def jacobian(W: Array, signs: Array, X: Array, sigma_slope: Callable[[Array], Array] = slope) -> Array:
+    """∂f_i/∂W as (n, m d); signs are a/√m, W (m, d)."""
+    return ((sigma_slope(X @ W.T) * signs)[:, :, None] * X[:, None, :]).reshape(len(X), -1)
 
 
 def limit_kernel(X: Array) -> Array:
@@ -58,12 +56,6 @@ def limit_kernel(X: Array) -> Array:
     t = np.clip(X @ X.T, -1.0, 1.0)
     v = t[..., None, None] * nodes[:, None] + np.sqrt(1 - t**2)[..., None, None] * nodes
     return np.einsum("ijab,a,b->ij", slope(nodes)[:, None] * slope(v), weights, weights) * t
-
-
-def pairs(rng: np.random.Generator, count: int, m: int, d: int) -> tuple[Array, Array]:
-    """Weights (count, m, d) and a/√m (m,) in pairs ±a of equal w: f = 0 at the start."""
-    half = rng.standard_normal((count, m // 2, d))
-    return np.concatenate([half, half], axis=1), np.repeat([1.0, -1.0], m // 2) / np.sqrt(m)
 
 
 def trained(W: Array, signs: Array, X: Array, y: Array, steps: int, step: float, accuracy: float) -> Array:
@@ -94,22 +86,21 @@ def certificate(case: Certificate) -> Iterator[pd.DataFrame]:
     yield tidy("certified", "network", n, certified)
     yield tidy("theorem", "network", n, n**6 / values[0] ** 4)
     for m in case.widths:
-        W, signs = pairs(stream(case.seed, "certificate", m), case.replicates, m, d)
+        W, signs = paired(stream(case.seed, "certificate", m).standard_normal((case.replicates, m // 2, d)))
         yield tidy("success", "network", m, trained(W, signs, X, y, steps, step, case.accuracy) <= case.accuracy)
     m = 2 * int(np.ceil(certified / 2))
     for r in range(case.certified_replicates):  # so wide that λ_min of K at the start is that of H
-        W, signs = pairs(stream(case.seed, "certified", r), 1, m, d)
+        W, signs = paired(stream(case.seed, "certified", r).standard_normal((1, m // 2, d)))
         yield tidy("failed", "network", r, trained(W, signs, X, y, steps, step, case.accuracy) > case.accuracy)
     condition, gaussian = [], []
     for r in range(case.condition_replicates):
         rng = stream(case.seed, "condition", r)
-        W, signs = pairs(rng, 1, case.condition_width, d)
-        J = jacobian(W[0], signs, X)
+        J = jacobian(*paired(rng.standard_normal((case.condition_width // 2, d))), X)
         condition.append(np.linalg.cond(J @ J.T))
         J = rng.standard_normal((n, case.condition_width))
         gaussian.append(np.linalg.cond(J @ J.T))
     yield tidy("condition", "network", case.condition_width, condition, values[-1] / values[0])
-    yield tidy("condition-gaussian", "network", case.condition_width, gaussian, values[-1] / values[0])
+    yield tidy("condition", "gaussian", case.condition_width, gaussian, values[-1] / values[0])
 
 
 def minimiser(W: Array, signs: Array, X: Array, y: Array) -> Array:
@@ -140,12 +131,11 @@ def minimisers(case: Minimisers) -> Iterator[pd.DataFrame]:
     of ReLU networks at a random point, where no residual can bend the loss."""
     X, y = labelled(case.data_seed, case.num_samples, case.dim)
     m, d = case.num_units, case.dim
-    shape = (m, d)
     for r in range(case.replicates):
         rng = stream(case.seed, "minimiser", r)
         signs = rng.choice([-1.0, 1.0], m) / np.sqrt(m)
-        W = minimiser(rng.standard_normal(shape), signs, X, case.scale * y)
-        v = rng.standard_normal(shape)
+        W = minimiser(rng.standard_normal((m, d)), signs, X, case.scale * y)
+        v = rng.standard_normal((m, d))
         v /= np.linalg.norm(v)
         J = jacobian(W, signs, X)
         kernel_of_J = np.linalg.svd(J)[2][len(X) :]
@@ -156,34 +146,33 @@ def minimisers(case: Minimisers) -> Iterator[pd.DataFrame]:
             J = jacobian(at, signs, X)
             hessian = J.T @ J + second_order(at, signs, X, signs @ np.tanh(at @ X.T) - case.scale * y)
             yield tidy("tanh", f"x{r}", delta, np.linalg.eigvalsh(hessian)[0] / delta, predicted)
-            J = jacobian(at, signs, X, lambda u: (u > 0) * 1.0)
+            J = jacobian(at, signs, X, lambda u: (u > 0).astype(float))
             yield tidy("relu", f"x{r}", delta, np.linalg.eigvalsh(J.T @ J)[0], predicted)
 
 
 @job(Straight)
 def straight(case: Straight) -> Iterator[pd.DataFrame]:
-    """Length over displacement of training paths, over that of a constant kernel and over one; of
-    gradient descent and of natural gradient."""
+    """Length over displacement of training paths, of gradient descent and of natural gradient, and the same of a
+    constant kernel."""
     X, y = labelled(case.data_seed, case.num_samples, case.dim)
     for m, replicates in zip(case.widths, case.replicates, strict=True):
         for method in ("descent", "natural"):
             found, predicted = [], []
             for r in range(replicates):
-                W, signs = pairs(stream(case.seed, "straight", m, r), 1, m, case.dim)
-                J = jacobian(W[0], signs, X)
+                W, signs = paired(stream(case.seed, "straight", m, r).standard_normal((m // 2, case.dim)))
+                J = jacobian(W, signs, X)
                 K = J @ J.T
                 values, vectors = np.linalg.eigh(K)
                 step = case.step / (values[-1] if method == "descent" else 1.0)
                 rate = values if method == "descent" else np.ones_like(values)
                 steps = int(np.log(1 / case.until) / -np.log1p(-step * rate[0])) + 1
-                found.append(_stretch(W[0], signs, X, y, method, step, steps))
+                found.append(_stretch(W, signs, X, y, method, step, steps))
                 modes = (vectors.T @ y) ** 2
                 factors = (1 - step * rate) ** np.arange(steps)[:, None]
                 norms = np.sqrt((factors**2 * modes * rate**2 / values).sum(1))
                 ends = np.sqrt(((1 - (1 - step * rate) ** steps) ** 2 * modes / values).sum())
                 predicted.append(step * norms.sum() / ends)
-            yield tidy("constant", method, np.sqrt(m), found, predicted)
-            yield tidy("line", method, np.sqrt(m), found, 1.0)
+            yield tidy("length", method, np.sqrt(m), found, predicted)
 
 
 def _stretch(W: Array, signs: Array, X: Array, y: Array, method: str, step: float, steps: int) -> float:

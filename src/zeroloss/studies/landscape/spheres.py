@@ -128,12 +128,13 @@ def rotation(case: Rotation) -> Iterator[pd.DataFrame]:
 
 
 def digits(case: Rotation) -> Iterator[pd.DataFrame]:
-    """Test errors of networks whose neurons stay, are rotated together, or are free; and how far training
-    free neurons moves their energy, over the gap between random and least."""
+    """Test errors of networks V max(W R x, 0) whose neurons W stay, are rotated together, or are free; and how far
+    training free neurons moves their energy, over the gap between random and least."""
     from sklearn.datasets import load_digits
 
     inputs, labels = (np.asarray(part) for part in load_digits(return_X_y=True))
     inputs = (inputs - inputs.mean(0)) / inputs.std()
+    D = inputs.shape[1]
     for m in case.digit_widths:
         errors: dict[str, list[float]] = {"fixed": [], "rotated": [], "free": []}
         moved = []
@@ -142,63 +143,52 @@ def digits(case: Rotation) -> Iterator[pd.DataFrame]:
             train, test = order[: case.train_rows], order[case.train_rows :]
             for method, found in errors.items():
                 rng = stream(case.seed, "digits", m, r)
-                net = Layers(rng, m, inputs.shape[1], method)
-                start = energy(net.W, case.power)
-                net.train(inputs[train], labels[train], rng, case)
-                found.append(float((net.predict(inputs[test]) != labels[test]).mean()))
+                W = rng.standard_normal((m, D)) * np.sqrt(2 / D)
+                V = rng.standard_normal((CLASSES, m)) / np.sqrt(m)
+                end = trained(inputs[train], labels[train], W, V, method, rng, case)
+                predicted = forward(inputs[test], *end)[2].argmax(1)
+                found.append(float((predicted != labels[test]).mean()))
                 if method == "free":
-                    moved.append(energy(net.W, case.power) - start)
+                    moved.append(energy(end[0], case.power) - energy(W, case.power))
         for method, found in errors.items():
             yield tidy("error", f"m{m}.{method}", m, found)
         yield tidy("rotated-minus-free", f"m{m}", m, np.subtract(errors["rotated"], errors["free"]))
-        D = inputs.shape[1]
         yield tidy("moved", f"m{m}", m, moved, random_energy(D, case.power) - least_energy(m, D, case.power))
 
 
-class Layers:
-    """x -> V max(W R x, 0) with soft-max; ``method``: which of W, R and V are trained.
+def forward(X: Array, W: Array, V: Array, R: Array) -> tuple[Array, Array, Array]:
+    """R x, h = max(W R x, 0) and the logits V h of each row."""
+    Z = X @ R.T
+    h = np.maximum(Z @ W.T, 0.0)
+    return Z, h, h @ V.T
 
-    R stays orthogonal: momentum is taken in the ambient space, projected, and followed by a QR step.
+
+def trained(
+    X: Array, labels: Array, W: Array, V: Array, method: str, rng: np.random.Generator, case: Rotation
+) -> tuple[Array, Array, Array]:
+    """W, V and R after stochastic gradient descent with momentum 0.9 on the soft-max loss, from R = I.
+
+    V is trained, W if the neurons are "free", R if they are "rotated": R stays orthogonal, as momentum is taken in
+    the ambient space, projected, and followed by a QR step.
     """
-
-    def __init__(self, rng: np.random.Generator, m: int, d: int, method: str) -> None:
-        self.method = method
-        self.W = rng.standard_normal((m, d)) * np.sqrt(2 / d)
-        self.V = rng.standard_normal((CLASSES, m)) / np.sqrt(m)
-        self.R = np.eye(d)
-
-    def predict(self, X: Array) -> Array:
-        """The class of each row."""
-        return np.argmax(np.maximum(X @ self.R.T @ self.W.T, 0.0) @ self.V.T, axis=1)
-
-    def train(self, X: Array, labels: Array, rng: np.random.Generator, case: Rotation) -> None:
-        """Stochastic gradient descent with momentum 0.9."""
-        speed = {"V": np.zeros_like(self.V), "W": np.zeros_like(self.W), "R": np.zeros_like(self.R)}
-        for _ in range(case.steps):
-            rows = rng.integers(len(X), size=case.batch)
-            for name, slope in self._slopes(X[rows], labels[rows]).items():
-                speed[name] = 0.9 * speed[name] + slope
-            self.V = self.V - case.learning_rate * speed["V"]
-            if self.method == "free":
-                self.W = self.W - case.learning_rate * speed["W"]
-            if self.method == "rotated":
-                turn = speed["R"] @ self.R.T
-                q, r = np.linalg.qr(self.R - case.learning_rate * (turn - turn.T) / 2 @ self.R)
-                self.R = q * np.sign(np.diag(r))
-
-    def _slopes(self, X: Array, labels: Array) -> dict[str, Array]:
-        Z = X @ self.R.T
-        u = Z @ self.W.T
-        h = np.maximum(u, 0.0)
-        logits = h @ self.V.T
+    R, rate = np.eye(X.shape[1]), case.learning_rate
+    speed_V = speed_W = speed_R = np.zeros(())
+    for _ in range(case.steps):
+        rows = rng.integers(len(X), size=case.batch)
+        Z, h, logits = forward(X[rows], W, V, R)
         p = np.exp(logits - logits.max(1, keepdims=True))
         p /= p.sum(1, keepdims=True)
-        p[np.arange(len(X)), labels] -= 1
-        p /= len(X)
-        back = (p @ self.V) * (u > 0)
-        slopes = {"V": p.T @ h}
-        if self.method == "free":
-            slopes["W"] = back.T @ Z
-        if self.method == "rotated":
-            slopes["R"] = self.W.T @ back.T @ X
-        return slopes
+        p[np.arange(len(rows)), labels[rows]] -= 1
+        p /= len(rows)
+        back = (p @ V) * (h > 0)
+        if method == "free":
+            speed_W = 0.9 * speed_W + back.T @ Z
+            W = W - rate * speed_W
+        if method == "rotated":
+            speed_R = 0.9 * speed_R + W.T @ back.T @ X[rows]
+            turn = speed_R @ R.T
+            q, r = np.linalg.qr(R - rate * (turn - turn.T) / 2 @ R)
+            R = q * np.sign(np.diag(r))
+        speed_V = 0.9 * speed_V + p.T @ h
+        V = V - rate * speed_V
+    return W, V, R
