@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import builds
+import judging
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-from judging import FILES, cases_of, estimates_of, run_case
 
-from ledger.record.verify import VERDICTS, read_verdicts
-from ledger.study import Run
 from zeroloss.studies.linear.accelerated import contraction
 from zeroloss.studies.stability import edge, lastbit, plan
 from zeroloss.studies.stability.layer import Layer, image, patches
+from zeroloss.studies.stability.measure import ABOVE, BELOW, BITS
 from zeroloss.studies.stability.nets import Net
 from zeroloss.studies.stability.restrained import Checkerboard
 
@@ -103,15 +106,17 @@ def test_an_order_is_the_same_whatever_it_is_drawn_with() -> None:
 
 def test_two_builds_differ_in_digits_and_agree_in_what_the_last_bit_decides(tmp_path: Path) -> None:
     """Other kernels of torch, MKL and OpenBLAS, as on another processor: chaotic runs end elsewhere."""
-    case = cases_of("stability")["accuracy"]
-    here = estimates_of("stability", Run({"accuracy": case}, {"accuracy": run_case("stability", case)}))
-    builds.run(builds.NARROW, tmp_path, list(FILES), ["stability:stability.accuracy:accuracy"])
-    record = read_verdicts(tmp_path / builds.NARROW / VERDICTS)
-    rows = [row for claim in record["claims"] for row in claim["rows"]] + record["numbers"]
-    there, known = {row["key"]: row["estimate"] for row in rows}, here.set_index("key").estimate
-    for key in known.index[known.index.str.contains("agrees|spread_float")]:
-        assert (there[key] > 0) == (known[key] > 0), key
-    assert there["stability/spread_float32/h1.1.r0"] != known["stability/spread_float32/h1.1.r0"]
-    quiet, chaotic = "stability/tangent/h0.1.r0", "stability/tangent/h1.1.r0"
-    assert there[quiet] == pytest.approx(known[quiet], rel=1e-3)
-    assert min(there[chaotic], known[chaotic]) > 53 * np.log(2) + 4
+    quiet, chaotic = "h0.1.r0", "h1.1.r0"
+    code = "import judging, sys; case = judging.cases_of('stability')['accuracy']"
+    code, file = f"{code}; judging.run_case('stability', case).to_pickle(sys.argv[1])", tmp_path / "narrow"
+    place, kernels = Path(builds.__file__).parent, os.environ | builds.KERNELS
+    subprocess.run([sys.executable, "-c", code, str(file)], check=True, cwd=place, env=kernels)
+    tables = judging.run_case("stability", judging.cases_of("stability")["accuracy"]), pd.read_pickle(file)
+    here, there = (dict(iter(table.groupby(["quantity", "cell"]).value)) for table in tables)
+    for values in (here, there):
+        for kind, bits in BITS.items():
+            assert np.ptp(values[f"factor_{kind}", quiet]) == 0 < np.ptp(values[f"factor_{kind}", chaotic])
+            assert values["tangent", quiet].item() < bits * np.log(2) - BELOW
+            assert values["tangent", chaotic].item() > bits * np.log(2) + ABOVE
+    assert not here["factor_float32", chaotic].equals(there["factor_float32", chaotic])
+    assert here["tangent", quiet].item() == pytest.approx(there["tangent", quiet].item(), rel=1e-3)
