@@ -22,6 +22,7 @@ SHOWN = {
     "ledger.display": [],
     "ledger.progress": [],
     "ledger.record.names": [],
+    "ledger.record.floats": [],
 }
 
 
