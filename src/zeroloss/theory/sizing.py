@@ -23,8 +23,9 @@ from ledger.record.streams import stream
 from zeroloss.limit.collocation import euler
 from zeroloss.limit.flow import limit_residuals
 from zeroloss.limit.prediction import predict
+from zeroloss.model.arguments import check_subject
 from zeroloss.model.arrays import Array
-from zeroloss.model.block import ACTIVATIONS, dim_theta
+from zeroloss.model.block import dim_theta
 from zeroloss.model.law import InitialLaw, check_sampling, sobol_rule
 from zeroloss.model.problem import Problem
 from zeroloss.network.ensembles import train
@@ -234,12 +235,11 @@ def required_size(
     >>> sizes.of("theorem").log10_units > 10  # the theorem asks for far more
     True
     """
+    check_subject(problem, law)
     check_demand(accuracy, failure_probability)
     check_sampling(sampling, num_layers=1 if num_layers is None else num_layers)
     if not (math.isfinite(flow_time) and flow_time >= 0):
         raise ValueError(f"flow_time must be finite and at least 0, got {flow_time}; pass a training time such as 10")
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}; choose one")
     with reporting(progress) as report:
         task = _Task(problem, law, activation, flow_time, sampling, seed, report, accuracy, failure_probability)
         return _answered(task, task.depth() if num_layers is None else num_layers, check)
