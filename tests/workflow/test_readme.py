@@ -54,7 +54,7 @@ def test_in_the_shell_of_make_the_command_is_found() -> None:
     path = {"PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"}
     asked = ["make", "-s", "-o", ".venv/.ready", "shell"]
     done = subprocess.run(
-        asked, cwd=ROOT, input="command -v zeroloss snakemake", capture_output=True, text=True, env=path
+        asked, cwd=ROOT, input="command -v zeroloss; command -v snakemake", capture_output=True, text=True, env=path
     )
     assert done.stdout.split() == [str(ROOT / ".venv" / "bin" / name) for name in ("zeroloss", "snakemake")]
 
