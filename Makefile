@@ -13,6 +13,7 @@
 #   make test-slurm  the workflow on a real Slurm on this machine (SLURM_MODE=quick: its sizes)
 #   make crate       results/<MODE>/crate.zip, an RO-Crate of the run (MODE=full or quick)
 #   make arxiv       results/<MODE>/arxiv.tar.gz, the paper's TeX so that it compiles alone
+#   make shell       a shell in which zeroloss and snakemake are found
 #   make docs        docs/build/index.html: pages and API documentation, offline
 #   make bench       this code beside its peers: benchmarks/results/ (BENCH_FLAGS="--only w1,w2")
 # Variables: CORES=2, PYTHON=python3.12, MODE=quick (report, crate, estimate), SNAKEMAKE_FLAGS=-n.
@@ -33,10 +34,10 @@ DOCS := .venv-docs
 SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) $(SNAKEMAKE_FLAGS)
 
 .PHONY: help reproduce quick verify replicate estimate report test test-faults test-report test-slurm crate arxiv lint \
-	audit bench docs clean tex run-full run-quick
+	audit bench docs shell clean tex run-full run-quick
 
 help:
-	@sed -n '2,20s/^# *//p' Makefile
+	@sed -n '2,21s/^# *//p' Makefile
 
 # The mode is given with --config, of which Snakemake takes the last only.
 ifneq (,$(filter --config -C --config=%,$(SNAKEMAKE_FLAGS)))
@@ -123,6 +124,9 @@ bench: $(BENCH)/.ready
 docs: $(DOCS)/.ready
 	@$(DOCS)/bin/sphinx-build -q -W --keep-going -E -b html docs docs/build
 	@echo "Documentation: docs/build/index.html"
+
+shell: $(READY)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $${SHELL:-sh}
 
 clean:
 	rm -rf results .snakemake docs/build docs/api

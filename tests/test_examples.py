@@ -21,7 +21,9 @@ SHOWN = {
     "ledger.show.claims_table": ["frame"],
     "ledger.display": [],
     "ledger.progress": [],
+    "zeroloss.model.arguments": [],
     "ledger.record.names": [],
+    "ledger.record.floats": [],
 }
 
 

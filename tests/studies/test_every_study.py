@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from importlib import import_module
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -20,6 +22,7 @@ from ledger.near import near_controls_of
 from ledger.paper.drawing import Frames, render
 from ledger.record.claims import Claim
 from ledger.record.estimates import COLUMNS
+from ledger.record.interval import Interval
 from ledger.record.power import chances, standard_error
 from ledger.record.verdicts import NOT_JUDGED, REFUTED, judge_claim
 from ledger.record.verify import read_published
@@ -113,6 +116,16 @@ def test_each_claim_has_numbers_and_a_negative_control(name: str) -> None:
     table, claims = tiny(name).estimates, set(claims_of(name))
     assert set(controls_of(name)) == claims == set(table.claim) - {""}
     assert table.estimate.notna().all() and all(table.sources)
+
+
+@EACH_STUDY
+def test_one_sided_intervals_are_bounds_on_distances_of_laws(name: str) -> None:
+    """As `ledger.record.power` takes them to be: no shorter than those of Dvoretzky, Kiefer and Wolfowitz."""
+    table = tiny(name).estimates
+    rows = table.loc[table.interval.str.startswith("one-sided")]
+    of_rows = zip(rows.interval, rows.replicates, strict=True)
+    least = [math.sqrt(math.log(2 / (1 - Interval.parse(one).level)) / (2 * n)) for one, n in of_rows]
+    assert (rows.upper - rows.estimate >= np.array(least) - 1e-12).all()
 
 
 @EACH_STUDY

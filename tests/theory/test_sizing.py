@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,10 @@ def test_four_answers_in_their_order(asked: Sizes) -> None:
     assert abs(asked.depth_gap) < asked.accuracy / 2
     assert asked.failure is not None and asked.failure.lower < 2 * asked.failure_probability
     assert asked.of("measured").log10_units < law.log10_units + 1.0
+    share = asked.failure
+    found = f"not refuted by .* failures of 100 at .*, 95 %: {share.lower:.2g} to {share.upper:.2g}"
+    assert re.fullmatch(found, asked.of("measured").words)
+    assert theorem.words == "explicit constants; vacuous: no computer holds so many weights"
 
 
 @pytest.mark.parametrize(
@@ -122,14 +127,18 @@ def test_a_table_of_ones_own_is_answered(tmp_path: Path, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--csv", "absent.csv", "--target", "y", *ASKED], "no such file"),
+        (["--csv", "absent.csv", "--target", "y", *ASKED], "--csv absent.csv: no such file; set --csv"),
+        (["--csv", ".", "--target", "y", *ASKED], "--csv .: a directory, not a file; set --csv"),
         (["--csv", "MINE", *ASKED], "add --target COLUMN"),
         (["--csv", "MINE", "--target", "z", *ASKED], "no column 'z'"),
         (["--csv", "MINE", "--target", "y", *ASKED], "not numeric"),
         (ASKED, "give one of --problem and --csv"),
         (["--problem", "sine", *ASKED, "--accuracy", "0"], "accuracy must be finite and above 0"),
         (["--problem", "sine", *ASKED, "--failure-probability", "1.5"], "must lie in (0, 1)"),
-        (["--problem", "sine", *ASKED, "--num-samples", "1"], "num_samples must be at least 2"),
+        (
+            ["--problem", "sine", *ASKED, "--num-samples", "1"],
+            "num_samples must be at least 2, got 1; set --num-samples",
+        ),
     ],
 )
 def test_errors_are_one_line_with_a_remedy(

@@ -43,6 +43,22 @@ def test_make_knows_what_the_documents_call(command: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"`(\.venv/bin/[^`]+)`", README))))
+def test_what_the_readme_prints_in_a_line_can_be_pasted(command: str) -> None:
+    done = subprocess.run(command.split(), cwd=ROOT, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
+    assert done.returncode == 0 and done.stdout, done.stderr
+    assert "`zeroloss" not in README, "the environment need not be active"
+
+
+def test_in_the_shell_of_make_the_command_is_found() -> None:
+    path = {"PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"}
+    asked = ["make", "-s", "-o", ".venv/.ready", "shell"]
+    done = subprocess.run(
+        asked, cwd=ROOT, input="command -v zeroloss; command -v snakemake", capture_output=True, text=True, env=path
+    )
+    assert done.stdout.split() == [str(ROOT / ".venv" / "bin" / name) for name in ("zeroloss", "snakemake")]
+
+
 def test_ci_calls_the_test_command_of_the_readme() -> None:
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
     needed = {"docs", "test", "test-faults", "quick", "test-report MODE=quick", "test-slurm"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from programs import FIND_TEX, HAVE_LATEXMK
 
+from ledger.record import floats
 from tests.workflow.checkout import BIN, ROOT, Checkout, add, script
 
 BUILD = ROOT / "workflow" / "scripts" / "build-paper.sh"
@@ -102,6 +104,27 @@ def test_the_paper_is_packed_so_that_it_compiles_alone(tmp_path: Path) -> None:
         command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "main.tex"]
         said = subprocess.run(command, cwd=alone, capture_output=True, text=True, check=True).stdout
     assert "undefined" not in said and (alone / "main.pdf").exists()
+
+
+@pytest.mark.skipif(not HAVE_LATEXMK, reason="needs TeX")
+def test_the_build_says_what_each_figure_and_table_holds(tmp_path: Path) -> None:
+    key = "toy.depth/slope_L/sine.s4"
+    text = (
+        r"\documentclass{article}\usepackage{graphicx,zeroloss,hyperref}\begin{document}"
+        rf"\zldef{{{key}}}{{1}}{{}}{{}}{{}}{{}}{{}}\newcommand{{\row}}[1]{{\zl{{toy.depth/slope_L/#1}}\\}}"
+        r"\begin{figure}\includegraphics[width=1cm]{a-b.png}\caption{A}\end{figure}"
+        r"\renewcommand{\thetable}{S\arabic{table}}"
+        r"\begin{table}\caption{B}\begin{tabular}{l}\row{sine.s4}\end{tabular}\end{table}"
+        r"\begin{longtable}{l}\caption{C}\\\row{sine.s4}\end{longtable}\end{document}"
+    )
+    (tmp_path / "paper").mkdir()
+    (tmp_path / "paper" / "main.tex").write_text(text)
+    (tmp_path / "results" / "figures").mkdir(parents=True)
+    shutil.copy(ROOT / "published" / "limits-risk.png", tmp_path / "results" / "figures" / "a-b.png")
+    subprocess.run(["bash", BUILD, "results", "out.pdf"], cwd=tmp_path, capture_output=True, check=True)
+    held = [f"zl:{key}"]
+    found = floats.read(tmp_path / "results" / floats.FLOATS)
+    assert found == {"Figure 1": ["a-b.png"], "Table S1": held, "Table S2": held}
 
 
 def test_an_old_python_is_refused(tools: Path, tmp_path: Path) -> None:

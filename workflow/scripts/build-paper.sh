@@ -47,5 +47,7 @@ for document in main ${SUPPLEMENT:+supplement}; do
         exit 1
     fi
 done
+# Of papers with our macros: what each figure and table holds.
+cat "$BUILD"/*.floats > "$RESULTS/floats.txt" 2>/dev/null || true
 [[ -z $SUPPLEMENT ]] || mv "$BUILD/supplement.pdf" "$SUPPLEMENT"
 mv "$BUILD/main.pdf" "$OUT"

@@ -124,15 +124,16 @@ def verify(
 
 def trace(
     name: Annotated[
-        str,
+        list[str],
         Argument(
             help="limits.law (a claim), limits.law/ks_small/sine.path.s4 (a key), limits-rates (a "
-            "figure) or limits/pairs (a table)",
+            "figure), limits/pairs (a table), or Table 6 as the PDF says",
             show_default=False,
         ),
     ],
     mode: Mode = "full",
     results: Results = RUNS,
+    published: Published = PUBLISHED,
     claims: ClaimFiles = None,
     every: Annotated[bool, Option("--all", help="each table in full")] = False,
     as_json: Json = False,
@@ -141,7 +142,8 @@ def trace(
     from ledger.record.claims import files_of_claims
     from ledger.show import tracing_report
 
-    tracing_report.report(name, results / mode, mode, claims or files_of_claims(), every, as_json)
+    files = claims or files_of_claims()
+    tracing_report.report(" ".join(name), results / mode, published, mode, files, every, as_json)
 
 
 def estimate(

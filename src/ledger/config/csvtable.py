@@ -50,7 +50,8 @@ def _read(source: Path) -> tuple[list[str], _Rows]:
     without a name for row labels, and count lines without the blank ones.
     """
     if not source.is_file():
-        raise DataError(f"{source}: no such file; set problem.path")
+        what = "a directory, not a file" if source.is_dir() else "no such file"
+        raise DataError(f"{source}: {what}; set problem.path")
     try:
         with source.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, skipinitialspace=True, strict=True)
@@ -66,6 +67,9 @@ def _read(source: Path) -> tuple[list[str], _Rows]:
             f"{source}: not readable as CSV (it is empty); save it with one header line and a row per sample"
         )
     header = lines[0][1]
+    mark = next((mark for mark in ";\t|" if mark in header[0]), "") if len(header) == 1 else ""
+    if mark:
+        raise DataError(f"{source}: not readable as CSV (its cells are separated by {mark!r}); save it with commas")
     for line, cells in lines[1:]:
         if len(cells) != len(header):
             raise DataError(

@@ -49,16 +49,24 @@ class Effect:
 def standard_error(row: Mapping[str, Any]) -> float:
     """σ of an estimate: its half-width over the normal quantile of its own level.
 
-    0 where the interval has no probability: such an estimate is taken to come out as in the pilot.
+    A one-sided interval is that of Dvoretzky, Kiefer and Wolfowitz around the distance of two laws,
+    which is wider: h = √(log(2/α)/2n) for σ ≤ 1/(2√n), the largest error of a share, so that
+    σ ≤ h/√(2 log(2/α)). 0 where the interval has no probability: such an estimate is taken to come
+    out as in the pilot.
     """
     interval = Interval.parse(row["interval"])
     if interval.kind not in PROBABLE:
         return 0.0
+    if interval.kind == Kind.ONE_SIDED:
+        return _half_width(row) / math.sqrt(2 * math.log(2 / (1 - interval.level)))
     return _half_width(row) / float(stats.norm.ppf(0.5 + interval.two_sided_level / 2))
 
 
 def _half_width(row: Mapping[str, Any]) -> float:
-    return 0.5 * (results.number(row["upper"]) - results.number(row["lower"]))
+    upper = results.number(row["upper"])
+    if Interval.parse(row["interval"]).kind == Kind.ONE_SIDED:  # its lower end may be cut off at 0
+        return upper - results.number(row["estimate"])
+    return 0.5 * (upper - results.number(row["lower"]))
 
 
 def chances(predicate: Predicate, row: Mapping[str, Any], truth: float, sigma: float) -> Chances:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from ledger.config.configuration import CONFIGURATION
 from ledger.record import estimates, results
+from ledger.record.floats import FLOATS
 from ledger.record.results import MissingResultError, ResultError
 from ledger.record.verify import ESTIMATES, REBUILD, VERDICTS, read_verdicts
 from ledger.run import costs
 
 PAPER = "paper.pdf"
-BESIDE = ("supplement.pdf", "evidence.html", CONFIGURATION)  # of the runs that have them
+BESIDE = ("supplement.pdf", "evidence.html", CONFIGURATION, FLOATS)  # of the runs that have them
 
 
 def publish(results_folder: Path, published_folder: Path, mode: str) -> list[Path]:

@@ -144,6 +144,7 @@ def _about(name: str) -> str:
         BESIDE[0]: "Its tables, settings and derivations",
         BESIDE[1]: "Where each number of it comes from",
         BESIDE[2]: "All settings of the run",
+        BESIDE[3]: "What each of its figures and tables holds",
         "specs.json": f"The configuration of every case of the study {path.parent.name}",
         "near.json": f"What became of the near controls of the study {path.parent.name}",
         "estimates.parquet": f"What was measured on the study {path.parent.name}",

@@ -2,14 +2,15 @@
 
 What is said is read off the run itself: the tables, the manifests beside them, the specifications.
 A table whose bytes are not those of its manifest stops the answer. A number in the PDF is found by
-its link: it leads to the line of the appendix that begins with its key.
+its link: it leads to the line of `evidence.html` that begins with its key. Where nothing was run,
+the published numbers answer, without the jobs.
 """
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,12 +18,12 @@ from typing import Any
 
 from ledger.config.configuration import CONFIGURATION
 from ledger.config.paper import paper
-from ledger.record import estimates, results, verdicts
+from ledger.record import estimates, floats, results, verdicts
 from ledger.record.claims import Claim, by_id, load_claims
 from ledger.record.formatting import format_number, half_width
 from ledger.record.names import nearest
 from ledger.record.results import MissingResultError
-from ledger.record.verify import VERDICTS, read_verdicts
+from ledger.record.verify import ESTIMATES, VERDICTS, read_verdicts
 from ledger.run.costs import MEASURING
 from ledger.run.jobs import SPECS
 from ledger.show.claims_table import estimate_of, interval_of
@@ -36,7 +37,7 @@ Step = dict[str, Any]
 """One job and what it left, as `_step` makes it: how to run it again, what its manifest says."""
 
 
-Way = tuple[dict[str, str], list[dict[str, Any]], list[Step]]  # facts, rows, steps
+Way = tuple[dict[str, str], list[dict[str, Any]], Callable[[], list[Step]]]  # facts, rows, steps
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,11 @@ class Results:
         """The figures that were drawn."""
         ends = ".manifest.json"
         return sorted(path.name.removesuffix(ends) for path in self.folder.glob(f"figures/*{ends}"))
+
+    @cached_property
+    def floats(self) -> dict[str, list[str]]:
+        """What each figure and table of the PDF holds; nothing where no PDF was built."""
+        return floats.read(self.folder / floats.FLOATS)
 
     @cached_property
     def specs(self) -> dict[str, dict[str, Any]]:
@@ -118,10 +124,37 @@ class Results:
         files = {(folder / name).as_posix(): of for name, of in manifest["files"].items()}
         return _step(figure, DRAW, command, files, manifest)
 
-    def sources(self, study: str, rows: Iterable[Mapping[str, Any]]) -> list[Step]:
-        """The jobs that made the tables behind rows of a study."""
-        cases = {case for row in rows for case in row["sources"].split(";") if case}
-        return [self.simulated(study, case) for case in sorted(cases)]
+    def behind(self, rows: Iterable[Mapping[str, Any]]) -> list[Step]:
+        """The jobs that measured rows, and those that made the tables behind them."""
+        sources: dict[str, set[str]] = {}
+        for row in rows:
+            sources.setdefault(row["study"], set()).update(case for case in row["sources"].split(";") if case)
+        measured = [self.measured(study) for study in sorted(sources)]
+        return measured + [self.simulated(study, case) for study in sorted(sources) for case in sorted(sources[study])]
+
+
+class Published(Results):
+    """A published run, where nothing was run: numbers and verdicts, and no jobs that made them."""
+
+    @cached_property
+    def estimates(self) -> dict[str, dict[str, Any]]:
+        """Each estimate by its key."""
+        path = self.folder / ESTIMATES
+        return {row["key"]: row for row in estimates.records(estimates.from_csv(results.read_text(path), str(path)))}
+
+    @cached_property
+    def verdicts(self) -> dict[str, dict[str, Any]]:
+        """The record of each claim."""
+        return {entry["id"]: entry for entry in read_verdicts(self.folder / VERDICTS, sealed=False)["claims"]}
+
+
+def results_of(folder: Path, published: Path, mode: str, claim_files: Sequence[Path]) -> Results:
+    """The run in `folder`, or where there is none the published one, if that is of its mode."""
+    record = published / VERDICTS
+    if any(folder.glob(f"*/{MEASURING}.parquet")) or not record.exists():
+        return Results(folder, mode, claim_files)
+    found = read_verdicts(record, sealed=False)["mode"] == mode
+    return Published(published, mode, claim_files) if found else Results(folder, mode, claim_files)
 
 
 def _command(*words: str, **options: Any) -> str:
@@ -177,7 +210,8 @@ def _settings(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def trace(run: Results, name: str) -> dict[str, Any]:
-    """The way back from a key, a claim, a figure or a table (`study/case`) of the run.
+    """The way back from a key, a claim, a figure, a table (`study/case`) of the run, or a figure or
+    table of the PDF (`Table 6`).
 
     In JSON's types: name, kind, facts, rows of estimates, steps from the last to the first. Raises
     MissingResultError, with the nearest names, for anything else.
@@ -190,23 +224,34 @@ def trace(run: Results, name: str) -> dict[str, Any]:
     elif name in run.figures:
         way = "figure", *_of_figure(run, name)
     elif case in run.specs.get(study, {}):
-        way = "table", {}, [], [run.simulated(study, case)]
+        way = "table", {}, [], lambda: [run.simulated(study, case)]
+    elif (numbered := floats.canonical(name)) in run.floats:
+        way = "part of the PDF", *_of_float(run, run.floats[numbered])
     else:
+        place = "the published run, since nothing was run here" if isinstance(run, Published) else "this run"
         raise MissingResultError(
-            f"NAME must be a claim, key, figure or table of this run, got {name!r}; {_remedy(run, name)}"
+            f"NAME must be a claim, key, figure or table of {place}, got {name!r}; {_remedy(run, name)}"
         )
     kind, facts, rows, steps = way
+    if isinstance(run, Published):
+        facts["published"] = f"in {run.folder.as_posix()}/; the jobs behind it are said of a run: make reproduce"
+        steps = list[Step]
     rows = [{part: value for part, value in row.items() if part != "key"} for row in rows]
-    return results.jsonable({"name": name, "kind": kind, "facts": facts, "rows": rows, "steps": steps})
+    return results.jsonable({"name": name, "kind": kind, "facts": facts, "rows": rows, "steps": steps()})
 
 
 def _remedy(run: Results, name: str) -> str:
     """What to do about a name that nothing has."""
+    if floats.canonical(name) and not run.floats:
+        return (
+            f"what it holds is written where TeX builds the paper, and {run.folder.as_posix()}/{floats.FLOATS} is "
+            "missing; build the paper with TeX, or follow the link of a number in the PDF to its key"
+        )
     if results.number(name) == results.number(name):  # not NaN
         return "a number of the PDF is a link to its key"
     tables = [f"{study}/{case}" for study, cases in run.specs.items() for case in cases]
-    names = [*run.claims, *run.figures, *tables, *run.estimates]
-    return nearest(name, names) or f"{paper().name} claims lists the claims"
+    names = [*run.claims, *run.figures, *tables, *run.estimates, *run.floats]
+    return nearest(floats.canonical(name) or name, names) or f"{paper().name} claims lists the claims"
 
 
 def _of_number(run: Results, row: dict[str, Any]) -> Way:
@@ -217,11 +262,10 @@ def _of_number(run: Results, row: dict[str, Any]) -> Way:
         facts["floor"] = format_number(floor, min(abs(floor), width) if width > 0 else abs(floor))
     facts |= {name: str(row[name]) for name in ("replicates", "sizes") if row[name] is not None}
     facts |= {name: str(row[name]) for name in ("claim", "note") if row[name]}
-    return facts, [row], [run.measured(row["study"]), *run.sources(row["study"], [row])]
+    return facts, [row], lambda: run.behind([row])
 
 
 def _of_claim(run: Results, name: str) -> Way:
-    study = estimates.study_of(name)
     rows = [row for row in run.estimates.values() if row["claim"] == name]
     record = run.verdicts.get(name, {})
     facts = {
@@ -233,15 +277,30 @@ def _of_claim(run: Results, name: str) -> Way:
     deciding = verdicts.row_of(record) if record else None
     if deciding is not None:
         facts["decided by"] = deciding["key"]
-    measured = [run.measured(study)] if rows else []
-    return facts, rows, [run.judged(), *measured, *run.sources(study, rows)]
+    return facts, rows, lambda: [run.judged(), *run.behind(rows)]
 
 
 def _of_figure(run: Results, name: str) -> Way:
     manifest = results.read_manifest(run.folder / "figures" / f"{name}.pdf")
     study = manifest["study"]
-    return (
-        {"drawn by": manifest["function"], "study": study},
-        [],
-        [run.drawn(name), run.measured(study), *(run.simulated(study, case) for case in manifest["inputs"])],
-    )
+
+    def steps() -> list[Step]:
+        return [run.drawn(name), run.measured(study), *(run.simulated(study, case) for case in manifest["inputs"])]
+
+    return {"drawn by": manifest["function"], "study": study}, [], steps
+
+
+def _of_float(run: Results, held: Sequence[str]) -> Way:
+    keys = [target.removeprefix("zl:") for target in held if target.startswith("zl:")]
+    drawings = [Path(file).stem for file in held if not file.startswith("zl:")]
+    rows = [run.estimates[key] for key in keys if key in run.estimates]
+    claims, cases = ([key.removeprefix(kind) for key in keys if key.startswith(kind)] for kind in ("claim:", "case:"))
+    words = {"drawings": drawings, "claims": claims, "settings of": cases, "numbers": [row["key"] for row in rows]}
+
+    def steps() -> list[Step]:
+        found = [step for name in drawings if name in run.figures for step in _of_figure(run, name)[2]()]
+        found += run.behind(rows)
+        found += [run.simulated(study, case) for study in run.specs for case in cases if case in run.specs[study]]
+        return list({step["what"]: step for step in found}.values())
+
+    return {name: ", ".join(found) for name, found in words.items() if found}, rows, steps

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ledger.config.paper import paper
-from ledger.show.tracing import Results, Step, trace
+from ledger.show.claims_table import estimate_of, interval_of
+from ledger.show.tracing import Step, results_of, trace
 from ledger.table import plain
 
 WIDTH = 12
@@ -16,18 +17,26 @@ TABLE_HEADINGS = ("table", "rows", "seconds", "sha256")
 Facts = list[tuple[str, Any]]
 
 
-def report(name: str, folder: Path, mode: str, claim_files: Sequence[Path], every: bool, as_json: bool) -> None:
-    """Print where a claim, a key, a figure or a table of the run in `folder` comes from: facts, the
-    last jobs, and the tables behind, the first (or each) in full."""
-    found = trace(Results(folder, mode, claim_files), name)
+def report(
+    name: str, folder: Path, published: Path, mode: str, claim_files: Sequence[Path], every: bool, as_json: bool
+) -> None:
+    """Print where a claim, a key, a figure or a table of the run in `folder`, or of the published one,
+    comes from: facts, the last jobs, and the tables behind, the first (or each) in full."""
+    found = trace(results_of(folder, published, mode, claim_files), name)
     if as_json:
         print(json.dumps(found, indent=1, sort_keys=True))
         return
     _print(f"{found['kind']} {found['name']}", list(found["facts"].items()))
+    if found["rows"] and not found["steps"]:
+        lines = [
+            (one["quantity"], one["cell"], estimate_of(one), interval_of(one), one["sources"]) for one in found["rows"]
+        ]
+        print("\n".join(plain(("quantity", "cell", "estimate", "interval", "tables"), lines)))
     tables = [step for step in found["steps"] if step["configuration"]]
     for step in found["steps"]:
         if step not in tables:  # of a table of estimates the rows that were asked for
-            rows = found["rows"][: len(step["first_rows"])] if step["rows"] else []
+            rows = [row for row in found["rows"] if step["what"].startswith(f"{row['study']}/")] if step["rows"] else []
+            rows = rows[: len(step["first_rows"])]
             _print_step(step, rows, "the first of its rows")
     if len(tables) > 1:
         lines = [

@@ -17,12 +17,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ledger.display import Shown, Summary, over_time, quantiles
 from ledger.progress import Progress, Report, counted, reporting
 from zeroloss.integrate.runge_kutta import Evaluation, Flow, integrate
 from zeroloss.limit.collocation import Cloud, DepthRule, DepthState, gauss_legendre
+from zeroloss.model.arguments import check_subject, flow_times_of
 from zeroloss.model.block import ACTIVATIONS, push, theta_gradient
 from zeroloss.model.kernel import Linearised
 from zeroloss.model.law import InitialLaw, sobol_rule
@@ -205,7 +207,7 @@ def limit_residuals(
 def solve(
     problem: Problem,
     law: InitialLaw,
-    flow_times: Sequence[float],
+    flow_time: ArrayLike,
     *,
     activation: str = "tanh",
     accuracy: float = 1e-3,
@@ -217,14 +219,14 @@ def solve(
     seed: int = 0,
     progress: Progress = False,
 ) -> LimitNumbers:
-    """The mean-field limit with the risk known to a relative ``accuracy`` at every flow time.
+    """The mean-field limit with the risk known to a relative ``accuracy`` at one flow time or several.
 
     Takes more Sobol points until the estimated error allows it, at most 2^max_log2_points, and
     then returns what it has: the error says how far it got. Without ``depth_nodes``, as many nodes
     as leave a quarter of the error to the depth on a coarse rule. Each node has points of its own,
     all together one Sobol net: the law is the same at every depth, and so errors average over it.
-    ``progress`` shows how far it is (`ledger.progress`). Raises ValueError for an accuracy or
-    flow times that cannot be.
+    ``progress`` shows how far it is (`ledger.progress`). Raises ValueError for an accuracy,
+    an activation or flow times that cannot be, TypeError for what is no problem or law.
 
     >>> from zeroloss.model import law, problem
     >>> sine = problem.built_in("sine", num_samples=8, seed=0)
@@ -236,7 +238,8 @@ def solve(
     """
     if not accuracy > 0:
         raise ValueError(f"accuracy must be above 0, got {accuracy}; pass a relative error")
-    times = tuple(flow_times)
+    check_subject(problem, law)
+    times = flow_times_of(flow_time)
     with reporting(progress) as report:
         nodes = depth_nodes or _enough_nodes(problem, law, times, activation, accuracy, rtol, seed)
         while True:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from ledger.display import Shown, Summary, over_time
 from ledger.progress import Progress, counted, reporting
@@ -22,6 +23,7 @@ from ledger.record.streams import stream
 from zeroloss.limit.collocation import DepthRule, euler
 from zeroloss.limit.flow import LimitFlow, MeanField
 from zeroloss.limit.fluctuation import Influence, covariance_independent, covariance_of_paths, influence
+from zeroloss.model.arguments import check_subject, flow_times_of
 from zeroloss.model.arrays import Array
 from zeroloss.model.law import InitialLaw, check_sampling, sobol_rule
 from zeroloss.model.problem import Problem
@@ -146,7 +148,7 @@ def predict(
     problem: Problem,
     law: InitialLaw,
     num_layers: int,
-    flow_time: float | Sequence[float],
+    flow_time: ArrayLike,
     *,
     activation: str = "tanh",
     log2_points: int = 10,
@@ -162,7 +164,8 @@ def predict(
     r_L(s) (samples,) and Σ (samples, samples) in units of the targets. 2^log2_points particles for
     each of the L layers; the spread over ``scrambles`` is the error. ``name`` names the random
     streams of the rules, ``dtype`` is that of the costates (see `record`). ``progress`` shows how
-    far it is (`ledger.progress`). Raises ValueError for sizes below 1.
+    far it is (`ledger.progress`). Raises ValueError for sizes below 1 and flow times that do not
+    increase; TypeError for what is no problem or law.
 
     >>> from zeroloss.model import problem
     >>> sine = problem.built_in("sine", num_samples=4, seed=0)
@@ -174,7 +177,8 @@ def predict(
     (1000,)
     """
     check_sampling("independent", num_layers=num_layers, scrambles=scrambles)
-    times = tuple(np.atleast_1d(np.asarray(flow_time, dtype=np.float64)).tolist())
+    check_subject(problem, law)
+    times = flow_times_of(flow_time)
     streams = tuple(name) or (problem.name, "predict")
     residuals, covariances = [], []
     with reporting(progress) as report:

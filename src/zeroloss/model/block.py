@@ -99,8 +99,16 @@ def _regularised_relu_curvature(u: Tensor) -> Tensor:
 # sup|GELU'| is at u = √2, sup|GELU''| at 0: GELU'' = φ(u)(2 − u²).
 _GELU_SUP_SLOPE = 0.5 * (1.0 + math.erf(1.0)) + math.sqrt(2.0) * _INV_SQRT_2PI * math.exp(-1.0)
 
-ACTIVATIONS: dict[str, Activation] = {
-    activation.name: activation
+
+class _Activations(dict[str, Activation]):
+    """Activations by name; for an unknown one the error says which there are."""
+
+    def __missing__(self, name: str) -> Activation:
+        raise ValueError(f"activation must be one of {', '.join(self)}, got {name!r}; choose one, or register yours")
+
+
+ACTIVATIONS: dict[str, Activation] = _Activations(
+    (activation.name, activation)
     for activation in (
         Activation(
             "tanh",
@@ -155,7 +163,7 @@ ACTIVATIONS: dict[str, Activation] = {
         ),
         Activation("identity", lambda u: u.clone(), torch.ones_like, torch.zeros_like, math.inf, 1.0, 0.0),
     )
-}
+)
 
 
 def register(activation: Activation) -> None:

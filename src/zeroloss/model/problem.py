@@ -75,7 +75,9 @@ class Problem(Shown):
 def problem(
     name: str, inputs: ArrayLike, targets: ArrayLike, readout: ArrayLike | None = None, lift: int = 0
 ) -> Problem:
-    """A problem from arrays: inputs (N, p), targets (N,).
+    """A problem from arrays, or from a data frame and one of its columns: inputs (N, p), targets (N,).
+
+    Rows belong together by position, whatever their index.
 
     ``lift`` appends so many zero coordinates, x -> (x, 0, …), d = p + lift. ``readout`` (d,)
     defaults to the last coordinate for lifted inputs and to (1, …, 1)/√d otherwise.
@@ -91,7 +93,7 @@ def problem(
     """
     try:
         x = np.asarray(inputs, dtype=np.float64)
-        y = np.asarray(targets, dtype=np.float64)
+        y = np.array(targets, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(
             f"{name}: inputs and targets must be numbers ({error}); encode them as numbers, one row per sample"
@@ -100,7 +102,8 @@ def problem(
         x = x[:, None]
     if x.ndim != 2 or y.ndim != 1 or len(x) != len(y):
         raise DataError(
-            f"{name}: inputs must be (N, p) and targets (N,), got {x.shape} and {y.shape}; pass one row per sample"
+            f"{name}: inputs must be (N, p) and targets (N,), got {x.shape} and {y.shape}; pass one row "
+            "per sample, and targets as a single column"
         )
     if x.shape[1] < 1:
         raise DataError(f"{name}: at least 1 feature is needed, got 0; add a column")
@@ -213,6 +216,8 @@ def from_csv(
     default). Raises DataError naming the column or line for missing or doubled columns, missing
     values, text, constant columns, and too few rows.
     """
+    if not isinstance(path, str | Path):
+        raise DataError(f"a CSV must be given by its path, got a {type(path).__name__}; pass its columns to problem")
     columns = csvtable.columns(path, target, features, num_samples)
     values = _standardise(np.stack([np.array(column) for column in columns], axis=1))
     rows = len(values)

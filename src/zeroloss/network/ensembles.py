@@ -7,9 +7,11 @@ from dataclasses import fields
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from ledger.progress import Progress, counted, reporting, silent
 from ledger.record.streams import stream
+from zeroloss.model.arguments import check_subject, flow_times_of
 from zeroloss.model.law import InitialLaw, PathLaw, check_sampling, sample_independent, sample_paths
 from zeroloss.model.problem import Problem
 from zeroloss.network.resnet import Network, Training
@@ -24,7 +26,7 @@ def train(
     law: InitialLaw,
     num_layers: int,
     num_units: int,
-    flow_time: float | Sequence[float],
+    flow_time: ArrayLike,
     *,
     replicates: int = 100,
     sampling: str = "independent",
@@ -38,8 +40,8 @@ def train(
     residuals (outputs, replicates, samples) and risk (outputs, replicates), outputs = 1 for a
     single flow time. ``sampling`` is ``independent`` (every layer drawn anew) or ``path`` (constant
     paths). Each replicate has its own random stream. ``progress`` shows how far it is
-    (`ledger.progress`). Raises ValueError for sizes below 1, an unknown sampling and flow times
-    that do not increase.
+    (`ledger.progress`). Raises ValueError for sizes below 1, an unknown sampling or activation and
+    flow times that do not increase; TypeError for what is no problem or law.
 
     >>> from zeroloss.model import problem
     >>> sine = problem.built_in("sine", num_samples=8, seed=0)
@@ -51,7 +53,8 @@ def train(
     True
     """
     check_sampling(sampling, num_layers=num_layers, num_units=num_units, replicates=replicates)
-    times = np.atleast_1d(np.asarray(flow_time, dtype=np.float64)).tolist()
+    check_subject(problem, law)
+    times = flow_times_of(flow_time)
     theta = draw(problem, law, num_layers, num_units, replicates=replicates, sampling=sampling, seed=seed)
     network = Network(problem, num_layers, num_units, activation)
     with reporting(progress) as report:

@@ -23,11 +23,12 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from ledger.display import Shown, Summary, over_time
@@ -36,6 +37,7 @@ from zeroloss.limit.collocation import euler
 from zeroloss.limit.flow import limit_residuals
 from zeroloss.limit.prediction import ResidualLaw
 from zeroloss.limit.prediction import predict as predict_on_rule
+from zeroloss.model.arguments import check_subject, flow_times_of
 from zeroloss.model.arrays import Array
 from zeroloss.model.law import InitialLaw, check_sampling, sobol_rule
 from zeroloss.model.problem import Problem
@@ -119,7 +121,7 @@ def predict(
     law: InitialLaw,
     num_layers: int,
     num_units: int,
-    flow_time: float | Sequence[float],
+    flow_time: ArrayLike,
     *,
     accuracy: float,
     sampling: str = "independent",
@@ -138,8 +140,8 @@ def predict(
     (`ledger.progress`).
 
     Warns where the points do not suffice, and returns what it has. Raises ValueError for an
-    accuracy that is not above 0, sizes below 1, fewer points than it starts with and an unknown
-    sampling.
+    accuracy that is not above 0, sizes below 1, fewer points than it starts with, an unknown sampling or
+    activation and flow times that do not increase; TypeError for what is no problem or law.
 
     >>> from zeroloss.model import problem
     >>> sine = problem.built_in("sine", num_samples=4, seed=0)
@@ -155,7 +157,8 @@ def predict(
         raise ValueError(
             f"max_log2_points must be at least {FIRST_LOG2_POINTS}, got {max_log2_points}; pass one such as 12"
         )
-    times = tuple(np.atleast_1d(np.asarray(flow_time, dtype=np.float64)).tolist())
+    check_subject(problem, law)
+    times = flow_times_of(flow_time)
     with reporting(progress) as report:
         task = _Task(problem, law, num_layers, num_units, times, sampling, activation, seed, report)
         made = task.predicted(accuracy, max_log2_points)

@@ -23,8 +23,9 @@ from ledger.record.streams import stream
 from zeroloss.limit.collocation import euler
 from zeroloss.limit.flow import limit_residuals
 from zeroloss.limit.prediction import predict
+from zeroloss.model.arguments import check_subject
 from zeroloss.model.arrays import Array
-from zeroloss.model.block import ACTIVATIONS, dim_theta
+from zeroloss.model.block import dim_theta
 from zeroloss.model.law import InitialLaw, check_sampling, sobol_rule
 from zeroloss.model.problem import Problem
 from zeroloss.network.ensembles import train
@@ -38,9 +39,8 @@ CHECKED = 200  # networks trained at the size that the law asks for
 CHECK_SECONDS = 12.0
 SCRAMBLES = 2
 HEADINGS = ("answer", "layers", "units", "weights", "seconds", "says")
-LARGEST_PLAIN = 6.0  # log10 of the largest number written out
-# layers × particles × samples² of an influence function, and layers × particles × samples of a
-# limit: a few seconds each
+LARGEST_PLAIN, MOST_WEIGHTS = 6.0, 18.0  # log10 of the largest number written out; no computer holds more
+# layers × particles × samples² of an influence function, × samples of a limit: a few seconds each
 _INFLUENCE, _LIMIT = 2**21, 2**20
 
 
@@ -234,12 +234,11 @@ def required_size(
     >>> sizes.of("theorem").log10_units > 10  # the theorem asks for far more
     True
     """
+    check_subject(problem, law)
     check_demand(accuracy, failure_probability)
     check_sampling(sampling, num_layers=1 if num_layers is None else num_layers)
     if not (math.isfinite(flow_time) and flow_time >= 0):
         raise ValueError(f"flow_time must be finite and at least 0, got {flow_time}; pass a training time such as 10")
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}; choose one")
     with reporting(progress) as report:
         task = _Task(problem, law, activation, flow_time, sampling, seed, report, accuracy, failure_probability)
         return _answered(task, task.depth() if num_layers is None else num_layers, check)
@@ -303,7 +302,9 @@ def _theorem(task: _Task, each: float) -> Answer:
     except (ValueError, FloatingPointError) as error:
         return _none("theorem", math.inf, str(error))
     depth, width = (float(part[0]) for part in sizes(found, task.accuracy, task.failure_probability))
-    return Answer("theorem", depth, width, math.log10(each) + depth + width, "explicit constants")
+    weights = depth + width + math.log10(dim_theta(task.problem.dim))
+    words = "explicit constants" + "; vacuous: no computer holds so many weights" * (weights > MOST_WEIGHTS)
+    return Answer("theorem", depth, width, math.log10(each) + depth + width, words)
 
 
 def _measured(task: _Task, predicted: RiskLaw, depth: int, least: Answer, check: int) -> tuple[Estimate | None, Answer]:
@@ -320,9 +321,10 @@ def _measured(task: _Task, predicted: RiskLaw, depth: int, least: Answer, check:
         failed = int((np.abs(risks - predicted.reference[0]) > task.accuracy).sum())
         share = clopper_pearson(failed, check, CONFIDENCE)
         first = first or share
-        seen.append(f"{failed} of {check} failed at {units}")
-        if share.lower <= task.failure_probability:
+        word = "refuted" if share.lower > task.failure_probability else "not refuted"
+        seen.append(f"{word} by {failed} failures of {check} at {units}, 95 %: {share.lower:.2g} to {share.upper:.2g}")
+        if word == "not refuted":
             size = math.log10(depth), math.log10(units), math.log10(seconds / check)
-            return first, Answer("measured", *size, ", ".join(seen))
+            return first, Answer("measured", *size, "; ".join(seen))
         spent, seconds, units = spent + seconds, 2 * seconds, 2 * units
-    return first, _none("measured", depth, ", ".join(seen))
+    return first, _none("measured", depth, "; ".join(seen))

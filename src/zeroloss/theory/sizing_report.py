@@ -21,6 +21,8 @@ SAMPLES = {"sine": 8, "surface": 12, "diabetes": 32, "digits": 64}
 # a, w, b of the paper's settings: on real data pre-activations are kept of order 1
 SCALES = {"sine": (1.0, 1.0, 1.0), "surface": (1.0, 1.0, 1.0)}
 REAL_SCALES = (2.0, 0.5, 0.5)
+# settings of a configuration, which errors name, as options
+OPTIONS = {"problem.path": "--csv", "problem.num_samples": "--num-samples"}
 
 
 class Choice(NamedTuple):
@@ -40,14 +42,18 @@ class Choice(NamedTuple):
             return built_in(self.problem, self.num_samples or SAMPLES[self.problem], self.seed), ""
         if self.csv is None or self.target is None:
             raise DataError("a CSV needs the name of the column to predict; add --target COLUMN")
-        whole = from_csv(self.csv, self.target)
-        count = self.num_samples or min(whole.num_samples, MOST_SAMPLES)
+        try:
+            whole = from_csv(self.csv, self.target)
+            count = self.num_samples or min(whole.num_samples, MOST_SAMPLES)
+            taken = from_csv(self.csv, self.target, None, count, self.seed)
+        except DataError as error:
+            raise DataError(f"--csv {error}") from error
         note = (
             f"{count} of {whole.num_samples} rows, chosen by seed {self.seed}; set --num-samples for more"
             if count < whole.num_samples
             else ""
         )
-        return from_csv(self.csv, self.target, None, count, self.seed), note
+        return taken, note
 
 
 def report(
@@ -79,7 +85,10 @@ def report(
             progress=sys.stderr.isatty(),
         )
     except (ValueError, FloatingPointError, RuntimeError) as error:
-        raise ResultError(" ".join(str(error).split())) from error
+        message = " ".join(str(error).split())
+        for setting, option in OPTIONS.items():
+            message = message.replace(setting, option)
+        raise ResultError(message) from error
     if as_json:
         print(json.dumps(results.jsonable(content(found, note)), indent=1, sort_keys=True))
     else:

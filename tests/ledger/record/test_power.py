@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from ledger.record import power, verdicts
+from ledger.record.interval import one_sided
+from ledger.record.rows import row
+from ledger.record.statistics import Estimate, ks_distance
 from ledger.record.streams import stream
 
 Z = 1.959963984540054
@@ -22,11 +25,25 @@ def judged(predicate: dict[str, Any], *rows: dict[str, Any]) -> tuple[Any, dict[
 
 @pytest.mark.parametrize(
     ("interval", "sigma"),
-    [("95 %", 1 / Z), ("one-sided 97.5 %", 1 / Z), ("simultaneous 95 % of 10", 1 / 2.807033768), ("range of 3", 0.0),
-     ("deterministic", 0.0)],
+    [("95 %", 1 / Z), ("one-sided 95 %", 0.5 / 1.358101582), ("simultaneous 95 % of 10", 1 / 2.807033768),
+     ("range of 3", 0.0), ("deterministic", 0.0)],
 )  # fmt: skip
 def test_the_standard_error_of_an_interval_of_half_width_one(interval: str, sigma: float) -> None:
     assert power.standard_error(evidence.row(half=1.0, interval=interval)) == pytest.approx(sigma)
+
+
+def test_a_bound_on_the_distance_of_laws_is_wider_than_its_error_asks_for() -> None:
+    """Samples of a shifted law: the spread of their distances, and how often these stay below a limit."""
+    rng, n = stream("distances"), 200
+    reference = rng.standard_normal(50 * n)
+    found = [ks_distance(rng.standard_normal(n) + 0.4, reference, one_sided()) for _ in range(400)]
+    values = np.array([one.value for one in found])
+    sigma, half = power.standard_error(row("", "ks", "normal", found[0], [])), found[0].upper - found[0].value
+    assert values.std() <= sigma <= 1.5 * values.std()
+    claim, _ = judged({"at_most": 0.2 + half, "interval": "one-sided"})
+    cut = row("", "ks", "cut", Estimate(half / 2, 0.0, 1.5 * half, one_sided()), [])
+    chance = power.chances(claim.predicate[0], cut, float(values.mean()), sigma)
+    assert chance.supported == pytest.approx(np.mean(values <= 0.2), abs=0.1)
 
 
 def test_no_failure_at_all_has_an_interval_on_one_side_by_chance() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from toy import Toy, walk
 
-from ledger.record import results
+from ledger.record import estimates, results
 from zeroloss import cli
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -106,6 +106,59 @@ def test_the_link_of_a_number_names_its_key(base: Path, capsys) -> None:
     assert targets == [KEY, "toy/risk/sine.s4"]
     for key in targets:
         assert traced(base, capsys, key)["kind"] == "number"
+
+
+FLOATS = f"""holds zl:{KEY}
+begin
+holds toy-rates.pdf
+Figure 1
+begin
+holds zl:claim:toy.depth
+holds zl:case:narrow
+holds zl:{KEY}
+holds zl:{KEY}
+Table S6
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "rules", "facts"),
+    [
+        ("Figure 1", ["draw", "measure", "simulate"], {"drawings": "toy-rates"}),
+        ("tab. s6", ["measure", "simulate", "simulate"],
+         {"claims": "toy.depth", "settings of": "narrow", "numbers": KEY}),
+    ],
+)  # fmt: skip
+def test_a_figure_or_table_of_the_pdf_leads_to_what_it_holds(base: Path, capsys, name, rules, facts) -> None:
+    (base / "floats.txt").write_text(FLOATS)
+    found = traced(base, capsys, name)
+    assert [step["rule"] for step in found["steps"]] == rules and found["facts"] == facts
+    assert cli.main(words(base, *name.split())) == 0
+    assert capsys.readouterr().out.startswith(f"part of the PDF {name}\n")
+    assert cli.main(words(base, "Table S7")) == 2
+    assert "got 'Table S7'; nearest: Table S6" in capsys.readouterr().err
+
+
+def test_without_tex_a_number_of_the_pdf_is_answered_in_words(base: Path, capsys) -> None:
+    assert cli.main(words(base, "Table", "6")) == 2
+    said = capsys.readouterr().err
+    assert "quick/floats.txt is missing; build the paper with TeX, or follow the link of a number" in said
+
+
+@pytest.mark.parametrize("name", [KEY, "toy.depth", "Table S6"])
+def test_where_nothing_was_run_the_published_numbers_answer(base: Path, tmp_path: Path, capsys, name) -> None:
+    published = tmp_path / "published"
+    published.mkdir()
+    table = estimates.read([base / "toy" / "estimates.parquet"])
+    (published / "estimates.csv").write_text(estimates.to_csv(table))
+    results.write_json(published / "verdicts.json", results.read_sealed(base / "verdicts.json"))
+    (published / "floats.txt").write_text(FLOATS)
+    places = ["--results", str(tmp_path / "nowhere"), "--published", str(published)]
+    assert cli.main([*words(base)[:3], *places, "--claims", str(tmp_path / "claims.yaml"), name]) == 0
+    said = capsys.readouterr().out
+    assert "-1.0000" in said and "wide;narrow" in said and "make reproduce" in said
+    assert cli.main(["trace", "--mode", "full", *places, name]) == 2
+    assert "estimates.parquet is missing; build it with make" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
