@@ -16,6 +16,7 @@
 #   make shell       a shell in which zeroloss and snakemake are found
 #   make docs        docs/build/index.html: pages and API documentation, offline
 #   make bench       this code beside its peers: benchmarks/results/ (BENCH_FLAGS="--only w1,w2")
+#   make bench-gpu   the same of networks on a GPU: benchmarks/results/gpu.md
 # Variables: CORES=2, PYTHON=python3.12, MODE=quick (report, crate, estimate), SNAKEMAKE_FLAGS=-n.
 
 ifndef PYTHON
@@ -34,10 +35,10 @@ DOCS := .venv-docs
 SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) $(SNAKEMAKE_FLAGS)
 
 .PHONY: help reproduce quick verify replicate estimate report test test-faults test-report test-slurm crate arxiv lint \
-	audit bench docs shell clean tex run-full run-quick
+	audit bench bench-gpu docs shell clean tex run-full run-quick
 
 help:
-	@sed -n '2,21s/^# *//p' Makefile
+	@sed -n '2,22s/^# *//p' Makefile
 
 # The mode is given with --config, of which Snakemake takes the last only.
 ifneq (,$(filter --config -C --config=%,$(SNAKEMAKE_FLAGS)))
@@ -119,6 +120,9 @@ audit:
 # A quiet machine measures best: nothing else should run beside it.
 bench: $(BENCH)/.ready
 	@PYTHONPATH=. $(BENCH)/bin/python -m benchmarks.run $(BENCH_FLAGS)
+
+bench-gpu: $(BENCH)/.ready
+	@PYTHONPATH=. $(BENCH)/bin/python -m benchmarks.gpu --out benchmarks/results/gpu.md $(BENCH_FLAGS)
 
 # Built offline from docs/ and the docstrings, and every warning is an error.
 docs: $(DOCS)/.ready

@@ -5,7 +5,7 @@ In float64 ours is the compiled engine, in float32 the torch code that stands be
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
@@ -18,7 +18,7 @@ from benchmarks.workload import Shape, Workload, workload
 from zeroloss.model.problem import Problem
 from zeroloss.network.resnet import Network
 
-__all__ = ["JAX", "PRECISIONS", "measure", "methods", "our_descent", "our_gradient"]
+__all__ = ["JAX", "PRECISIONS", "available", "measure", "methods", "our_descent", "our_gradient"]
 
 JAX = ("JAX vmap", "JAX map")
 PRECISIONS = {"float64": (torch.float64, 1e-9), "float32": (torch.float32, 1e-3)}
@@ -63,19 +63,25 @@ def methods(work: str, load: Workload) -> dict[str, Callable[[], Method]]:
     }
 
 
+def available(work: str, case: str, makers: Mapping[str, Callable[[], Method]]) -> tuple[list[Method], list[Row]]:
+    """The methods that can be made here, and a row for each that cannot."""
+    made: list[Method] = []
+    missing: list[Row] = []
+    for name, make in makers.items():
+        try:
+            made.append(make())
+        except ImportError as error:
+            missing.append(unavailable(work, case, name, error, unit="s"))
+    return made, missing
+
+
 def measure(work: str, shape: Shape, effort: Effort) -> list[Row]:
     """W1, `gradient`: risk and all gradients, once; or W2, `training`: gradient descent over
     shape.steps steps, with the risk at each."""
     rows: list[Row] = []
     for precision, (dtype, tolerance) in PRECISIONS.items():
-        missing: list[Row] = []
-        peers: list[Method] = []
         makers = methods(work, workload(shape, dtype))
         ours = makers.pop(OURS)()
-        for name, make in makers.items():
-            try:
-                peers.append(make())
-            except ImportError as error:
-                missing.append(unavailable(work, precision, name, error, unit="s"))
+        peers, missing = available(work, precision, makers)
         rows += [*compare(work, precision, ours, peers, effort, tolerance), *missing]
     return rows

@@ -1,4 +1,4 @@
-"""W1 and W2 in PyTorch: as a user would write it, and with torch.func."""
+"""W1 and W2 in PyTorch: as a user would write it, with torch.func, and that by torch.compile."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from benchmarks.timing import Method
 from benchmarks.workload import Workload
 
-__all__ = ["FUNC", "MODULES", "PEERS"]
+__all__ = ["COMPILED", "FUNC", "MODULES", "PEERS", "compiled"]
 
 MODULES = "torch modules"
 FUNC = "torch.func"
+COMPILED = "torch.compile"
 
 
 class Block(nn.Module):
@@ -114,16 +115,16 @@ def _functional_risk(load: Workload) -> Callable[[Tensor], Tensor]:
     return risk
 
 
-def func_gradient(load: Workload) -> Method:
-    """vmap over networks of torch.func.grad_and_value."""
-    both = torch.func.vmap(torch.func.grad_and_value(_functional_risk(load)))
-    return Method(FUNC, lambda _: both(load.theta), numbers=lambda out: _arrays(out[1], out[0] / load.scale))
+def func_gradient(load: Workload, name: str = FUNC, made: Callable[[Any], Any] = lambda both: both) -> Method:
+    """vmap over networks of torch.func.grad_and_value, as ``made`` makes it."""
+    both = made(torch.func.vmap(torch.func.grad_and_value(_functional_risk(load))))
+    return Method(name, lambda _: both(load.theta), numbers=lambda out: _arrays(out[1], out[0] / load.scale))
 
 
-def func_descent(load: Workload) -> Method:
+def func_descent(load: Workload, name: str = FUNC, made: Callable[[Any], Any] = lambda both: both) -> Method:
     """A loop of such gradients; risk noted before each step."""
     risk_of = _functional_risk(load)
-    both = torch.func.vmap(torch.func.grad_and_value(risk_of))
+    both = made(torch.func.vmap(torch.func.grad_and_value(risk_of)))
     risks_of = torch.func.vmap(risk_of)
     rate = load.shape.step / load.scale
 
@@ -137,7 +138,12 @@ def func_descent(load: Workload) -> Method:
             risks.append(risks_of(theta))
         return torch.stack(risks), theta
 
-    return Method(FUNC, run, load.theta.clone, lambda outcome: _arrays(*outcome))
+    return Method(name, run, load.theta.clone, lambda outcome: _arrays(*outcome))
+
+
+def compiled(work: str, load: Workload) -> Method:
+    """The same with torch.compile; it is compiled when it first runs, which is not timed."""
+    return (func_gradient if work == "gradient" else func_descent)(load, COMPILED, torch.compile)
 
 
 PEERS: dict[str, dict[str, Callable[[Workload], Method]]] = {

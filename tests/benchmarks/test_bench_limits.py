@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import brute, depth_peers, draw, fluctuations, gpu, limits, reference, report
+from benchmarks import brute, depth_peers, draw, fluctuations, gpu, limits, networks, reference, report
 from benchmarks.limit_cases import LimitCase
+from benchmarks.peers_torch import FUNC
 from benchmarks.roofline import Probe
 from benchmarks.rows import OURS, Row, pick
 from benchmarks.timing import Effort
@@ -131,7 +132,8 @@ def test_without_a_gpu_it_says_so(capsys: pytest.CaptureFixture[str], monkeypatc
 
 def test_the_measurement_of_a_gpu_holds_on_the_processor() -> None:
     shape = Shape(networks=2, L=3, M=8, N=4, steps=2)
-    rows = gpu.measure("cpu", shape, Probe(32, 256, far_bytes=1 << 12, seconds=0.001), QUICK)
+    peers = FUNC, networks.JAX[0]
+    rows = gpu.measure("cpu", shape, Probe(32, 256, far_bytes=1 << 12, seconds=0.001), QUICK, peers)
     ours = pick(rows, method=OURS, quantity="difference", case="float64")
     assert len(ours) == 2 and all(row.value <= gpu.AGREEMENT for row in ours)
     assert all(row.value > 0 for row in pick(rows, work="bound"))

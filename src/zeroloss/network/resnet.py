@@ -3,13 +3,15 @@
 z_{l+1} = z_l + (1/(L M)) Σ_m f(z_l, θ_{l,m}),  E = mean ½ r²,  dθ_{l,m}/ds = −L M ∇_{θ_{l,m}} E.
 Batched over replicates: theta (replicates, layers, dim_theta, units). No autograd: memory is one
 stored activation per unit and sample, whatever the number of steps. On the processor the compiled
-engine does the work; the torch code below says the same and serves all other devices.
+engine does the work, on a GPU Triton where it is there; the torch code below says the same and
+serves all else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,6 +34,20 @@ def recomputes(num_layers: int, num_units: int, num_samples: int) -> bool:
     They are computed a second time then, to the same bytes: from memory they come more slowly.
     """
     return num_layers * num_units * num_samples > MOST_KEPT
+
+
+def _runner(problem: Problem, activation: str) -> Any:
+    """What does the work in place of torch: the engine, on a GPU Triton, or None."""
+    if engine.serves(problem, activation):
+        return engine
+    if not problem.inputs.is_cuda:
+        return None
+    try:
+        from zeroloss.network import gpu
+    except ImportError as error:
+        engine.say_once(str(error))
+        return None
+    return gpu if gpu.serves(problem, activation) else None
 
 
 @dataclass(repr=False)
@@ -68,7 +84,7 @@ class Network:
     ``branch_scale`` replaces 1/(L M) in front of the sum over units (a wrong scaling is a negative
     control); ``regularised`` adds e^{−s} (1/(L M)) Σ |θ|² to the risk; ``recompute`` computes
     activations a second time instead of keeping L layers of them; ``threads`` share replicates;
-    ``compiled`` False keeps to torch on the processor too.
+    ``compiled`` False keeps to torch.
 
     >>> import torch
     >>> from zeroloss.model import law, problem
@@ -109,7 +125,8 @@ class Network:
         self.regularised = regularised
         self.threads = threads
         self._engine = None
-        if compiled and engine.serves(problem, activation):
+        self._runner: Any = _runner(problem, activation) if compiled else None
+        if self._runner is not None:
             self._engine = engine.Shape(problem, num_layers, num_units, activation, self.scale, regularised, recompute)
         self._buffers: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
 
@@ -155,7 +172,7 @@ class Network:
         linear: it carries the factor −L M scale/N from the start.
         """
         if self._engine is not None:
-            return engine.velocity(self._engine, theta, out, self.threads)
+            return self._runner.velocity(self._engine, theta, out, self.threads)
         d, sigma = self.problem.dim, self.activation
         z, stored = self._forward(theta)
         scratch = self._workspace(theta.shape[0])[2]
@@ -180,7 +197,7 @@ class Network:
         """
         out = torch.empty_like(theta) if out is None else out
         if self._engine is not None:
-            return out, engine.velocity(self._engine, theta, out, self.threads, sign=-1.0)
+            return out, self._runner.velocity(self._engine, theta, out, self.threads, sign=-1.0)
         r = self.velocity(theta, out)
         return out.neg_(), r
 
@@ -224,7 +241,7 @@ class Network:
         Each replicate steps by its own error estimate (atol = rtol).
         """
         if self._engine is not None:
-            flow = engine.flow(self._engine, theta, flow_times, rtol=rtol, atol=rtol, threads=self.threads)
+            flow = self._runner.flow(self._engine, theta, flow_times, rtol=rtol, atol=rtol, threads=self.threads)
         else:
             flow = integrate(self.vector_field, theta.flatten(1), flow_times, rtol=rtol)
         return self._training(flow, flow_times)
@@ -240,7 +257,7 @@ class Network:
             raise ValueError(f"record_every must be at least 1, got {record_every}")
         recorded = sorted({*range(0, num_steps + 1, record_every), num_steps})
         if self._engine is not None:
-            flow = engine.descend(self._engine, theta, step, num_steps, record_every, self.threads)
+            flow = self._runner.descend(self._engine, theta, step, num_steps, record_every, self.threads)
         else:
             flow = self._descend(theta.flatten(1).clone(), step, recorded)
         return self._training(flow, [n * step for n in recorded])

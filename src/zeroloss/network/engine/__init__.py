@@ -27,9 +27,25 @@ from zeroloss.model.catalogue import ACTIVATIONS
 from zeroloss.model.problem import Problem
 from zeroloss.network.engine.library import SWITCH, EngineError, library, why_not
 
-__all__ = ["Depth", "EngineError", "Shape", "descend", "flow", "serves", "tanh", "velocity", "why_not"]
+__all__ = [
+    "NOT_FINITE",
+    "SWITCH",
+    "TOO_MANY",
+    "Depth",
+    "EngineError",
+    "Shape",
+    "checked",
+    "descend",
+    "flow",
+    "raise_for",
+    "say_once",
+    "serves",
+    "tanh",
+    "velocity",
+    "why_not",
+]
 
-_DONE, _NO_MEMORY, _NOT_FINITE, _TOO_MANY, _NO_DEPTH = range(5)
+_DONE, _NO_MEMORY, NOT_FINITE, TOO_MANY, _NO_DEPTH = range(5)
 _long, _double, _pointer = ctypes.c_long, ctypes.c_double, ctypes.c_void_p
 
 
@@ -154,7 +170,8 @@ class _Recorder:
 
 
 @cache
-def _say_once(reason: str) -> None:
+def say_once(reason: str) -> None:
+    """Warn, once for a reason, that torch does the work."""
     warnings.warn(
         f"torch takes the place of the compiled engine, several times slower: {reason}", RuntimeWarning, stacklevel=3
     )
@@ -171,7 +188,7 @@ def serves(problem: Problem, activation: str) -> bool:
         return False
     if reason := why_not():
         if not reason.startswith(SWITCH):
-            _say_once(reason)
+            say_once(reason)
         return False
     return True
 
@@ -190,19 +207,20 @@ def _call(name: str, *arguments: Any) -> int:
     return getattr(library(), name)(*map(in_c, arguments))
 
 
-def _check(shape: Shape, theta: Tensor) -> Tensor:
+def checked(shape: Shape, theta: Tensor) -> Tensor:
+    """theta, contiguous; ValueError unless it is (replicates, L, k, M) of the problem's type."""
     expected = (shape.num_layers, 2 * shape.problem.dim + 1, shape.num_units)
     if theta.ndim != 4 or tuple(theta.shape[1:]) != expected:
         raise ValueError(f"theta must be (replicates, {', '.join(map(str, expected))}), got {tuple(theta.shape)}")
-    if theta.dtype != torch.float64:
-        raise ValueError(f"theta must be of the problem's type torch.float64, got {theta.dtype}")
+    if theta.dtype != shape.problem.inputs.dtype:
+        raise ValueError(f"theta must be of the problem's type {shape.problem.inputs.dtype}, got {theta.dtype}")
     return theta.contiguous()
 
 
 def velocity(shape: Shape, theta: Tensor, out: Tensor, threads: int = 1, sign: float = 1.0) -> Tensor:
     """Write −L M ∇_θ E times ``sign``, like theta (replicates, L, k, M), to ``out``; return
     residuals (R, N)."""
-    theta = _check(shape, theta)
+    theta = checked(shape, theta)
     direct = out if out.is_contiguous() else torch.empty_like(theta)
     residuals = theta.new_empty((theta.shape[0], shape.problem.num_samples))
     struct = shape._struct()
@@ -210,7 +228,7 @@ def velocity(shape: Shape, theta: Tensor, out: Tensor, threads: int = 1, sign: f
     def part(first: int, count: int) -> None:
         own = slice(first, first + count)
         parts = count, theta[own], float(sign), direct[own], residuals[own]
-        _raise(_call("engine_velocity", ctypes.byref(struct), *parts), 0, 0.0)
+        raise_for(_call("engine_velocity", ctypes.byref(struct), *parts), 0, 0.0)
 
     _share(part, theta.shape[0], threads)
     if direct is not out:
@@ -234,7 +252,7 @@ def flow(
     value is not finite, RuntimeError after ``max_steps`` steps.
     """
     check(rtol, atol, flow_times)
-    theta, pair = _check(shape, theta), DORMAND_PRINCE
+    theta, pair = checked(shape, theta), DORMAND_PRINCE
     stages = len(pair.c)
     rows = [(*row, *(0.0,) * (stages - len(row))) for row in pair.a]
     tableau = _filled(
@@ -246,21 +264,21 @@ def flow(
     times = torch.tensor(list(flow_times), dtype=torch.float64)
     rule = len(times), times, float(rtol), float(atol), max_steps
     recorder = _Recorder(shape, theta, len(times))
-    return recorder.run("engine_flow", (ctypes.byref(tableau),), rule, threads, partial(_raise, max_steps=max_steps))
+    return recorder.run("engine_flow", (ctypes.byref(tableau),), rule, threads, partial(raise_for, max_steps=max_steps))
 
 
 def descend(shape: Shape, theta: Tensor, step: float, num_steps: int, record_every: int, threads: int = 1) -> Flow:
     """Gradient descent θ ← θ − step L M ∇E, recorded as `Network.descend` says."""
 
     def refuse(status: int, replicate: int, s: float) -> None:
-        if status == _NOT_FINITE:
+        if status == NOT_FINITE:
             raise FloatingPointError(
                 f"the squared gradient in gradient descent of replicate {replicate} is not finite at step "
                 f"{round(s / step)}; reduce step (now {step})"
             )
-        _raise(status, replicate, s)
+        raise_for(status, replicate, s)
 
-    recorder = _Recorder(shape, _check(shape, theta), -(-num_steps // record_every) + 1)
+    recorder = _Recorder(shape, checked(shape, theta), -(-num_steps // record_every) + 1)
     return recorder.run("engine_descend", (), (float(step), num_steps, record_every), threads, refuse)
 
 
@@ -291,15 +309,16 @@ def _pool(threads: int, process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="zeroloss")
 
 
-def _raise(status: int, replicate: int, s: float, max_steps: int = 0) -> None:
+def raise_for(status: int, replicate: int, s: float, max_steps: int = 0) -> None:
+    """Raise what a status other than 0 means, with the replicate and the flow time where it was met."""
     if status == _NO_MEMORY:
         raise MemoryError("no memory for a network; use fewer layers or units, or recompute=True")
-    if status == _NOT_FINITE:
+    if status == NOT_FINITE:
         raise FloatingPointError(
             f"the velocity of replicate {replicate} is not finite at flow "
             f"time {s:.6g}; reduce rtol or the scales of the law"
         )
-    if status == _TOO_MANY:
+    if status == TOO_MANY:
         raise RuntimeError(
             f"more than {max_steps} steps to reach the last flow time, stopped at "
             f"{s:.6g}; raise rtol or shorten flow_times"
