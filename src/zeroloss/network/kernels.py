@@ -96,10 +96,8 @@ def _preactivation(w, b, z):
 
 
 @triton.jit
-def _add(out, value, theta, pull, earlier, last, inside):
-    """Add a value to what earlier samples left, and after the last of them −pull θ; write it, and
-    return its square and that of θ, 0 before the last."""
-    value += tl.load(out, inside & earlier, 0.0)
+def _write(out, value, theta, pull, last, inside):
+    """Write a slope, after the last samples with −pull θ; its square and that of θ, 0 before."""
     value = tl.where(last, value - pull * theta, value)
     tl.store(out, value, inside)
     return tl.where(last & inside, value * value, 0.0), tl.where(last, theta * theta, 0.0)
@@ -147,12 +145,16 @@ def _slope(
                 q = tl.sum(a[:, :, None] * p[:, None, :], 0) * slope
                 total += w[:, :, None] * q[None, :, :]
                 inside = (i < D)[:, None] & (m < M)[None, :]
-                to = slopes + i[:, None] * M + m[None, :]
-                da, dw = tl.sum(p[:, None, :] * h[None, :, :], 2), tl.sum(z[:, None, :] * q[None, :, :], 2)
-                a_square, a_size = _add(to, da, a, 2.0 * decay, earlier, last, inside)
-                w_square, w_size = _add(to + D * M, dw, w, 2.0 * decay, earlier, last, inside)
-                b_to, db = slopes + 2 * D * M + m, tl.sum(q, 1)
-                b_square, b_size = _add(b_to, db, b, 2.0 * decay, earlier, last, m < M)
+                to_a, to_b = slopes + i[:, None] * M + m[None, :], slopes + 2 * D * M + m
+                to_w, again, b_again = to_a + D * M, inside & earlier, (m < M) & earlier
+                da = tl.load(to_a, again, 0.0) + tl.sum(p[:, None, :] * h[None, :, :], 2)
+                dw = tl.load(to_w, again, 0.0) + tl.sum(z[:, None, :] * q[None, :, :], 2)
+                db = tl.load(to_b, b_again, 0.0) + tl.sum(q, 1)
+                if earlier:
+                    tl.debug_barrier()  # several threads read a number that one of them overwrites
+                a_square, a_size = _write(to_a, da, a, 2.0 * decay, last, inside)
+                w_square, w_size = _write(to_w, dw, w, 2.0 * decay, last, inside)
+                b_square, b_size = _write(to_b, db, b, 2.0 * decay, last, m < M)
                 squares, sizes = squares + (a_square + w_square), sizes + (a_size + w_size)
                 b_squares, b_sizes = b_squares + b_square, b_sizes + b_size
             p += scale * tl.sum(total, 1)
@@ -261,7 +263,7 @@ def flow(
     rate, size = _slope(y, slopes, kept, observed + r * N, regular, net, D, P, B, S, SIGMA)
     start = _scaled(y, y, slopes, table, 1, 1.0, r * 0, rtol, atol, n, E)
     h = 0.5 * tl.minimum(tl.exp(tl.log(tl.maximum(start, 1e-12)) * _POWER), 0.5)
-    s, integral, flipped, accepted, rejected = h * 0.0, h * 0.0, r * 0, r * 0, r * 0
+    s, integral, flipped, accepted, rejected = regular * 0.0, regular * 0.0, r * 0, r * 0, r * 0
     status = tl.where(_finite(start) & _finite(rate), r * 0, _NOT_FINITE)
     hit = tl.load(times) == 0.0
     tl.store(integrals + r, integral, hit)
