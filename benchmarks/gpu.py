@@ -51,10 +51,10 @@ def _jax_has_a_gpu() -> None:
 def _on(device: str, work: str, load: Workload) -> dict[str, Callable[[], Method]]:
     """The methods of a work on a device, timed until it is done."""
 
-    def made(make: Callable[[], Method]) -> Method:
-        method = make()
-        if method.name in networks.JAX and device == "cuda":
+    def made(name: str, make: Callable[[], Method]) -> Method:
+        if name in networks.JAX and device == "cuda":
             _jax_has_a_gpu()
+        method = make()
 
         def run(state: object) -> object:
             outcome = method.run(state)
@@ -65,7 +65,7 @@ def _on(device: str, work: str, load: Workload) -> dict[str, Callable[[], Method
 
     there = replace(load, problem=load.problem.to(device), theta=load.theta.to(device))
     makers = networks.methods(work, there) | {COMPILED: partial(compiled, work, there)}
-    return {name: partial(made, make) for name, make in makers.items()}
+    return {name: partial(made, name, make) for name, make in makers.items()}
 
 
 def _rows(
@@ -74,7 +74,8 @@ def _rows(
     """Times of ours and of the peers; agreement of the first networks with the processor."""
     makers = _on(device, work, load)
     others, missing = networks.available(work, name, {peer: makers[peer] for peer in peers})
-    rows = [*compare(work, name, makers[OURS](), others, effort, tolerance), *missing]
+    rows = compare(work, name, makers[OURS](), others, effort, tolerance)
+    rows += [row._replace(quantity="wall_seconds") for row in missing]
     few = replace(load, shape=replace(load.shape, networks=2), theta=load.theta[:2])
     expected, found = (_on(where, work, few)[OURS]().result() for where in ("cpu", device))
     return [*rows, Row(work, name, OURS, "difference", difference(expected, found), note="from the processor")]
