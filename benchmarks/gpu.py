@@ -27,6 +27,7 @@ from benchmarks.tables import Table, first
 from benchmarks.timing import Effort, Method, compare, difference
 from benchmarks.workload import Shape, Workload, bytes_held, bytes_moved, workload
 from ledger.record import results
+from zeroloss.network import engine
 
 __all__ = ["AGREEMENT", "LARGE", "PEERS", "PROBE", "measure"]
 
@@ -136,6 +137,7 @@ def main(given: Sequence[str] | None = None) -> int:
         print("no GPU: torch finds no CUDA device here; nothing was measured")
         return 0
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX leaves memory to the others
+    os.environ[engine.SWITCH] = "triton"
     shape = replace(LARGE, networks=options.networks)
     device = torch.cuda.get_device_name()
     rows = measure("cuda", shape, PROBE, Effort(repeats=7, seconds=0.5))

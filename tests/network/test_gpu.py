@@ -179,15 +179,16 @@ def cuda(dim: int = 2, dtype: torch.dtype = torch.float64) -> Any:
 
 
 def test_on_a_gpu_the_kernels_run_what_they_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert resnet._runner(cuda(), "tanh") is None, "nobody asked for them"
+    monkeypatch.setenv(engine.SWITCH, "triton")
     assert resnet._runner(cuda(), "tanh") is gpu
     assert resnet._runner(cuda(33), "tanh") is None
     assert resnet._runner(cuda(dtype=torch.float16), "tanh") is None
     assert resnet._runner(cuda(), "one of an extension") is None
-    monkeypatch.setenv(engine.SWITCH, "torch")
-    assert resnet._runner(cuda(), "tanh") is None
 
 
 def test_without_triton_torch_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(engine.SWITCH, "triton")
     monkeypatch.delitem(sys.modules, "zeroloss.network.gpu")
     monkeypatch.delattr("zeroloss.network.gpu")
     missing: Any = None

@@ -6,14 +6,14 @@ a whole training run is one launch, in which each takes steps of its own, and no
 batch. A network runs on one multiprocessor, so that a GPU is full from about two hundred networks
 on; of few and large ones torch makes more (`Network(..., compiled=False)`).
 
-Not run on a GPU yet: tests run it by Triton's interpreter and compile it for one (sm_90).
+Not run on a GPU yet, hence for those who ask (ZEROLOSS_ENGINE=triton): tests run it by Triton's
+interpreter and compile it for one (sm_90).
 """
 
 # pyright: reportMissingImports=false, reportIndexIssue=false, reportArgumentType=false
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import torch
@@ -35,10 +35,8 @@ BLOCK = 2048  # numbers of a state at a time
 
 
 def serves(problem: Problem, activation: str) -> bool:
-    """Whether the kernels run this: float64 or float32, d ≤ MOST_DIM, an activation of the
-    catalogue; ZEROLOSS_ENGINE=torch leaves them aside."""
-    known = problem.inputs.dtype in PAIRS and problem.dim <= MOST_DIM and activation in ACTIVATIONS
-    return known and os.environ.get(engine.SWITCH) != "torch"
+    """Whether the kernels run this: float64 or float32, d ≤ MOST_DIM, an activation of the catalogue."""
+    return problem.inputs.dtype in PAIRS and problem.dim <= MOST_DIM and activation in ACTIVATIONS
 
 
 class _Launch:

@@ -3,12 +3,13 @@
 z_{l+1} = z_l + (1/(L M)) Σ_m f(z_l, θ_{l,m}),  E = mean ½ r²,  dθ_{l,m}/ds = −L M ∇_{θ_{l,m}} E.
 Batched over replicates: theta (replicates, layers, dim_theta, units). No autograd: memory is one
 stored activation per unit and sample, whatever the number of steps. On the processor the compiled
-engine does the work, on a GPU Triton where it is there; the torch code below says the same and
-serves all else.
+engine does the work, on a GPU Triton with ZEROLOSS_ENGINE=triton; the torch code below says the
+same and serves all else.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,10 +38,10 @@ def recomputes(num_layers: int, num_units: int, num_samples: int) -> bool:
 
 
 def _runner(problem: Problem, activation: str) -> Any:
-    """What does the work in place of torch: the engine, on a GPU Triton, or None."""
+    """What does the work in place of torch: the engine, on a GPU Triton where it is asked for, or None."""
     if engine.serves(problem, activation):
         return engine
-    if not problem.inputs.is_cuda:
+    if not problem.inputs.is_cuda or os.environ.get(engine.SWITCH) != "triton":
         return None
     try:
         from zeroloss.network import gpu

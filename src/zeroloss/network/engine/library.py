@@ -34,7 +34,7 @@ FLAGS = (
     "-fPIC",
     "-shared",
 )
-SWITCH = "ZEROLOSS_ENGINE"  # "torch" leaves the engine aside
+SWITCH = "ZEROLOSS_ENGINE"  # "torch" leaves the engine aside, "triton" asks for the kernels on a GPU
 
 
 class EngineError(RuntimeError):
