@@ -129,6 +129,6 @@ def test_the_build_says_what_each_figure_and_table_holds(tmp_path: Path) -> None
 
 def test_an_old_python_is_refused(tools: Path, tmp_path: Path) -> None:
     add(tools, "python3", "exit 1")
-    done = script(tools, "make-venv.sh", "python3", str(tmp_path / "venv"))
+    done = script(tools, "make-venv.sh", "python3", str(tmp_path / "venv"), "report")
     assert done.returncode == 1 and "needs Python 3.11 or later, got 'python3'" in done.stderr
     assert BIN.exists() and not (tmp_path / "venv").exists()
