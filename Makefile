@@ -14,6 +14,7 @@
 #   make crate       results/<MODE>/crate.zip, an RO-Crate of the run (MODE=full or quick)
 #   make arxiv       results/<MODE>/arxiv.tar.gz, the paper's TeX so that it compiles alone
 #   make shell       a shell in which zeroloss and snakemake are found
+#   make diff REV=HEAD~1   results/<MODE>/diff.pdf, text that changed; diff.md, published numbers that moved
 #   make docs        docs/build/index.html: pages and API documentation, offline
 #   make bench       this code beside its peers: benchmarks/results/ (BENCH_FLAGS="--only w1,w2")
 # Variables: CORES=2, PYTHON=python3.12, MODE=quick (report, crate, estimate), SNAKEMAKE_FLAGS=-n.
@@ -34,7 +35,7 @@ AUDIT := .venv-audit
 DOCS := .venv-docs
 SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) $(SNAKEMAKE_FLAGS)
 
-.PHONY: help reproduce quick verify replicate estimate report test test-faults test-report test-slurm crate arxiv lint \
+.PHONY: help reproduce quick verify replicate estimate report test test-faults test-report test-slurm crate arxiv diff lint \
 	audit bench docs shell clean tex run-full run-quick
 
 help:
@@ -107,11 +108,15 @@ crate: run-$(MODE)
 arxiv: run-$(MODE)
 	@$(if $(IDLE),,bash workflow/scripts/arxiv.sh results/$(MODE) results/$(MODE)/arxiv.tar.gz)
 
+# Since a commit: the text of the paper, marked, and what moved in published/.
+diff: run-$(MODE)
+	@$(if $(IDLE),,bash workflow/scripts/diff.sh $(or $(REV),$(error REV must be given, such as REV=HEAD~1)) results/$(MODE))
+
 lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakefmt --check workflow
 	$(BIN)/snakemake --lint
 
 audit:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -125,6 +127,28 @@ def test_the_build_says_what_each_figure_and_table_holds(tmp_path: Path) -> None
     held = [f"zl:{key}"]
     found = floats.read(tmp_path / "results" / floats.FLOATS)
     assert found == {"Figure 1": ["a-b.png"], "Table S1": held, "Table S2": held}
+
+
+def test_what_moved_in_the_published_numbers_is_told(tmp_path: Path) -> None:
+    def publish(estimate: float, verdict: str) -> None:
+        rows = [f"toy,toy.gap,gap,wide,{estimate},0.9,1.3", "toy,toy.gap,gap,narrow,2,,"]
+        head = "study,claim,quantity,cell,estimate,lower,upper"
+        (tmp_path / "published" / "estimates.csv").write_text("\n".join([head, *rows, ""]))
+        claims = {"claims": [{"id": "toy.gap", "verdict": verdict}]}
+        (tmp_path / "published" / "verdicts.json").write_text(json.dumps(claims))
+
+    def run(*command: str) -> str:
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    (tmp_path / "published").mkdir()
+    publish(1.1, "supported")
+    run("git", "init", "--quiet")
+    run("git", "add", "published")
+    run("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "--message=first")
+    publish(1.5, "refuted")
+    said = run(sys.executable, str(ROOT / "workflow" / "scripts" / "moved.py"), "HEAD").splitlines()
+    assert "| toy.gap | supported | refuted |" in said and "| toy.gap/gap/wide | 1.1 | 1.5 | 2.00 |" in said
+    assert said[-1].startswith("1 of 2 numbers moved, 1 of them by more than a half-width; 0 are new, 0 gone")
 
 
 def test_an_old_python_is_refused(tools: Path, tmp_path: Path) -> None:
