@@ -171,9 +171,15 @@ def test_settings_of_the_command_line_reach_the_job(checkout: Checkout) -> None:
 
 def test_lint_and_format(checkout: Checkout) -> None:
     assert "good condition" in checkout.snakemake("--lint")
-    subprocess.run([BIN / "snakefmt", "--check", "Snakefile", "workflow"], cwd=checkout.root, check=True)
-    snakefile = (checkout.root / "Snakefile").read_text().splitlines()
-    assert len(snakefile) < 40
+    subprocess.run([BIN / "snakefmt", "--check", "workflow"], cwd=checkout.root, check=True)
+    snakefile = (checkout.root / "workflow" / "Snakefile").read_text().splitlines()
+    assert len(snakefile) < 50
+
+
+def test_another_folder_holds_the_results(checkout: Checkout, planned: dict[str, str], tmp_path: Path) -> None:
+    said = checkout.snakemake("-n", "--config", "mode=quick", "--directory", str(tmp_path))
+    assert jobs_in(said) == jobs_in(planned["quick"])
+    assert (tmp_path / "config").is_symlink() and not (checkout.root / "results").exists()
 
 
 @pytest.mark.parametrize("graph", ["--dag", "--rulegraph"])
