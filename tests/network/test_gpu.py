@@ -62,7 +62,7 @@ def on_device(samples: int, dim: int, dtype: torch.dtype = torch.float64) -> Any
     return dataclasses.replace(p, **parts)
 
 
-def networks(monkeypatch: pytest.MonkeyPatch, problem: Any, *sizes: int, **options: Any) -> tuple[Network, Network]:
+def networks(monkeypatch: pytest.MonkeyPatch, problem: Any, *sizes: Any, **options: Any) -> tuple[Network, Network]:
     """The same network by the kernels and by torch."""
     monkeypatch.setattr(resnet, "_runner", lambda *_: gpu)
     return Network(problem, *sizes, **options), Network(problem, *sizes, **options, compiled=False)
@@ -72,8 +72,8 @@ def networks(monkeypatch: pytest.MonkeyPatch, problem: Any, *sizes: int, **optio
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_gradient_is_that_of_autograd(activation: str, dim: int) -> None:
     p, theta = oracles.small_problem(3, dim), start(2, 5, dim).requires_grad_()
-    risk = sum(oracles.network_risk(one, p, activation) for one in theta)
-    (expected,) = torch.autograd.grad(risk, theta)  # pyright: ignore[reportArgumentType]
+    risk = torch.stack([oracles.network_risk(one, p, activation) for one in theta]).sum()
+    (expected,) = torch.autograd.grad(risk, theta)
     there, out = theta.detach().to(DEVICE), torch.empty_like(theta, device=DEVICE)
     r = gpu.velocity(engine.Shape(on_device(3, dim), 2, 5, activation, 0.1), there, out, sign=-1.0)
     torch.testing.assert_close(out.cpu(), 10 * expected, rtol=1e-12, atol=1e-13 * float(10 * expected.abs().max()))

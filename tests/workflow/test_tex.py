@@ -102,10 +102,9 @@ def test_the_paper_is_packed_so_that_it_compiles_alone(tmp_path: Path) -> None:
     alone.mkdir()
     subprocess.run(["tar", "-xzf", packed[0], "-C", alone], check=True)
     assert (alone / "anc" / "supplement.pdf").exists() and (alone / "anc" / "evidence.html").exists()
-    for _ in range(2):
-        command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "main.tex"]
-        said = subprocess.run(command, cwd=alone, capture_output=True, text=True, check=True).stdout
-    assert "undefined" not in said and (alone / "main.pdf").exists()
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "main.tex"]
+    said = [subprocess.run(command, cwd=alone, capture_output=True, text=True, check=True).stdout for _ in range(2)]
+    assert "undefined" not in said[1] and (alone / "main.pdf").exists()
 
 
 @pytest.mark.skipif(not HAVE_LATEXMK, reason="needs TeX")

@@ -68,9 +68,9 @@ def thresholds(run: Run) -> Rows:
     rows: Rows = []
     for name, _, table in run.of(Thresholds):
         heat = table.cell == "heat"
-        rows += each("heat", "threshold", number, table[heat], name)
+        rows += each("heat", "threshold", number, table.loc[heat], name)
         rows += each("heat", "delay_error", mean, table, name)
-        rows += each("linear", "threshold", number, table[~heat], name)
+        rows += each("linear", "threshold", number, table.loc[~heat], name)
         exactly = {where: part.predicted.iloc[0] for where, part in part_of(table, "threshold")}
         pixels, width = SOURCE
         factors = {"source": pixels**4 / (width * (pixels - width + 1)) ** 2}
@@ -186,7 +186,7 @@ def accuracy(run: Run) -> Rows:
             excess = {where: growth[where] - bits * np.log(2) for where in spreads}
             clear = [where for where, e in excess.items() if e < -BELOW or e > ABOVE]
             right = [(spreads[where] > 0) == (excess[where] > 0) for where in clear]
-            rows.append(judged("accuracy", "agrees", kind, exact(np.mean(right)), name, len(right)))
+            rows.append(judged("accuracy", "agrees", kind, exact(float(np.mean(right))), name, len(right)))
             rows += [judged("", f"spread_{kind}", where, plain(value), name, 1) for where, value in spreads.items()]
             for where, part in part_of(table, f"order_{kind}"):
                 rows.append(judged("", f"spread_order_{kind}", where, plain(spread(part)), name, 1))
@@ -265,7 +265,7 @@ def wrong_theory(table: pd.DataFrame, case: Case) -> pd.DataFrame:
 @control("stability.band", Restrained)
 def no_decay(table: pd.DataFrame, case: Restrained) -> pd.DataFrame:
     """Updates without decay, held against the band that decay makes."""
-    return pd.concat([table[~table.quantity.isin(["norm", "growth"])], *restrained.band(case, decay=0.0)])
+    return pd.concat([table.loc[~table.quantity.isin(["norm", "growth"])], *restrained.band(case, decay=0.0)])
 
 
 @control("stability.localised", Central)
@@ -275,7 +275,7 @@ def half_of_the_step(table: pd.DataFrame, case: Central) -> pd.DataFrame:
     net = diabetes(case.num_samples, case.data_seed)
     _, S, pairs = central.descend(net, starts(net, case.seed, case.replicates), half)
     wrong = pd.concat(central.tangents(half, S, pairs))
-    return pd.concat([table[~table.quantity.isin(wrong.quantity)], wrong])
+    return pd.concat([table.loc[~table.quantity.isin(wrong.quantity)], wrong])
 
 
 # ---- near controls
