@@ -24,7 +24,7 @@ from tests.workflow.walk import blocks, files, pasted, verdicts
 pytestmark = pytest.mark.slow
 
 # what a run says of all of its studies
-OF_ALL = (CONFIGURATION, "verdicts*", "tex", "paper.pdf", "supplement.pdf", "evidence.html", "logs")
+OF_ALL = (CONFIGURATION, "verdicts*", "tex", "paper.pdf", "supplement.pdf", "evidence.html", "floats.txt", "logs")
 AFTER_TABLES = {"measure", "draw", "judge_claims", "typeset_numbers"}
 # studies that train no residual network of the model
 WITHOUT_BLOCK = ("interpolation", "aspect", "sampling", "normalisation", "sparsity")
