@@ -303,4 +303,5 @@ def _of_float(run: Results, held: Sequence[str]) -> Way:
         found += [run.simulated(study, case) for study in run.specs for case in cases if case in run.specs[study]]
         return list({step["what"]: step for step in found}.values())
 
-    return {name: ", ".join(found) for name, found in words.items() if found}, rows, steps
+    facts = {name: ", ".join(found) for name, found in words.items() if found}
+    return facts or {"holds": "nothing that a run has made"}, rows, steps
