@@ -6,6 +6,7 @@ by its shape or its main numbers, never printed out.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -28,7 +29,7 @@ class Summary:
     words: Collection[str] = ()
 
 
-class Shown:
+class Shown(ABC):
     """Gives a result its `repr`, and a table of HTML in notebooks, both from ``_summary``.
 
     A dataclass that inherits from it is declared with ``repr=False``.
@@ -40,8 +41,8 @@ class Shown:
     Sample(size=8, mean=0.1235)
     """
 
-    def _summary(self) -> Summary:
-        raise NotImplementedError(f"{type(self).__name__} must say what it shows; write _summary")
+    @abstractmethod
+    def _summary(self) -> Summary: ...
 
     def __repr__(self) -> str:
         made = self._summary()

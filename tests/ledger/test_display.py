@@ -9,7 +9,7 @@ import numpy as np
 import oracles
 import pytest
 
-from ledger.display import Shown, Summary, over_time
+from ledger.display import Shown, over_time
 from ledger.record.verify import Comparison, Difference
 from zeroloss.limit import flow, predict
 from zeroloss.limit.collocation import gauss_legendre
@@ -98,9 +98,3 @@ def test_many_differences_are_counted_and_a_few_shown() -> None:
     shown = repr(compared(12))
     assert "differences=12" in shown and len(shown.splitlines()) == 7
     assert repr(compared(0)) == "Comparison(claims=2, agree=2, differences=0, missing=0)"
-
-
-def test_what_shows_nothing_says_so() -> None:
-    with pytest.raises(NotImplementedError, match="Shown must say what it shows"):
-        repr(Shown())
-    assert Summary({}).headings == ()
