@@ -38,7 +38,7 @@ def covariance(frames: Frames) -> Figure:
         _entries(axes[name], evidence, largest, t)
         axes[name].set_xlabel(r"predicted $\Sigma_{ij}$")
     axes[columns[0]].set_ylabel(r"measured $n\,\mathrm{Cov}(r_i,r_j)$")
-    titles = {"ratio": "trace of the covariance in every cell (simultaneous 95 % intervals)"}
+    titles = {"ratio": "trace of the covariance in every cell, with simultaneous intervals"}
     titles |= {name: f"{setting}, entries at {style.time_label(s)}" for name, s in zip(columns, times, strict=True)}
     style.names(axes, titles)
     named = map(style.entry, ("start", "middle", "late in training"), style.colours(3), ["none"] * 3, style.MARKERS)
