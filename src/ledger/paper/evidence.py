@@ -40,7 +40,7 @@ def page(
     """
     environment = templates(autoescape=True)
     environment.filters |= {
-        "estimate": lambda row: format_number(_ends(row)[0], half_width(*_ends(row)[1:])),
+        "estimate": lambda row: format_number(_ends(row)[0], half_width(*_ends(row)[1:]), _ends(row)[1:]),
         "interval": lambda row: format_interval(*_ends(row)[1:]),
         "floor": lambda row: format_number(results.number(row["floor"]), width_of_floor(row)),
         "sources": sources_of,

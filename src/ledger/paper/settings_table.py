@@ -6,6 +6,7 @@ has gives no column.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -33,14 +34,22 @@ LONGEST_EXPANSION = 64
 ABSENT = "--"
 
 
-def sizes(specs: Specs) -> tuple[list[Column], dict[str, list[str]]]:
-    """The columns of a table of one study, those of settings that any case has, and the cells of
-    each case below them but the first, which is its name."""
-    cells = {case: [cell(spec, parts) for _, parts in SIZE_COLUMNS] for case, spec in specs.items()}
+def sizes(specs: Specs) -> tuple[list[Column], list[list[str]]]:
+    """The columns of a table of one study, those of settings that any case has, and its rows.
+
+    The parts of one case, NAME-0, NAME-1 and on, are one row where their cells are the same.
+    """
+    cells = {case: [cell(spec, parts) for _, parts in SIZE_COLUMNS] for case, spec in sorted(specs.items())}
     kept = [i for i in range(len(SIZE_COLUMNS)) if any(row[i] != ABSENT for row in cells.values())]
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for case, row in cells.items():
+        alike.setdefault((re.sub(r"-\d+$", "", case), *(row[i] for i in kept)), []).append(case)
     return (
         [Column("case", 0.20), *(SIZE_COLUMNS[i][0] for i in kept)],
-        {case: [row[i] for i in kept] for case, row in cells.items()},
+        [
+            [latex.name(first) + (f" and {len(more)} more" if more else ""), *row]
+            for (_, *row), (first, *more) in alike.items()
+        ],
     )
 
 

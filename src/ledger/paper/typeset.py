@@ -113,8 +113,8 @@ def is_bare(row: Row) -> bool:
 
 def estimate_of(row: Row) -> str:
     """Return the estimate of a row as LaTeX, with the digits that its interval allows."""
-    width = half_width(_value(row, "lower"), _value(row, "upper"))
-    return tex_number(_value(row, "estimate"), width)
+    ends = _value(row, "lower"), _value(row, "upper")
+    return tex_number(_value(row, "estimate"), half_width(*ends), ends)
 
 
 def interval_of(row: Row) -> str:

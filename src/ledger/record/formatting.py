@@ -7,6 +7,7 @@ Two significant digits of the half-width are kept, and estimate and interval end
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -59,13 +60,16 @@ def _fixed(value: float, last: int, exponent: int) -> str:
     return text.lstrip("-") if float(text) == 0 else text
 
 
-def format_number(value: float, width: float = math.nan) -> str:
-    """Return `value` as plain text: `-0.9983`, `1.2e-9`, `n/a` for NaN."""
+def format_number(value: float, width: float = math.nan, ends: Iterable[float] = ()) -> str:
+    """Return `value` as plain text: `-0.9983`, `1.2e-9`, `n/a` for NaN.
+
+    `ends`: of the interval of this width, whose power of ten the number then has.
+    """
     if math.isnan(value):
         return NOT_MEASURED
     if math.isinf(value):
         return "inf" if value > 0 else "-inf"
-    shown = show((value,), width)
+    shown = show((value, *ends) if _has_width(width) else (value,), width)
     digits = _stripped(shown.digits[0]) if not _has_width(width) else shown.digits[0]
     return f"{digits}e{shown.exponent}" if shown.exponent else digits
 
@@ -82,13 +86,13 @@ def format_interval(lower: float, upper: float) -> str:
     return f"[{shown.digits[0]}{power}, {shown.digits[1]}{power}]"
 
 
-def tex_number(value: float, width: float = math.nan) -> str:
+def tex_number(value: float, width: float = math.nan, ends: Iterable[float] = ()) -> str:
     r"""Return `value` for LaTeX: `\num{-0.9983}`; NaN gives `\zlna`, infinities `\infty`."""
     if math.isnan(value):
         return r"\zlna{}"
     if math.isinf(value):
         return r"\ensuremath{\infty}" if value > 0 else r"\ensuremath{-\infty}"
-    return rf"\num{{{format_number(value, width)}}}"
+    return rf"\num{{{format_number(value, width, ends)}}}"
 
 
 def tex_interval(lower: float, upper: float) -> str:

@@ -42,7 +42,7 @@ def lines_of(record: Mapping[str, Any]) -> list[tuple[str, ...]]:
 def estimate_of(row: Mapping[str, Any]) -> str:
     """Return the estimate of a row, with the digits that its interval allows."""
     estimate, *ends = (results.number(row[name]) for name in ("estimate", "lower", "upper"))
-    return format_number(estimate, half_width(*ends))
+    return format_number(estimate, half_width(*ends), ends)
 
 
 def interval_of(row: Mapping[str, Any]) -> str:

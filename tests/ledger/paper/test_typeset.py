@@ -109,6 +109,8 @@ def test_sizes_have_columns_only_for_settings_that_exist() -> None:
     assert "flow times" not in text
     assert r"\num{8}, \num{16}" in text
     assert [column.heading for column in sizes.sizes({"bare": {}})[0]] == ["case"]
+    parts = {f"wide-{i}": {"kind": kind} for i, kind in enumerate(("wide", "wide", "other"))}
+    assert [row[0].endswith("0} and 1 more") for row in sizes.sizes(parts)[1]] == [True, False]
     nested = {"setting": {"problem": {"name": "sine"}, "activation": "tanh"}}
     assert sizes.look_up(nested, ("problem",)) == {"name": "sine"}
     assert sizes.show({"mean": 0.5}) == r"\texttt{mean} \num{0.5}"

@@ -59,6 +59,7 @@ def test_intervals(lower: float, upper: float, text: str) -> None:
 
 def test_latex_goes_through_siunitx() -> None:
     assert tex_number(-0.99834, 0.00123) == r"\num{-0.9983}"
+    assert tex_number(-2e-5, 1.5e-4, (-2e-4, 1.1e-4)) == r"\num{-0.2e-4}", "in the power of ten of its interval"
     assert tex_number(math.nan) == r"\zlna{}"
     assert tex_interval(1.289e-9, 1.331e-9) == (r"\ensuremath{[\num{1.289},\zlbreak\num{1.331}]\times\num{e-9}}")
     assert tex_interval(0.1, math.nan) == r"\zlna{}"
