@@ -44,10 +44,11 @@ class ByWidth(OnSphere):
 
 
 class ParallelSettings(Closed):
-    """Up to so many antipodal pairs in each dimension."""
+    """Up to so many antipodal pairs in each dimension, and draws of them."""
 
     dims: Counts
     most_pairs: Count
+    replicates: Several
 
 
 class LazySettings(ByWidth):
