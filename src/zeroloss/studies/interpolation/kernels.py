@@ -164,7 +164,7 @@ def trained(case: Trained) -> Iterator[pd.DataFrame]:
     on the same data, by √m.
 
     f = m^{−1/2} Σ a_r max(w_r·x, 0), only the w_r trained, in pairs ±a of equal w: f = 0 at the start. A share m^{−1/2}
-    of the gates is crossed, more of them by the unit of a pair that gate i lets feel r_i: the kernel drifts by m^{−1/2}.
+    of gates is crossed, and the residual of a sample felt on one side of its gate: the kernel drifts by m^{−1/2}.
     """
     d = case.dim
     for share in case.shares:

@@ -28,8 +28,7 @@ def antipodal(run: Run) -> Iterator[Row]:
         for d in case.dims:
             of_d = table.loc[table.cell.str.startswith(f"d{d}.")]
             for quantity, how in (("rank", lambda error: exact(np.abs(error).max())), ("decades", between)):
-                part = of_d.loc[of_d.quantity == quantity]
-                error = (part.value - part.predicted).to_numpy()
+                error = of_d.value.sub(of_d.predicted)[of_d.quantity == quantity].to_numpy()
                 yield one("landscape.antipodal", f"{quantity}_error", f"d{d}", how(error))
             most = by_size(of_d.loc[of_d.quantity == "decades"])[-1][1].value
             yield mean_row("landscape.antipodal", "decades", f"d{d}", most.to_numpy(), name)
