@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -107,10 +108,7 @@ def restrained_oscillation(run: Run) -> Rows:
 
 
 def ratio_of_means(part: pd.DataFrame) -> Estimate:
-    """Mean measured over mean predicted, R; the error is that of the mean of (measured − R predicted)/mean predicted.
-
-    A start whose predicted value is small has no weight of its own, where a mean of ratios is ruled by it.
-    """
+    """Mean measured over mean predicted, R, with the error of the mean of (measured − R predicted)/mean predicted."""
     scale = part.predicted.mean()
     ratio = float(part.value.mean() / scale)
     return about(ratio, mean(((part.value - ratio * part.predicted) / scale).to_numpy()).half_width, CONFIDENCE)
@@ -154,15 +152,12 @@ def central_flow(run: Run) -> Rows:
     """Variance, loss and path over those of the central flow; the tangent at its fastest growth."""
     rows: Rows = []
     for name, _, table in run.of(Central):
-        for quantity in ("variance", "loss"):
-            rows += each("central", quantity, mean, table, name)
-        for where, part in part_of(table, "path"):
-            rows.append(judged("central", "path", where, ratio_of_means(part), name, len(part)))
+        rows += each("central", "variance", mean, table, name) + each("central", "loss", mean, table, name)
+        rows += [judged("central", "path", w, ratio_of_means(p), name, len(p)) for w, p in part_of(table, "path")]
         for quantity in ("cosine", "cosine_after", "rate", "passage", "participation"):
             rows += each("localised", quantity, mean, table, name)
         rows += each("", "growth", between, table, name)
-        plainly = table.assign(quantity=table.quantity.replace("loss_wrong", "loss_of_flow"))
-        rows += each("", "loss_of_flow", between, plainly, name)
+        rows += each("", "loss_of_flow", between, table.replace("loss_wrong", "loss_of_flow"), name)
     return rows
 
 
@@ -202,11 +197,10 @@ def accuracy(run: Run) -> Rows:
         for kind, bits in BITS.items():
             spreads = {where: spread(part) for where, part in part_of(table, f"factor_{kind}")}
             excess = {where: growth[where] - bits * np.log(2) for where in spreads}
-            clear = [where for where, e in excess.items() if e < -BELOW or e > ABOVE]
-            right += [(spreads[where] > 0) == (excess[where] > 0) for where in clear]
+            right += [(spreads[where] > 0) == (e > 0) for where, e in excess.items() if e < -BELOW or e > ABOVE]
             rows += [judged("", f"spread_{kind}", where, plain(value), name, 1) for where, value in spreads.items()]
-            for where, part in part_of(table, f"order_{kind}"):
-                rows.append(judged("", f"spread_order_{kind}", where, plain(spread(part)), name, 1))
+            orders = part_of(table, f"order_{kind}")
+            rows += [judged("", f"spread_order_{kind}", w, plain(spread(p)), name, 1) for w, p in orders]
         rows.append(judged("accuracy", "disagrees", "all", against(np.array(right)), name, len(right)))
         rows += each("", "tangent", shown, table, name)
     return rows
@@ -248,9 +242,8 @@ def resnet(run: Run) -> Rows:
             own = float(ratios.std(ddof=1)) / np.sqrt(n)
             both = welch(value, [(own, n - 1), (value * error, len(step) - 1)], CONFIDENCE)
             rows.append(judged("resnet", "stable", where, both, name, n))
-        for L in case.num_layers:
-            for M in case.num_units:
-                rows.append(judged("", "rate", f"l{L}.m{M}", plain(step.mean() * L * M), name, 1))
+        for L, M in product(case.num_layers, case.num_units):
+            rows.append(judged("", "rate", f"l{L}.m{M}", plain(step.mean() * L * M), name, 1))
         rows += each("", "step", mean, table, name)
     return rows
 
