@@ -106,13 +106,14 @@ def test_an_order_is_the_same_whatever_it_is_drawn_with() -> None:
 
 def test_two_builds_differ_in_digits_and_agree_in_what_the_last_bit_decides(tmp_path: Path) -> None:
     """Other kernels of torch, MKL and OpenBLAS, as on another processor: chaotic runs end elsewhere."""
-    quiet, chaotic = "h0.1.r0", "h1.1.r0"
-    code = "import judging, sys; case = judging.cases_of('stability')['accuracy']"
-    code, file = f"{code}; judging.run_case('stability', case).to_pickle(sys.argv[1])", tmp_path / "narrow"
+    quiet, chaotic, names = "h0.1.r0", "h1.1.r0", ("accuracy", "restrained")
+    code = "import judging, sys; cases = judging.cases_of('stability')"
+    code = f"{code}; [judging.run_case('stability', cases[n]).to_pickle(sys.argv[1] + n) for n in {names}]"
     place, kernels = Path(builds.__file__).parent, os.environ | builds.KERNELS
-    subprocess.run([sys.executable, "-c", code, str(file)], check=True, cwd=place, env=kernels)
-    tables = judging.run_case("stability", judging.cases_of("stability")["accuracy"]), pd.read_pickle(file)
-    here, there = (dict(iter(table.groupby(["quantity", "cell"]).value)) for table in tables)
+    subprocess.run([sys.executable, "-c", code, f"{tmp_path}/"], check=True, cwd=place, env=kernels)
+    cases = judging.cases_of("stability")
+    pairs = {n: (judging.run_case("stability", cases[n]), pd.read_pickle(tmp_path / n)) for n in names}
+    here, there = (dict(iter(table.groupby(["quantity", "cell"]).value)) for table in pairs["accuracy"])
     for values in (here, there):
         for kind, bits in BITS.items():
             assert np.ptp(values[f"factor_{kind}", quiet]) == 0 < np.ptp(values[f"factor_{kind}", chaotic])
@@ -120,3 +121,8 @@ def test_two_builds_differ_in_digits_and_agree_in_what_the_last_bit_decides(tmp_
             assert values["tangent", chaotic].item() > bits * np.log(2) + ABOVE
     assert not here["factor_float32", chaotic].equals(there["factor_float32", chaotic])
     assert here["tangent", quiet].item() == pytest.approx(there["tangent", quiet].item(), rel=1e-3)
+    here, there = (table.set_index(["quantity", "cell", "replicate"]).sort_index() for table in pairs["restrained"])
+    assert ((here.value > -1) == (there.value > -1)).loc["log10_difference"].all()  # last bits are amplified, or kept
+    for column in ("value", "predicted"):  # exponents, measured and of the map
+        rates = (table.loc["rate_error", column].groupby("cell").mean().to_numpy() for table in (here, there))
+        assert next(rates) == pytest.approx(next(rates), abs=0.05)  # half of what is allowed

@@ -30,13 +30,15 @@ ROUND_OFF = 1e-12  # relative to the estimates
 class Replication:
     """A second run beside what the first has foretold.
 
-    z by key, in units of the standard error of the difference; the largest |z| that is foretold
-    with certainty 0.99 over all keys; the claims of which the verdict is another, and how many of
-    those are foretold; the estimates that only the first run has, though they were judged; the mean
+    z by key, in units of the standard error of the difference; the estimates without z, as they are
+    extremes that the second run has found in another place, which their notes name; the judged
+    estimates that only the first run has; the largest |z| that is foretold with certainty 0.99 over
+    all keys; the claims of which the verdict is another, and how many of those are foretold; the mean
     Brier score over claims, 0 (every verdict foretold) to 2.
     """
 
     z: dict[str, float]
+    elsewhere: tuple[str, ...]
     missing: tuple[str, ...]
     largest: float
     changed: dict[str, tuple[str, str]]
@@ -81,6 +83,7 @@ def foretell(claims: Sequence[Claim], record: Mapping[str, Any]) -> dict[str, An
                 "estimate": row["estimate"],
                 "standard_error": power.standard_error(row),
                 "judged": row["verdict"] not in (verdicts.NOT_JUDGED, verdicts.REPORTED),
+                "note": row["note"],
             }
             for key, row in rows.items()
         },
@@ -100,16 +103,19 @@ def compare(foretold: Mapping[str, Any], record: Mapping[str, Any]) -> Replicati
     """Hold the verdicts of the second run against what was foretold.
 
     An estimate that is not judged, such as the worst of the cells of small sizes, may be there in one
-    run alone. Raises ResultError for a second run of another mode.
+    run alone. The worst of many cells has no normal error, and is compared only where both runs found
+    it in the same cell. Raises ResultError for a second run of another mode.
     """
     if record["mode"] != foretold["mode"]:
         raise ResultError(f"a replication of mode {foretold['mode']} must be of that mode, got {record['mode']}")
     rows = _rows(record)
     missing = tuple(key for key, one in foretold["estimates"].items() if one["judged"] and key not in rows)
+    both = {key: one for key, one in foretold["estimates"].items() if key in rows}
+    elsewhere = tuple(key for key, one in both.items() if rows[key]["note"] != one["note"])
     z = {
         key: _ratio(rows[key]["estimate"], one["estimate"], error_of_difference(rows[key], one))
-        for key, one in foretold["estimates"].items()
-        if key in rows
+        for key, one in both.items()
+        if key not in elsewhere
     }
     now = {one["id"]: one["verdict"] for one in record["claims"]}
     before = foretold["verdicts"]
@@ -119,7 +125,7 @@ def compare(foretold: Mapping[str, Any], record: Mapping[str, Any]) -> Replicati
         for claim, chance in foretold["chances"].items()
     ]
     return Replication(
-        z, missing, foretold["largest_z"], changed, foretold["most_changed"], float(np.mean(scores or [0.0]))
+        z, elsewhere, missing, foretold["largest_z"], changed, foretold["most_changed"], float(np.mean(scores or [0.0]))
     )
 
 

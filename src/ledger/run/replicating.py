@@ -137,6 +137,7 @@ def _content(first_seed: int, seed: int, foretold: Mapping[str, Any], found: Rep
         "changed": found.changed,
         "most_changed": found.most_changed,
         "largest_z": found.largest,
+        "elsewhere": found.elsewhere,
         "missing": found.missing,
         "z": found.z,
     }
@@ -153,6 +154,8 @@ def _print(found: Replication, claims: int) -> None:
     show(("estimate", "z", ""), lines, caption)
     for claim, (before, after) in found.changed.items():
         print(f"{claim}: {before}, now {after}")
+    for key in found.elsewhere:
+        print(f"{key}: not compared, as the worst cell is another")
     for key in found.missing:
         print(f"{key}: not there")
     for key in found.beyond:

@@ -49,6 +49,15 @@ def test_a_shift_of_four_standard_errors_is_named() -> None:
     assert found.z["toy.depth/slope_L/c0"] == pytest.approx(4.0, rel=1e-6)
 
 
+def test_an_extreme_found_in_another_cell_is_not_compared() -> None:
+    """The largest of many cells moves by more than the error of each: -1.0 at η = 0.02 says nothing of -0.5 at 0.01."""
+    key = "toy.depth/slope_L/c0"
+    far = {"estimate": -0.5, "lower": -0.5 - HALF, "upper": -0.5 + HALF}
+    assert list(replication.compare(FORETOLD, run(1, **far)).beyond) == [key]
+    found = replication.compare(FORETOLD, run(1, note="worst at η=0.02", **far))
+    assert found.elsewhere == (key,) and key not in found.z
+
+
 def test_the_score_is_that_of_brier() -> None:
     chances = {"toy.depth": {"supported": 0.9, "refuted": 0.1}, "toy.width": {"not judged": 1.0}}
     foretold = FORETOLD | {"chances": chances}
@@ -73,7 +82,7 @@ def test_a_run_of_another_kind_is_refused() -> None:
 
 def test_round_off_is_no_difference() -> None:
     """A quantity without spread, as an identity is, differs by its last bits; by more it disagrees."""
-    one = FORETOLD | {"estimates": {"toy.depth/slope_L/c0": {"estimate": -1.0, "standard_error": 0.0, "judged": True}}}
+    one = FORETOLD | {"estimates": {"toy.depth/slope_L/c0": {"estimate": -1.0, "standard_error": 0.0, "judged": True, "note": ""}}}
     for value, agrees in ((-1.0 - 2e-16, True), (-1.0 - 1e-9, False)):
         found = replication.compare(one, run(0, estimate=value, lower=value, upper=value))
         assert (list(found.beyond) == []) == agrees

@@ -161,9 +161,10 @@ def spike(case: Spike) -> Iterator[pd.DataFrame]:
 @job(Trained)
 def trained(case: Trained) -> Iterator[pd.DataFrame]:
     """Test errors of a trained two-layer ReLU network over those of the interpolating tangent kernel
-    on the same data, width by width.
+    on the same data, by √m.
 
-    f = m^{−1/2} Σ a_r max(w_r·x, 0), only the w_r trained, in pairs ±a of equal w: f = 0 at the start.
+    f = m^{−1/2} Σ a_r max(w_r·x, 0), only the w_r trained, in pairs ±a of equal w: f = 0 at the start. A share m^{−1/2}
+    of gates is crossed, and the residual of a sample felt on one side of its gate: the kernel drifts by m^{−1/2}.
     """
     d = case.dim
     for share in case.shares:
@@ -180,7 +181,7 @@ def trained(case: Trained) -> Iterator[pd.DataFrame]:
                 g = KERNELS["tangent"].value(V @ U.T) @ np.linalg.solve(gram(KERNELS["tangent"], U), y)
                 network.append(((f - truth) ** 2).mean())
                 kernel.append(((g - truth) ** 2).mean())
-            yield tidy("trained", f"n{share:g}", m, network, kernel)
+            yield tidy("trained", f"n{share:g}", np.sqrt(m), network, kernel)
 
 
 def train(U: Array, y: Array, start: Array, V: Array) -> Array:

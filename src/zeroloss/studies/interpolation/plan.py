@@ -101,10 +101,10 @@ class KernelsSettings(PerSize):
 
 
 class TrainedSettings(Closed):
-    """Networks that are trained, in one dimension at widths that double."""
+    """Networks that are trained, in one dimension at several widths."""
 
     dim: Several
-    widths: Doubling
+    widths: Counts
     shares: Positives
     noise: NonNegative
     test_points: Several

@@ -58,14 +58,15 @@ wishart_factor_off = off_by("landscape.short", plan.Short, "gaussian", 1.03)
 @control("landscape.antipodal", plan.Parallel)
 def as_if_parallel(table: pd.DataFrame, case: plan.Parallel) -> pd.DataFrame:
     """Antipodes that count as one input, as parallel ones do: rank p."""
-    return table.assign(predicted=table["size"])
+    return table.assign(predicted=table.predicted.where(table.quantity != "rank", table["size"]))
 
 
 @near("landscape.antipodal", plan.Parallel)
 def one_direction_less(table: pd.DataFrame, case: plan.Parallel) -> pd.DataFrame:
     """A rank p + min(p, d − 1): smaller by one from p = d on."""
     d = table.cell.str.extract(r"d(\d+)\.", expand=False).astype(int)
-    return table.assign(predicted=table["size"] + np.minimum(table["size"], d - 1))
+    wrong = table["size"] + np.minimum(table["size"], d - 1)
+    return table.assign(predicted=table.predicted.where(table.quantity != "rank", wrong))
 
 
 @control("landscape.lazy", plan.Lazy)

@@ -21,14 +21,17 @@ SUCCESS = 0.95  # share of networks that come to zero loss at a width that suffi
 
 @measures("landscape.antipodal")
 def antipodal(run: Run) -> Iterator[Row]:
-    """Largest error of the rank, and decades between the eigenvalues where it is full."""
+    """Over draws, the largest error of the rank and, where it is full, errors of the decades between the eigenvalues;
+    the mean of these for as many pairs as dimensions."""
     for name, case, table in run.of(plan.Parallel):
+        one = rows_of([name], replicates=case.replicates)
         for d in case.dims:
-            of_d = table.cell.str.startswith(f"d{d}.")
-            ranks, decades = (table.loc[of_d & (table.quantity == q)] for q in ("rank", "decades"))
-            error = (ranks.value - ranks.predicted).abs().max()
-            for quantity, value in (("rank_error", error), ("decades", decades.value.max())):
-                yield row("landscape.antipodal", quantity, f"d{d}", exact(value), [name], sizes=len(ranks))
+            of_d = table.loc[table.cell.str.startswith(f"d{d}.")]
+            for quantity, how in (("rank", lambda error: exact(np.abs(error).max())), ("decades", between)):
+                error = of_d.value.sub(of_d.predicted)[of_d.quantity == quantity].to_numpy()
+                yield one("landscape.antipodal", f"{quantity}_error", f"d{d}", how(error))
+            most = by_size(of_d.loc[of_d.quantity == "decades"])[-1][1].value
+            yield mean_row("landscape.antipodal", "decades", f"d{d}", most.to_numpy(), name)
 
 
 @measures("landscape.lazy", "landscape.flips")

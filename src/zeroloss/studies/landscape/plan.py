@@ -44,10 +44,11 @@ class ByWidth(OnSphere):
 
 
 class ParallelSettings(Closed):
-    """Up to so many antipodal pairs in each dimension."""
+    """Up to so many antipodal pairs in each dimension, and draws of them."""
 
     dims: Counts
     most_pairs: Count
+    replicates: Several
 
 
 class LazySettings(ByWidth):
@@ -256,8 +257,6 @@ class Reset(LightCase, ResetSettings):
 
 def cases(block: Settings, common: Common) -> dict[str, LightCase]:
     """One case of each kind, of the settings of its name."""
-    kinds = (
-        *(Parallel, Lazy, Certificate, Circle, Minimisers, Hessians),
-        *(Straight, Energies, Rotation, Geodesics, Short, Reset),
-    )
+    first = (Parallel, Lazy, Certificate, Circle, Minimisers, Hessians)
+    kinds = (*first, Straight, Energies, Rotation, Geodesics, Short, Reset)
     return {kind.kind: gathered(kind, common, getattr(block, kind.kind)) for kind in kinds}

@@ -6,7 +6,9 @@ that f = 0 at the start. Where the network is wide, the residuals obey r' = −H
     H_ij = h(x_i·x_j),      h(t) = t (π − arccos t)/2π.
 
 *Antipodes.* h(t) − h(−t) = t/2: for p pairs ±x the odd part of H has the rank min(p, d) of the inputs,
-the even part rank p, so rank H = p + min(p, d), and H is invertible as long as p ≤ d.
+the even part rank p, so rank H = p + min(p, d), and H is invertible as long as p ≤ d. With G = XXᵀ the odd part is
+G/2, and the even one G ∘ arcsin(G)/π: by Schur's bounds its eigenvalues lie between the least and the largest of G/2,
+so that H has the condition number of G. Square G have no bounded one: P(λ_min(G) < ε) ~ √ε.
 *Movement.* w_r' = (a_r/√m) Σ_i r_i 1{w_r·x_i > 0} x_i, so that |W − W₀|² → yᵀH⁻¹y, and with α = H⁻¹y
 √m max_r |w_r − w_r(0)| → sup_w |Σ_i α_i 1{w·x_i > 0} x_i|.
 *Flips.* Near the gate w·x_i = 0, s = √m w·x_i obeys s' = ±(Σ_{j≠i} r_j g_j x_i·x_j + r_i 1{s > 0}) with
@@ -28,7 +30,7 @@ from zeroloss.model.arrays import Array
 from zeroloss.studies.landscape.plan import Lazy, Parallel
 from zeroloss.studies.replicated import tidy
 
-RANK = 1e-10  # of the largest eigenvalue: what is below is none
+RANK = 1e-13  # of the largest eigenvalue: what is below is none
 STARTS = 24  # of s for each gate
 MOST_STEPS = 100000
 
@@ -59,17 +61,17 @@ def labelled(seed: int, n: int, d: int) -> tuple[Array, Array]:
 
 @job(Parallel)
 def parallel(case: Parallel) -> Iterator[pd.DataFrame]:
-    """Rank of H on p antipodal pairs, and its smallest eigenvalue where all of them count."""
+    """Rank of H on p antipodal pairs, and decades of its eigenvalues and of those of G where all of them count."""
     for d in case.dims:
         for p in range(1, case.most_pairs + 1):
-            x = sphere(stream(case.seed, "antipodes", d, p), p, d)
-            G = x @ x.T
-            np.fill_diagonal(G, 1.0)  # h has a root at −1, where its argument must be exact
+            x = sphere(stream(case.seed, "antipodes", d, p), case.replicates * p, d).reshape(-1, p, d)
+            G = x @ x.swapaxes(1, 2)
+            G[:, range(p), range(p)] = 1.0  # h has a root at −1, where its argument must be exact
             values = np.linalg.eigvalsh(tangent(np.block([[G, -G], [-G, G]])))
-            rank = int((values > RANK * values[-1]).sum())
-            yield tidy("rank", f"d{d}.p{p}", p, rank, p + min(p, d))
+            yield tidy("rank", f"d{d}.p{p}", p, (values > RANK * values[:, -1:]).sum(1), p + min(p, d))
             if p <= d:
-                yield tidy("decades", f"d{d}.p{p}", p, -np.log10(values[0] / values[-1]))
+                decades, of_inputs = (np.log10(v[:, -1] / v[:, 0]) for v in (values, np.linalg.eigvalsh(G)))
+                yield tidy("decades", f"d{d}.p{p}", p, decades, of_inputs)
 
 
 def paired(half: Array) -> tuple[Array, Array]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from ledger.near import near, scaled
-from ledger.record.interval import COVERING, Interval, Kind
 from ledger.record.rows import Rows, between, exact, over, plain, rows_of
 from ledger.record.statistics import log_slope
 from ledger.study import Run, control, measures
 from zeroloss.studies.neighbours.plan import Neighbours
 from zeroloss.studies.replicated import by_size, mean_row, means, part_of, ratio_of
 
-COVERS = Interval(Kind.CONFIDENCE, COVERING)
 PLANTED = {"pure": "greedy", "two edges": "plate", "undrawn": "drawn", "total": "cross", "steps": "rate"}
 
 
@@ -39,7 +37,7 @@ def statements(run: Run) -> Rows:
         for where, part in part_of(table, "cross"):
             share = part.value.mean() / part.predicted.mean()
             spread = (share + (part.value - share * part.predicted) / part.predicted.mean()).to_numpy()
-            rows.append(mean_row("neighbours.minibatch", f"share_{where}", where, spread, name, interval=COVERS))
+            rows.append(mean_row("neighbours.minibatch", f"share_{where}", where, spread, name))
         for quantity, how in (("rate", between), ("stall", between), ("feedback", over)):
             rows += [say("neighbours.compression", quantity, w, how(ratio_of(p))) for w, p in part_of(table, quantity)]
         for where, part in part_of(table, "gradients"):

@@ -15,7 +15,7 @@ from zeroloss.model.arrays import Array
 from zeroloss.model.law import FractionalBrownian, InitialLaw, PathLaw, sample_independent, sample_paths
 from zeroloss.model.problem import Problem
 from zeroloss.network.resnet import Network
-from zeroloss.studies.regimes.plan import Kink, StartName, Starts, StartsSettings, Variation
+from zeroloss.studies.regimes.plan import DeepSettings, Kink, StartName, Starts, Variation
 from zeroloss.studies.replicated import tidy
 from zeroloss.studies.setup import build_law
 
@@ -28,7 +28,7 @@ RUNS: tuple[tuple[StartName, str], ...] = (
 LARGEST = (1, 2, 4, 8, 16, 32)  # increments of a unit whose squares are summed
 
 
-def started(case: StartsSettings, seed: int, law: InitialLaw, problem: Problem, L: int, start: StartName) -> Array:
+def started(case: DeepSettings, seed: int, law: InitialLaw, problem: Problem, L: int, start: StartName) -> Array:
     """θ (replicates, L, k, M); constant and Brownian paths are the same at all depths."""
     finest, times = max(case.num_layers), np.arange(L) / L
     drawn = []

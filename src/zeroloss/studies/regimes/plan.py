@@ -99,7 +99,7 @@ class PathsSettings(Closed):
     replicates: Several
 
 
-class StartsSettings(Closed):
+class DeepSettings(Closed):
     """Networks of this paper's scaling, whose trained weights are looked at along the depth."""
 
     problem: ProblemSettings
@@ -108,6 +108,11 @@ class StartsSettings(Closed):
     num_units: Count
     flow_time: Positive
     replicates: Several
+
+
+class StartsSettings(DeepSettings):
+    """Such networks along the gradient flow."""
+
     rtol: Positive
 
 
@@ -117,7 +122,7 @@ class VariationSettings(StartsSettings):
     perturbation: Positive
 
 
-class KinkSettings(StartsSettings):
+class KinkSettings(DeepSettings):
     """ReLU on constant paths by descent: steps, and how many increments a unit may jump at."""
 
     steps: Positives

@@ -189,29 +189,22 @@ def corollary(run: Run) -> Rows:
         predicted = parts["predicted"].set_index("num_units").value.to_dict()
         failed = {M: int((risk > case.accuracy).sum()) for M, risk in risks.items()}
         replicates, sizes = case.replicates, len(risks)
-        excess = []
-        for one in etas:
-            least = _from_the_top(predicted, one / 2)
+        excess = {}
+        for eta in etas:
+            least = _from_the_top(predicted, eta / 2)
             if math.isfinite(least):
-                excess.append(minus(clopper_pearson(failed[int(least)], len(risks[int(least)]), family), one))
+                excess[eta] = minus(clopper_pearson(failed[int(least)], len(risks[int(least)]), family), eta)
+        judged = rows_of([name], replicates=replicates, sizes=sizes)
         if excess:
-            worst = max(excess, key=lambda one: one.upper)
-            rows.append(row("size.corollary", "excess", where, worst, [name], replicates=replicates, sizes=sizes))
+            eta = max(excess, key=lambda eta: excess[eta].upper)
+            rows.append(judged("size.corollary", "excess", where, excess[eta], note=f"worst at η={eta:g}"))
         upper = {M: clopper_pearson(failed[M], len(risks[M]), CONFIDENCE).upper for M in risks}
         one = rows_of([name])
         rows += [
             one("", "corollary_flow_time", where, plain(float(table.flow_time.iloc[0]))),
             one("", "corollary_depth", where, plain(int(parts["risk"].num_layers.iloc[0]))),
             one("", "corollary_width_law", where, plain(_from_the_top(predicted, shown))),
-            row(
-                "",
-                "corollary_width_measured",
-                where,
-                plain(_from_the_top(upper, shown)),
-                [name],
-                replicates=replicates,
-                sizes=sizes,
-            ),
+            judged("", "corollary_width_measured", where, plain(_from_the_top(upper, shown))),
         ]
     return rows
 

@@ -42,12 +42,11 @@ def first_top(net: Net, theta: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def sharpness(net: Net, methods: list[Method], theta: Tensor, num_steps: int, every: int) -> Array:
-    """S + λ at every so many steps of all methods from the same starts: (times, methods, starts)."""
+    """S + λ at every so many steps, of a method for each start, theta (B, P): (times, B)."""
     eta, beta, decay, ahead = (
-        torch.tensor([getattr(m, name) for m in methods]).repeat_interleave(len(theta))[:, None]
-        for name in ("step", "momentum", "decay", "nesterov")
+        torch.tensor([getattr(m, name) for m in methods])[:, None] for name in ("step", "momentum", "decay", "nesterov")
     )
-    w = before = theta.repeat(len(methods), 1)
+    w = before = theta
     (_, u), found = first_top(net, w), []
     for t in range(num_steps):
         if t % every == 0:
@@ -56,16 +55,18 @@ def sharpness(net: Net, methods: list[Method], theta: Tensor, num_steps: int, ev
         moved = w + beta * (w - before)
         at = torch.where(ahead, moved, w)
         w, before = moved - eta * (net.gradient(at) + decay * at), w
-    return torch.stack(found).view(len(found), len(methods), len(theta)).numpy()
+    return torch.stack(found).numpy()
 
 
 @job(Edge)
 def edge(case: Edge) -> Iterator[pd.DataFrame]:
     """Mean of S + λ over the last third of the steps beside the threshold of the method, and beside 2/η."""
     net = diabetes(case.num_samples, case.data_seed)
-    methods = list(case.methods.values())
-    seen = sharpness(net, methods, starts(net, case.seed, case.replicates), case.num_steps, 40)
-    late = seen[-len(seen) // 3 :].mean(0)
+    counts = [method.times * case.replicates for method in case.methods.values()]
+    theta = starts(net, case.seed, max(counts))
+    each = [method for method, n in zip(case.methods.values(), counts, strict=True) for _ in range(n)]
+    seen = sharpness(net, each, torch.cat([theta[:n] for n in counts]), case.num_steps, 40)
+    late = np.split(seen[-len(seen) // 3 :].mean(0), np.cumsum(counts)[:-1])
     for (name, method), values in zip(case.methods.items(), late, strict=True):
         yield from beside("hovers", name, values, threshold(method), 2 / method.step)
 
@@ -77,8 +78,9 @@ def decay(case: Decay) -> Iterator[pd.DataFrame]:
     theta = starts(net, case.seed, case.replicates)
     flows = _peaks_of_flows(net, case, theta)
     for step in case.steps:
-        methods = [Method(step=step, decay=decay) for decay in case.decays]
-        peaks = sharpness(net, methods, theta, round(case.flow_time / step), 5).max(0) * step / 2
+        each = [Method(step=step, decay=decay) for decay in case.decays for _ in theta]
+        every = theta.repeat(len(case.decays), 1)
+        peaks = sharpness(net, each, every, round(case.flow_time / step), 5).max(0).reshape(flows.shape) * step / 2
         for decay, peak, flow in zip(case.decays, peaks, flows, strict=True):
             yield from beside("descent", f"h{step:g}.l{decay:g}", peak, flow * step / 2, flows[0] * step / 2)
     yield from _homogeneous(case)

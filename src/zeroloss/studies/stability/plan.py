@@ -60,12 +60,13 @@ class RestrainedSettings(Closed):
 
 
 class Method(Closed):
-    """Step η, momentum β, Nesterov's or Polyak's, decay λ."""
+    """Step η, momentum β, Nesterov's or Polyak's, decay λ; from so many times the starts of the others."""
 
     step: Positive
     momentum: NonNegative = 0.0
     nesterov: bool = False
     decay: NonNegative = 0.0
+    times: Count = 1
 
 
 class Memorised(Closed):
@@ -76,7 +77,7 @@ class Memorised(Closed):
 
 
 class EdgeSettings(Memorised):
-    """Methods by name, all from the same starts."""
+    """Methods by name, all from the first of the same starts."""
 
     methods: dict[Name, Method]
     num_steps: Steps
