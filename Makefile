@@ -16,7 +16,7 @@
 #   make shell       a shell in which zeroloss and snakemake are found
 #   make diff REV=HEAD~1   results/<MODE>/diff.pdf, text that changed; diff.md, published numbers that moved
 #   make docs        docs/build/index.html: pages and API documentation, offline
-#   make bench       this code beside its peers: benchmarks/results/ (BENCH_FLAGS="--only w1,w2")
+#   make bench       this code beside its peers: benchmarks/results/ (ONLY=w1,w2; ONLY=quick: has it become slower?)
 #   make bench-gpu   the same of networks on a GPU: benchmarks/results/gpu.md
 # Variables: CORES=2, PYTHON=python3.12, MODE=quick (report, crate, estimate), SNAKEMAKE_FLAGS=-n.
 
@@ -124,7 +124,7 @@ audit:
 
 # A quiet machine measures best: nothing else should run beside it.
 bench: $(BENCH)/.ready
-	@PYTHONPATH=. $(BENCH)/bin/python -m benchmarks.run $(BENCH_FLAGS)
+	@PYTHONPATH=. $(BENCH)/bin/python -m benchmarks.$(if $(filter quick,$(ONLY)),quick,run$(ONLY:%= --only %)) $(BENCH_FLAGS)
 
 bench-gpu: $(BENCH)/.ready
 	@PYTHONPATH=. $(BENCH)/bin/python -m benchmarks.gpu --out benchmarks/results/gpu.md $(BENCH_FLAGS)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import networks, report, roofline, run, scaling, tables
+from benchmarks import machine, networks, quick, report, roofline, run, scaling, tables
 from benchmarks.machine import describe
 from benchmarks.rows import OURS, Row, pick, spread
 from benchmarks.targets import judged, over_brute_force
@@ -237,3 +237,27 @@ def test_brute_force_is_compared_at_the_error_that_was_reached() -> None:
     ]
     assert over_brute_force(rows, "sine", 1e-4) == pytest.approx(400.0)
     assert over_brute_force(rows, "sine", 1e-5) is None
+
+
+def test_a_ratio_that_falls_is_found_and_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twelve runs about 6, of which ten are kept; a run at 3.9 fails and is not added, one at 4.1 passes."""
+    history = tmp_path / "deep" / "ratios.jsonl"
+
+    def measured(ratio: float) -> int:
+        rows = [Row("gradient", "float64", "PyTorch", "wall_ratio", ratio), Row("gradient", "float64", OURS, "s", 1.0)]
+        monkeypatch.setattr(machine, "in_process", lambda function, work, *_: rows if work == "gradient" else [])
+        return quick.main(["--history", str(history)])
+
+    assert [measured(6.0 + 0.01 * i) for i in range(12)] == [0] * 12
+    assert len(history.read_text().splitlines()) == 10
+    before = history.read_text()
+    assert measured(3.9) == 1 and history.read_text() == before
+    assert "gradient, float64, PyTorch: 3.90, was 6.06: slower" in capsys.readouterr().out
+    assert measured(4.1) == 0 and history.read_text() != before
+
+
+def test_two_runs_say_nothing_of_a_third() -> None:
+    runs = [{"x": 6.0}, {"x": 6.0}]
+    assert not quick.judge({"x": 1.0}, runs) and quick.judge({"x": 1.0}, [*runs, {"x": 6.0, "y": 1.0}])
