@@ -133,11 +133,6 @@ def test_editing_a_section_rebuilds_the_paper_alone(ran: Checkout) -> None:
     assert again(ran) == PAPER
 
 
-def test_editing_the_claims_reruns_no_simulation(ran: Checkout) -> None:
-    ran.edit("paper/claims/limits.yaml")
-    assert again(ran) == {"weigh_near_controls", "judge_claims", "typeset_numbers"} | PAPER
-
-
 def test_editing_the_block_reruns_all_that_computes_with_it(ran: Checkout) -> None:
     with chdir(ran.root):
         batches = workflow.load("quick", [OVERLAY], {}).batches

@@ -84,7 +84,7 @@ def test_an_edit_reruns_what_rests_on_it(paper: Checkout, edited: str, old: str,
     (paper.root / edited).write_text(before.replace(old, new) if old else before + new)
     found = rules(paper)
     (paper.root / edited).write_text(before)
-    assert found - {"build_paper"} == expected
+    assert found == expected | ({"build_paper"} if HAVE_TEX and expected else set())
 
 
 @pytest.mark.slow

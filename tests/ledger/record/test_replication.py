@@ -82,7 +82,8 @@ def test_a_run_of_another_kind_is_refused() -> None:
 
 def test_round_off_is_no_difference() -> None:
     """A quantity without spread, as an identity is, differs by its last bits; by more it disagrees."""
-    one = FORETOLD | {"estimates": {"toy.depth/slope_L/c0": {"estimate": -1.0, "standard_error": 0.0, "judged": True, "note": ""}}}
+    foretold = {"estimate": -1.0, "standard_error": 0.0, "judged": True, "note": ""}
+    one = FORETOLD | {"estimates": {"toy.depth/slope_L/c0": foretold}}
     for value, agrees in ((-1.0 - 2e-16, True), (-1.0 - 1e-9, False)):
         found = replication.compare(one, run(0, estimate=value, lower=value, upper=value))
         assert (list(found.beyond) == []) == agrees
