@@ -22,7 +22,7 @@ Specs = Mapping[str, Spec]  # by case
 SIZE_COLUMNS: tuple[tuple[Column, tuple[tuple[str, ...], ...]], ...] = (
     (Column("kind", 0.12), (("kind",),)),
     (Column("problem", 0.12), (("setting", "problem"),)),
-    (Column("setting", 0.15), (("initial_law", "law"), ("initialisation", "sampling"), ("activation", "block"))),
+    (Column("setting", 0.20), (("initial_law", "law"), ("initialisation", "sampling"), ("activation", "block"))),
     (Column("layers", 0.12), (("num_layers", "depths", "ladder"),)),
     (Column("units", 0.11), (("num_units", "widths"),)),
     (Column("replicates", 0.13, right=True), (("replicates", "num_replicates"),)),
