@@ -14,6 +14,8 @@
 #   make crate       results/<MODE>/crate.zip, an RO-Crate of the run (MODE=full or quick)
 #   make arxiv       results/<MODE>/arxiv.tar.gz, the paper's TeX so that it compiles alone
 #   make shell       a shell in which zeroloss and snakemake are found
+#   make article     results/<MODE>/article.html, paper and supplement as one web page (MODE=full or quick)
+#   make test-article   the article in a headless browser (MODE=full or quick)
 #   make diff REV=HEAD~1   results/<MODE>/diff.pdf, text that changed; diff.md, published numbers that moved
 #   make docs        docs/build/index.html: pages and API documentation, offline
 #   make bench       this code beside its peers: benchmarks/results/ (BENCH_FLAGS="--only w1,w2")
@@ -35,11 +37,11 @@ AUDIT := .venv-audit
 DOCS := .venv-docs
 SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) $(SNAKEMAKE_FLAGS)
 
-.PHONY: help reproduce quick verify replicate estimate report test test-faults test-report test-slurm crate arxiv diff lint \
-	audit bench bench-gpu docs shell clean tex run-full run-quick
+.PHONY: help reproduce quick verify replicate estimate report test test-faults test-report test-slurm crate arxiv article \
+	test-article diff lint audit bench bench-gpu docs shell clean tex run-full run-quick
 
 help:
-	@sed -n '2,23s/^# *//p' Makefile
+	@sed -n '2,25s/^# *//p' Makefile
 
 # The mode is given with --config, of which Snakemake takes the last only.
 ifneq (,$(filter --config -C --config=%,$(SNAKEMAKE_FLAGS)))
@@ -84,7 +86,7 @@ report: run-$(MODE)
 # The report in a headless Chromium, which is installed where that is possible.
 test-report: report
 	@bash workflow/scripts/find-chromium.sh install
-	@REPORT=results/$(MODE)/report.html $(BIN)/pytest -m browser tests/report $(PYTEST_FLAGS)
+	@REPORT=results/$(MODE)/report.html $(BIN)/pytest -m browser tests/report/test_browser.py $(PYTEST_FLAGS)
 
 test: $(READY) tex
 	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/pytest -n $(CORES) --dist loadfile \
@@ -107,6 +109,16 @@ crate: run-$(MODE)
 # What TeX read of the paper, in one folder: it compiles there alone, with pdflatex.
 arxiv: run-$(MODE)
 	@$(if $(IDLE),,bash workflow/scripts/arxiv.sh results/$(MODE) results/$(MODE)/arxiv.tar.gz)
+
+# The same TeX, by LaTeXML, as one page that needs no network; it is installed where that is possible.
+article: run-$(MODE)
+	@$(if $(IDLE),,bash workflow/scripts/article.sh results/$(MODE))
+	@$(if $(IDLE),,$(BIN)/zeroloss article --mode $(MODE) --page results/$(MODE)/tex/article/article.html \
+		--out results/$(MODE)/article.html)
+
+test-article: article
+	@bash workflow/scripts/find-chromium.sh install
+	@ARTICLE=results/$(MODE)/article.html $(BIN)/pytest -m browser tests/report/test_article.py $(PYTEST_FLAGS)
 
 # Since a commit: the text of the paper, marked, and what moved in published/.
 diff: run-$(MODE)

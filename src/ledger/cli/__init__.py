@@ -92,6 +92,12 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str], ...] = (
         "--mode quick --snakemake results/quick/logs/snakemake.html"
         " --configuration results/quick/configuration.yaml --out results/quick/report.html",
     ),
+    (
+        EVERYONE,
+        people.article,
+        "article",
+        "--mode quick --page results/quick/tex/article/article.html --out results/quick/article.html",
+    ),
     (EVERYONE, people.publish, "publish", "--costs"),
     (EVERYONE, people.crate, "crate", "--mode quick --out results/quick/crate.zip"),
     (RULES, rules.configuration, "configuration", "--config config/full.yaml --out configuration.yaml"),

@@ -229,6 +229,21 @@ def report(
     print(out.as_posix())
 
 
+def article(
+    page: Annotated[Path, Option(help="what LaTeXML made of the paper", show_default=False)],
+    out: Out,
+    mode: Mode = "full",
+    results: Results = RUNS,
+    claims: ClaimFiles = None,
+    preamble: Annotated[Path, Option(help="file of the macros of the statements")] = Path("paper/preamble.tex"),
+) -> None:
+    """Write the paper as one HTML file in which each number opens its evidence."""
+    from ledger.show import article as web
+
+    web.write(page, results / mode, mode, stated_in(claims), preamble, out)
+    print(out.as_posix())
+
+
 def new_study(name: Annotated[str, Argument(help="lower-case letters, digits and _", show_default=False)]) -> None:
     """Write the skeleton of a study, whose one claim is judged in the next run as it stands."""
     from ledger.run import new_study as skeleton
