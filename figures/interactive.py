@@ -81,7 +81,7 @@ def _pair(row: Mapping[str, Any], foretold: float, unit: float) -> Pair:
 
 def sizes(_: Record, run_of: Callable[[str], Run]) -> Record:
     """The least width for each flow time, accuracy and failure probability of a ladder, precomputed."""
-    evidence = Evidence(run_of("size"))
+    evidence = Evidence.of(run_of("size"))
     etas = evidence.common.failure_probabilities
     return {
         "kind": "sliders",

@@ -11,10 +11,18 @@ document.addEventListener("click", (event) => {
 });
 addEventListener("hashchange", () => show(location.hash));
 show(location.hash);
-// What is wider than the screen scrolls by itself, and with the keyboard.
-for (const wide of document.querySelectorAll("figure, .ltx_eqn_table, .scroll")) {
-  if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
+// What is wider than the screen, such as a formula that cannot be broken, scrolls by itself, and with the keyboard.
+function fit() {
+  const blocks = document.querySelectorAll("main figure, main .ltx_eqn_table, main .ltx_p, main .ltx_para, main li, .part .wide");
+  for (const block of [...blocks].reverse()) { // the innermost first: what is around it then fits
+    const wide = block.clientWidth > 0 && block.scrollWidth > block.clientWidth + 1;
+    block.classList.toggle("scroll", wide);
+    if (wide) block.tabIndex = 0;
+    else block.removeAttribute("tabindex");
+  }
 }
+fit();
+addEventListener("resize", fit);
 // Of the choices of a menu one is shown; without a script, all of them are.
 for (const menu of document.querySelectorAll("select[data-choose]")) {
   const choices = menu.closest("section").querySelectorAll(".choice");
