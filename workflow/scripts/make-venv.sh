@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Makes or updates a virtual environment from the lock.
-#   make-venv.sh PYTHON VENV [REQUIREMENTS]     e.g. python3.11 .venv
+#   make-venv.sh PYTHON VENV WHAT     e.g. python3.11 .venv report
+# WHAT is a file of requirements, or extras of the package: report to run everything, dev to test it.
 set -euo pipefail
 
-readonly PYTHON=$1 VENV=$2 REQUIREMENTS=${3:-requirements.in}
+readonly PYTHON=$1 VENV=$2 WHAT=$3
 
 if ! "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
     echo "zeroloss needs Python 3.11 or later, got '${PYTHON:-nothing}'; install it, or name one:" \
@@ -17,13 +18,37 @@ if ! "$VENV/bin/python" -c 'import pip' 2>/dev/null; then
         exit 1
     fi
 fi
-echo "Installing the pinned packages into $VENV: about two minutes the first time"
-"$VENV/bin/python" -m pip install --quiet --disable-pip-version-check \
-    -r "$REQUIREMENTS" -c constraints.txt
-"$VENV/bin/python" -m pip install --quiet --disable-pip-version-check \
-    --no-deps --no-build-isolation --editable .
-# The compiled engine, so that no job has to wait for it; without it torch does the same, slowly. The
-# environment of the documentation has no torch and runs nothing.
+# Most modules are never imported: those that are, are compiled then.
+install() {
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt "$@"
+}
+echo "Installing the pinned packages into $VENV ($WHAT): about two minutes the first time"
+if [[ -f $WHAT ]]; then
+    install -r "$WHAT"
+    install --no-deps --no-build-isolation --editable .
+else
+    install setuptools # which builds the editable package without fetching a second one
+    install --no-build-isolation --editable ".[$WHAT]"
+fi
+# POT 0.9.7 comes with 166 MB of debugging symbols.
+if [[ $OSTYPE == linux* ]] && command -v strip >/dev/null; then
+    find "$VENV" -path '*/ot/bsp/*.so' -exec strip --strip-debug {} +
+fi
+
+# The engine, so that no job waits for it. Its compiler takes 400 MB: unless it is installed, it is put
+# aside and removed. The environment of the documentation has no torch and runs nothing.
 "$VENV/bin/python" -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("torch"))' ||
     exit 0
-"$VENV/bin/python" -c 'from zeroloss.network.engine import why_not; print(why_not() or "Engine compiled")'
+build() {
+    "$VENV/bin/python" -c 'from zeroloss.network.engine.library import build_all; build_all()'
+}
+if ! build 2>/dev/null; then
+    aside=$(mktemp -d)
+    trap 'rm -rf "$aside"' EXIT
+    export PYTHONPATH=$aside
+    if install --target "$aside" ziglang && build; then
+        echo "Engine compiled"
+    else
+        echo "The engine could not be compiled: torch takes its place, several times slower." >&2
+    fi
+fi

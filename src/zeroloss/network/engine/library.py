@@ -1,8 +1,9 @@
 """Builds and loads the compiled engine: engine.c by the clang of the pinned package `ziglang`.
 
-The library lies beside its source, under a name that holds the digest of source, compiler,
-flags and processor: an edit or another machine builds its own. Writing is atomic, so that jobs
-that start together may build together.
+The library lies beside its source, under a name that holds the digest of source, compiler, flags
+and target: an edit builds its own. Those for x86-64 are built when the environment is made
+(workflow/scripts/make-venv.sh), so that the compiler, 400 MB, need not stay. Writing is atomic, so
+that jobs that start together may build together.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ import subprocess
 import sys
 import tempfile
 from functools import cache
-from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["EngineError", "library", "why_not"]
+__all__ = ["EngineError", "build_all", "library", "why_not"]
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE / "engine.c"
+COMPILER = "ziglang==0.17.0"  # as the lock pins it
 # every sum and product is spelt out in the source: contraction would change digits by processor
 FLAGS = (
     "-O3",
     "-std=c17",
-    "-mcpu=native",
     "-mprefer-vector-width=512",
     "-ffp-contract=off",
     "-fno-math-errno",
@@ -34,6 +35,9 @@ FLAGS = (
     "-fPIC",
     "-shared",
 )
+# Levels of x86-64, best first, by what /proc/cpuinfo says: two libraries serve all nodes of a cluster.
+_V3 = {"abm", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"}
+LEVELS = {"x86_64_v4": _V3 | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}, "x86_64_v3": _V3}
 SWITCH = "ZEROLOSS_ENGINE"  # "torch" leaves the engine aside, "triton" asks for the kernels on a GPU
 
 
@@ -42,25 +46,32 @@ class EngineError(RuntimeError):
 
 
 @cache
-def library() -> ctypes.CDLL:
-    """The compiled engine, built if need be (seconds, once).
+def library(cpu: str = "") -> ctypes.CDLL:
+    """The compiled engine for this processor or for a target, built if need be (seconds, once).
 
-    Raises EngineError if there is no compiler for this platform or it fails.
+    Raises EngineError if it is neither there nor can be built, or cannot be loaded.
     """
     if os.environ.get(SWITCH) == "torch":
         raise EngineError(f"{SWITCH}=torch asks for torch instead; unset it")
-    problem = ""
+    cpu, problem = cpu or target(), ""
     for folder in (HERE, Path(tempfile.gettempdir()) / f"zeroloss-{os.getuid()}"):
-        path = folder / f"engine-{_digest()}.so"
+        path = folder / f"engine-{_digest(cpu)}.so"
         try:
             if not path.exists():
                 folder.mkdir(mode=0o700, exist_ok=True)
-                _build(path)
+                _build(path, cpu)
             if folder.stat().st_uid == os.getuid() or folder == HERE:
                 return ctypes.CDLL(str(path))
         except OSError as error:
             problem = str(error)
     raise EngineError(f"the compiled engine cannot be written or loaded: {problem}")
+
+
+def build_all() -> None:
+    """Build for all processors of this kind: both levels of x86-64, or this very one; raises EngineError."""
+    here = target()
+    for cpu in LEVELS if here in LEVELS else [here]:
+        library(cpu)
 
 
 @cache
@@ -73,20 +84,17 @@ def why_not() -> str:
     return ""
 
 
-def _digest() -> str:
+def target() -> str:
+    """The processor to build for: a level of x86-64, or this very one."""
+    there = set(_processor().split())
+    return next((level for level, needed in LEVELS.items() if needed <= there), "native")
+
+
+def _digest(cpu: str) -> str:
     total = hashlib.sha256(SOURCE.read_bytes())
-    total.update(repr((FLAGS, _compiler_version(), platform.machine(), _processor())).encode())
+    processor = _processor() if cpu == "native" else ""
+    total.update(repr((FLAGS, COMPILER, sys.platform, platform.machine(), cpu, processor)).encode())
     return total.hexdigest()[:16]
-
-
-def _compiler_version() -> str:
-    try:
-        return metadata.version("ziglang")
-    except metadata.PackageNotFoundError:
-        raise EngineError(
-            "the compiler is missing; install the pinned package ziglang: "
-            "pip install -r requirements.in -c constraints.txt"
-        ) from None
 
 
 def _processor() -> str:
@@ -98,12 +106,14 @@ def _processor() -> str:
     return next((line for line in lines if line.startswith(("flags", "Features"))), "")
 
 
-def _build(path: Path) -> None:
+def _build(path: Path, cpu: str) -> None:
+    if not find_spec("ziglang"):
+        raise EngineError(f"the engine is not built and its compiler is missing: pip install {COMPILER}")
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".build-") as folder:
         made = Path(folder) / path.name
         caches = {"ZIG_LOCAL_CACHE_DIR": folder, "ZIG_GLOBAL_CACHE_DIR": folder}
         done = subprocess.run(
-            [sys.executable, "-m", "ziglang", "cc", *FLAGS, "-o", str(made), str(SOURCE)],
+            [sys.executable, "-m", "ziglang", "cc", *FLAGS, f"-mcpu={cpu}", "-o", str(made), str(SOURCE)],
             capture_output=True,
             text=True,
             check=False,
