@@ -22,17 +22,31 @@ fi
 install() {
     "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt "$@"
 }
+# What is needed once and not kept.
+aside=$(mktemp -d)
+trap 'rm -rf "$aside"' EXIT
 echo "Installing the pinned packages into $VENV ($WHAT): about two minutes the first time"
 if [[ -f $WHAT ]]; then
     install -r "$WHAT"
     install --no-deps --no-build-isolation --editable .
 else
+    # On Linux pip's own choice of torch brings the libraries of CUDA, 4 GB; uv knows where the builds for
+    # the processor alone are. UV_TORCH_BACKEND=auto takes the one for the GPU that is there.
+    chosen=$(install --dry-run --no-deps --report - torch)
+    if [[ $OSTYPE == linux* && $chosen == *'"name": "torch"'* && $chosen != *'"version": "'[0-9.]*+* ]]; then
+        install --target "$aside" uv
+        UV_TORCH_BACKEND=${UV_TORCH_BACKEND:-cpu} "$aside/bin/uv" pip install --quiet \
+            --python "$VENV/bin/python" --link-mode copy --constraint constraints.txt torch ||
+            echo "Builds of torch for the processor alone were not reached: pip takes its own choice." >&2
+    fi
     install setuptools # which builds the editable package without fetching a second one
     install --no-build-isolation --editable ".[$WHAT]"
 fi
-# POT 0.9.7 comes with 166 MB of debugging symbols.
+# Wheels hold what only a debugger reads: 166 MB of POT 0.9.7, 35 MB of Arrow, 30 MB of others. A file
+# that another environment shares is let alone, and so are torch and the libraries patched into wheels.
 if [[ $OSTYPE == linux* ]] && command -v strip >/dev/null; then
-    find "$VENV" -path '*/ot/bsp/*.so' -exec strip --strip-debug {} +
+    find "$VENV/lib" -type f -links 1 -name '*.so' -not -path '*/torch/*' -exec strip --strip-debug {} +
+    find "$VENV/lib" -type f -links 1 -path '*/pyarrow/lib*.so.*' -exec strip --strip-unneeded {} +
 fi
 
 # The engine, so that no job waits for it. Its compiler takes 400 MB: unless it is installed, it is put
@@ -40,11 +54,9 @@ fi
 "$VENV/bin/python" -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("torch"))' ||
     exit 0
 build() {
-    "$VENV/bin/python" -c 'from zeroloss.network.engine.library import build_all; build_all()'
+    "$VENV/bin/python" src/zeroloss/network/engine/library.py
 }
 if ! build 2>/dev/null; then
-    aside=$(mktemp -d)
-    trap 'rm -rf "$aside"' EXIT
     export PYTHONPATH=$aside
     if install --target "$aside" ziglang && build; then
         echo "Engine compiled"
