@@ -5,8 +5,8 @@
 #   make verify      reproduce, then compare with published/ (CLAIMS=limits.depth: that alone)
 #   make replicate   once more with another seed, against what the first run foretells (SEED=7 MODE=quick)
 #   make estimate    what a run costs: jobs, minutes, memory (MODE=quick or large, CLAIMS=limits.depth)
-#   make report      results/<MODE>/report.html: verdicts, figures, Snakemake's report (MODE=quick)
-#   make test-report the report in a headless browser (MODE=full or quick)
+#   make article     results/<MODE>/article.html: paper and supplement as one web page, evidence in it (MODE=quick)
+#   make test-article   the article in a headless browser (MODE=full or quick)
 #   make test        all tests;   make lint   style, types, workflow;   make clean   results away
 #   make test-faults kills, full disks, damaged files, bad inputs: docs/faults.md says what is tried
 #   make audit       the pinned versions against a data base of known vulnerabilities
@@ -14,13 +14,11 @@
 #   make crate       results/<MODE>/crate.zip, an RO-Crate of the run (MODE=full or quick)
 #   make arxiv       results/<MODE>/arxiv.tar.gz, the paper's TeX so that it compiles alone
 #   make shell       a shell in which zeroloss and snakemake are found
-#   make article     results/<MODE>/article.html, paper and supplement as one web page (MODE=full or quick)
-#   make test-article   the article in a headless browser (MODE=full or quick)
 #   make diff REV=HEAD~1   results/<MODE>/diff.pdf, text that changed; diff.md, published numbers that moved
 #   make docs        docs/build/index.html: pages and API documentation, offline
 #   make bench       this code beside its peers: benchmarks/results/ (BENCH_FLAGS="--only w1,w2")
 #   make bench-gpu   the same of networks on a GPU: benchmarks/results/gpu.md
-# Variables: CORES=2, PYTHON=python3.12, MODE=quick (report, crate, estimate), SNAKEMAKE_FLAGS=-n.
+# Variables: CORES=2, PYTHON=python3.12, MODE=quick (article, crate, estimate), SNAKEMAKE_FLAGS=-n.
 
 ifndef PYTHON
 PYTHON := $(shell command -v python3.11 || command -v python3)
@@ -37,11 +35,11 @@ AUDIT := .venv-audit
 DOCS := .venv-docs
 SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) $(SNAKEMAKE_FLAGS)
 
-.PHONY: help reproduce quick verify replicate estimate report test test-faults test-report test-slurm crate arxiv article \
-	test-article diff lint audit bench bench-gpu docs shell clean tex run-full run-quick
+.PHONY: help reproduce quick verify replicate estimate article test test-faults test-article test-slurm crate arxiv diff lint \
+	audit bench bench-gpu docs shell clean tex run-full run-quick
 
 help:
-	@sed -n '2,25s/^# *//p' Makefile
+	@sed -n '2,23s/^# *//p' Makefile
 
 # The mode is given with --config, of which Snakemake takes the last only.
 ifneq (,$(filter --config -C --config=%,$(SNAKEMAKE_FLAGS)))
@@ -77,16 +75,17 @@ replicate: $(READY)
 estimate: $(READY)
 	@$(BIN)/zeroloss estimate --mode $(MODE) --cores $(CORES) $(CLAIMS)
 
-# Snakemake's own report, and around it verdicts, figures, rules and configuration in one file.
-report: run-$(MODE)
+# The same TeX, by LaTeXML, as one page that needs no network, and Snakemake's own report, to which it links.
+article: run-$(MODE)
 	@$(SNAKEMAKE) --config mode=$(MODE) --report results/$(MODE)/logs/snakemake.html
-	@$(if $(IDLE),,$(BIN)/zeroloss report --mode $(MODE) --configuration results/$(MODE)/configuration.yaml \
-		--snakemake results/$(MODE)/logs/snakemake.html --out results/$(MODE)/report.html)
+	@$(if $(IDLE),,bash workflow/scripts/article.sh results/$(MODE))
+	@$(if $(IDLE),,$(BIN)/zeroloss article --mode $(MODE) --page results/$(MODE)/tex/article/article.html \
+		--interactive figures.interactive --out results/$(MODE)/article.html)
 
-# The report in a headless Chromium, which is installed where that is possible.
-test-report: report
+# The article in a headless Chromium, which is installed where that is possible.
+test-article: article
 	@bash workflow/scripts/find-chromium.sh install
-	@REPORT=results/$(MODE)/report.html $(BIN)/pytest -m browser tests/report/test_browser.py $(PYTEST_FLAGS)
+	@ARTICLE=results/$(MODE)/article.html $(BIN)/pytest -m browser tests/report $(PYTEST_FLAGS)
 
 test: $(READY) tex
 	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/pytest -n $(CORES) --dist loadfile \
@@ -109,16 +108,6 @@ crate: run-$(MODE)
 # What TeX read of the paper, in one folder: it compiles there alone, with pdflatex.
 arxiv: run-$(MODE)
 	@$(if $(IDLE),,bash workflow/scripts/arxiv.sh results/$(MODE) results/$(MODE)/arxiv.tar.gz)
-
-# The same TeX, by LaTeXML, as one page that needs no network; it is installed where that is possible.
-article: run-$(MODE)
-	@$(if $(IDLE),,bash workflow/scripts/article.sh results/$(MODE))
-	@$(if $(IDLE),,$(BIN)/zeroloss article --mode $(MODE) --page results/$(MODE)/tex/article/article.html \
-		--out results/$(MODE)/article.html)
-
-test-article: article
-	@bash workflow/scripts/find-chromium.sh install
-	@ARTICLE=results/$(MODE)/article.html $(BIN)/pytest -m browser tests/report/test_article.py $(PYTEST_FLAGS)
 
 # Since a commit: the text of the paper, marked, and what moved in published/.
 diff: run-$(MODE)

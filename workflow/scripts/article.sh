@@ -31,12 +31,14 @@ for figure in "$RESULTS"/figures/*.pdf benchmarks/results/*.pdf; do
     ! grep -qrF "{$name.pdf}" paper/*.tex paper/sections benchmarks/results/*.tex || pdftocairo -svg "$figure" "$BUILD/$name.svg"
 done
 say() { # Run a step, its words in a log of its own, shown if it fails.
-    "$@" >"$BUILD/$1.log" 2>&1 || {
+    "$@" --log="$BUILD/$1.log" >/dev/null 2>&1 || {
         grep -A 4 -E '^(Error|Fatal)' "$BUILD/$1.log" || tail -n 40 "$BUILD/$1.log"
         exit 1
-    }
+    } >&2
 }
 say latexml --preload=zeroloss.sty --path="$BUILD" --path=paper --path="$RESULTS/tex" --path="$RESULTS/figures" \
     --path=benchmarks/results --destination="$BUILD/article.xml" "$BUILD/article.tex"
+# LaTeXML would make rasters of PDF.
+sed 's/graphic="\([^"]*\)\.pdf"/graphic="\1.svg"/' "$BUILD/article.xml" >"$BUILD/drawn.xml"
 say latexmlpost --format=html5 --pmml --timestamp=0 --path=paper \
-    --destination="$BUILD/article.html" "$BUILD/article.xml"
+    --destination="$BUILD/article.html" "$BUILD/drawn.xml"
