@@ -170,8 +170,8 @@ def decay(run: Run) -> Rows:
         rows.append(judged("decay", "disagrees", "all", against(right), name, len(right)))
         rows.append(judged("", "near_the_edge", "all", plain((~clear).sum()), name, len(clear)))
         below = (peaks.value / peaks.predicted)[peaks.predicted < 1 - case.margin]
-        by_start = below.groupby(peaks.groupby("cell").cumcount()).mean()
-        rows.append(judged("decay", "peak", "all", mean(by_start.to_numpy()), name, len(below)))
+        by_start = below.groupby(peaks.groupby("cell").cumcount()).mean().to_numpy()
+        rows += [judged("decay", "peak", "all", mean(x), name, len(below)) for x in [by_start] if len(x) > 1]
         errors, flows = part_of(table, "homogeneous_error"), part_of(table, "descent")
         rows += [judged("", "peak_flow", w, between(p.predicted.to_numpy()), name, len(p)) for w, p in flows]
         rows += [judged("homogeneous", "error", w, over(np.abs(values_of(p))), name, len(p)) for w, p in errors]
