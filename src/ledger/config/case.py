@@ -61,7 +61,7 @@ class Case(Closed):
         """
 
     def prepare(self) -> None:
-        """Set up the process of the job: devices and threads."""
+        """Set up the process of the job: its device."""
 
 
 def _largest(value: Any, name: str) -> dict[str, float]:

@@ -8,13 +8,7 @@ __all__ = ["LightCase"]
 
 
 class LightCase(study.Case):
-    """The seeds of a case, in one thread."""
+    """The seeds of a case."""
 
     seed: int
     data_seed: int
-
-    def prepare(self) -> None:
-        """One thread, so that rows have the same bytes on any number of cores."""
-        from threadpoolctl import threadpool_limits
-
-        threadpool_limits(1)
