@@ -239,8 +239,10 @@ class Network:
     def train(self, theta: Tensor, flow_times: Sequence[float], *, rtol: float = 1e-6) -> Training:
         """Gradient flow from theta (replicates, L, k, M) through the flow times.
 
-        Each replicate steps by its own error estimate (atol = rtol).
+        Each replicate steps by its own error estimate (atol = rtol). Of float32 the compiled engine
+        trains in float32, all else in the type of the problem.
         """
+        theta = theta if self._runner is engine else theta.to(self.problem.inputs.dtype)
         if self._engine is not None:
             flow = self._runner.flow(self._engine, theta, flow_times, rtol=rtol, atol=rtol, threads=self.threads)
         else:

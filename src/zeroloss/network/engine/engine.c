@@ -4,7 +4,8 @@
 
    and clouds of particles at the nodes of an implicit rule in depth (zeroloss.limit.collocation).
 
-   All numbers are float64. Compiled by clang; everything that could change a digit is spelt out
+   Parameters, features and adjoints are REAL: float64, or float32 with -DSINGLE, twice as fast, which
+   leaves the clouds out; residuals and what is summed up over a run are float64. Compiled by clang; everything that could change a digit is spelt out
    (vectors of 64 bytes whatever the processor has, sums over their lanes in one order, fused
    multiply–adds where written and nowhere else), so that processors with fused multiply–add give
    the same bytes. */
@@ -21,7 +22,15 @@ enum { TANH, SIGMOID, GELU, RELU, RELU2, REGULARISED_RELU, IDENTITY };
 
 enum { DONE, NO_MEMORY, NOT_FINITE, TOO_MANY, NO_DEPTH };
 
+#ifdef SINGLE
+typedef float REAL;
+typedef int32_t INTEGER;
+#define LANES 16
+#else
+typedef double REAL;
+typedef int64_t INTEGER;
 #define LANES 8
+#endif
 #define MOST_STAGES 8
 #define KEPT_FROM 6    /* dimensions from which on factors of the depth equation are kept */
 /* the controller of zeroloss.integrate.steps */
@@ -143,20 +152,30 @@ static void solve_transposed(long m, const double *S, const long *pivots, double
     }
 }
 
-typedef double V __attribute__((ext_vector_type(LANES)));
-typedef int64_t VI __attribute__((ext_vector_type(LANES)));
+typedef REAL V __attribute__((ext_vector_type(LANES)));
+typedef INTEGER VI __attribute__((ext_vector_type(LANES)));
 #define FMA(a, b, c) __builtin_elementwise_fma((V)(a), (V)(b), (V)(c))
 
 /* ---- elementwise functions ---------------------------------------------------------------- */
 
+#ifdef SINGLE
+#define MAGIC 0x1.8p23
+#define MANTISSA 23
+#define ONE_BITS 0x3f800000
+#define LN2_HIGH 0x1.62e4p-1
+#define LN2_LOW 0x1.7f7d1cf79abcap-20
+#define TANH_SATURATES 9.5
+#define EXP_UNDERFLOWS 87.0
+#else
 #define MAGIC 0x1.8p52
 #define MANTISSA 52
 #define ONE_BITS 0x3ff0000000000000LL
 #define LN2_HIGH 0x1.62e42fefa3800p-1
 #define LN2_LOW 0x1.ef35793c76730p-45
-#define SIGN_BIT ((int64_t)1 << 63)
 #define TANH_SATURATES 20.0
 #define EXP_UNDERFLOWS 708.0
+#endif
+#define SIGN_BIT ((INTEGER)1 << (8 * sizeof(INTEGER) - 1))
 #define LOG2_E 1.4426950408889634
 
 INLINE VI bits(V x) { return __builtin_bit_cast(VI, x); }
@@ -176,10 +195,14 @@ INLINE V expm1_reduced(V y, V *power)
     V q01 = FMA(r, 0x1.5555555555556p-3, 0x1.0000000000001p-1);
     V q23 = FMA(r, 0x1.11111111109b5p-7, 0x1.5555555553d68p-5);
     V q45 = FMA(r, 0x1.a01a01a7c2efep-13, 0x1.6c16c17889ef1p-10);
+    V low = FMA(q23, r2, q01);
+#ifdef SINGLE /* what is left out is below 4e-9 */
+    V high = FMA(q45, r4, low);
+#else
     V q67 = FMA(r, 0x1.71de0db2f6b19p-19, 0x1.a019b9149a41cp-16);
     V q89 = FMA(r, 0x1.af389ecfc4b9cp-26, 0x1.28917c89a43a7p-22);
-    V low = FMA(q23, r2, q01);
     V high = FMA(FMA(q89, r4, FMA(q67, r2, q45)), r4, low);
+#endif
     return FMA(high, r2, r);
 }
 
@@ -290,7 +313,7 @@ INLINE double sum(V x)
 #define SMALL 3 /* dimensions that are compiled as constants */
 
 /* h = σ(z w + b), s = σ' for ``many`` vectors of units and ``count`` samples. */
-INLINE void activations(int count, int many, long N, long nv, long d, int act, const double *z,
+INLINE void activations(int count, int many, long N, long nv, long d, int act, const REAL *z,
                         const V *th, V *h, V *s)
 {
     V u[2 * TILE];
@@ -309,7 +332,7 @@ INLINE void activations(int count, int many, long N, long nv, long d, int act, c
 }
 
 /* q = (p·a) σ'. */
-INLINE void pulled(int count, int many, long N, long nv, long d, int act, const double *p,
+INLINE void pulled(int count, int many, long N, long nv, long d, int act, const REAL *p,
                    const V *th, const V *h, const V *s, V *q)
 {
     V t[2 * TILE];
@@ -327,7 +350,7 @@ INLINE void pulled(int count, int many, long N, long nv, long d, int act, const 
 
 /* out = from + scale Σ over units of h rowsᵀ for ``width`` of the d dimensions. */
 INLINE void over_units(int count, int width, long N, long nv, const V *h, const V *rows, long d,
-                       double scale, const double *from, double *out)
+                       double scale, const REAL *from, REAL *out)
 {
     V total[TILE][TILE];
     for (int i = 0; i < count; i++)
@@ -342,7 +365,7 @@ INLINE void over_units(int count, int width, long N, long nv, const V *h, const 
 }
 
 INLINE void move(int count, long N, long nv, long d, const V *h, const V *rows, double scale,
-                 const double *from, double *out)
+                 const REAL *from, REAL *out)
 {
     for (long j = 0; j < d; j += TILE) {
         const V *r = rows + j * nv;
@@ -357,7 +380,7 @@ INLINE void move(int count, long N, long nv, long d, const V *h, const V *rows, 
 
 /* z_{l+1} of ``count`` samples. */
 INLINE void forward_tile(int count, long N, long nv, long d, int act, double scale, const V *th,
-                         const double *z, double *next, V *h, V *s)
+                         const REAL *z, REAL *next, V *h, V *s)
 {
     long v = 0;
     if (d > SMALL)
@@ -369,7 +392,7 @@ INLINE void forward_tile(int count, long N, long nv, long d, int act, double sca
 }
 
 INLINE void forward_layer(long N, long nv, long d, int act, double scale, const V *th,
-                          const double *z, double *next, V *h, V *s)
+                          const REAL *z, REAL *next, V *h, V *s)
 {
     long n = 0;
     for (; n + TILE <= N; n += TILE)
@@ -382,7 +405,7 @@ INLINE void forward_layer(long N, long nv, long d, int act, double scale, const 
 
 /* q and p_l of ``count`` samples. */
 INLINE void backward_tile(int count, long N, long nv, long d, int act, double scale, const V *th,
-                          const double *p, double *before, const V *h, const V *s, V *q)
+                          const REAL *p, REAL *before, const V *h, const V *s, V *q)
 {
     long v = 0;
     if (d > SMALL)
@@ -394,7 +417,7 @@ INLINE void backward_tile(int count, long N, long nv, long d, int act, double sc
 }
 
 /* Rows of ``width`` dimensions of ``many`` vectors: Σ over samples of xᵀ h. */
-INLINE void over_samples(int width, int many, long N, long nv, long d, const double *x, const V *h,
+INLINE void over_samples(int width, int many, long N, long nv, long d, const REAL *x, const V *h,
                          V *rows)
 {
     V total[4 * TILE];
@@ -407,7 +430,7 @@ INLINE void over_samples(int width, int many, long N, long nv, long d, const dou
         for (int k = 0; k < many; k++) rows[j * nv + k] = total[j * many + k];
 }
 
-INLINE void gather(int many, long N, long nv, long d, const double *x, const V *h, V *rows)
+INLINE void gather(int many, long N, long nv, long d, const REAL *x, const V *h, V *rows)
 {
     long j = 0;
     for (; j + 8 <= d; j += 8)
@@ -419,7 +442,7 @@ INLINE void gather(int many, long N, long nv, long d, const double *x, const V *
 }
 
 /* The slope of ``many`` vectors of units: rows a (p against h), w and b (z and 1 against q). */
-INLINE void rows(int many, long N, long nv, long d, const double *p, const double *z, const V *h,
+INLINE void rows(int many, long N, long nv, long d, const REAL *p, const REAL *z, const V *h,
                  const V *q, V *out)
 {
     V a[2 * SMALL], w[2 * SMALL], b[2];
@@ -451,7 +474,7 @@ INLINE void rows(int many, long N, long nv, long d, const double *p, const doubl
 
 /* From p_{l+1} the slope of the layer's parameters, and p_l to ``before`` if it is asked for. */
 INLINE void backward_layer(long N, long nv, long d, int act, double scale, const V *th,
-                           const double *z, const double *p, double *before, const V *h, const V *s,
+                           const REAL *z, const REAL *p, REAL *before, const V *h, const V *s,
                            V *q, V *out)
 {
     long n = 0, v = 0;
@@ -480,16 +503,16 @@ INLINE void backward_layer(long N, long nv, long d, int act, double scale, const
     default: call(d, act);                                                                         \
     }
 
-static void forward(long N, long nv, long d, int act, double scale, const V *th, const double *z,
-                    double *next, V *h, V *s)
+static void forward(long N, long nv, long d, int act, double scale, const V *th, const REAL *z,
+                    REAL *next, V *h, V *s)
 {
 #define CALL(d, act) forward_layer(N, nv, d, act, scale, th, z, next, h, s)
     BY_ACTIVATION(CALL)
 #undef CALL
 }
 
-static void backward(long N, long nv, long d, int act, double scale, const V *th, const double *z,
-                     const double *p, double *before, const V *h, const V *s, V *q, V *out)
+static void backward(long N, long nv, long d, int act, double scale, const V *th, const REAL *z,
+                     const REAL *p, REAL *before, const V *h, const V *s, V *q, V *out)
 {
 #define CALL(d, act) backward_layer(N, nv, d, act, scale, th, z, p, before, h, s, q, out)
     BY_ACTIVATION(CALL)
@@ -523,7 +546,8 @@ typedef struct {
 
 typedef struct {
     long nv, layer, numbers; /* vectors of a row, of a layer, of the network */
-    double *z, *p, *r;
+    REAL *z, *p;
+    double *r;
     V *h, *s, *q, *state;
     V *rows;         /* of a cloud: masses, masses times a, masses times a wᵀ */
     double *F, *J;   /* of a cloud: field and its derivative at the nodes */
@@ -545,8 +569,8 @@ static int prepare(const Shape *net, Work *work, long states)
     int cloud = net->rule != NULL, apart = cloud || !slope_is_of_value(net->act);
     long samples = net->L * net->N * net->d;
     if (cloud) stored = net->L;
-    work->z = aligned((samples + net->N * net->d) * sizeof(double));
-    work->p = aligned((cloud ? samples : 2 * net->N * net->d) * sizeof(double));
+    work->z = aligned((samples + net->N * net->d) * sizeof(REAL));
+    work->p = aligned((cloud ? samples : 2 * net->N * net->d) * sizeof(REAL));
     work->r = aligned(net->N * sizeof(double));
     work->h = aligned(stored * net->N * nv * sizeof(V));
     work->s = apart ? aligned(stored * net->N * nv * sizeof(V)) : work->h;
@@ -575,9 +599,10 @@ static void release(Work *work)
 static double velocity(const Shape *net, Work *work, const V *theta, V *out, double sign)
 {
     long L = net->L, N = net->N, d = net->d, nv = work->nv;
-    double scale = net->scale, *z = work->z, *p = work->p, *before = p + N * d;
+    double scale = net->scale;
+    REAL *z = work->z, *p = work->p, *before = p + N * d;
     long stored = net->recompute ? 0 : N * nv;
-    memcpy(z, net->inputs, N * d * sizeof(double));
+    for (long i = 0; i < N * d; i++) z[i] = (REAL)net->inputs[i];
     for (long l = 0; l < L; l++)
         forward(N, nv, d, net->act, scale, theta + l * work->layer, z + l * N * d,
                 z + (l + 1) * N * d, work->h + l * stored, work->s + l * stored);
@@ -586,7 +611,7 @@ static double velocity(const Shape *net, Work *work, const V *theta, V *out, dou
         double r = -net->targets[n];
         for (long j = 0; j < d; j++) r += net->readout[j] * z[(L * N + n) * d + j];
         work->r[n] = r;
-        for (long j = 0; j < d; j++) p[n * d + j] = factor * r * net->readout[j];
+        for (long j = 0; j < d; j++) p[n * d + j] = (REAL)(factor * r * net->readout[j]);
     }
     V squares = (V)0;
     for (long l = L - 1; l >= 0; l--) {
@@ -596,7 +621,7 @@ static double velocity(const Shape *net, Work *work, const V *theta, V *out, dou
             forward(N, nv, d, net->act, scale, theta + l * work->layer, z + l * N * d, NULL, h, s);
         backward(N, nv, d, net->act, scale, theta + l * work->layer, z + l * N * d, p, before, h, s,
                  work->q, slope);
-        double *swap = p;
+        REAL *swap = p;
         p = before;
         before = swap;
         for (long j = 0; j < d; j++) { /* the other rows are zero there: a = 0 */
@@ -609,19 +634,20 @@ static double velocity(const Shape *net, Work *work, const V *theta, V *out, dou
 }
 
 /* (rows, M) with units innermost to vectors and back. */
-static void pack(long rows, long M, long nv, const double *from, V *to)
+static void pack(long rows, long M, long nv, const REAL *from, V *to)
 {
     memset(to, 0, rows * nv * sizeof(V));
-    for (long i = 0; i < rows; i++) memcpy(to + i * nv, from + i * M, M * sizeof(double));
+    for (long i = 0; i < rows; i++) memcpy(to + i * nv, from + i * M, M * sizeof(REAL));
 }
 
-static void unpack(long rows, long M, long nv, const V *from, double *to)
+static void unpack(long rows, long M, long nv, const V *from, REAL *to)
 {
-    for (long i = 0; i < rows; i++) memcpy(to + i * M, from + i * nv, M * sizeof(double));
+    for (long i = 0; i < rows; i++) memcpy(to + i * M, from + i * nv, M * sizeof(REAL));
 }
 
 /* ---- a cloud of particles at the nodes of an implicit rule in depth ------------------------- */
 
+#ifndef SINGLE
 /* F (N, d) and σ, σ' at node q for the features z (N, d) there. */
 static void node_field(const Shape *net, Work *work, long q, const V *theta)
 {
@@ -826,22 +852,31 @@ static void begin(const Shape *net, Work *work)
         memcpy(work->z + q * net->N * net->d, net->inputs, net->N * net->d * sizeof(double));
 }
 
+#else
+static int cloud_velocity(const Shape *net, Work *work, const V *theta, V *out, double *rate)
+{
+    return NO_DEPTH;
+}
+
+static void begin(const Shape *net, Work *work) {}
+#endif
+
 /* Whether an array of (rows, M) can be read as vectors where it is. */
-INLINE int is_packed(const Shape *net, const Work *work, const double *from)
+INLINE int is_packed(const Shape *net, const Work *work, const REAL *from)
 {
     return net->M == work->nv * LANES && (uintptr_t)from % sizeof(V) == 0;
 }
 
 /* theta, out (R, L, k, M), residuals (R, N); sign −1 for the gradient itself. Returns 0, or
    NO_MEMORY. */
-EXPORT int engine_velocity(const Shape *net, long R, const double *theta, double sign, double *out,
+EXPORT int engine_velocity(const Shape *net, long R, const REAL *theta, double sign, REAL *out,
                            double *residuals)
 {
     Work work;
     int status = prepare(net, &work, 2);
     long rows = net->L * (2 * net->d + 1), each = rows * net->M;
     for (long i = 0; status == DONE && i < R; i++) {
-        const double *from = theta + i * each;
+        const REAL *from = theta + i * each;
         int packed = is_packed(net, &work, from) && is_packed(net, &work, out);
         V *y = packed ? (V *)from : work.state, *slope = packed ? (V *)(out + i * each)
                                                                 : work.state + work.numbers;
@@ -935,7 +970,8 @@ static double scaled_error(const Tableau *pair, double h, double rtol, double at
 /* Where the numbers of one replicate go; output times are ``replicates`` rows apart. */
 typedef struct {
     long replicates;
-    double *residuals, *final;
+    double *residuals;
+    REAL *final;
     double *integral, *size;
     int64_t *accepted, *rejected;
 } Record;
@@ -1038,7 +1074,7 @@ static int flow(const Shape *net, Work *work, const Tableau *pair, long outputs,
 /* Gradient flow of the replicates first, …, first + count − 1 of theta (R, L, k, M) through the
    output times. Returns DONE, or what went wrong with *failed the replicate and *s its time. */
 EXPORT int engine_flow(const Shape *net, const Tableau *pair, long first, long count,
-                       const double *theta, long outputs, const double *times, double rtol,
+                       const REAL *theta, long outputs, const double *times, double rtol,
                        double atol, long max_steps, Record to, long *failed, double *s)
 {
     Work work;
@@ -1055,7 +1091,7 @@ EXPORT int engine_flow(const Shape *net, const Tableau *pair, long first, long c
 }
 
 /* Gradient descent θ ← θ − step L M ∇E, noted every ``every`` steps and at the last one. */
-EXPORT int engine_descend(const Shape *net, long first, long count, const double *theta,
+EXPORT int engine_descend(const Shape *net, long first, long count, const REAL *theta,
                           double step, long num_steps, long every, Record to, long *failed,
                           double *s)
 {
@@ -1085,7 +1121,7 @@ EXPORT int engine_descend(const Shape *net, long first, long count, const double
 }
 
 /* y = tanh(x) elementwise, ``repeat`` times: for the tests of its error and of its speed. */
-EXPORT void engine_tanh(long count, long repeat, const double *x, double *y)
+EXPORT void engine_tanh(long count, long repeat, const REAL *x, REAL *y)
 {
     for (long again = 0; again < repeat; again++)
         for (long i = 0; i < count; i += LANES) {
@@ -1096,9 +1132,9 @@ EXPORT void engine_tanh(long count, long repeat, const double *x, double *y)
                 in = tanh_of(in);
                 memcpy(y + i, &in, sizeof(V));
             } else {
-                memcpy(&in, x + i, many * sizeof(double));
+                memcpy(&in, x + i, many * sizeof(REAL));
                 in = tanh_of(in);
-                memcpy(y + i, &in, many * sizeof(double));
+                memcpy(y + i, &in, many * sizeof(REAL));
             }
         }
 }

@@ -14,6 +14,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -34,6 +35,7 @@ FLAGS = (
     "-fPIC",
     "-shared",
 )
+SINGLE = "-DSINGLE"  # parameters of float32
 SWITCH = "ZEROLOSS_ENGINE"  # "torch" leaves the engine aside, "triton" asks for the kernels on a GPU
 
 
@@ -42,20 +44,20 @@ class EngineError(RuntimeError):
 
 
 @cache
-def library() -> ctypes.CDLL:
-    """The compiled engine, built if need be (seconds, once).
+def library(single: bool = False) -> ctypes.CDLL:
+    """The compiled engine of parameters of float64 or float32, built if need be (seconds, once).
 
     Raises EngineError if there is no compiler for this platform or it fails.
     """
     if os.environ.get(SWITCH) == "torch":
         raise EngineError(f"{SWITCH}=torch asks for torch instead; unset it")
-    problem = ""
+    problem, flags = "", (*FLAGS, SINGLE) if single else FLAGS
     for folder in (HERE, Path(tempfile.gettempdir()) / f"zeroloss-{os.getuid()}"):
-        path = folder / f"engine-{_digest()}.so"
+        path = folder / f"engine-{_digest(flags)}.so"
         try:
             if not path.exists():
                 folder.mkdir(mode=0o700, exist_ok=True)
-                _build(path)
+                _build(path, flags)
             if folder.stat().st_uid == os.getuid() or folder == HERE:
                 return ctypes.CDLL(str(path))
         except OSError as error:
@@ -73,9 +75,9 @@ def why_not() -> str:
     return ""
 
 
-def _digest() -> str:
+def _digest(flags: Sequence[str]) -> str:
     total = hashlib.sha256(SOURCE.read_bytes())
-    total.update(repr((FLAGS, _compiler_version(), platform.machine(), _processor())).encode())
+    total.update(repr((flags, _compiler_version(), platform.machine(), _processor())).encode())
     return total.hexdigest()[:16]
 
 
@@ -98,12 +100,12 @@ def _processor() -> str:
     return next((line for line in lines if line.startswith(("flags", "Features"))), "")
 
 
-def _build(path: Path) -> None:
+def _build(path: Path, flags: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".build-") as folder:
         made = Path(folder) / path.name
         caches = {"ZIG_LOCAL_CACHE_DIR": folder, "ZIG_GLOBAL_CACHE_DIR": folder}
         done = subprocess.run(
-            [sys.executable, "-m", "ziglang", "cc", *FLAGS, "-o", str(made), str(SOURCE)],
+            [sys.executable, "-m", "ziglang", "cc", *flags, "-o", str(made), str(SOURCE)],
             capture_output=True,
             text=True,
             check=False,
