@@ -297,11 +297,14 @@ INLINE V slope_of_value(int act, V h)
 /* Sum over the lanes, always in this order. */
 INLINE double sum(V x)
 {
-    double s[LANES];
-    for (int i = 0; i < LANES; i++) s[i] = x[i];
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; i++) s[i] += s[i + half];
-    return s[0];
+    __auto_type half = x.lo + x.hi;
+    __auto_type quarter = half.lo + half.hi;
+#ifdef SINGLE
+    __auto_type eighth = quarter.lo + quarter.hi;
+    return eighth.x + eighth.y;
+#else
+    return quarter.x + quarter.y;
+#endif
 }
 
 /* ---- one layer -----------------------------------------------------------------------------
@@ -349,8 +352,8 @@ INLINE void pulled(int count, int many, long N, long nv, long d, int act, const 
 }
 
 /* out = from + scale Σ over units of h rowsᵀ for ``width`` of the d dimensions. */
-INLINE void over_units(int count, int width, long N, long nv, const V *h, const V *rows, long d,
-                       double scale, const REAL *from, REAL *out)
+INLINE void over_units(int count, int width, long N, long nv, long stride, const V *h,
+                       const V *rows, long d, double scale, const REAL *from, REAL *out)
 {
     V total[TILE][TILE];
     for (int i = 0; i < count; i++)
@@ -358,22 +361,22 @@ INLINE void over_units(int count, int width, long N, long nv, const V *h, const 
     for (long v = 0; v < nv; v++)
         for (int i = 0; i < count; i++)
             for (int j = 0; j < width; j++)
-                total[i][j] = FMA(h[v * N + i], rows[j * nv + v], total[i][j]);
+                total[i][j] = FMA(h[v * N + i], rows[j * stride + v], total[i][j]);
     for (int i = 0; i < count; i++)
         for (int j = 0; j < width; j++)
             out[i * d + j] = from[i * d + j] + scale * sum(total[i][j]);
 }
 
-INLINE void move(int count, long N, long nv, long d, const V *h, const V *rows, double scale,
-                 const REAL *from, REAL *out)
+INLINE void move(int count, long N, long nv, long stride, long d, const V *h, const V *rows,
+                 double scale, const REAL *from, REAL *out)
 {
     for (long j = 0; j < d; j += TILE) {
-        const V *r = rows + j * nv;
+        const V *r = rows + j * stride;
         switch (d - j) {
-        case 1: over_units(count, 1, N, nv, h, r, d, scale, from + j, out + j); break;
-        case 2: over_units(count, 2, N, nv, h, r, d, scale, from + j, out + j); break;
-        case 3: over_units(count, 3, N, nv, h, r, d, scale, from + j, out + j); break;
-        default: over_units(count, TILE, N, nv, h, r, d, scale, from + j, out + j);
+        case 1: over_units(count, 1, N, nv, stride, h, r, d, scale, from + j, out + j); break;
+        case 2: over_units(count, 2, N, nv, stride, h, r, d, scale, from + j, out + j); break;
+        case 3: over_units(count, 3, N, nv, stride, h, r, d, scale, from + j, out + j); break;
+        default: over_units(count, TILE, N, nv, stride, h, r, d, scale, from + j, out + j);
         }
     }
 }
@@ -388,7 +391,7 @@ INLINE void forward_tile(int count, long N, long nv, long d, int act, double sca
             activations(count, 2, N, nv, d, act, z, th + v, h + v * N, s + v * N);
     for (; v < nv; v++)
         activations(count, 1, N, nv, d, act, z, th + v, h + v * N, s + v * N);
-    if (next) move(count, N, nv, d, h, th, scale, z, next);
+    if (next) move(count, N, nv, nv, d, h, th, scale, z, next);
 }
 
 INLINE void forward_layer(long N, long nv, long d, int act, double scale, const V *th,
@@ -413,7 +416,7 @@ INLINE void backward_tile(int count, long N, long nv, long d, int act, double sc
             pulled(count, 2, N, nv, d, act, p, th + v, h + v * N, s + v * N, q + v * N);
     for (; v < nv; v++)
         pulled(count, 1, N, nv, d, act, p, th + v, h + v * N, s + v * N, q + v * N);
-    if (before) move(count, N, nv, d, q, th + d * nv, scale, p, before);
+    if (before) move(count, N, nv, nv, d, q, th + d * nv, scale, p, before);
 }
 
 /* Rows of ``width`` dimensions of ``many`` vectors: Σ over samples of xᵀ h. */
@@ -664,8 +667,8 @@ static void node_field(const Shape *net, Work *work, long q, const V *theta)
     memset(F, 0, N * d * sizeof(double));
     long n = 0;
     for (; n + TILE <= N; n += TILE)
-        move(TILE, N, nv, d, h + n, wa, 1, F + n * d, F + n * d);
-    for (; n < N; n++) move(1, N, nv, d, h + n, wa, 1, F + n * d, F + n * d);
+        move(TILE, N, nv, nv, d, h + n, wa, 1, F + n * d, F + n * d);
+    for (; n < N; n++) move(1, N, nv, nv, d, h + n, wa, 1, F + n * d, F + n * d);
 }
 
 /* J (N, d, d) at node q from the σ' there. */
@@ -684,8 +687,8 @@ static void node_jacobian(const Shape *net, Work *work, long q, const V *theta)
     memset(J, 0, N * d * d * sizeof(double));
     long n = 0;
     for (; n + TILE <= N; n += TILE)
-        move(TILE, N, nv, d * d, s + n, outer, 1, J + n * d * d, J + n * d * d);
-    for (; n < N; n++) move(1, N, nv, d * d, s + n, outer, 1, J + n * d * d, J + n * d * d);
+        move(TILE, N, nv, nv, d * d, s + n, outer, 1, J + n * d * d, J + n * d * d);
+    for (; n < N; n++) move(1, N, nv, nv, d * d, s + n, outer, 1, J + n * d * d, J + n * d * d);
 }
 
 /* I − A ∘ J, or with the transpose of J, for sample n: (L d, L d). */
@@ -887,6 +890,184 @@ EXPORT int engine_velocity(const Shape *net, long R, const REAL *theta, double s
     }
     release(&work);
     return status;
+}
+
+/* ---- costates of a cloud --------------------------------------------------------------------
+
+   The derivative of a cloud's gradient along costates v, one per output, as zeroloss.limit.fluctuation
+   takes it: rows (a, w, b) of nv vectors for each output and node, σ, σ', (a·P) σ' and (a·P) σ'' in
+   vectors of units with samples innermost, as activations are. A block of units serves all outputs
+   while it is in cache; what is cheap is computed again on the second way. */
+
+typedef struct {
+    long outputs, nodes, N, d, nv;
+    const REAL *z, *p;                     /* (nodes, N, d) */
+    const V *theta, *masses;               /* (nodes, 2 d + 1, nv), (nv,) */
+    const V *value, *slope, *push, *bend;  /* (nodes, nv, N) */
+} Costates;
+
+enum { PAIR = 2, BLOCK = 2048 }; /* vectors at once; vectors × samples of a block */
+
+/* u̇ = v_w·z + v_b, σ' u̇ to bent, ṡ = σ' P·v_a + (a·P) σ'' u̇ to tilt; ``many`` vectors. */
+INLINE void turned(int count, int many, long N, long nv, long d, const REAL *z, const REAL *p,
+                   const V *v, const V *slope, const V *bend, V *bent, V *tilt)
+{
+    V u[PAIR * TILE], t[PAIR * TILE];
+    for (int k = 0; k < many; k++)
+        for (int i = 0; i < count; i++) u[k * count + i] = v[2 * d * nv + k], t[k * count + i] = (V)0;
+    for (long j = 0; j < d; j++)
+        for (int k = 0; k < many; k++)
+            for (int i = 0; i < count; i++) {
+                u[k * count + i] = FMA(v[(d + j) * nv + k], z[i * d + j], u[k * count + i]);
+                t[k * count + i] = FMA(v[j * nv + k], p[i * d + j], t[k * count + i]);
+            }
+    for (int k = 0; k < many; k++)
+        for (int i = 0; i < count; i++) {
+            bent[k * N + i] = slope[k * N + i] * u[k * count + i];
+            tilt[k * N + i] = FMA(slope[k * N + i], t[k * count + i], bend[k * N + i] * u[k * count + i]);
+        }
+}
+
+/* What Ż and Ṗ add: σ' w·Ż to bent, (a·P) σ'' w·Ż + σ' a·Ṗ to tilt. */
+INLINE void dragged(int count, int many, long N, long nv, long d, const REAL *zdot, const REAL *pdot,
+                    const V *th, const V *slope, const V *bend, V *bent, V *tilt)
+{
+    V u[PAIR * TILE], t[PAIR * TILE];
+    for (int i = 0; i < many * count; i++) u[i] = t[i] = (V)0;
+    for (long j = 0; j < d; j++)
+        for (int k = 0; k < many; k++)
+            for (int i = 0; i < count; i++) {
+                u[k * count + i] = FMA(th[(d + j) * nv + k], zdot[i * d + j], u[k * count + i]);
+                t[k * count + i] = FMA(th[j * nv + k], pdot[i * d + j], t[k * count + i]);
+            }
+    for (int k = 0; k < many; k++)
+        for (int i = 0; i < count; i++) {
+            bent[k * N + i] = FMA(slope[k * N + i], u[k * count + i], bent[k * N + i]);
+            V sum = FMA(bend[k * N + i], u[k * count + i], tilt[k * N + i]);
+            tilt[k * N + i] = FMA(slope[k * N + i], t[k * count + i], sum);
+        }
+}
+
+/* ``many`` vectors from ``from`` on, all samples. */
+INLINE void turn_all(const Costates *c, int many, const REAL *z, const REAL *p, const V *v,
+                     const V *slope, const V *bend, V *bent, V *tilt)
+{
+    long N = c->N, d = c->d, n = 0;
+    for (; n + TILE <= N; n += TILE)
+        turned(TILE, many, N, c->nv, d, z + n * d, p + n * d, v, slope + n, bend + n, bent + n, tilt + n);
+    for (; n < N; n++)
+        turned(1, many, N, c->nv, d, z + n * d, p + n * d, v, slope + n, bend + n, bent + n, tilt + n);
+}
+
+INLINE void drag_all(const Costates *c, int many, const REAL *zdot, const REAL *pdot, const V *th,
+                     const V *slope, const V *bend, V *bent, V *tilt)
+{
+    long N = c->N, d = c->d, n = 0;
+    for (; n + TILE <= N; n += TILE)
+        dragged(TILE, many, N, c->nv, d, zdot + n * d, pdot + n * d, th, slope + n, bend + n, bent + n, tilt + n);
+    for (; n < N; n++)
+        dragged(1, many, N, c->nv, d, zdot + n * d, pdot + n * d, th, slope + n, bend + n, bent + n, tilt + n);
+}
+
+/* out (N, d) += Σ over ``length`` vectors of units of h rowsᵀ. */
+static void add_over(long length, long N, long stride, long d, const V *h, const V *rows, REAL *out)
+{
+    long n = 0;
+    for (; n + TILE <= N; n += TILE)
+        move(TILE, N, length, stride, d, h + n, rows, 1, out + n * d, out + n * d);
+    for (; n < N; n++) move(1, N, length, stride, d, h + n, rows, 1, out + n * d, out + n * d);
+}
+
+/* Ḟ = Σ ω (σ' u̇ a + σ v_a) and J̇ᵀP = Σ ω (ṡ w + (a·P) σ' v_w), (outputs, nodes, N, d), with Z and P
+   held; costates (outputs, nodes, 2 d + 1, nv). Returns DONE or NO_MEMORY. */
+EXPORT int engine_held(const Costates *c, const V *costates, REAL *force, REAL *turn)
+{
+    long N = c->N, d = c->d, nv = c->nv, layer = (2 * d + 1) * nv;
+    long most = BLOCK / N < PAIR ? PAIR : BLOCK / N;
+    V *bent = aligned(most * N * sizeof(V)), *tilt = aligned(most * N * sizeof(V));
+    V *own = aligned(2 * d * most * sizeof(V)), *weighted = aligned(2 * d * most * sizeof(V));
+    int status = bent && tilt && own && weighted ? DONE : NO_MEMORY;
+    if (status == DONE) {
+        memset(force, 0, c->outputs * c->nodes * N * d * sizeof(REAL));
+        memset(turn, 0, c->outputs * c->nodes * N * d * sizeof(REAL));
+    }
+    for (long q = 0; status == DONE && q < c->nodes; q++)
+        for (long from = 0; from < nv; from += most) {
+            long length = nv - from < most ? nv - from : most;
+            const V *th = c->theta + q * layer + from;
+            long at = (q * nv + from) * N;
+            for (long j = 0; j < 2 * d; j++)
+                for (long k = 0; k < length; k++)
+                    weighted[j * most + k] = c->masses[from + k] * th[j * nv + k];
+            for (long o = 0; o < c->outputs; o++) {
+                const V *v = costates + (o * c->nodes + q) * layer + from;
+                long place = (o * c->nodes + q) * N * d, k = 0;
+                const REAL *z = c->z + q * N * d, *p = c->p + q * N * d;
+                for (; k + PAIR <= length; k += PAIR)
+                    turn_all(c, PAIR, z, p, v + k, c->slope + at + k * N, c->bend + at + k * N,
+                             bent + k * N, tilt + k * N);
+                for (; k < length; k++)
+                    turn_all(c, 1, z, p, v + k, c->slope + at + k * N, c->bend + at + k * N,
+                             bent + k * N, tilt + k * N);
+                for (long j = 0; j < 2 * d; j++)
+                    for (k = 0; k < length; k++)
+                        own[j * most + k] = c->masses[from + k] * v[j * nv + k];
+                add_over(length, N, most, d, bent, weighted, force + place);
+                add_over(length, N, most, d, c->value + at, own, force + place);
+                add_over(length, N, most, d, tilt, weighted + d * most, turn + place);
+                add_over(length, N, most, d, c->push + at, own + d * most, turn + place);
+            }
+        }
+    give_back(bent), give_back(tilt), give_back(own), give_back(weighted);
+    return status;
+}
+
+/* ``many`` vectors of one output at one node: v becomes the derivative, change Σ_n Ṗᵀf + Pᵀ∂_z f Ż. */
+INLINE void move_costates(const Costates *c, int many, long q, long at, const REAL *zdot,
+                          const REAL *pdot, V *v, V *change, V *scratch)
+{
+    long N = c->N, d = c->d, nv = c->nv;
+    const REAL *z = c->z + q * N * d, *p = c->p + q * N * d;
+    const V *th = c->theta + q * (2 * d + 1) * nv + at;
+    long here = (q * nv + at) * N;
+    const V *slope = c->slope + here, *bend = c->bend + here;
+    V *bent = scratch, *tilt = bent + many * N, *through = tilt + many * N;
+    turn_all(c, many, z, p, v, slope, bend, bent, tilt);
+    drag_all(c, many, zdot, pdot, th, slope, bend, bent, tilt);
+    gather(many, N, many, d, pdot, c->value + here, through);
+    gather(many, N, many, d, zdot, c->push + here, through + many * d);
+    gather(many, N, nv, d, p, bent, v);
+    gather(many, N, nv, d, z, tilt, v + d * nv);
+    for (int k = 0; k < many; k++) {
+        V last = (V)0, sum = (V)0;
+        for (long n = 0; n < N; n++) last += tilt[k * N + n];
+        v[2 * d * nv + k] = last;
+        for (long j = 0; j < 2 * d; j++) {
+            sum = FMA(through[j * many + k], th[j * nv + k], sum);
+            v[j * nv + k] += through[j * many + k];
+        }
+        change[k] = sum;
+    }
+}
+
+/* Costates become Σ_n (P σ' u̇ + Ṗ σ, ṡ z + (a·P) σ' Ż, ṡ), now with Ż and Ṗ (outputs, nodes, N, d), and
+   change (outputs, nodes, nv) is Σ_n Ṗᵀf + Pᵀ∂_z f Ż. Returns DONE or NO_MEMORY. */
+EXPORT int engine_moved(const Costates *c, const REAL *zdot, const REAL *pdot, V *costates, V *change)
+{
+    long N = c->N, d = c->d, nv = c->nv, layer = (2 * d + 1) * nv, most = BLOCK / N < PAIR ? PAIR : BLOCK / N;
+    V *scratch = aligned((2 * N + 2 * d) * PAIR * sizeof(V));
+    for (long q = 0; scratch && q < c->nodes; q++)
+        for (long from = 0; from < nv; from += most)
+            for (long o = 0; o < c->outputs; o++) {
+                long end = nv - from < most ? nv : from + most, own = o * c->nodes + q, k = from;
+                const REAL *zd = zdot + own * N * d, *pd = pdot + own * N * d;
+                V *v = costates + own * layer, *to = change + own * nv;
+                for (; k + PAIR <= end; k += PAIR)
+                    move_costates(c, PAIR, q, k, zd, pd, v + k, to + k, scratch);
+                for (; k < end; k++) move_costates(c, 1, q, k, zd, pd, v + k, to + k, scratch);
+            }
+    give_back(scratch);
+    return scratch ? DONE : NO_MEMORY;
 }
 
 /* ---- training ------------------------------------------------------------------------------ */

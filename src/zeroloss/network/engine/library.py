@@ -19,7 +19,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["EngineError", "library", "why_not"]
+__all__ = ["NOT_FINITE", "SWITCH", "TOO_MANY", "EngineError", "library", "raise_for", "why_not"]
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE / "engine.c"
@@ -35,6 +35,7 @@ FLAGS = (
     "-fPIC",
     "-shared",
 )
+_DONE, _NO_MEMORY, NOT_FINITE, TOO_MANY, _NO_DEPTH = range(5)  # what its functions return
 SINGLE = "-DSINGLE"  # parameters of float32
 SWITCH = "ZEROLOSS_ENGINE"  # "torch" leaves the engine aside, "triton" asks for the kernels on a GPU
 
@@ -114,3 +115,23 @@ def _build(path: Path, flags: Sequence[str]) -> None:
         if done.returncode:
             raise EngineError("the engine does not compile here: " + " ".join(done.stderr.split())[-500:])
         os.replace(made, path)
+
+
+def raise_for(status: int, replicate: int, s: float, max_steps: int = 0) -> None:
+    """Raise what a status other than 0 means, with the replicate and the flow time where it was met."""
+    if status == _NO_MEMORY:
+        raise MemoryError("no memory for a network; use fewer layers or units, or recompute=True")
+    if status == NOT_FINITE:
+        raise FloatingPointError(
+            f"the velocity of replicate {replicate} is not finite at flow "
+            f"time {s:.6g}; reduce rtol or the scales of the law"
+        )
+    if status == TOO_MANY:
+        raise RuntimeError(
+            f"more than {max_steps} steps to reach the last flow time, stopped at "
+            f"{s:.6g}; raise rtol or shorten flow_times"
+        )
+    if status == _NO_DEPTH:
+        raise FloatingPointError(
+            f"collocation in depth did not converge at flow time {s:.6g}; reduce the scales of the initial law or rtol"
+        )
