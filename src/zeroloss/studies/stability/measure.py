@@ -17,7 +17,7 @@ from scipy import stats
 from ledger.near import near, stretched
 from ledger.record.interval import CONFIDENCE
 from ledger.record.rows import Row, Rows, between, exact, over, plain, row
-from ledger.record.statistics import Estimate, clopper_pearson, student, welch
+from ledger.record.statistics import Estimate, about, clopper_pearson, student, welch
 from ledger.study import Case, Run, control, measures
 from zeroloss.studies.replicated import part_of, ratio_of
 from zeroloss.studies.stability import central, restrained
@@ -106,11 +106,11 @@ def restrained_oscillation(run: Run) -> Rows:
 # ---- the edge of stability
 
 
-def median(values: Array) -> Estimate:
-    """The median, with the interval of its order statistics: no end where there are too few."""
-    middle = float(np.median(values))
-    low, high = stats.quantile_test(values, q=middle, p=0.5).confidence_interval(CONFIDENCE.level)
-    return Estimate(middle, np.nan_to_num(low, nan=-np.inf), np.nan_to_num(high, nan=np.inf), CONFIDENCE)
+def ratio_of_means(part: pd.DataFrame) -> Estimate:
+    """Mean measured over mean predicted, R, with the error of the mean of (measured − R predicted)/mean predicted."""
+    scale = part.predicted.mean()
+    ratio = float(part.value.mean() / scale)
+    return about(ratio, mean(((part.value - ratio * part.predicted) / scale).to_numpy()).half_width, CONFIDENCE)
 
 
 def against(right: Array) -> Estimate:
@@ -151,7 +151,7 @@ def central_flow(run: Run) -> Rows:
     rows: Rows = []
     for name, _, table in run.of(Central):
         rows += each("central", "variance", mean, table, name) + each("central", "loss", mean, table, name)
-        rows += each("central", "path", median, table, name)
+        rows += [judged("central", "path", w, ratio_of_means(p), name, len(p)) for w, p in part_of(table, "path")]
         for quantity in ("cosine", "cosine_after", "rate", "passage", "participation"):
             rows += each("localised", quantity, mean, table, name)
         rows += each("", "growth", between, table, name)
