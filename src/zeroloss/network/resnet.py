@@ -24,17 +24,7 @@ from zeroloss.model.kernel import Linearised
 from zeroloss.model.problem import Problem
 from zeroloss.network import engine
 
-__all__ = ["Network", "Training", "recomputes"]
-
-MOST_KEPT = 2**22  # activations of one network that a job keeps: 32 MB, what a cache may hold
-
-
-def recomputes(num_layers: int, num_units: int, num_samples: int) -> bool:
-    """Whether a network is too large for a job to keep its activations on the way back.
-
-    They are computed a second time then, to the same bytes: from memory they come more slowly.
-    """
-    return num_layers * num_units * num_samples > MOST_KEPT
+__all__ = ["Network", "Training"]
 
 
 def _runner(problem: Problem, activation: str) -> Any:

@@ -41,6 +41,7 @@ __all__ = [
     "filled",
     "flow",
     "raise_for",
+    "recomputes",
     "say_once",
     "serves",
     "tanh",
@@ -85,6 +86,17 @@ def _address(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value.data_ptr()
     return ctypes.addressof(value) if isinstance(value, ctypes.Structure) else value
+
+
+MOST_KEPT = 2**20  # activations of one network: 8 MB, what a cache may hold
+
+
+def recomputes(num_layers: int, num_units: int, num_samples: int) -> bool:
+    """Whether a network is too large to keep its activations for the way back.
+
+    They are computed a second time then, to the same bytes: from memory they come more slowly.
+    """
+    return num_layers * num_units * num_samples > MOST_KEPT
 
 
 @dataclass(frozen=True)
