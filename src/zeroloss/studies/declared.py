@@ -17,7 +17,7 @@ Change = Callable[[pd.DataFrame, Case], pd.DataFrame]
 
 def _rows(table: pd.DataFrame, quantity: str) -> pd.Series:
     """Where a table has rows of a quantity; all rows where none is named."""
-    return (table.quantity == quantity) | (not quantity)
+    return table.quantity == quantity if quantity else pd.Series(True, index=table.index)
 
 
 def instead(table: pd.DataFrame, names: Mapping[str, str], column: str = "cell", quantity: str = "") -> pd.DataFrame:
