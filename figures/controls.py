@@ -103,7 +103,7 @@ def _widths(ax: Axes, case: RootScaling, table: pd.DataFrame, colours: list[Any]
 
 def predicted(frames: Frames) -> Figure:
     """Risk at its floors; the line and its folds; the fluctuation under the wrong scaling."""
-    figure, axes = style.canvas([["floors", "line"], ["folds", "widths"]], 5.2)
+    figure, axes = style.canvas([["floors", "line"], ["folds", "widths"]], 4.9)
     palette = style.colours(6)
     colours: dict[type[Case], Any] = dict(zip([*FLOORED, Parameters], palette, strict=False))
     _floors(axes["floors"], frames, colours)

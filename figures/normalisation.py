@@ -19,7 +19,7 @@ COLOURS = style.colours(4)
 
 def largest(frames: Frames) -> Figure:
     """λ against γ by the recursions, and measured at γ = 1; where training ends; loss against the last γ."""
-    figure, axes = style.canvas([["flattening", "edge", "multiplier"]], 2.7)
+    figure, axes = style.canvas([["flattening", "edge", "multiplier"]], 2.5)
     rows, kinds, nets, rates = frames.estimates, [], [], []
     num_layers, gammas = next(frames.run.of(Spectrum))[1].num_layers, np.geomspace(0.5, 6.0, 60)
     ax = axes["flattening"]
