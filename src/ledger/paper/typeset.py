@@ -117,9 +117,10 @@ def is_bare(row: Row) -> bool:
 
 
 def estimate_of(row: Row) -> str:
-    """Return the estimate of a row as LaTeX, with the digits that its interval allows."""
+    """Return the estimate of a row as LaTeX, with the digits that its interval allows, and four of an exact one."""
     ends = _value(row, "lower"), _value(row, "upper")
-    return tex_number(_value(row, "estimate"), half_width(*ends), ends)
+    width = math.nan if is_exact(row) else half_width(*ends)
+    return tex_number(_value(row, "estimate"), width, ends)
 
 
 def interval_of(row: Row) -> str:

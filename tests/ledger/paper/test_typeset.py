@@ -70,6 +70,7 @@ def test_an_interval_whose_ends_print_alike_is_left_out(lower: float, upper: flo
     written = files("full", row)
     line = next(x for x in written["numbers.tex"].splitlines() if "/exact}" in x)
     assert "zlbreak" not in line and "}}{}{" in line
+    assert rf"{{\num{{{upper:g}}}}}{{}}" in line
     assert "\\zlint{" + line.split("{")[1].rstrip("}") not in written["claims.tex"]
 
 
