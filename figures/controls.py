@@ -95,7 +95,7 @@ def _widths(ax: Axes, case: RootScaling, table: pd.DataFrame, colours: list[Any]
     widths = np.geomspace(case.num_units[0], case.num_units[-1])
     ax.plot(widths, start * (widths / widths[0]) ** -0.5, color=style.GUIDE, linewidth=0.8, zorder=1)
     end = widths[-1], start * (widths[-1] / widths[0]) ** -0.5
-    style.note(ax, r"$\propto M^{-1/2}$", end, (0, 6), va="bottom", ha="right", color=style.GUIDE)
+    style.note(ax, r"$\propto M^{-1/2}$", end, (0, -6), va="top", ha="right", color=style.GUIDE)
     ax.set_ylim(0, 1.2 * start)
     style.sizes_axis(ax, case.num_units)
     ax.set(xlabel="units $M$", ylabel="std of the residuals")
