@@ -149,7 +149,7 @@ def width(frames: Frames) -> Figure:
             _curve(below, ladder, etas, logs, name, colours)
     for name in settings:
         of_law = {ladder.sampling: f"{middle(ladder):g}" for ladder in ladders if ladder.setting == name}
-        words = [value if law == "independent" else f"paths {value}" for law, value in of_law.items()]
+        words = [value if law == "independent" else f"{value} (paths)" for law, value in of_law.items()]
         look: dict[str, Any] = {"xycoords": "axes fraction", "ha": "right", "color": "0.35", "fontsize": 7}
         style.note(axes[f"others {name}"], rf"$\varepsilon$ = {', '.join(words)}", (0.98, 0.03), **look)
     _dress(axes, settings, etas)
