@@ -157,7 +157,7 @@ def layers(frames: Frames) -> Figure:
         axes["spread"].plot(*means(part), marker + "-", color=colour, label={"least": "least energy"}.get(kind, kind))
     axes["spread"].set(yscale="log", xlabel="layers $L$", ylabel=r"spread of $|A(t)|^2$")
     style.sizes_axis(axes["spread"], case.layers)
-    axes["spread"].legend(loc="center left")
+    axes["spread"].legend(loc="center right")
     profiles = [("least energy", dict(part_of(table, "profile"))["least"])]
     _, _, block = frames.run.one(plan.Reset)
     profiles += [(where.replace(".", ", "), part) for where, part in part_of(block, "profile")]

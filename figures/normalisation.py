@@ -50,7 +50,7 @@ def largest(frames: Frames) -> Figure:
         style.sizes_axis(ax, list(part.gamma))
         rates.append(style.entry(name, colour, line, marker))
     ax.set(yscale="log", xlabel=r"last $\gamma$", ylabel="loss after training")
-    style.key(ax, *rates, loc="upper right")
+    style.key(ax, *rates, loc="lower right")
     style.names(axes, flattening="largest eigenvalue", edge="where training ends", multiplier="digits")
     style.legend(figure, kinds)
     return figure
