@@ -7,7 +7,7 @@
 #   make estimate    what a run costs: jobs, minutes, memory (MODE=quick or large, CLAIMS=limits.depth)
 #   make report      results/<MODE>/report.html: verdicts, figures, Snakemake's report (MODE=quick)
 #   make test-report the report in a headless browser (MODE=full or quick)
-#   make test        all tests;   make lint   style, types, workflow;   make clean   results away
+#   make test        all tests;   make lint   style, types, workflow;   make clean   remove results
 #   make test-faults kills, full disks, damaged files, bad inputs: docs/faults.md says what is tried
 #   make audit       the pinned versions against a data base of known vulnerabilities
 #   make test-slurm  the workflow on a real Slurm on this machine (SLURM_MODE=quick: its sizes)
@@ -17,7 +17,7 @@
 #   make diff REV=HEAD~1   results/<MODE>/diff.pdf, text that changed; diff.md, published numbers that moved
 #   make docs        docs/build/index.html: pages and API documentation, offline
 #   make bench       this code beside its peers: benchmarks/results/ (ONLY=w1,w2; ONLY=quick: has it become slower?)
-#   make bench-gpu   the same of networks on a GPU: benchmarks/results/gpu.md
+#   make bench-gpu   the same for networks on a GPU: benchmarks/results/gpu.md
 # Variables: CORES=2, PYTHON=python3.12, MODE=quick (report, crate, estimate), SNAKEMAKE_FLAGS=-n.
 
 ifndef PYTHON

@@ -19,6 +19,7 @@ from zeroloss.studies.controls.plan import Identity, Labels, Line, Parameters, R
 LOWEST = 1e-4  # excess over the floor at which the axis ends
 EARLIEST = 0.1  # training time at which the logarithmic axes begin
 FLOORED: dict[type[Identity | Labels], str] = {Identity: "identity activation", Labels: "contradictory labels"}
+WORDS = {"folded": "first fold", "crossed": "crossing"}
 FLOOR = {"color": "0.25", "linestyle": ":", "linewidth": 1.1, "zorder": 4}
 
 
@@ -56,19 +57,27 @@ def _line(ax: Axes, case: Line, table: pd.DataFrame, colours: dict[int, Any]) ->
         ax.plot([folded] * len(at), at, "s", color=colour, markersize=3.5, zorder=6)
     ax.set(xscale="log", yscale="log", ylim=(LOWEST, None))
     ax.set(xlabel="training time $s$", ylabel="risk / isotonic floor $-\\,1$")
+    ends = {L: colours[L] for L in (case.num_layers[0], case.num_layers[-1])}
+    folds = style.entry("first fold", colours[case.num_layers[-1]], marker="s", markersize=3.5)
+    style.key(
+        ax, style.entry("limit", "0.15", "-", linewidth=1.5), *style.lines(ends, "$L={}$"), folds, loc="lower left"
+    )
 
 
 def _crossings(ax: Axes, case: Line, table: pd.DataFrame, colours: list[Any]) -> None:
     """Times at which each network folds and crosses, and their medians, against depth."""
     first = crossings(table).replace(np.inf, np.nan)
+    entries = []
     for quantity, colour, marker, side in (("folded", colours[1], "s", 0.93), ("crossed", colours[0], "o", 1.07)):
         look = {"color": colour, "markersize": 3, "markerfacecolor": "white", "markeredgewidth": 0.7}
+        entries.append(style.entry(WORDS[quantity], linestyle="-", marker=marker, **look))
         ax.plot(first.num_layers * side, first[quantity], marker, **look)
         middle = first.groupby("num_layers")[quantity].median()
         ax.plot(middle.index, middle, color=colour, zorder=3)
     ax.set_yscale("log")
     style.sizes_axis(ax, case.num_layers)
     ax.set(xlabel="layers $L$", ylabel="training time $s$")
+    style.key(ax, *entries, loc="upper left")
 
 
 def _widths(ax: Axes, case: RootScaling, table: pd.DataFrame, colours: list[Any]) -> None:
@@ -85,6 +94,8 @@ def _widths(ax: Axes, case: RootScaling, table: pd.DataFrame, colours: list[Any]
     start = float(np.sqrt(r.var(axis=0, ddof=1).sum()))
     widths = np.geomspace(case.num_units[0], case.num_units[-1])
     ax.plot(widths, start * (widths / widths[0]) ** -0.5, color=style.GUIDE, linewidth=0.8, zorder=1)
+    end = widths[-1], start * (widths[-1] / widths[0]) ** -0.5
+    style.note(ax, r"$\propto M^{-1/2}$", end, (0, -6), va="top", ha="right", color=style.GUIDE)
     ax.set_ylim(0, 1.2 * start)
     style.sizes_axis(ax, case.num_units)
     ax.set(xlabel="units $M$", ylabel="std of the residuals")
@@ -92,7 +103,7 @@ def _widths(ax: Axes, case: RootScaling, table: pd.DataFrame, colours: list[Any]
 
 def predicted(frames: Frames) -> Figure:
     """Risk at its floors; the line and its folds; the fluctuation under the wrong scaling."""
-    figure, axes = style.canvas([["floors", "line"], ["folds", "widths"]], 5.2)
+    figure, axes = style.canvas([["floors", "line"], ["folds", "widths"]], 4.9)
     palette = style.colours(6)
     colours: dict[type[Case], Any] = dict(zip([*FLOORED, Parameters], palette, strict=False))
     _floors(axes["floors"], frames, colours)
@@ -108,18 +119,11 @@ def predicted(frames: Frames) -> Figure:
         folds="first fold, and crossing",
         widths=r"branches of scale $1/(L\sqrt{M})$",
     )
-    kinds = style.lines({text: colours[kind] for kind, text in FLOORED.items()})
-    ends = {L: shades[L] for L in (case.num_layers[0], case.num_layers[-1])}
+    kinds = style.lines({f"(a) {text}": colours[kind] for kind, text in FLOORED.items()})
     style.legend(
         figure,
-        [*kinds, style.entry("fewer parameters than samples", colours[Parameters], "--")],
+        [*kinds, style.entry("(a) fewer parameters than samples", colours[Parameters], "--")],
         [*style.models(), style.entry("predicted beforehand", FLOOR["color"], ":")],
-        [style.entry("(b) limit", "0.15", "-"), *style.lines(ends, "(b) $L={}$")],
-        [
-            style.entry("(c) crossing", palette[0], marker="o", filled=False),
-            style.entry("(c) first fold, in (b) filled", palette[1], marker="s", filled=False),
-            style.entry(r"(d) $\propto M^{-1/2}$", style.GUIDE, "-"),
-        ],
     )
     return figure
 

@@ -79,7 +79,7 @@ def ridges(frames: Frames) -> Figure:
     ax.axvline(case.psi2, color=style.GUIDE, linestyle=":", linewidth=0.8)
     _, snr, table = frames.run.one(Snr)
     cells = dict(part_of(table, "curve"))
-    places = ((8, 2), *(((2, 14),) * (len(cells) - 2)), (6, -12))  # beside the second ridge, where no other curve is
+    places = ((8, 2), *(((2, 20),) * (len(cells) - 2)), (6, -12))  # beside the second ridge, where no other curve is
     for ratio, colour, place in zip(sorted(snr.curve_snr), style.colours(len(cells)), places, strict=False):
         part = cells[f"snr{ratio:g}"]
         x, law = means(part, "predicted")

@@ -129,8 +129,7 @@ def neurons(frames: Frames) -> Figure:
             ax.plot(m, norm[-1] * (m / m[-1]) ** -0.5, color=colour, linewidth=0.8)
     ax.set(yscale="log", xlabel="width $m$", ylabel="gradient over rotations")
     ax.legend(loc="center right")
-    style.sizes_axis(ax, rotation.widths)
-    ax.tick_params(axis="x", labelrotation=45)
+    style.sizes_axis(ax, rotation.widths[::2])
     ax = axes["digits"]
     errors = dict(part_of(table, "error"))
     for j, (method, colour) in enumerate(zip(("fixed", "rotated", "free"), style.colours(3), strict=True)):
@@ -158,7 +157,7 @@ def layers(frames: Frames) -> Figure:
         axes["spread"].plot(*means(part), marker + "-", color=colour, label={"least": "least energy"}.get(kind, kind))
     axes["spread"].set(yscale="log", xlabel="layers $L$", ylabel=r"spread of $|A(t)|^2$")
     style.sizes_axis(axes["spread"], case.layers)
-    axes["spread"].legend(loc="center left")
+    axes["spread"].legend(loc="center right")
     profiles = [("least energy", dict(part_of(table, "profile"))["least"])]
     _, _, block = frames.run.one(plan.Reset)
     profiles += [(where.replace(".", ", "), part) for where, part in part_of(block, "profile")]
@@ -167,7 +166,7 @@ def layers(frames: Frames) -> Figure:
         depth = (part["size"] + 0.5) / len(part)
         axes["reset"].plot(depth, part.value / part.predicted, marker + "-", color=colour, markersize=3)
         entries.append(style.entry(words, colour, "-", marker))
-    axes["reset"].set(xlabel="depth $t$", ylabel="rise of the loss over its mean")
+    axes["reset"].set(xlabel="depth $t$", ylabel="rise of the loss / mean")
     style.names(axes, {"excess": "excess", "spread": "along the path", "reset": "a layer put back"})
     style.legend(figure, entries)
     return figure

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
@@ -11,6 +13,7 @@ from ledger.paper.drawing import Frames
 from ledger.study import Run
 from zeroloss.studies.limits.evidence import Evidence
 from zeroloss.studies.limits.plan import Ensemble, LimitCase, Reference
+from zeroloss.theory.covariance import Trace
 
 Array = np.ndarray
 
@@ -38,13 +41,32 @@ def estimate(frames: Frames, claim: str, quantity: str, where: str) -> pd.Series
     return None if found.empty else found.iloc[0]
 
 
-def limit_traces(evidence: Evidence, setting: str, sampling: str) -> Array | None:
-    """trace Σ (flow_times,) of the limit, None where the run does not predict it."""
+def traces(evidence: Evidence, setting: str, sampling: str, depths: Sequence[int]) -> Array | None:
+    """tr Σ_L (depths, flow_times) at the networks' own depths, None where the run predicts no Σ.
+
+    At a depth that is not predicted: the polynomial in 1/L through those that were for the slope in L,
+    and without these the limit.
+    """
+    known = {L: _trace(evidence, setting, sampling, L) for L in {0, *depths}}
+    nodes, in_depth, _ = evidence.traces_in_depth(setting, sampling)
+    if known[0] is None:
+        return None
+    if len(nodes):
+        inverse = np.divide(1.0, nodes, where=nodes > 0, out=np.zeros(len(nodes)))
+        powers = np.polynomial.polynomial.polyfit(inverse, in_depth.mean(0), len(nodes) - 1)
+        between = {L: np.polynomial.polynomial.polyval(1.0 / L, powers) for L in depths}
+    else:
+        between = dict.fromkeys(depths, known[0])
+    return np.array([between[L] if known[L] is None else known[L] for L in depths])
+
+
+def _trace(evidence: Evidence, setting: str, sampling: str, num_layers: int) -> Array | None:
+    """tr Σ_L (flow_times,) as it is judged, of the limit for num_layers 0; None where not predicted."""
     try:
-        sigma, _ = evidence.covariance(setting, sampling, 0)
+        sigma, _ = evidence.covariance(setting, sampling, num_layers)
     except ValueError:
         return None
-    return np.trace(sigma, axis1=-2, axis2=-1).mean(0)
+    return np.array([Trace.of(found).value for found in np.trace(sigma, axis1=-2, axis2=-1).T])
 
 
 def time_entries(times: tuple[float, ...]) -> list[Line2D]:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import style
-from figures.limits_data import evidence_of, limit_traces, main_setting, time_entries
+from figures.limits_data import evidence_of, main_setting, time_entries, traces
 from ledger.paper.drawing import Frames
 from ledger.record.interval import CONFIDENCE
 from ledger.record.statistics import Estimate, bootstrap, student
@@ -72,8 +72,8 @@ def _fluctuations(ax: Axes, evidence: Evidence, setting: str, role: str) -> None
         x = np.array([getattr(e, size) for e in group], dtype=float)
         sizes += list(x)
         fixed = ", ".join(str(n) for n in sorted({getattr(e, other) for e in group}))
-        at.append(f"{fixed} ({'independent' if law == 'independent' else 'paths'})")
-        heights = _law_of_std(ax, x, group, limit_traces(evidence, setting, law))
+        at.append((fixed, "independent" if law == "independent" else "paths"))
+        heights = _law_of_std(ax, x, group, traces(evidence, setting, law, [e.num_layers for e in group]))
         if law == "path" and role == "layers":
             _guide(ax, x, max(heights) * 1.4, 0.0)
         elif law == "independent":
@@ -83,11 +83,16 @@ def _fluctuations(ax: Axes, evidence: Evidence, setting: str, role: str) -> None
         return
     style.sizes_axis(ax, sizes)
     name, symbol = ("width $M$", "L") if role == "units" else ("depth $L$", "M")
-    ax.set_xlabel(f"{name}, at ${symbol}$ = {', '.join(at)}")
+    alike = len({fixed for fixed, _ in at}) == 1
+    where = at[0][0] if alike else ", ".join(f"{fixed} ({law})" for fixed, law in at)
+    ax.set_xlabel(f"{name}, at ${symbol}$ = {where}")
 
 
-def _law_of_std(ax: Axes, x: Array, group: list[Ensemble], traces: Array | None) -> list[float]:
-    """Series of one law, one per flow time; returns its heights at the smallest size."""
+def _law_of_std(ax: Axes, x: Array, group: list[Ensemble], predicted: Array | None) -> list[float]:
+    """Series of one law, one per flow time; returns its heights at the smallest size.
+
+    predicted: tr Σ_L (sizes, flow_times) at the depth of each size.
+    """
     filled = group[0].sampling == "independent"
     N = group[0].residuals.shape[-1]
     counts = np.array([e.count for e in group])
@@ -99,8 +104,8 @@ def _law_of_std(ax: Axes, x: Array, group: list[Ensemble], traces: Array | None)
         )
         style.intervals(ax, x, value, lower, upper, colour, style.MARKERS[t], filled)
         heights.append(value[0])
-        if traces is not None:
-            ax.plot(x, np.sqrt(traces[t] / N / counts), color=colour, linestyle="-" if filled else "--", zorder=2)
+        if predicted is not None:
+            ax.plot(x, np.sqrt(predicted[:, t] / N / counts), color=colour, linestyle="-" if filled else "--", zorder=2)
     return heights
 
 

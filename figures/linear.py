@@ -18,10 +18,7 @@ from zeroloss.studies.linear.plan import Ends, Portrait, Stages, Unbalanced
 
 Array = np.ndarray
 MAPPED = 3  # layers of the networks whose map is drawn
-QUARTERS = (
-    [0, np.pi / 2, np.pi, 3 * np.pi / 2, 2 * np.pi],
-    ["0", r"$\frac{\pi}{2}$", r"$\pi$", r"$\frac{3\pi}{2}$", r"$2\pi$"],
-)
+QUARTERS = ([0, np.pi / 2, np.pi, 3 * np.pi / 2, 2 * np.pi], ["0", r"$\pi/2$", r"$\pi$", r"$3\pi/2$", r"$2\pi$"])
 
 
 def _end_names(ends: Array) -> dict[int, str]:

@@ -148,9 +148,10 @@ def width(frames: Frames) -> Figure:
             logs = [math.log10(value) if 0 < value < math.inf else math.nan for value in values]
             _curve(below, ladder, etas, logs, name, colours)
     for name in settings:
-        shown = [f"{middle(ladder):g}" for ladder in ladders if ladder.setting == name]
-        look: dict[str, Any] = {"xycoords": "axes fraction", "ha": "right", "color": "0.35"}
-        style.note(axes[f"others {name}"], rf"$\varepsilon$ = {', '.join(shown)}", (0.96, 0.03), **look)
+        of_law = {ladder.sampling: f"{middle(ladder):g}" for ladder in ladders if ladder.setting == name}
+        words = [value if law == "independent" else f"{value} (paths)" for law, value in of_law.items()]
+        look: dict[str, Any] = {"xycoords": "axes fraction", "ha": "right", "color": "0.35", "fontsize": 7}
+        style.note(axes[f"others {name}"], rf"$\varepsilon$ = {', '.join(words)}", (0.98, 0.03), **look)
     _dress(axes, settings, etas)
     style.names(axes, {f"theorem {name}": name for name in settings})
     marked = zip(METHODS, style.MARKERS, strict=False)

@@ -13,10 +13,12 @@ from zeroloss.studies.sparsity.measure import exponent
 from zeroloss.studies.sparsity.plan import Theory
 from zeroloss.studies.sparsity.risks import theorem_exponent
 
+MARKED = {"large": "o", "small": "s"}  # starts of the flow
+
 
 def sparsity(frames: Frames) -> Figure:
     """Ends of the flow over targets; imbalance over λt; exponents of the risk over depth."""
-    figure, axes = style.canvas([["switch", "balance", "depth"]], 2.7)
+    figure, axes = style.canvas([["switch", "balance", "depth"]], 2.5)
     _, case, table = frames.run.one(Theory)
     shown = style.by_colour([layers for layers in case.factor_layers if layers > 2][::2])
     depths, smooth = style.by_colour(case.flow_layers), style.by_colour(case.alphas)
@@ -24,7 +26,7 @@ def sparsity(frames: Frames) -> Figure:
     y, ends = np.linspace(0.0, 1.0, 801), dict(part_of(table, "end"))
     for layers, colour in shown.items():
         axes["switch"].plot(y, minimiser(y, layers, case.factor_decay), color=colour, linewidth=0.8)
-        for kind, marker in (("large", "o"), ("small", "s")):
+        for kind, marker in MARKED.items():
             found = means(ends[f"l{layers}.{kind}"])
             axes["switch"].plot(*found, marker, color=colour, markersize=2.4, fillstyle="none")
     axes["switch"].set(xlabel="target $y$", ylabel="coefficient $a$", xlim=(0, 0.8), ylim=(-0.05, 0.8))
@@ -40,14 +42,15 @@ def sparsity(frames: Frames) -> Figure:
     for alpha, colour in smooth.items():
         axes["depth"].plot(depth, [theorem_exponent(alpha, one) for one in depth], color=colour, linewidth=0.8)
         axes["depth"].axhline((2 * alpha - 1) / (2 * alpha), color=colour, linewidth=0.8, linestyle=":")
-    axes["depth"].set(ylabel="exponent of the risk", xlabel="layers $L$", ylim=(0.2, 1.0))
+    axes["depth"].set(ylabel="exponent of the risk", xlabel="layers $L$", ylim=(0.1, 1.0))
     style.sizes_axis(axes["depth"], case.rate_layers)
     style.names(axes, {"switch": "what the flow finds", "balance": "balance", "depth": "exponents"})
-    first = style.lines(shown, "(a) $L={}$")
-    first += [style.entry("large starts", marker="o", filled=False), style.entry("small", marker="s", filled=False)]
-    second = [style.entry(f"(b) $L={layers}$", colour, marker="o") for layers, colour in depths.items()]
-    second += [style.entry(rf"(c) $\alpha={a:g}$", colour, marker=markers[a]) for a, colour in smooth.items()]
-    style.legend(figure, first, [*second, style.entry("bound", linestyle="-"), style.entry("linear", linestyle=":")])
+    starts = [style.entry(f"{kind} starts", marker=marker, filled=False) for kind, marker in MARKED.items()]
+    style.key(axes["switch"], *style.lines(shown, "$L={}$"), *starts, loc="upper left")
+    style.key(axes["balance"], *style.lines(depths, "$L={}$", marker="o"), loc="upper right")
+    worst = [style.entry(rf"$\alpha={a:g}$", colour, marker=markers[a]) for a, colour in smooth.items()]
+    rates = style.entry("bound", linestyle="-"), style.entry("linear", linestyle=":")
+    style.key(axes["depth"], *worst, *rates, loc="lower right", ncols=2, columnspacing=0.8)
     return figure
 
 

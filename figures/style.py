@@ -26,6 +26,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 GUIDE = "0.45"
 LAWS = {"independent": "independent layers", "path": "paths"}
 MODELS = {"limit": "-", "network": "--"}
+ACTIVATIONS = {"tanh": "tanh", "gelu": "GELU", "relu": "ReLU", "regularised-relu": "regularised ReLU"}
 PATCH = {"facecolor": "white", "alpha": 0.75, "pad": 0.6, "linewidth": 0}  # under words on lines
 
 _STYLE = {
@@ -149,6 +150,11 @@ def legend(figure: Figure, *rows: Sequence[Line2D]) -> None:
     padded = [[*row, *(entry(" ") for _ in range(columns - len(row)))] for row in rows]
     handles = [row[i] for i in range(columns) for row in padded]  # matplotlib fills columns first
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.4, handletextpad=0.5)
+
+
+def key(ax: Axes, *entries: Line2D, **options: Any) -> None:
+    """A legend inside of a panel whose data leave room for it."""
+    ax.legend(handles=entries, handletextpad=0.4, borderaxespad=0.2, labelspacing=0.3, **options)
 
 
 def sizes_axis(ax: Axes, sizes: Sequence[float]) -> None:

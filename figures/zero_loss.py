@@ -17,6 +17,7 @@ from zeroloss.studies.zero_loss.plan import Flow
 
 Array = np.ndarray
 CERTIFIED = "tanh"  # the activation whose certificate and kernel are drawn
+RANKS = {"largest": 1.0, "median": 0.5, "least": 0.0}  # quantiles of the eigenvalues
 EARLIEST = 0.1  # training time at which the logarithmic axes begin
 
 
@@ -45,6 +46,7 @@ def risk(frames: Frames) -> Figure:
     """The risk of limit and networks down to the floor, and the certificate of one activation."""
     figure, panels, cases = _panels(frames, 5.0)
     colours = style.by_colour([training.activation for training in cases[0][0].flows])
+    markers = dict(zip(colours, style.MARKERS, strict=False))
     for ax, (case, table) in zip(panels, cases, strict=True):
         for training in case.flows:
             of_it = table.loc[table.activation == training.activation]
@@ -53,6 +55,11 @@ def risk(frames: Frames) -> Figure:
                 seen = _shown(run, case.floor)
                 times, colour = run["flow_time"][seen], colours[training.activation]
                 ax.plot(times, run["risk"][seen], style.MODELS[model], color=colour, zorder=3)
+                end = {
+                    "marker": markers[training.activation],
+                    "markerfacecolor": colour if model == "limit" else "white",
+                }
+                ax.plot(times[-1:], run["risk"][seen][-1:], color=colour, markersize=3.5, zorder=5, **end)
                 if training.activation == CERTIFIED and model == "limit":
                     smallest, count = run["eigenvalue"][:, 0], run["eigenvalue"].shape[1]
                     bound = run["risk"][0] * np.exp(log_certificate(run["flow_time"], smallest, count))
@@ -60,28 +67,28 @@ def risk(frames: Frames) -> Figure:
         ax.set(xscale="log", yscale="log", ylim=(0.1 * case.floor, 1.0))
         ax.yaxis.set_major_locator(LogLocator(numticks=8))
     certificate = style.entry(f"certificate of the limit, {CERTIFIED}", color="0.25", linestyle=":")
-    style.legend(figure, style.lines(colours), [*style.models(), certificate])
+    entries = [style.entry(style.ACTIVATIONS[name], colours[name], "-", markers[name]) for name in colours]
+    style.legend(figure, entries, [*style.models(), certificate])
     return figure
 
 
 def spectrum(frames: Frames) -> Figure:
-    """Eigenvalues of the kernel K(s) of the limit through training."""
+    """Least, median and largest eigenvalue of the kernel K(s) through training, of limit and network."""
     figure, panels, cases = _panels(frames, 4.4)
-    colours = style.by_colour(MODELS)
+    colours = style.by_colour([*RANKS])
     for ax, (case, table) in zip(panels, cases, strict=True):
         shown = table.loc[table.activation == CERTIFIED]
         if shown.empty:
             style.missing(ax, CERTIFIED)
             continue
-        for model, colour in colours.items():
+        for model in MODELS:
             run = run_of(shown, model, 0)
             seen = _shown(run, case.floor)
-            for i, values in enumerate(run["eigenvalue"][seen].T):
-                width, alpha = (1.2, 1.0) if i == 0 else (0.5, 0.6)
-                look = {"color": colour, "linewidth": width, "alpha": alpha}
-                ax.plot(run["flow_time"][seen], values, style.MODELS[model], **look)
+            for name, share in RANKS.items():
+                values = np.quantile(run["eigenvalue"][seen], share, axis=1)
+                ax.plot(run["flow_time"][seen], values, style.MODELS[model], color=colours[name])
         ax.set(xscale="log", yscale="log", ylabel="" if ax.get_ylabel() == "" else "eigenvalues of $K(s)$")
-    style.legend(figure, [style.entry(model, colour, style.MODELS[model]) for model, colour in colours.items()])
+    style.legend(figure, style.lines(colours, "{} eigenvalue"), style.models())
     return figure
 
 

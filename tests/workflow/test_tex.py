@@ -39,6 +39,12 @@ def test_all_that_the_paper_uses_is_looked_for() -> None:
     assert wanted - {"zeroloss.sty"} <= set(re.findall(r"[\w-]+\.sty", FIND_TEX.read_text()))
 
 
+@pytest.mark.parametrize("document", ["main", "supplement"])
+def test_labels_are_read_of_the_other_document_and_citations_are_not(document: str) -> None:
+    source = (ROOT / "paper" / f"{document}.tex").read_text()  # 2021 there may be 2021a here
+    assert re.findall(r"\\externaldocument(.*?)\{", source) == ["[][nocite]"]
+
+
 def test_tectonic_will_do(tools: Path, tmp_path: Path) -> None:
     shift = "while [[ $1 != --outdir ]]; do shift; done"
     add(tools, "tectonic", f'{shift}; echo pdf > "$2/main.pdf"; echo log > "$2/main.log"')

@@ -19,7 +19,7 @@ from ledger.record import estimates as tables
 from ledger.record import power, results, verdicts
 from ledger.record.claims import Claim, by_id
 from ledger.record.estimates import study_of
-from ledger.record.formatting import half_width, tex_interval, tex_number
+from ledger.record.formatting import half_width, prints_as_one, tex_interval, tex_number
 from ledger.record.results import ResultError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def templates(*marks: str, autoescape: bool = False) -> Any:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.tests["bare"] = is_bare
+    environment.tests |= {"bare": is_bare, "exact": is_exact}
     return environment
 
 
@@ -105,16 +105,22 @@ def _value(row: Row, name: str) -> float:
     return results.number(row[name])
 
 
+def is_exact(row: Row) -> bool:
+    """Tell whether both ends of the interval of a row print as one number, so that it adds nothing to the estimate."""
+    return prints_as_one(_value(row, "lower"), _value(row, "upper"))
+
+
 def is_bare(row: Row) -> bool:
-    """Tell whether a row has no interval to show: a plain number, or nothing measured at all."""
+    """Tell whether a row has no interval to show: a plain number, an exact one, or nothing measured at all."""
     no_interval = math.isnan(_value(row, "lower") + _value(row, "upper"))
-    return no_interval and (not row["claim"] or math.isnan(_value(row, "estimate")))
+    return is_exact(row) or (no_interval and (not row["claim"] or math.isnan(_value(row, "estimate"))))
 
 
 def estimate_of(row: Row) -> str:
-    """Return the estimate of a row as LaTeX, with the digits that its interval allows."""
+    """Return the estimate of a row as LaTeX, with the digits that its interval allows, and four of an exact one."""
     ends = _value(row, "lower"), _value(row, "upper")
-    return tex_number(_value(row, "estimate"), half_width(*ends), ends)
+    width = math.nan if is_exact(row) else half_width(*ends)
+    return tex_number(_value(row, "estimate"), width, ends)
 
 
 def interval_of(row: Row) -> str:

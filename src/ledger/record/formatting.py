@@ -86,6 +86,12 @@ def format_interval(lower: float, upper: float) -> str:
     return f"[{shown.digits[0]}{power}, {shown.digits[1]}{power}]"
 
 
+def prints_as_one(lower: float, upper: float) -> bool:
+    """Tell whether both ends of an interval print as the same number."""
+    width = half_width(lower, upper)
+    return math.isfinite(width) and len(set(show((lower, upper), width).digits)) == 1
+
+
 def tex_number(value: float, width: float = math.nan, ends: Iterable[float] = ()) -> str:
     r"""Return `value` for LaTeX: `\num{-0.9983}`; NaN gives `\zlna`, infinities `\infty`."""
     if math.isnan(value):

@@ -64,6 +64,16 @@ def test_every_key_is_defined_with_the_digits_of_its_interval() -> None:
     assert "big" not in numbers
 
 
+@pytest.mark.parametrize(("lower", "upper"), [(1.0, 1.0), (1 - 1e-14, 1.0), (0.0, 0.0), (2.191, 2.191)])
+def test_an_interval_whose_ends_print_alike_is_left_out(lower: float, upper: float) -> None:
+    row = evidence.rows()[0] | {"cell": "exact", "estimate": upper, "lower": lower, "upper": upper}
+    written = files("full", row)
+    line = next(x for x in written["numbers.tex"].splitlines() if "/exact}" in x)
+    assert "zlbreak" not in line and "}}{}{" in line
+    assert rf"{{\num{{{upper:g}}}}}{{}}" in line
+    assert "\\zlint{" + line.split("{")[1].rstrip("}") not in written["claims.tex"]
+
+
 def test_plain_text_is_escaped_and_statements_are_not() -> None:
     written = files()
     line = next(x for x in written["numbers.tex"].splitlines() if x.startswith(r"\zlclaimdef{toy.width}"))
