@@ -29,6 +29,7 @@ SLURM_MODE ?= tiny
 
 VENV := .venv
 READY := $(VENV)/.ready
+DEV := $(VENV)/.ready-dev
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 AUDIT := .venv-audit
@@ -82,20 +83,20 @@ report: run-$(MODE)
 		--snakemake results/$(MODE)/logs/snakemake.html --out results/$(MODE)/report.html)
 
 # The report in a headless Chromium, which is installed where that is possible.
-test-report: report
+test-report: report $(DEV)
 	@bash workflow/scripts/find-chromium.sh install
 	@REPORT=results/$(MODE)/report.html $(BIN)/pytest -m browser tests/report $(PYTEST_FLAGS)
 
-test: $(READY) tex
+test: $(DEV) tex
 	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/pytest -n $(CORES) --dist loadfile \
 		--no-loadscope-reorder $(PYTEST_FLAGS)
 
 # One run at a time is broken, so that its moments mean something: no -n. The table of docs/faults.md
 # is written anew by make test-faults FAULTS_SUMMARY=docs/faults.md.
-test-faults: $(READY)
+test-faults: $(DEV)
 	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/pytest tests/faults -m faults $(PYTEST_FLAGS)
 # Slurm is installed where that is possible; where it is not, the test says so and is skipped.
-test-slurm: $(READY) tex
+test-slurm: $(DEV) tex
 	@bash workflow/scripts/slurm-cluster.sh install
 	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 SLURM_MODE=$(SLURM_MODE) \
 		bash workflow/scripts/slurm-cluster.sh with $(BIN)/pytest -m slurm tests/workflow $(PYTEST_FLAGS)
@@ -112,7 +113,7 @@ arxiv: run-$(MODE)
 diff: run-$(MODE)
 	@$(if $(IDLE),,bash workflow/scripts/diff.sh $(or $(REV),$(error REV must be given, such as REV=HEAD~1)) results/$(MODE))
 
-lint: $(READY)
+lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
@@ -143,9 +144,14 @@ clean:
 tex:
 	@bash workflow/scripts/find-tex.sh install
 
-# The lock pins every version (constraints.txt); the package itself is installed in place.
-$(READY): requirements.in constraints.txt pyproject.toml
-	@bash workflow/scripts/make-venv.sh "$(PYTHON)" $(VENV)
+# The lock pins every version (constraints.txt); the package itself is installed in place, with its engine.
+# What tests it is laid on top, and only for them.
+$(READY): constraints.txt pyproject.toml $(addprefix src/zeroloss/network/engine/,engine.c library.py)
+	@bash workflow/scripts/make-venv.sh "$(PYTHON)" $(VENV) report
+	@touch $@
+
+$(DEV): $(READY)
+	@bash workflow/scripts/make-venv.sh "$(PYTHON)" $(VENV) dev
 	@touch $@
 
 $(BENCH)/.ready: benchmarks/requirements.txt constraints.txt pyproject.toml

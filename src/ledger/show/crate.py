@@ -30,7 +30,7 @@ WORKFLOW = "Snakefile"
 MADE_FROM = {
     "config/full.yaml": "The published configuration",
     "config/quick.yaml": "What the mode quick lays over it",
-    "requirements.in": "Direct dependencies",
+    "pyproject.toml": "The package and its direct dependencies",
     "constraints.txt": "The lock: the version of every package",
     "environment.yml": "The same versions for conda",
     "Containerfile": "An image of them, with TeX",
