@@ -38,12 +38,16 @@ def test_every_line_is_an_instruction_with_arguments() -> None:
     assert not TEXT.rstrip().endswith("\\")
 
 
-def test_it_starts_from_the_image_of_the_workflow_and_the_python_of_the_lock() -> None:
-    image = re.search(r'containerized: "docker://(.+)"', (ROOT / "Snakefile").read_text())
-    assert image and STEPS[0][1] == f"docker.io/library/{image[1]}"
+def test_it_starts_from_the_python_of_the_lock() -> None:
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     python = next(one for one in environment["dependencies"] if one.startswith("python="))
-    assert image[1].startswith(f"python:{python.partition('=')[2]}-")
+    assert STEPS[0][1].startswith(f"docker.io/library/python:{python.partition('=')[2]}-")
+
+
+def test_the_image_of_the_workflow_is_the_one_that_it_tells_how_to_make() -> None:
+    image = re.search(r'containerized: "(.+)"', (ROOT / "workflow" / "Snakefile").read_text())
+    assert image and f"apptainer build {image[1]} " in TEXT
+    assert all(f"/{image[1]}" in (ROOT / name).read_text().split() for name in (".gitignore", ".containerignore"))
 
 
 def test_packages_come_from_the_lock_alone() -> None:

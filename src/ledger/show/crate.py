@@ -25,7 +25,7 @@ from ledger.run import provenance
 from ledger.run.publish import BESIDE, PAPER
 
 METADATA = "ro-crate-metadata.json"
-WORKFLOW = "Snakefile"
+WORKFLOW = "workflow/Snakefile"
 # Beside the results: what they were made by and from, relative to the repository.
 MADE_FROM = {
     "config/full.yaml": "The published configuration",
