@@ -15,6 +15,7 @@
 #   make arxiv       results/<MODE>/arxiv.tar.gz, the paper's TeX so that it compiles alone
 #   make shell       a shell in which zeroloss and snakemake are found
 #   make diff REV=HEAD~1   results/<MODE>/diff.pdf, text that changed; diff.md, published numbers that moved
+#   make notebook    docs/notebook.ipynb: the page docs/notebook.md, its cells run
 #   make docs        docs/build/index.html: pages and API documentation, offline
 #   make bench       this code beside its peers: benchmarks/results/ (ONLY=w1,w2; ONLY=quick: has it become slower?)
 #   make bench-gpu   the same of networks on a GPU: benchmarks/results/gpu.md
@@ -37,10 +38,10 @@ DOCS := .venv-docs
 SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) $(SNAKEMAKE_FLAGS)
 
 .PHONY: help reproduce quick verify replicate estimate report test test-faults test-report test-slurm crate arxiv diff lint \
-	audit bench bench-gpu docs shell clean tex run-full run-quick
+	audit bench bench-gpu docs notebook shell clean tex run-full run-quick
 
 help:
-	@sed -n '2,23s/^# *//p' Makefile
+	@sed -n '2,24s/^# *//p' Makefile
 
 # The mode is given with --config, of which Snakemake takes the last only.
 ifneq (,$(filter --config -C --config=%,$(SNAKEMAKE_FLAGS)))
@@ -134,6 +135,10 @@ bench-gpu: $(BENCH)/.ready
 docs: $(DOCS)/.ready
 	@$(DOCS)/bin/sphinx-build -q -W --keep-going -E -b html docs docs/build
 	@echo "Documentation: docs/build/index.html"
+
+# Run as a Python session: Jupyter is not needed.
+notebook: $(READY)
+	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/python workflow/scripts/notebook.py docs/notebook.md docs/notebook.ipynb
 
 shell: $(READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $${SHELL:-sh}
