@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ledger.record.streams import stream
+from zeroloss.limit import fluctuation
 from zeroloss.limit.collocation import DepthRule, euler, gauss_legendre
 from zeroloss.limit.flow import MeanField
 from zeroloss.limit.fluctuation import (
@@ -46,6 +47,29 @@ def influence_of(field: MeanField, start: Tensor, flow_time: float, rtol: float 
 
 
 # ---- ψ
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("name", ["tanh", "gelu", "relu2"])
+@pytest.mark.parametrize(
+    ("samples", "dim", "particles"), [(2, 1, 16), (5, 2, 48), (7, 3, 32), (70, 10, 720), (3, 17, 16)]
+)
+def test_the_engine_moves_costates_as_torch_does(
+    samples: int, dim: int, particles: int, name: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tiles and blocks that are full, and such that are not: samples in fours, units in vectors, blocks of both."""
+    field = MeanField(oracles.small_problem(samples, dim), euler(2), particles, name)
+    theta = 0.8 * oracles.normals(particles, 2, 2 * dim + 1, particles)
+    costates = oracles.normals(9, 3, 2, 2 * dim + 1, particles).to(dtype)
+    found = []
+    for served in (True, False):
+        monkeypatch.setattr(fluctuation.engine, "serves", lambda *_, served=served: served)
+        operator, moved = fluctuation._Linearised(field, theta, dtype), costates.clone()
+        assert (operator.engine is not None) == served
+        found.append((operator.along(moved), moved))
+    rounding = 2e-5 if dtype == torch.float32 else 1e-13
+    for made, expected in zip(*found, strict=True):
+        torch.testing.assert_close(made, expected, rtol=0, atol=rounding * float(expected.abs().max()))
 
 
 @pytest.mark.parametrize("rule", [gauss_legendre(2), euler(3)], ids=lambda rule: rule.name)

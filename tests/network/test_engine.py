@@ -94,16 +94,18 @@ def test_no_byte_depends_on_threads() -> None:
     assert torch.equal(*(network.gradient(theta)[0] for network in networks))
 
 
-def test_no_byte_depends_on_the_level_of_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("single", [False, True])
+def test_no_byte_depends_on_the_level_of_the_processor(single: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     system, best = loading.target()
     levels = loading.TARGETS.get(system, ())
     if len(levels) < 2:
         pytest.skip("one library serves this system")
     p, theta, made = oracles.small_problem(6, 5), start(4, 21, 5), []
     for level in levels[levels.index(best) :]:
-        there = loading.library(level)
-        monkeypatch.setattr(engine, "library", lambda there=there: there)
-        made.append(Network(p, 4, 21, "gelu").train(theta, (0.0, 1.0)).parameters)
+        there = loading.library(single, level)
+        monkeypatch.setattr(engine, "library", lambda _, there=there: there)
+        run = Network(p, 4, 21, "gelu").train(theta.float() if single else theta, (0.0, 1.0))
+        made.append(run.parameters)
     assert all(torch.equal(one, made[0]) for one in made)
 
 
@@ -117,7 +119,31 @@ def test_with_neither_engine_nor_compiler_torch_takes_its_place(monkeypatch: pyt
         assert Network(oracles.small_problem(6, 2), 4, 11)._engine is None
 
 
-def test_single_precision_is_left_to_torch() -> None:
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(("layers", "units", "samples", "dim"), SHAPES)
+def test_parameters_of_single_precision(layers: int, units: int, samples: int, dim: int, activation: str) -> None:
+    """The gradient is float32, residuals are float64."""
+    p, theta = oracles.small_problem(samples, dim), start(layers, units, dim)
+    network = Network(p, layers, units, activation)
+    gradient, r = network.gradient(theta.float())
+    expected, r_expected = network.gradient(theta)
+    assert (gradient.dtype, r.dtype) == (torch.float32, torch.float64)
+    torch.testing.assert_close(r, r_expected, rtol=0, atol=2e-6)
+    torch.testing.assert_close(gradient.double(), expected, rtol=0, atol=2e-6 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("activation", ["tanh", "gelu"])
+def test_flow_of_parameters_of_single_precision(activation: str) -> None:
+    p, theta, times = oracles.small_problem(12, 10), start(5, 24, 10), (0.0, 0.3, 2.0)
+    network = Network(p, 5, 24, activation)
+    made, exact = (network.train(each, times, rtol=1e-5) for each in (theta.float(), theta))
+    assert 0 < float((made.residuals - exact.residuals).abs().max()) < 2e-5
+    torch.testing.assert_close(made.dissipated, exact.dissipated, rtol=1e-4, atol=1e-6)
+    in_torch = Network(p, 5, 24, activation, compiled=False).train(theta.float(), times, rtol=1e-5)
+    assert in_torch.parameters.dtype == torch.float64
+
+
+def test_a_problem_of_single_precision_is_left_to_torch() -> None:
     p, theta = oracles.small_problem(7, 3), start(3, 19, 3)
     low = dataclasses.replace(p, inputs=p.inputs.float(), targets=p.targets.float(), readout=p.readout.float())
     for activation in ACTIVATIONS:
@@ -128,6 +154,13 @@ def test_single_precision_is_left_to_torch() -> None:
         assert gradient.dtype == torch.float32
         torch.testing.assert_close(r.double(), r_expected, rtol=0, atol=2e-5)
         torch.testing.assert_close(gradient.double(), expected, rtol=0, atol=2e-5 * float(expected.abs().max()))
+
+
+def test_tanh_of_single_precision_is_within_four_ulp() -> None:
+    x = torch.cat([torch.logspace(-30, 1.5, 100_001), torch.linspace(-12, 12, 100_001)]).float()
+    y = engine.tanh(x)
+    error = np.abs(y.numpy() - np.tanh(x.double().numpy())) / np.spacing(np.abs(y.numpy()))
+    assert 0.5 < float(error.max()) < 4.0
 
 
 def test_tanh_is_within_three_ulp() -> None:
@@ -181,7 +214,7 @@ def test_values_that_are_not_finite_name_replicate_and_time(bad: float) -> None:
     ("change", "message"),
     [
         ({"theta": start(1, 8, 2)}, r"theta must be \(replicates, 2, 5, 8\)"),
-        ({"theta": start(2, 8, 2).float()}, "float32"),
+        ({"theta": start(2, 8, 2).half()}, "float16"),
         ({"flow_times": (1.0, 0.5)}, "flow_times must be increasing"),
         ({"rtol": 0.0}, "rtol and atol must be above 0"),
         ({"threads": 0}, "threads"),

@@ -181,7 +181,7 @@ class Cloud:
         total = torch.zeros_like(forcing[..., 0, :, :])
         for q in range(n) if lower else reversed(range(n)):
             y[..., q, :, :] = forcing[..., q, :, :] + total / n
-            total = total + (operator[:, q] @ y[..., q, :, :].unsqueeze(-1)).squeeze(-1)
+            total = total + torch.einsum("rnij,...rnj->...rni", operator[:, q], y[..., q, :, :])
         return y
 
     def adjoint(self, state: DepthState, final: Tensor) -> Tensor:

@@ -91,17 +91,16 @@ class MeanField:
         """The same by the compiled engine, one cloud after the other."""
         rule, cloud = self.rule, self.cloud
         theta, explicit = self.shape(start), rule.explicit
-        depth = (
-            None
-            if explicit
-            else engine.Depth(rule.matrix, rule.weights, rule.adjoint_matrix, cloud.weights, cloud.tolerance)
-        )
+        matrices = rule.matrix, rule.weights, rule.adjoint_matrix
+        depth = None if explicit else engine.Depth(*matrices, cloud.weights, cloud.tolerance)
+        nodes, particles = rule.num_nodes, len(cloud.weights)
         shape = engine.Shape(
             self.problem,
-            rule.num_nodes,
-            len(cloud.weights),
+            nodes,
+            particles,
             cloud.activation.name,
-            1.0 / (rule.num_nodes * len(cloud.weights)),
+            1.0 / (nodes * particles),
+            recompute=engine.recomputes(nodes, particles, self.problem.num_samples),
             depth=depth,
         )
         return engine.flow(shape, theta, flow_times, rtol=rtol, atol=rtol)

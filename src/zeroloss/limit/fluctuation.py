@@ -25,9 +25,11 @@ from zeroloss.integrate.runge_kutta import Trajectory
 from zeroloss.limit.flow import MeanField
 from zeroloss.model.block import jacobian, preactivation, push, split, theta_gradient
 from zeroloss.model.kernel import Linearised
+from zeroloss.network import engine
+from zeroloss.network.engine.costates import MULTIPLE, Costates
 
-# of all outputs and nodes at once 16 MB of float32, twice; of these 1 MB at a time
-_SCRATCH_ELEMENTS, _TILE_ELEMENTS = 1 << 22, 1 << 18
+# of costates that are taken a step back together: 16 MB of float32
+_ELEMENTS = 1 << 22
 # RK4 is stable on the negative axis to 2.785
 _STABLE = 2.5
 
@@ -77,82 +79,55 @@ class _Linearised:
             part.to(dtype)
             for part in (field.cloud.weights, field.problem.readout, rule.weights, rule.matrix, rule.adjoint_matrix)
         )
-        self.weighted_a, self.weighted_w = self.weights * self.a, self.weights * self.w
         curvature = field.cloud.activation.curvature(preactivation(self.z, self.theta))
         self.push = push(self.p, self.theta, self.slope)  # (a·P) σ': (n, N, particles)
         self.bend = push(self.p, self.theta, curvature)  # (a·P) σ''
         # ∂_z (JᵀP) = Σ ω (a·P) σ'' w wᵀ: J with σ'' (a·P) for σ' and w for a
         self.adjoint_jacobian = jacobian(self.bend, torch.cat([self.w, self.w, b], dim=-2), self.weights)
+        parts = self.z, self.p, self.theta, self.weights, self.sigma, self.slope, self.push, self.bend
+        served = theta.shape[-1] % MULTIPLE == 0 and engine.serves(field.problem, field.cloud.activation.name)
+        self.engine = Costates(*parts) if served else None
 
-    def scratch(self, outputs: int) -> Tensor:
-        """What `along` works in, (2, nodes, outputs, N, particles), for at most so many outputs."""
-        nodes, *rest = self.sigma.shape
-        some = max(1, min(outputs, _SCRATCH_ELEMENTS // self.sigma.numel()))
-        return self.sigma.new_empty(2, nodes, some, *rest)
-
-    def along(self, v: Tensor, scratch: Tensor) -> Tensor:
-        """N D(δE/δρ)[v], (outputs, n, particles); v (outputs, n, k, particles) becomes N D[∇_θ δE/δρ] v.
-
-        A few nodes at a time, so that an array is still in cache at its next use: first with Z and
-        P held, then with what these change by. Arrays are (nodes, outputs, …) on the way.
-        """
-        solve, J, costates = self.field.cloud.solve, self.jacobian, v.transpose(0, 1)
-        bent, tilt = scratch[:, :, : len(v)]
-        some = max(1, _TILE_ELEMENTS // bent[0].numel())
-        parts = [slice(q, q + some) for q in range(0, len(bent), some)]
-        force, turn = (
-            torch.cat(each) for each in zip(*(self._held(costates, bent, tilt, q) for q in parts), strict=True)
-        )
+    def along(self, v: Tensor) -> Tensor:
+        """N D(δE/δρ)[v], (outputs, n, particles); v (outputs, n, k, particles) becomes N D[∇_θ δE/δρ] v."""
+        solve, J = self.field.cloud.solve, self.jacobian
+        force, turn = self.engine.held(v) if self.engine else self._held(v)
         # linearised forward: Ż_q = Σ A_qp (J_p Ż_p + Ḟ_p)
-        forcing = torch.einsum("qp,pond->oqnd", self.matrix, force)
+        forcing = torch.einsum("qp,opnd->oqnd", self.matrix, force)
         zdot = solve(self.matrix, J, forcing.unsqueeze(1)).squeeze(1)
-        response = (J[0] @ zdot.unsqueeze(-1)).squeeze(-1) + force.transpose(0, 1)
+        response = torch.einsum("qnij,oqnj->oqni", J[0], zdot) + force
         rdot = torch.einsum("q,oqnd,d->on", self.depth_weights, response, self.readout)
         # linearised adjoint: Ṗ_q = ṗ(1) + Σ C_qp (J_pᵀ Ṗ_p + J̇_pᵀ P_p), where Ż moves J as well
-        turn = turn.transpose(0, 1) + (self.adjoint_jacobian @ zdot.unsqueeze(-1)).squeeze(-1)
+        turn = turn + torch.einsum("qnij,oqnj->oqni", self.adjoint_jacobian, zdot)
         final = rdot.unsqueeze(-1) * self.readout
         forcing = final.unsqueeze(1) + torch.einsum("qp,opnd->oqnd", self.adjoint_matrix, turn)
         pdot = solve(self.adjoint_matrix, J.mT, forcing.unsqueeze(1)).squeeze(1)
-        zdot, pdot = (part.transpose(0, 1).contiguous() for part in (zdot, pdot))
-        return torch.cat([self._moved(costates, bent, tilt, zdot, pdot, q) for q in parts], dim=1)
+        return self.engine.moved(v, zdot, pdot) if self.engine else self._moved(v, zdot, pdot)
 
-    def _held(self, v: Tensor, bent: Tensor, tilt: Tensor, q: slice) -> tuple[Tensor, Tensor]:
-        """Ḟ = Σ ω (σ' u̇ a + σ v_a) and J̇ᵀP = Σ ω (ṡ w + (a·P) σ' v_w) at nodes q with Z and P held.
+    def _turned(self, v: Tensor) -> tuple[Tensor, Tensor]:
+        """σ' u̇ with u̇ = v_w·z + v_b, and ṡ = σ' P·v_a + (a·P) σ'' u̇: (outputs, n, N, particles)."""
+        d = self.z.shape[-1]
+        udot = self.z1 @ v[:, :, d:]
+        return self.slope * udot, self.slope * (self.p @ v[:, :, :d]) + self.bend * udot
 
-        Into ``bent`` goes σ' u̇ with u̇ = v_w·z + v_b, and into ``tilt`` ṡ = σ' P·v_a + (a·P) σ'' u̇.
-        """
-        d, outputs = self.z.shape[-1], v.shape[1]
-        slope, bend = self.slope[q, None], self.bend[q, None]
-        udot = torch.matmul(self.z1[q, None], v[q, :, d:], out=bent[q])
-        torch.matmul(self.p[q, None], v[q, :, :d], out=tilt[q]).mul_(slope).addcmul_(bend, udot)
-        udot.mul_(slope)
-        sums = []
-        for product, rows, values, costate in (
-            (udot, self.weighted_a[q], self.sigma[q], v[q, :, :d]),
-            (tilt[q], self.weighted_w[q], self.push[q], v[q, :, d : 2 * d]),
-        ):
-            own = values @ (self.weights * costate).flatten(1, 2).mT  # all outputs in one product
-            through = product.flatten(1, 2) @ rows.mT
-            sums.append(through.unflatten(1, (outputs, -1)) + own.unflatten(2, (outputs, d)).transpose(1, 2))
-        return sums[0], sums[1]
+    def _held(self, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Ḟ = Σ ω (σ' u̇ a + σ v_a) and J̇ᵀP = Σ ω (ṡ w + (a·P) σ' v_w) with Z and P held."""
+        d, (bent, tilt), own = self.z.shape[-1], self._turned(v), self.weights * v
+        force = bent @ (self.weights * self.a).mT + self.sigma @ own[:, :, :d].mT
+        return force, tilt @ (self.weights * self.w).mT + self.push @ own[:, :, d : 2 * d].mT
 
-    def _moved(self, v: Tensor, bent: Tensor, tilt: Tensor, zdot: Tensor, pdot: Tensor, q: slice) -> Tensor:
-        """Σ_n Ṗᵀf + Pᵀ∂_z f Ż at nodes q; v becomes Σ_n (P σ' u̇ + Ṗ σ, ṡ z + (a·P) σ' Ż, ṡ), rows (a, w, b)."""
-        d, outputs = self.z.shape[-1], v.shape[1]
-        slope, bend, a, w = (part[q, None] for part in (self.slope, self.bend, self.a, self.w))
-        moved = zdot[q] @ w
-        tilt[q].addcmul_(bend, moved)
-        bent[q].addcmul_(slope, moved)
-        tilt[q].addcmul_(slope, torch.matmul(pdot[q], a, out=moved))
-        rows_a, rows_w = (
-            (adjoint[q].mT.flatten(1, 2) @ values[q]).unflatten(1, (outputs, d))
-            for adjoint, values in ((pdot, self.sigma), (zdot, self.push))
-        )
-        v[q, :, :d] = (self.p[q, None].mT @ bent[q]).add_(rows_a)
-        v[q, :, d:] = self.z1[q, None].mT @ tilt[q]
-        v[q, :, d : 2 * d] += rows_w
-        # Σ_n (Ṗ·a) σ + (a·P) σ' w·Ż, with the sum over samples taken first
-        return rows_a.mul_(a).addcmul_(rows_w, w).sum(-2).transpose(0, 1)
+    def _moved(self, v: Tensor, zdot: Tensor, pdot: Tensor) -> Tensor:
+        """Σ_n Ṗᵀf + Pᵀ∂_z f Ż; v becomes Σ_n (P σ' u̇ + Ṗ σ, ṡ z + (a·P) σ' Ż, ṡ), rows (a, w, b), where
+        Ż and Ṗ add to u̇ and ṡ."""
+        d, (bent, tilt) = self.z.shape[-1], self._turned(v)
+        moved = zdot @ self.w
+        bent += self.slope * moved
+        tilt += self.bend * moved + self.slope * (pdot @ self.a)
+        rows_a, rows_w = pdot.mT @ self.sigma, zdot.mT @ self.push
+        v[:, :, :d] = self.p.mT @ bent + rows_a
+        v[:, :, d:] = self.z1.mT @ tilt
+        v[:, :, d : 2 * d] += rows_w
+        return (rows_a * self.a + rows_w * self.w).sum(-2)
 
     def final_costate(self) -> tuple[Tensor, Tensor]:
         """v_i = Q_iᵀ ∂_θ f and δr_i/δρ = Q_iᵀ f at the particles, output by output."""
@@ -242,15 +217,14 @@ def _step_back(v: Tensor, psi: Tensor, h: float, end: _Linearised, middle: _Line
     In place, and a few outputs at a time: no stage of all costates is ever kept.
     """
     h /= end.field.problem.num_samples
-    scratch = end.scratch(len(v))
-    some = scratch.shape[2]
-    stages = v.new_empty(2, some, *v.shape[1:])
+    some = max(1, _ELEMENTS // v[0].numel())
+    stages = v.new_empty(2, min(some, len(v)), *v.shape[1:])
     for v_part, psi_part in zip(v.split(some), psi.split(some), strict=True):
         k, total = stages[:, : len(v_part)].zero_()
         change = torch.zeros_like(psi_part)
         for operator, step, weight in ((end, 0, 1), (middle, 0.5, 2), (middle, 0.5, 2), (start, 1, 1)):
             torch.sub(v_part, k, alpha=step * h, out=k)
-            change.add_(operator.along(k, scratch), alpha=weight)
+            change.add_(operator.along(k), alpha=weight)
             total.add_(k, alpha=weight)
         v_part.sub_(total, alpha=h / 6)
         psi_part.sub_(change, alpha=h / 6)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
-from scipy.stats import qmc
 
 from ledger.record.streams import stream
 from zeroloss.model.arrays import Array
@@ -185,6 +184,8 @@ def sample_paths(
 
 
 def _sobol_normals(columns: int, log2_points: int, *name: str | int) -> Array:
+    from scipy.stats import qmc  # half a second that networks need not wait for
+
     engine = qmc.Sobol(columns, scramble=True, bits=40, rng=stream("sobol", *name))
     return special.ndtri(engine.random_base2(log2_points)).T
 

@@ -24,17 +24,7 @@ from zeroloss.model.kernel import Linearised
 from zeroloss.model.problem import Problem
 from zeroloss.network import engine
 
-__all__ = ["Network", "Training", "recomputes"]
-
-MOST_KEPT = 2**22  # activations of one network that a job keeps: 32 MB, what a cache may hold
-
-
-def recomputes(num_layers: int, num_units: int, num_samples: int) -> bool:
-    """Whether a network is too large for a job to keep its activations on the way back.
-
-    They are computed a second time then, to the same bytes: from memory they come more slowly.
-    """
-    return num_layers * num_units * num_samples > MOST_KEPT
+__all__ = ["Network", "Training"]
 
 
 def _runner(problem: Problem, activation: str) -> Any:
@@ -239,8 +229,10 @@ class Network:
     def train(self, theta: Tensor, flow_times: Sequence[float], *, rtol: float = 1e-6) -> Training:
         """Gradient flow from theta (replicates, L, k, M) through the flow times.
 
-        Each replicate steps by its own error estimate (atol = rtol).
+        Each replicate steps by its own error estimate (atol = rtol). Of float32 the compiled engine
+        trains in float32, all else in the type of the problem.
         """
+        theta = theta if self._runner is engine else theta.to(self.problem.inputs.dtype)
         if self._engine is not None:
             flow = self._runner.flow(self._engine, theta, flow_times, rtol=rtol, atol=rtol, threads=self.threads)
         else:

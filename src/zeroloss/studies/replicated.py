@@ -14,10 +14,13 @@ import pandas as pd
 
 from ledger.record.interval import CONFIDENCE, Interval
 from ledger.record.rows import Row, row
-from ledger.record.statistics import Estimate, student, welch
+from ledger.record.statistics import Estimate, log_slope, student, welch
 from zeroloss.model.arrays import Array
 
-__all__ = ["at_infinity", "by_size", "limit_row", "mean_row", "means", "part_of", "ratio_of", "slope_row", "tidy"]
+__all__ = [
+    "at_infinity", "by_replicate", "by_size", "limit_row", "mean_row", "means", "part_of", "ratio_of",
+    "ratio_of_means", "slope_row", "slopes", "tidy",
+]  # fmt: skip
 
 
 def tidy(quantity: str, where: str, size: float, values: Any, predicted: Any = 1.0) -> pd.DataFrame:
@@ -103,3 +106,22 @@ def slope_row(claim: str, quantity: str, where: str, part: pd.DataFrame, name: s
     return row(
         claim, quantity, where, welch(float(value), errors, CONFIDENCE), [name], replicates=least, sizes=len(groups)
     )
+
+
+def by_replicate(part: pd.DataFrame) -> tuple[Array, Array]:
+    """The sizes, and the values of each replicate at them: (replicates, sizes)."""
+    wide = part.pivot_table(index="replicate", columns="size", values="value")
+    return wide.columns.to_numpy(float), wide.to_numpy()
+
+
+def slopes(part: pd.DataFrame, shift: int = 0) -> Array:
+    """Slope of log value in log(size + shift) of each replicate."""
+    sizes, values = by_replicate(part)
+    return log_slope(sizes + shift, values)
+
+
+def ratio_of_means(part: pd.DataFrame, column: str = "predicted") -> Array:
+    """Of each replicate a number whose mean is the mean value over that of a column, by the delta method."""
+    mean = part[column].mean()
+    ratio = part.value.mean() / mean
+    return (ratio + (part.value - ratio * part[column]) / mean).to_numpy()

@@ -19,7 +19,8 @@ from zeroloss.model import problem as problems
 from zeroloss.model.arrays import Array
 from zeroloss.model.law import InitialLaw, PathLaw
 from zeroloss.model.problem import Problem
-from zeroloss.network.resnet import Network, Training, recomputes
+from zeroloss.network.engine import recomputes
+from zeroloss.network.resnet import Network, Training
 from zeroloss.studies.case import LimitCase, OnLaw, OnProblem
 
 System = MeanField | Network

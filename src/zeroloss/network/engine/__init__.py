@@ -3,7 +3,8 @@ the flow of clouds of particles.
 
 The same numbers as the torch code of `zeroloss.network.resnet` and `zeroloss.limit` to rounding,
 several times faster: one network after the other stays in cache, layers run in vector registers
-(engine.c). All in float64. Replicates may be shared among threads; no number depends on how.
+(engine.c). In float64, or a network in float32 where its parameters are, twice as fast: residuals are
+float64 then, with errors near 1e-6. Replicates may be shared among threads; no number depends on how.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from zeroloss.integrate.runge_kutta import DORMAND_PRINCE, Flow
 from zeroloss.integrate.steps import check
 from zeroloss.model.catalogue import ACTIVATIONS
 from zeroloss.model.problem import Problem
-from zeroloss.network.engine.library import SWITCH, EngineError, library, why_not
+from zeroloss.network.engine.library import NOT_FINITE, SWITCH, TOO_MANY, EngineError, library, raise_for, why_not
 
 __all__ = [
     "NOT_FINITE",
@@ -34,10 +35,13 @@ __all__ = [
     "Depth",
     "EngineError",
     "Shape",
+    "call",
     "checked",
     "descend",
+    "filled",
     "flow",
     "raise_for",
+    "recomputes",
     "say_once",
     "serves",
     "tanh",
@@ -45,16 +49,14 @@ __all__ = [
     "why_not",
 ]
 
-_DONE, _NO_MEMORY, NOT_FINITE, TOO_MANY, _NO_DEPTH = range(5)
 _long, _double, _pointer = ctypes.c_long, ctypes.c_double, ctypes.c_void_p
 
 
 class _Shape(ctypes.Structure):
-    _fields_ = (
-        [(name, _long) for name in ("L", "M", "N", "d", "act", "recompute", "regularised")]
-        + [("scale", _double)]
-        + [(name, _pointer) for name in ("inputs", "targets", "readout", "masses", "rule")]
-    )
+    _fields_ = [(name, _long) for name in ("L", "M", "N", "d", "act", "recompute", "regularised")] + [
+        ("scale", _double),
+        *((name, _pointer) for name in ("inputs", "targets", "readout", "masses", "rule")),
+    ]
 
 
 class _Rule(ctypes.Structure):
@@ -71,7 +73,7 @@ class _Record(ctypes.Structure):
     ]
 
 
-def _filled(kind: type[ctypes.Structure], *values: Any) -> Any:
+def filled(kind: type[ctypes.Structure], *values: Any) -> Any:
     """A structure of numbers and of pointers to tensors and structures, which live as long."""
     parts = [part.contiguous() if isinstance(part, Tensor) else part for part in values]
     struct = kind(*map(_address, parts))
@@ -84,6 +86,17 @@ def _address(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value.data_ptr()
     return ctypes.addressof(value) if isinstance(value, ctypes.Structure) else value
+
+
+MOST_KEPT = 2**20  # activations of one network: 8 MB, what a cache may hold
+
+
+def recomputes(num_layers: int, num_units: int, num_samples: int) -> bool:
+    """Whether a network is too large to keep its activations for the way back.
+
+    They are computed a second time then, to the same bytes: from memory they come more slowly.
+    """
+    return num_layers * num_units * num_samples > MOST_KEPT
 
 
 @dataclass(frozen=True)
@@ -115,8 +128,8 @@ class Shape:
 
     def _struct(self) -> Any:
         p, depth = self.problem, self.depth
-        rule = depth and _filled(_Rule, depth.matrix, depth.weights, depth.adjoint, depth.tolerance)
-        return _filled(
+        rule = depth and filled(_Rule, depth.matrix, depth.weights, depth.adjoint, depth.tolerance)
+        return filled(
             _Shape,
             self.num_layers,
             self.num_units,
@@ -141,11 +154,11 @@ class _Recorder:
 
     def __init__(self, shape: Shape, theta: Tensor, outputs: int) -> None:
         self.shape, self.theta, R = shape, theta, theta.shape[0]
-        self.residuals = theta.new_zeros((outputs, R, shape.problem.num_samples))
+        self.residuals = torch.zeros((outputs, R, shape.problem.num_samples), dtype=torch.float64)
         self.final = torch.empty_like(theta)
         self.integral, self.size = torch.zeros((2, outputs, R), dtype=torch.float64)
         self.accepted, self.rejected = torch.zeros((2, R), dtype=torch.int64)
-        self.struct = _filled(
+        self.struct = filled(
             _Record, R, self.residuals, self.final, self.integral, self.size, self.accepted, self.rejected
         )
 
@@ -159,7 +172,7 @@ class _Recorder:
         def part(first: int, count: int) -> None:
             failed, s = _long(), _double()
             ends = self.struct, ctypes.byref(failed), ctypes.byref(s)
-            status = _call(name, ctypes.byref(struct), *method, first, count, self.theta, *rule, *ends)
+            status = call(name, ctypes.byref(struct), *method, first, count, self.theta, *rule, *ends)
             refuse(status, failed.value, s.value)
 
         _share(part, self.theta.shape[0], threads)
@@ -193,9 +206,9 @@ def serves(problem: Problem, activation: str) -> bool:
     return True
 
 
-def _call(name: str, *arguments: Any) -> int:
-    """The status of a function of the library: an int is handed over as long, a float as double, a
-    tensor by its address, all else as it is."""
+def call(name: str, *arguments: Any) -> int:
+    """The status of a function of the library, in float32 where a tensor is: an int is handed over as
+    long, a float as double, a tensor by its address."""
 
     def in_c(value: Any) -> Any:
         if isinstance(value, Tensor):
@@ -204,15 +217,17 @@ def _call(name: str, *arguments: Any) -> int:
             return _long(value)
         return _double(value) if isinstance(value, float) else value
 
-    return getattr(library(), name)(*map(in_c, arguments))
+    single = any(isinstance(value, Tensor) and value.dtype == torch.float32 for value in arguments)
+    return getattr(library(single), name)(*map(in_c, arguments))
 
 
 def checked(shape: Shape, theta: Tensor) -> Tensor:
-    """theta, contiguous; ValueError unless it is (replicates, L, k, M) of the problem's type."""
+    """theta, contiguous; ValueError unless it is (replicates, L, k, M) of the problem's type, or float32."""
     expected = (shape.num_layers, 2 * shape.problem.dim + 1, shape.num_units)
     if theta.ndim != 4 or tuple(theta.shape[1:]) != expected:
         raise ValueError(f"theta must be (replicates, {', '.join(map(str, expected))}), got {tuple(theta.shape)}")
-    if theta.dtype != shape.problem.inputs.dtype:
+    single = theta.dtype == torch.float32 and theta.device.type == "cpu" and shape.depth is None
+    if theta.dtype != shape.problem.inputs.dtype and not single:
         raise ValueError(f"theta must be of the problem's type {shape.problem.inputs.dtype}, got {theta.dtype}")
     return theta.contiguous()
 
@@ -222,13 +237,13 @@ def velocity(shape: Shape, theta: Tensor, out: Tensor, threads: int = 1, sign: f
     residuals (R, N)."""
     theta = checked(shape, theta)
     direct = out if out.is_contiguous() else torch.empty_like(theta)
-    residuals = theta.new_empty((theta.shape[0], shape.problem.num_samples))
+    residuals = torch.empty((theta.shape[0], shape.problem.num_samples), dtype=torch.float64)
     struct = shape._struct()
 
     def part(first: int, count: int) -> None:
         own = slice(first, first + count)
         parts = count, theta[own], float(sign), direct[own], residuals[own]
-        raise_for(_call("engine_velocity", ctypes.byref(struct), *parts), 0, 0.0)
+        raise_for(call("engine_velocity", ctypes.byref(struct), *parts), 0, 0.0)
 
     _share(part, theta.shape[0], threads)
     if direct is not out:
@@ -255,7 +270,7 @@ def flow(
     theta, pair = checked(shape, theta), DORMAND_PRINCE
     stages = len(pair.c)
     rows = [(*row, *(0.0,) * (stages - len(row))) for row in pair.a]
-    tableau = _filled(
+    tableau = filled(
         _Tableau,
         stages,
         pair.order,
@@ -286,7 +301,7 @@ def tanh(x: Tensor, repeat: int = 1) -> Tensor:
     """The engine's own tanh (error below 3 ulp), elementwise; ``repeat`` to measure its speed."""
     x = x.contiguous()
     y = torch.empty_like(x)
-    _call("engine_tanh", x.numel(), repeat, x, y)
+    call("engine_tanh", x.numel(), repeat, x, y)
     return y
 
 
@@ -307,23 +322,3 @@ def _pool(threads: int, process: int) -> ThreadPoolExecutor:
     """Threads that stay, with the memory that they keep; those of another process do not count."""
     del process
     return ThreadPoolExecutor(threads, thread_name_prefix="zeroloss")
-
-
-def raise_for(status: int, replicate: int, s: float, max_steps: int = 0) -> None:
-    """Raise what a status other than 0 means, with the replicate and the flow time where it was met."""
-    if status == _NO_MEMORY:
-        raise MemoryError("no memory for a network; use fewer layers or units, or recompute=True")
-    if status == NOT_FINITE:
-        raise FloatingPointError(
-            f"the velocity of replicate {replicate} is not finite at flow "
-            f"time {s:.6g}; reduce rtol or the scales of the law"
-        )
-    if status == TOO_MANY:
-        raise RuntimeError(
-            f"more than {max_steps} steps to reach the last flow time, stopped at "
-            f"{s:.6g}; raise rtol or shorten flow_times"
-        )
-    if status == _NO_DEPTH:
-        raise FloatingPointError(
-            f"collocation in depth did not converge at flow time {s:.6g}; reduce the scales of the initial law or rtol"
-        )

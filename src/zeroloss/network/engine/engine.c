@@ -4,7 +4,8 @@
 
    and clouds of particles at the nodes of an implicit rule in depth (zeroloss.limit.collocation).
 
-   All numbers are float64. Compiled by clang; everything that could change a digit is spelt out
+   Parameters, features and adjoints are REAL: float64, or float32 with -DSINGLE, twice as fast, which
+   leaves the clouds out; residuals and what is summed up over a run are float64. Compiled by clang; everything that could change a digit is spelt out
    (vectors of 64 bytes whatever the processor has, sums over their lanes in one order, fused
    multiply–adds where written and nowhere else), so that processors with fused multiply–add give
    the same bytes. */
@@ -21,7 +22,15 @@ enum { TANH, SIGMOID, GELU, RELU, RELU2, REGULARISED_RELU, IDENTITY };
 
 enum { DONE, NO_MEMORY, NOT_FINITE, TOO_MANY, NO_DEPTH };
 
+#ifdef SINGLE
+typedef float REAL;
+typedef int32_t INTEGER;
+#define LANES 16
+#else
+typedef double REAL;
+typedef int64_t INTEGER;
 #define LANES 8
+#endif
 #define MOST_STAGES 8
 #define KEPT_FROM 6    /* dimensions from which on factors of the depth equation are kept */
 /* the controller of zeroloss.integrate.steps */
@@ -143,20 +152,30 @@ static void solve_transposed(long m, const double *S, const long *pivots, double
     }
 }
 
-typedef double V __attribute__((ext_vector_type(LANES)));
-typedef int64_t VI __attribute__((ext_vector_type(LANES)));
+typedef REAL V __attribute__((ext_vector_type(LANES)));
+typedef INTEGER VI __attribute__((ext_vector_type(LANES)));
 #define FMA(a, b, c) __builtin_elementwise_fma((V)(a), (V)(b), (V)(c))
 
 /* ---- elementwise functions ---------------------------------------------------------------- */
 
+#ifdef SINGLE
+#define MAGIC 0x1.8p23
+#define MANTISSA 23
+#define ONE_BITS 0x3f800000
+#define LN2_HIGH 0x1.62e4p-1
+#define LN2_LOW 0x1.7f7d1cf79abcap-20
+#define TANH_SATURATES 9.5
+#define EXP_UNDERFLOWS 87.0
+#else
 #define MAGIC 0x1.8p52
 #define MANTISSA 52
 #define ONE_BITS 0x3ff0000000000000LL
 #define LN2_HIGH 0x1.62e42fefa3800p-1
 #define LN2_LOW 0x1.ef35793c76730p-45
-#define SIGN_BIT ((int64_t)1 << 63)
 #define TANH_SATURATES 20.0
 #define EXP_UNDERFLOWS 708.0
+#endif
+#define SIGN_BIT ((INTEGER)1 << (8 * sizeof(INTEGER) - 1))
 #define LOG2_E 1.4426950408889634
 
 INLINE VI bits(V x) { return __builtin_bit_cast(VI, x); }
@@ -176,10 +195,14 @@ INLINE V expm1_reduced(V y, V *power)
     V q01 = FMA(r, 0x1.5555555555556p-3, 0x1.0000000000001p-1);
     V q23 = FMA(r, 0x1.11111111109b5p-7, 0x1.5555555553d68p-5);
     V q45 = FMA(r, 0x1.a01a01a7c2efep-13, 0x1.6c16c17889ef1p-10);
+    V low = FMA(q23, r2, q01);
+#ifdef SINGLE /* what is left out is below 4e-9 */
+    V high = FMA(q45, r4, low);
+#else
     V q67 = FMA(r, 0x1.71de0db2f6b19p-19, 0x1.a019b9149a41cp-16);
     V q89 = FMA(r, 0x1.af389ecfc4b9cp-26, 0x1.28917c89a43a7p-22);
-    V low = FMA(q23, r2, q01);
     V high = FMA(FMA(q89, r4, FMA(q67, r2, q45)), r4, low);
+#endif
     return FMA(high, r2, r);
 }
 
@@ -274,11 +297,14 @@ INLINE V slope_of_value(int act, V h)
 /* Sum over the lanes, always in this order. */
 INLINE double sum(V x)
 {
-    double s[LANES];
-    for (int i = 0; i < LANES; i++) s[i] = x[i];
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; i++) s[i] += s[i + half];
-    return s[0];
+    __auto_type half = x.lo + x.hi;
+    __auto_type quarter = half.lo + half.hi;
+#ifdef SINGLE
+    __auto_type eighth = quarter.lo + quarter.hi;
+    return eighth.x + eighth.y;
+#else
+    return quarter.x + quarter.y;
+#endif
 }
 
 /* ---- one layer -----------------------------------------------------------------------------
@@ -290,7 +316,7 @@ INLINE double sum(V x)
 #define SMALL 3 /* dimensions that are compiled as constants */
 
 /* h = σ(z w + b), s = σ' for ``many`` vectors of units and ``count`` samples. */
-INLINE void activations(int count, int many, long N, long nv, long d, int act, const double *z,
+INLINE void activations(int count, int many, long N, long nv, long d, int act, const REAL *z,
                         const V *th, V *h, V *s)
 {
     V u[2 * TILE];
@@ -309,7 +335,7 @@ INLINE void activations(int count, int many, long N, long nv, long d, int act, c
 }
 
 /* q = (p·a) σ'. */
-INLINE void pulled(int count, int many, long N, long nv, long d, int act, const double *p,
+INLINE void pulled(int count, int many, long N, long nv, long d, int act, const REAL *p,
                    const V *th, const V *h, const V *s, V *q)
 {
     V t[2 * TILE];
@@ -326,8 +352,8 @@ INLINE void pulled(int count, int many, long N, long nv, long d, int act, const 
 }
 
 /* out = from + scale Σ over units of h rowsᵀ for ``width`` of the d dimensions. */
-INLINE void over_units(int count, int width, long N, long nv, const V *h, const V *rows, long d,
-                       double scale, const double *from, double *out)
+INLINE void over_units(int count, int width, long N, long nv, long stride, const V *h,
+                       const V *rows, long d, double scale, const REAL *from, REAL *out)
 {
     V total[TILE][TILE];
     for (int i = 0; i < count; i++)
@@ -335,29 +361,29 @@ INLINE void over_units(int count, int width, long N, long nv, const V *h, const 
     for (long v = 0; v < nv; v++)
         for (int i = 0; i < count; i++)
             for (int j = 0; j < width; j++)
-                total[i][j] = FMA(h[v * N + i], rows[j * nv + v], total[i][j]);
+                total[i][j] = FMA(h[v * N + i], rows[j * stride + v], total[i][j]);
     for (int i = 0; i < count; i++)
         for (int j = 0; j < width; j++)
             out[i * d + j] = from[i * d + j] + scale * sum(total[i][j]);
 }
 
-INLINE void move(int count, long N, long nv, long d, const V *h, const V *rows, double scale,
-                 const double *from, double *out)
+INLINE void move(int count, long N, long nv, long stride, long d, const V *h, const V *rows,
+                 double scale, const REAL *from, REAL *out)
 {
     for (long j = 0; j < d; j += TILE) {
-        const V *r = rows + j * nv;
+        const V *r = rows + j * stride;
         switch (d - j) {
-        case 1: over_units(count, 1, N, nv, h, r, d, scale, from + j, out + j); break;
-        case 2: over_units(count, 2, N, nv, h, r, d, scale, from + j, out + j); break;
-        case 3: over_units(count, 3, N, nv, h, r, d, scale, from + j, out + j); break;
-        default: over_units(count, TILE, N, nv, h, r, d, scale, from + j, out + j);
+        case 1: over_units(count, 1, N, nv, stride, h, r, d, scale, from + j, out + j); break;
+        case 2: over_units(count, 2, N, nv, stride, h, r, d, scale, from + j, out + j); break;
+        case 3: over_units(count, 3, N, nv, stride, h, r, d, scale, from + j, out + j); break;
+        default: over_units(count, TILE, N, nv, stride, h, r, d, scale, from + j, out + j);
         }
     }
 }
 
 /* z_{l+1} of ``count`` samples. */
 INLINE void forward_tile(int count, long N, long nv, long d, int act, double scale, const V *th,
-                         const double *z, double *next, V *h, V *s)
+                         const REAL *z, REAL *next, V *h, V *s)
 {
     long v = 0;
     if (d > SMALL)
@@ -365,11 +391,11 @@ INLINE void forward_tile(int count, long N, long nv, long d, int act, double sca
             activations(count, 2, N, nv, d, act, z, th + v, h + v * N, s + v * N);
     for (; v < nv; v++)
         activations(count, 1, N, nv, d, act, z, th + v, h + v * N, s + v * N);
-    if (next) move(count, N, nv, d, h, th, scale, z, next);
+    if (next) move(count, N, nv, nv, d, h, th, scale, z, next);
 }
 
 INLINE void forward_layer(long N, long nv, long d, int act, double scale, const V *th,
-                          const double *z, double *next, V *h, V *s)
+                          const REAL *z, REAL *next, V *h, V *s)
 {
     long n = 0;
     for (; n + TILE <= N; n += TILE)
@@ -382,7 +408,7 @@ INLINE void forward_layer(long N, long nv, long d, int act, double scale, const 
 
 /* q and p_l of ``count`` samples. */
 INLINE void backward_tile(int count, long N, long nv, long d, int act, double scale, const V *th,
-                          const double *p, double *before, const V *h, const V *s, V *q)
+                          const REAL *p, REAL *before, const V *h, const V *s, V *q)
 {
     long v = 0;
     if (d > SMALL)
@@ -390,11 +416,11 @@ INLINE void backward_tile(int count, long N, long nv, long d, int act, double sc
             pulled(count, 2, N, nv, d, act, p, th + v, h + v * N, s + v * N, q + v * N);
     for (; v < nv; v++)
         pulled(count, 1, N, nv, d, act, p, th + v, h + v * N, s + v * N, q + v * N);
-    if (before) move(count, N, nv, d, q, th + d * nv, scale, p, before);
+    if (before) move(count, N, nv, nv, d, q, th + d * nv, scale, p, before);
 }
 
 /* Rows of ``width`` dimensions of ``many`` vectors: Σ over samples of xᵀ h. */
-INLINE void over_samples(int width, int many, long N, long nv, long d, const double *x, const V *h,
+INLINE void over_samples(int width, int many, long N, long nv, long d, const REAL *x, const V *h,
                          V *rows)
 {
     V total[4 * TILE];
@@ -407,7 +433,7 @@ INLINE void over_samples(int width, int many, long N, long nv, long d, const dou
         for (int k = 0; k < many; k++) rows[j * nv + k] = total[j * many + k];
 }
 
-INLINE void gather(int many, long N, long nv, long d, const double *x, const V *h, V *rows)
+INLINE void gather(int many, long N, long nv, long d, const REAL *x, const V *h, V *rows)
 {
     long j = 0;
     for (; j + 8 <= d; j += 8)
@@ -419,7 +445,7 @@ INLINE void gather(int many, long N, long nv, long d, const double *x, const V *
 }
 
 /* The slope of ``many`` vectors of units: rows a (p against h), w and b (z and 1 against q). */
-INLINE void rows(int many, long N, long nv, long d, const double *p, const double *z, const V *h,
+INLINE void rows(int many, long N, long nv, long d, const REAL *p, const REAL *z, const V *h,
                  const V *q, V *out)
 {
     V a[2 * SMALL], w[2 * SMALL], b[2];
@@ -451,7 +477,7 @@ INLINE void rows(int many, long N, long nv, long d, const double *p, const doubl
 
 /* From p_{l+1} the slope of the layer's parameters, and p_l to ``before`` if it is asked for. */
 INLINE void backward_layer(long N, long nv, long d, int act, double scale, const V *th,
-                           const double *z, const double *p, double *before, const V *h, const V *s,
+                           const REAL *z, const REAL *p, REAL *before, const V *h, const V *s,
                            V *q, V *out)
 {
     long n = 0, v = 0;
@@ -480,16 +506,16 @@ INLINE void backward_layer(long N, long nv, long d, int act, double scale, const
     default: call(d, act);                                                                         \
     }
 
-static void forward(long N, long nv, long d, int act, double scale, const V *th, const double *z,
-                    double *next, V *h, V *s)
+static void forward(long N, long nv, long d, int act, double scale, const V *th, const REAL *z,
+                    REAL *next, V *h, V *s)
 {
 #define CALL(d, act) forward_layer(N, nv, d, act, scale, th, z, next, h, s)
     BY_ACTIVATION(CALL)
 #undef CALL
 }
 
-static void backward(long N, long nv, long d, int act, double scale, const V *th, const double *z,
-                     const double *p, double *before, const V *h, const V *s, V *q, V *out)
+static void backward(long N, long nv, long d, int act, double scale, const V *th, const REAL *z,
+                     const REAL *p, REAL *before, const V *h, const V *s, V *q, V *out)
 {
 #define CALL(d, act) backward_layer(N, nv, d, act, scale, th, z, p, before, h, s, q, out)
     BY_ACTIVATION(CALL)
@@ -523,7 +549,8 @@ typedef struct {
 
 typedef struct {
     long nv, layer, numbers; /* vectors of a row, of a layer, of the network */
-    double *z, *p, *r;
+    REAL *z, *p;
+    double *r;
     V *h, *s, *q, *state;
     V *rows;         /* of a cloud: masses, masses times a, masses times a wᵀ */
     double *F, *J;   /* of a cloud: field and its derivative at the nodes */
@@ -545,8 +572,8 @@ static int prepare(const Shape *net, Work *work, long states)
     int cloud = net->rule != NULL, apart = cloud || !slope_is_of_value(net->act);
     long samples = net->L * net->N * net->d;
     if (cloud) stored = net->L;
-    work->z = aligned((samples + net->N * net->d) * sizeof(double));
-    work->p = aligned((cloud ? samples : 2 * net->N * net->d) * sizeof(double));
+    work->z = aligned((samples + net->N * net->d) * sizeof(REAL));
+    work->p = aligned((cloud ? samples : 2 * net->N * net->d) * sizeof(REAL));
     work->r = aligned(net->N * sizeof(double));
     work->h = aligned(stored * net->N * nv * sizeof(V));
     work->s = apart ? aligned(stored * net->N * nv * sizeof(V)) : work->h;
@@ -575,9 +602,10 @@ static void release(Work *work)
 static double velocity(const Shape *net, Work *work, const V *theta, V *out, double sign)
 {
     long L = net->L, N = net->N, d = net->d, nv = work->nv;
-    double scale = net->scale, *z = work->z, *p = work->p, *before = p + N * d;
+    double scale = net->scale;
+    REAL *z = work->z, *p = work->p, *before = p + N * d;
     long stored = net->recompute ? 0 : N * nv;
-    memcpy(z, net->inputs, N * d * sizeof(double));
+    for (long i = 0; i < N * d; i++) z[i] = (REAL)net->inputs[i];
     for (long l = 0; l < L; l++)
         forward(N, nv, d, net->act, scale, theta + l * work->layer, z + l * N * d,
                 z + (l + 1) * N * d, work->h + l * stored, work->s + l * stored);
@@ -586,7 +614,7 @@ static double velocity(const Shape *net, Work *work, const V *theta, V *out, dou
         double r = -net->targets[n];
         for (long j = 0; j < d; j++) r += net->readout[j] * z[(L * N + n) * d + j];
         work->r[n] = r;
-        for (long j = 0; j < d; j++) p[n * d + j] = factor * r * net->readout[j];
+        for (long j = 0; j < d; j++) p[n * d + j] = (REAL)(factor * r * net->readout[j]);
     }
     V squares = (V)0;
     for (long l = L - 1; l >= 0; l--) {
@@ -596,7 +624,7 @@ static double velocity(const Shape *net, Work *work, const V *theta, V *out, dou
             forward(N, nv, d, net->act, scale, theta + l * work->layer, z + l * N * d, NULL, h, s);
         backward(N, nv, d, net->act, scale, theta + l * work->layer, z + l * N * d, p, before, h, s,
                  work->q, slope);
-        double *swap = p;
+        REAL *swap = p;
         p = before;
         before = swap;
         for (long j = 0; j < d; j++) { /* the other rows are zero there: a = 0 */
@@ -609,19 +637,20 @@ static double velocity(const Shape *net, Work *work, const V *theta, V *out, dou
 }
 
 /* (rows, M) with units innermost to vectors and back. */
-static void pack(long rows, long M, long nv, const double *from, V *to)
+static void pack(long rows, long M, long nv, const REAL *from, V *to)
 {
     memset(to, 0, rows * nv * sizeof(V));
-    for (long i = 0; i < rows; i++) memcpy(to + i * nv, from + i * M, M * sizeof(double));
+    for (long i = 0; i < rows; i++) memcpy(to + i * nv, from + i * M, M * sizeof(REAL));
 }
 
-static void unpack(long rows, long M, long nv, const V *from, double *to)
+static void unpack(long rows, long M, long nv, const V *from, REAL *to)
 {
-    for (long i = 0; i < rows; i++) memcpy(to + i * M, from + i * nv, M * sizeof(double));
+    for (long i = 0; i < rows; i++) memcpy(to + i * M, from + i * nv, M * sizeof(REAL));
 }
 
 /* ---- a cloud of particles at the nodes of an implicit rule in depth ------------------------- */
 
+#ifndef SINGLE
 /* F (N, d) and σ, σ' at node q for the features z (N, d) there. */
 static void node_field(const Shape *net, Work *work, long q, const V *theta)
 {
@@ -638,8 +667,8 @@ static void node_field(const Shape *net, Work *work, long q, const V *theta)
     memset(F, 0, N * d * sizeof(double));
     long n = 0;
     for (; n + TILE <= N; n += TILE)
-        move(TILE, N, nv, d, h + n, wa, 1, F + n * d, F + n * d);
-    for (; n < N; n++) move(1, N, nv, d, h + n, wa, 1, F + n * d, F + n * d);
+        move(TILE, N, nv, nv, d, h + n, wa, 1, F + n * d, F + n * d);
+    for (; n < N; n++) move(1, N, nv, nv, d, h + n, wa, 1, F + n * d, F + n * d);
 }
 
 /* J (N, d, d) at node q from the σ' there. */
@@ -658,8 +687,8 @@ static void node_jacobian(const Shape *net, Work *work, long q, const V *theta)
     memset(J, 0, N * d * d * sizeof(double));
     long n = 0;
     for (; n + TILE <= N; n += TILE)
-        move(TILE, N, nv, d * d, s + n, outer, 1, J + n * d * d, J + n * d * d);
-    for (; n < N; n++) move(1, N, nv, d * d, s + n, outer, 1, J + n * d * d, J + n * d * d);
+        move(TILE, N, nv, nv, d * d, s + n, outer, 1, J + n * d * d, J + n * d * d);
+    for (; n < N; n++) move(1, N, nv, nv, d * d, s + n, outer, 1, J + n * d * d, J + n * d * d);
 }
 
 /* I − A ∘ J, or with the transpose of J, for sample n: (L d, L d). */
@@ -826,22 +855,31 @@ static void begin(const Shape *net, Work *work)
         memcpy(work->z + q * net->N * net->d, net->inputs, net->N * net->d * sizeof(double));
 }
 
+#else
+static int cloud_velocity(const Shape *net, Work *work, const V *theta, V *out, double *rate)
+{
+    return NO_DEPTH;
+}
+
+static void begin(const Shape *net, Work *work) {}
+#endif
+
 /* Whether an array of (rows, M) can be read as vectors where it is. */
-INLINE int is_packed(const Shape *net, const Work *work, const double *from)
+INLINE int is_packed(const Shape *net, const Work *work, const REAL *from)
 {
     return net->M == work->nv * LANES && (uintptr_t)from % sizeof(V) == 0;
 }
 
 /* theta, out (R, L, k, M), residuals (R, N); sign −1 for the gradient itself. Returns 0, or
    NO_MEMORY. */
-EXPORT int engine_velocity(const Shape *net, long R, const double *theta, double sign, double *out,
+EXPORT int engine_velocity(const Shape *net, long R, const REAL *theta, double sign, REAL *out,
                            double *residuals)
 {
     Work work;
     int status = prepare(net, &work, 2);
     long rows = net->L * (2 * net->d + 1), each = rows * net->M;
     for (long i = 0; status == DONE && i < R; i++) {
-        const double *from = theta + i * each;
+        const REAL *from = theta + i * each;
         int packed = is_packed(net, &work, from) && is_packed(net, &work, out);
         V *y = packed ? (V *)from : work.state, *slope = packed ? (V *)(out + i * each)
                                                                 : work.state + work.numbers;
@@ -852,6 +890,184 @@ EXPORT int engine_velocity(const Shape *net, long R, const double *theta, double
     }
     release(&work);
     return status;
+}
+
+/* ---- costates of a cloud --------------------------------------------------------------------
+
+   The derivative of a cloud's gradient along costates v, one per output, as zeroloss.limit.fluctuation
+   takes it: rows (a, w, b) of nv vectors for each output and node, σ, σ', (a·P) σ' and (a·P) σ'' in
+   vectors of units with samples innermost, as activations are. A block of units serves all outputs
+   while it is in cache; what is cheap is computed again on the second way. */
+
+typedef struct {
+    long outputs, nodes, N, d, nv;
+    const REAL *z, *p;                     /* (nodes, N, d) */
+    const V *theta, *masses;               /* (nodes, 2 d + 1, nv), (nv,) */
+    const V *value, *slope, *push, *bend;  /* (nodes, nv, N) */
+} Costates;
+
+enum { PAIR = 2, BLOCK = 2048 }; /* vectors at once; vectors × samples of a block */
+
+/* u̇ = v_w·z + v_b, σ' u̇ to bent, ṡ = σ' P·v_a + (a·P) σ'' u̇ to tilt; ``many`` vectors. */
+INLINE void turned(int count, int many, long N, long nv, long d, const REAL *z, const REAL *p,
+                   const V *v, const V *slope, const V *bend, V *bent, V *tilt)
+{
+    V u[PAIR * TILE], t[PAIR * TILE];
+    for (int k = 0; k < many; k++)
+        for (int i = 0; i < count; i++) u[k * count + i] = v[2 * d * nv + k], t[k * count + i] = (V)0;
+    for (long j = 0; j < d; j++)
+        for (int k = 0; k < many; k++)
+            for (int i = 0; i < count; i++) {
+                u[k * count + i] = FMA(v[(d + j) * nv + k], z[i * d + j], u[k * count + i]);
+                t[k * count + i] = FMA(v[j * nv + k], p[i * d + j], t[k * count + i]);
+            }
+    for (int k = 0; k < many; k++)
+        for (int i = 0; i < count; i++) {
+            bent[k * N + i] = slope[k * N + i] * u[k * count + i];
+            tilt[k * N + i] = FMA(slope[k * N + i], t[k * count + i], bend[k * N + i] * u[k * count + i]);
+        }
+}
+
+/* What Ż and Ṗ add: σ' w·Ż to bent, (a·P) σ'' w·Ż + σ' a·Ṗ to tilt. */
+INLINE void dragged(int count, int many, long N, long nv, long d, const REAL *zdot, const REAL *pdot,
+                    const V *th, const V *slope, const V *bend, V *bent, V *tilt)
+{
+    V u[PAIR * TILE], t[PAIR * TILE];
+    for (int i = 0; i < many * count; i++) u[i] = t[i] = (V)0;
+    for (long j = 0; j < d; j++)
+        for (int k = 0; k < many; k++)
+            for (int i = 0; i < count; i++) {
+                u[k * count + i] = FMA(th[(d + j) * nv + k], zdot[i * d + j], u[k * count + i]);
+                t[k * count + i] = FMA(th[j * nv + k], pdot[i * d + j], t[k * count + i]);
+            }
+    for (int k = 0; k < many; k++)
+        for (int i = 0; i < count; i++) {
+            bent[k * N + i] = FMA(slope[k * N + i], u[k * count + i], bent[k * N + i]);
+            V sum = FMA(bend[k * N + i], u[k * count + i], tilt[k * N + i]);
+            tilt[k * N + i] = FMA(slope[k * N + i], t[k * count + i], sum);
+        }
+}
+
+/* ``many`` vectors from ``from`` on, all samples. */
+INLINE void turn_all(const Costates *c, int many, const REAL *z, const REAL *p, const V *v,
+                     const V *slope, const V *bend, V *bent, V *tilt)
+{
+    long N = c->N, d = c->d, n = 0;
+    for (; n + TILE <= N; n += TILE)
+        turned(TILE, many, N, c->nv, d, z + n * d, p + n * d, v, slope + n, bend + n, bent + n, tilt + n);
+    for (; n < N; n++)
+        turned(1, many, N, c->nv, d, z + n * d, p + n * d, v, slope + n, bend + n, bent + n, tilt + n);
+}
+
+INLINE void drag_all(const Costates *c, int many, const REAL *zdot, const REAL *pdot, const V *th,
+                     const V *slope, const V *bend, V *bent, V *tilt)
+{
+    long N = c->N, d = c->d, n = 0;
+    for (; n + TILE <= N; n += TILE)
+        dragged(TILE, many, N, c->nv, d, zdot + n * d, pdot + n * d, th, slope + n, bend + n, bent + n, tilt + n);
+    for (; n < N; n++)
+        dragged(1, many, N, c->nv, d, zdot + n * d, pdot + n * d, th, slope + n, bend + n, bent + n, tilt + n);
+}
+
+/* out (N, d) += Σ over ``length`` vectors of units of h rowsᵀ. */
+static void add_over(long length, long N, long stride, long d, const V *h, const V *rows, REAL *out)
+{
+    long n = 0;
+    for (; n + TILE <= N; n += TILE)
+        move(TILE, N, length, stride, d, h + n, rows, 1, out + n * d, out + n * d);
+    for (; n < N; n++) move(1, N, length, stride, d, h + n, rows, 1, out + n * d, out + n * d);
+}
+
+/* Ḟ = Σ ω (σ' u̇ a + σ v_a) and J̇ᵀP = Σ ω (ṡ w + (a·P) σ' v_w), (outputs, nodes, N, d), with Z and P
+   held; costates (outputs, nodes, 2 d + 1, nv). Returns DONE or NO_MEMORY. */
+EXPORT int engine_held(const Costates *c, const V *costates, REAL *force, REAL *turn)
+{
+    long N = c->N, d = c->d, nv = c->nv, layer = (2 * d + 1) * nv;
+    long most = BLOCK / N < PAIR ? PAIR : BLOCK / N;
+    V *bent = aligned(most * N * sizeof(V)), *tilt = aligned(most * N * sizeof(V));
+    V *own = aligned(2 * d * most * sizeof(V)), *weighted = aligned(2 * d * most * sizeof(V));
+    int status = bent && tilt && own && weighted ? DONE : NO_MEMORY;
+    if (status == DONE) {
+        memset(force, 0, c->outputs * c->nodes * N * d * sizeof(REAL));
+        memset(turn, 0, c->outputs * c->nodes * N * d * sizeof(REAL));
+    }
+    for (long q = 0; status == DONE && q < c->nodes; q++)
+        for (long from = 0; from < nv; from += most) {
+            long length = nv - from < most ? nv - from : most;
+            const V *th = c->theta + q * layer + from;
+            long at = (q * nv + from) * N;
+            for (long j = 0; j < 2 * d; j++)
+                for (long k = 0; k < length; k++)
+                    weighted[j * most + k] = c->masses[from + k] * th[j * nv + k];
+            for (long o = 0; o < c->outputs; o++) {
+                const V *v = costates + (o * c->nodes + q) * layer + from;
+                long place = (o * c->nodes + q) * N * d, k = 0;
+                const REAL *z = c->z + q * N * d, *p = c->p + q * N * d;
+                for (; k + PAIR <= length; k += PAIR)
+                    turn_all(c, PAIR, z, p, v + k, c->slope + at + k * N, c->bend + at + k * N,
+                             bent + k * N, tilt + k * N);
+                for (; k < length; k++)
+                    turn_all(c, 1, z, p, v + k, c->slope + at + k * N, c->bend + at + k * N,
+                             bent + k * N, tilt + k * N);
+                for (long j = 0; j < 2 * d; j++)
+                    for (k = 0; k < length; k++)
+                        own[j * most + k] = c->masses[from + k] * v[j * nv + k];
+                add_over(length, N, most, d, bent, weighted, force + place);
+                add_over(length, N, most, d, c->value + at, own, force + place);
+                add_over(length, N, most, d, tilt, weighted + d * most, turn + place);
+                add_over(length, N, most, d, c->push + at, own + d * most, turn + place);
+            }
+        }
+    give_back(bent), give_back(tilt), give_back(own), give_back(weighted);
+    return status;
+}
+
+/* ``many`` vectors of one output at one node: v becomes the derivative, change Σ_n Ṗᵀf + Pᵀ∂_z f Ż. */
+INLINE void move_costates(const Costates *c, int many, long q, long at, const REAL *zdot,
+                          const REAL *pdot, V *v, V *change, V *scratch)
+{
+    long N = c->N, d = c->d, nv = c->nv;
+    const REAL *z = c->z + q * N * d, *p = c->p + q * N * d;
+    const V *th = c->theta + q * (2 * d + 1) * nv + at;
+    long here = (q * nv + at) * N;
+    const V *slope = c->slope + here, *bend = c->bend + here;
+    V *bent = scratch, *tilt = bent + many * N, *through = tilt + many * N;
+    turn_all(c, many, z, p, v, slope, bend, bent, tilt);
+    drag_all(c, many, zdot, pdot, th, slope, bend, bent, tilt);
+    gather(many, N, many, d, pdot, c->value + here, through);
+    gather(many, N, many, d, zdot, c->push + here, through + many * d);
+    gather(many, N, nv, d, p, bent, v);
+    gather(many, N, nv, d, z, tilt, v + d * nv);
+    for (int k = 0; k < many; k++) {
+        V last = (V)0, sum = (V)0;
+        for (long n = 0; n < N; n++) last += tilt[k * N + n];
+        v[2 * d * nv + k] = last;
+        for (long j = 0; j < 2 * d; j++) {
+            sum = FMA(through[j * many + k], th[j * nv + k], sum);
+            v[j * nv + k] += through[j * many + k];
+        }
+        change[k] = sum;
+    }
+}
+
+/* Costates become Σ_n (P σ' u̇ + Ṗ σ, ṡ z + (a·P) σ' Ż, ṡ), now with Ż and Ṗ (outputs, nodes, N, d), and
+   change (outputs, nodes, nv) is Σ_n Ṗᵀf + Pᵀ∂_z f Ż. Returns DONE or NO_MEMORY. */
+EXPORT int engine_moved(const Costates *c, const REAL *zdot, const REAL *pdot, V *costates, V *change)
+{
+    long N = c->N, d = c->d, nv = c->nv, layer = (2 * d + 1) * nv, most = BLOCK / N < PAIR ? PAIR : BLOCK / N;
+    V *scratch = aligned((2 * N + 2 * d) * PAIR * sizeof(V));
+    for (long q = 0; scratch && q < c->nodes; q++)
+        for (long from = 0; from < nv; from += most)
+            for (long o = 0; o < c->outputs; o++) {
+                long end = nv - from < most ? nv : from + most, own = o * c->nodes + q, k = from;
+                const REAL *zd = zdot + own * N * d, *pd = pdot + own * N * d;
+                V *v = costates + own * layer, *to = change + own * nv;
+                for (; k + PAIR <= end; k += PAIR)
+                    move_costates(c, PAIR, q, k, zd, pd, v + k, to + k, scratch);
+                for (; k < end; k++) move_costates(c, 1, q, k, zd, pd, v + k, to + k, scratch);
+            }
+    give_back(scratch);
+    return scratch ? DONE : NO_MEMORY;
 }
 
 /* ---- training ------------------------------------------------------------------------------ */
@@ -935,7 +1151,8 @@ static double scaled_error(const Tableau *pair, double h, double rtol, double at
 /* Where the numbers of one replicate go; output times are ``replicates`` rows apart. */
 typedef struct {
     long replicates;
-    double *residuals, *final;
+    double *residuals;
+    REAL *final;
     double *integral, *size;
     int64_t *accepted, *rejected;
 } Record;
@@ -1038,7 +1255,7 @@ static int flow(const Shape *net, Work *work, const Tableau *pair, long outputs,
 /* Gradient flow of the replicates first, …, first + count − 1 of theta (R, L, k, M) through the
    output times. Returns DONE, or what went wrong with *failed the replicate and *s its time. */
 EXPORT int engine_flow(const Shape *net, const Tableau *pair, long first, long count,
-                       const double *theta, long outputs, const double *times, double rtol,
+                       const REAL *theta, long outputs, const double *times, double rtol,
                        double atol, long max_steps, Record to, long *failed, double *s)
 {
     Work work;
@@ -1055,7 +1272,7 @@ EXPORT int engine_flow(const Shape *net, const Tableau *pair, long first, long c
 }
 
 /* Gradient descent θ ← θ − step L M ∇E, noted every ``every`` steps and at the last one. */
-EXPORT int engine_descend(const Shape *net, long first, long count, const double *theta,
+EXPORT int engine_descend(const Shape *net, long first, long count, const REAL *theta,
                           double step, long num_steps, long every, Record to, long *failed,
                           double *s)
 {
@@ -1085,7 +1302,7 @@ EXPORT int engine_descend(const Shape *net, long first, long count, const double
 }
 
 /* y = tanh(x) elementwise, ``repeat`` times: for the tests of its error and of its speed. */
-EXPORT void engine_tanh(long count, long repeat, const double *x, double *y)
+EXPORT void engine_tanh(long count, long repeat, const REAL *x, REAL *y)
 {
     for (long again = 0; again < repeat; again++)
         for (long i = 0; i < count; i += LANES) {
@@ -1096,9 +1313,9 @@ EXPORT void engine_tanh(long count, long repeat, const double *x, double *y)
                 in = tanh_of(in);
                 memcpy(y + i, &in, sizeof(V));
             } else {
-                memcpy(&in, x + i, many * sizeof(double));
+                memcpy(&in, x + i, many * sizeof(REAL));
                 in = tanh_of(in);
-                memcpy(y + i, &in, many * sizeof(double));
+                memcpy(y + i, &in, many * sizeof(REAL));
             }
         }
 }

@@ -15,7 +15,7 @@ from ledger.study import Run, measures
 from zeroloss.model.arrays import Array
 from zeroloss.studies.aspect import controls as controls
 from zeroloss.studies.aspect.plan import Bias, Classes, Information, Product, Rank, Residual, Vertex
-from zeroloss.studies.replicated import by_size, mean_row, part_of, ratio_of
+from zeroloss.studies.replicated import by_replicate, by_size, mean_row, part_of, ratio_of, ratio_of_means
 
 
 @measures("aspect.product")
@@ -121,11 +121,8 @@ def rank(run: Run) -> Rows:
         ranks, exponents = part_of(table, "rank"), part_of(table, "exponent")
         interval = simultaneous(len(ranks) + len(exponents), COVERING)
         for where, part in ranks:
-            ratio = part.value.mean() / part.trace.mean()
-            values = (ratio + (part.value - ratio * part.trace) / part.trace.mean()) / part.predicted
-            rows.append(
-                mean_row("aspect.rank", "ratio", where, values.to_numpy(), name, len(case.aspect_ratios), interval)
-            )
+            values = ratio_of_means(part, "trace") / part.predicted.to_numpy()
+            rows.append(mean_row("aspect.rank", "ratio", where, values, name, len(case.aspect_ratios), interval))
         for where, part in exponents:
             values = (part.value - part.predicted).to_numpy()
             rows.append(mean_row("aspect.rank", "exponent", where, values, name, len(case.aspect_ratios), interval))
@@ -134,8 +131,8 @@ def rank(run: Run) -> Rows:
 
 def falls(table: pd.DataFrame, quantity: str, where: str) -> Array:
     """A rank at the largest depth minus that at the smallest, by replicate."""
-    part = dict(part_of(table, quantity))[where].pivot_table(index="replicate", columns="size", values="value")
-    return (part[part.columns.max()] - part[part.columns.min()]).to_numpy()
+    _, values = by_replicate(dict(part_of(table, quantity))[where])
+    return values[:, -1] - values[:, 0]
 
 
 @measures("aspect.bias")

@@ -3,56 +3,29 @@ and a near one, the smallest wrong theory that the claim refutes. The words of b
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
 from ledger.near import near, scaled
-from ledger.study import Case, control
+from ledger.study import control
+from zeroloss.studies.declared import off_by, passed_off
 from zeroloss.studies.landscape import plan
 from zeroloss.studies.landscape.circle import deviations, eigenvalues, total
-from zeroloss.studies.replicated import part_of
 
-Change = Callable[[pd.DataFrame, Case], pd.DataFrame]
+ends_alone = passed_off("landscape.flips", plan.Lazy, {"path": "ends"}, quantity="flips-predicted")
+gaussian_jacobian = passed_off("landscape.certificate", plan.Certificate, {"network": "gaussian"}, quantity="condition")
+bottleneck_as_linear = passed_off("landscape.hessian", plan.Hessians, {"linear": "bottleneck"}, quantity="norm")
+descent_as_natural = passed_off("landscape.straight", plan.Straight, {"natural": "descent"}, quantity="length")
+stretched_neurons = passed_off("landscape.rotation", plan.Rotation, {"isotropic": "stretched"}, quantity="gradient")
+flow_as_least = passed_off("landscape.least-energy", plan.Geodesics, {"least": "flow"}, quantity="spread")
 
-
-def passed_off(claim: str, kind: type[Case], quantity: str, where: str, by: str) -> Change:
-    """The control in which what was measured in one cell stands in another."""
-
-    @control(claim, kind)
-    def changed(table: pd.DataFrame, case: Case) -> pd.DataFrame:
-        cells = dict(part_of(table, quantity))
-        table.loc[cells[where].index, "value"] = cells[by].value.to_numpy()
-        return table
-
-    return changed
-
-
-def off_by(claim: str, kind: type[Case], quantity: str, factor: float) -> Change:
-    """The near control in which a quantity is predicted wrong by a factor."""
-
-    @near(claim, kind)
-    def changed(table: pd.DataFrame, case: Case) -> pd.DataFrame:
-        return scaled(table, table.quantity == quantity, factor, "predicted")
-
-    return changed
-
-
-ends_alone = passed_off("landscape.flips", plan.Lazy, "flips-predicted", "path", by="ends")
-gaussian_jacobian = passed_off("landscape.certificate", plan.Certificate, "condition", "network", by="gaussian")
-bottleneck_as_linear = passed_off("landscape.hessian", plan.Hessians, "norm", "linear", by="bottleneck")
-descent_as_natural = passed_off("landscape.straight", plan.Straight, "length", "natural", by="descent")
-stretched_neurons = passed_off("landscape.rotation", plan.Rotation, "gradient", "isotropic", by="stretched")
-flow_as_least = passed_off("landscape.least-energy", plan.Geodesics, "spread", "least", by="flow")
-
-movement_off = off_by("landscape.lazy", plan.Lazy, "movement", 1.05)
-condition_off = off_by("landscape.certificate", plan.Certificate, "condition", 1.08)
-biased_off = off_by("landscape.odd", plan.Circle, "biased", 1.06)
-least_eigenvalue_off = off_by("landscape.nonconvex", plan.Minimisers, "tanh", 1.02)
-constant_kernel_off = off_by("landscape.straight", plan.Straight, "length", 1.02)
-mean_energy_off = off_by("landscape.energy", plan.Energies, "random", 1.04)
-wishart_factor_off = off_by("landscape.short", plan.Short, "gaussian", 1.03)
+movement_off = off_by("landscape.lazy", plan.Lazy, 1.05, "movement")
+condition_off = off_by("landscape.certificate", plan.Certificate, 1.08, "condition")
+biased_off = off_by("landscape.odd", plan.Circle, 1.06, "biased")
+least_eigenvalue_off = off_by("landscape.nonconvex", plan.Minimisers, 1.02, "tanh")
+constant_kernel_off = off_by("landscape.straight", plan.Straight, 1.02, "length")
+mean_energy_off = off_by("landscape.energy", plan.Energies, 1.04, "random")
+wishart_factor_off = off_by("landscape.short", plan.Short, 1.03, "gaussian")
 
 
 @control("landscape.antipodal", plan.Parallel)

@@ -13,7 +13,7 @@ from ledger.record.statistics import log_slope, student, welch
 from ledger.study import Run, measures
 from zeroloss.studies.landscape import controls as controls
 from zeroloss.studies.landscape import plan
-from zeroloss.studies.replicated import by_size, limit_row, mean_row, part_of, ratio_of, slope_row
+from zeroloss.studies.replicated import by_size, limit_row, mean_row, part_of, ratio_of, slope_row, slopes
 
 REACHED = 1e-6  # of the loss at the start, below which it counts as zero
 SUCCESS = 0.95  # share of networks that come to zero loss at a width that suffices
@@ -164,12 +164,10 @@ def paths(run: Run) -> Iterator[Row]:
     """Slopes of excess and of spread, path by path; bottom over top."""
     for name, case, table in run.of(plan.Geodesics):
         one = rows_of([name], replicates=case.replicates, sizes=len(case.layers))
-        slopes = [("slope_excess", where, part) for where, part in part_of(table, "excess")]
-        slopes += [(f"slope_spread_{kind}", kind, part) for kind, part in part_of(table, "spread")]
-        for quantity, where, part in slopes:
-            wide = part.pivot_table(index="replicate", columns="size", values="value")
-            values = log_slope(wide.columns.to_numpy(float), wide.to_numpy())
-            yield one("landscape.least-energy", quantity, where, student(values, CONFIDENCE))
+        parts = [("slope_excess", where, part) for where, part in part_of(table, "excess")]
+        parts += [(f"slope_spread_{kind}", kind, part) for kind, part in part_of(table, "spread")]
+        for quantity, where, part in parts:
+            yield one("landscape.least-energy", quantity, where, student(slopes(part), CONFIDENCE))
         for where, part in part_of(table, "reset"):
             yield mean_row("landscape.layers", "reset_least", where, part.value.to_numpy(), name)
         for where, part in part_of(table, "share"):

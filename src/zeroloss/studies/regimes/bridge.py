@@ -12,10 +12,9 @@ from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.model import problem as problems
 from zeroloss.model.arrays import Array
-from zeroloss.model.law import FractionalBrownian, InitialLaw, PathLaw, sample_independent, sample_paths
-from zeroloss.model.problem import Problem
+from zeroloss.model.law import FractionalBrownian, PathLaw, sample_independent, sample_paths
 from zeroloss.network.resnet import Network
-from zeroloss.studies.regimes.plan import DeepSettings, Kink, StartName, Starts, Variation
+from zeroloss.studies.regimes.plan import Kink, StartName, Starts, Variation
 from zeroloss.studies.replicated import tidy
 from zeroloss.studies.setup import build_law
 
@@ -26,21 +25,34 @@ RUNS: tuple[tuple[StartName, str], ...] = (
     ("independent", "tanh"),
 )
 LARGEST = (1, 2, 4, 8, 16, 32)  # increments of a unit whose squares are summed
+Deep = Starts | Variation | Kink
 
 
-def started(case: DeepSettings, seed: int, law: InitialLaw, problem: Problem, L: int, start: StartName) -> Array:
+def started(case: Deep, dim: int, L: int, start: StartName) -> Array:
     """θ (replicates, L, k, M); constant and Brownian paths are the same at all depths."""
-    finest, times = max(case.num_layers), np.arange(L) / L
+    law, times = build_law(case.initial_law), np.arange(L) / L
     drawn = []
     for r in range(case.replicates):
         if start == "independent":
-            rng = stream(seed, "bridge", start, L, r)
-            drawn.append(sample_independent(law, rng, L, case.num_units, problem.dim))
+            rng = stream(case.seed, "bridge", start, L, r)
+            drawn.append(sample_independent(law, rng, L, case.num_units, dim))
         else:
-            path = PathLaw() if start == "path" else FractionalBrownian(0.5, finest)
-            rng = stream(seed, "bridge", start, r)
-            drawn.append(sample_paths(law, path, rng, times, case.num_units, problem.dim))
+            path = PathLaw() if start == "path" else FractionalBrownian(0.5, max(case.num_layers))
+            rng = stream(case.seed, "bridge", start, r)
+            drawn.append(sample_paths(law, path, rng, times, case.num_units, dim))
     return np.stack(drawn)
+
+
+def networks(case: Deep, start: StartName, activation: str) -> Iterator[tuple[int, Network, Array]]:
+    """Each depth, its networks, and the θ that they start from."""
+    problem = problems.built_in(case.problem.kind, case.problem.num_samples, case.data_seed)
+    for L in case.num_layers:
+        yield L, Network(problem, L, case.num_units, activation), started(case, problem.dim, L, start)
+
+
+def trained(case: Starts | Variation, network: Network, theta: Array) -> Array:
+    """θ after the flow time."""
+    return network.train(torch.from_numpy(theta), [case.flow_time], rtol=case.rtol).parameters.numpy()
 
 
 def squares(theta: Array) -> Array:
@@ -61,14 +73,9 @@ def along(where: str, L: int, theta: Array) -> Iterator[pd.DataFrame]:
 @job(Starts)
 def bridge(case: Starts) -> Iterator[pd.DataFrame]:
     """Networks from constant, Brownian and independent layers after the flow time."""
-    problem = problems.built_in(case.problem.kind, case.problem.num_samples, case.data_seed)
-    law = build_law(case.initial_law)
     for start, activation in RUNS:
-        for L in case.num_layers:
-            theta = torch.from_numpy(started(case, case.seed, law, problem, L, start))
-            network = Network(problem, L, case.num_units, activation)
-            trained = network.train(theta, [case.flow_time], rtol=case.rtol).parameters.numpy()
-            yield from along(f"{start}.{activation}", L, trained)
+        for L, network, theta in networks(case, start, activation):
+            yield from along(f"{start}.{activation}", L, trained(case, network, theta))
 
 
 @job(Variation)
@@ -79,36 +86,24 @@ def variation(case: Variation) -> Iterator[pd.DataFrame]:
     start, the features of the network being what they are: a perturbation of each unit at each layer alone, drawn
     independently, changes the features by its mean, which is small like (LM)^(−½), and the unit by J times itself.
     """
-    problem = problems.built_in(case.problem.kind, case.problem.num_samples, case.data_seed)
-    law = build_law(case.initial_law)
     for activation in ("tanh", "gelu"):
-        for L in case.num_layers:
-            theta = started(case, case.seed, law, problem, L, "brownian")
-            network = Network(problem, L, case.num_units, activation)
+        for L, network, theta in networks(case, "brownian", activation):
             noise = case.perturbation * stream(case.seed, "tangents", activation, L).standard_normal(theta.shape)
-            ends = [
-                network.train(torch.from_numpy(one), [case.flow_time], rtol=case.rtol).parameters.numpy()
-                for one in (theta, theta + noise, theta - noise)
-            ]
-            ratio = squares(ends[0]).sum((1, 2)) / squares(theta).sum((1, 2))
-            tangents = ((ends[1] - ends[2]) / 2) ** 2
+            end, above, below = (trained(case, network, one) for one in (theta, theta + noise, theta - noise))
+            ratio = squares(end).sum((1, 2)) / squares(theta).sum((1, 2))
+            tangents = ((above - below) / 2) ** 2
             predicted = tangents.mean((1, 2, 3)) / case.perturbation**2
             yield tidy("variation", activation, L, ratio, predicted)
 
 
 @job(Kink)
 def kink(case: Kink) -> Iterator[pd.DataFrame]:
-    """ReLU from constant paths by descent of several steps, and the regularised one by the smallest."""
-    problem = problems.built_in(case.problem.kind, case.problem.num_samples, case.data_seed)
-    law = build_law(case.initial_law)
-    runs = [("relu", step) for step in case.steps] + [("regularised-relu", min(case.steps)), ("brownian", 0.0)]
-    for activation, step in runs:
-        for L in case.num_layers:
-            start: StartName = "brownian" if activation == "brownian" else "path"
-            theta = torch.from_numpy(started(case, case.seed, law, problem, L, start))
-            if activation == "brownian":
-                yield from along("brownian", L, theta.numpy())
-                continue
-            network, count = Network(problem, L, case.num_units, activation), round(case.flow_time / step)
-            trained = network.descend(theta, step, count, count).parameters.numpy()
-            yield from along(f"{activation}.h{step:g}", L, trained)
+    """ReLU from constant paths by descent of several steps, and the regularised one by the smallest; Brownian layers as
+    they are."""
+    for activation, step in [*(("relu", step) for step in case.steps), ("regularised-relu", min(case.steps))]:
+        count = round(case.flow_time / step)
+        for L, network, theta in networks(case, "path", activation):
+            end = network.descend(torch.from_numpy(theta), step, count, count).parameters.numpy()
+            yield from along(f"{activation}.h{step:g}", L, end)
+    for L, _, theta in networks(case, "brownian", "relu"):
+        yield from along("brownian", L, theta)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,25 +10,14 @@ import pandas as pd
 from scipy.stats import kstest
 
 from ledger.record.interval import CONFIDENCE, Interval, one_sided, simultaneous
-from ledger.record.rows import Row, Rows, over, plain, row
+from ledger.record.rows import Row, over, plain, row
 from ledger.record.statistics import Estimate, bootstrap, log_slope, student
 from ledger.study import Run, measures
 from zeroloss.model.arrays import Array
 from zeroloss.studies.regimes import controls as controls
-from zeroloss.studies.regimes.plan import (
-    Balance,
-    Chains,
-    Exponents,
-    Floor,
-    Inherited,
-    Kink,
-    Optimiser,
-    Paths,
-    Starts,
-    Variation,
-)
+from zeroloss.studies.regimes import plan
 from zeroloss.studies.regimes.small import EXPONENTS
-from zeroloss.studies.replicated import by_size, mean_row, part_of, ratio_of
+from zeroloss.studies.replicated import by_replicate, by_size, mean_row, part_of, ratio_of, ratio_of_means, slopes
 
 JUDGED = 4  # largest increments of a unit whose share is judged
 # slope of log statistic in log L on known paths; the others carry logarithms or vanish
@@ -40,12 +30,6 @@ KNOWN = {
 }
 
 
-def slopes(part: pd.DataFrame, shift: int = 0) -> Array:
-    """Slope of log value in log(L + shift) of each replicate."""
-    wide = part.pivot_table(index="replicate", columns="size", values="value")
-    return log_slope(wide.columns.to_numpy(float) + shift, wide.to_numpy())
-
-
 def slope_row(
     claim: str, quantity: str, where: str, name: str, part: pd.DataFrame, predicted: float = 0.0, shift: int = 0
 ) -> Row:
@@ -54,86 +38,73 @@ def slope_row(
 
 
 @measures("regimes.exponents", "regimes.affine")
-def exponents(run: Run) -> Rows:
+def exponents(run: Run) -> Iterator[Row]:
     """Slopes of δ and of the largest weight at both shares of the risk; slope of the affine deviation."""
-    rows: Rows = []
-    for name, case, table in run.of(Exponents):
+    for name, case, table in run.of(plan.Exponents):
         for share, at_share in table.groupby("share"):
             for where, part in part_of(at_share, "norm"):
                 alpha, beta = EXPONENTS[where.partition(".")[0]]
                 cell = f"{where}.e{share:g}"
-                rows.append(slope_row("regimes.exponents", "norm_error", cell, name, part, -beta))
-                rows.append(row("", "norm_slope", cell, plain(slopes(part).mean()), [name]))
+                yield slope_row("regimes.exponents", "norm_error", cell, name, part, -beta)
+                yield row("", "norm_slope", cell, plain(slopes(part).mean()), [name])
                 if alpha not in (0.0, 1.0):
                     delta = dict(part_of(at_share, "delta"))[where]
-                    rows.append(slope_row("regimes.exponents", "delta_error", cell, name, delta, -alpha))
-                    rows.append(row("", "delta_slope", cell, plain(slopes(delta).mean()), [name]))
+                    yield slope_row("regimes.exponents", "delta_error", cell, name, delta, -alpha)
+                    yield row("", "delta_slope", cell, plain(slopes(delta).mean()), [name])
         for where, part in part_of(table.loc[table.share == max(case.shares)], "deviation"):
             kind, activation, *data = where.split(".")
             beta = EXPONENTS[kind][1] * (2 if activation == "tanh" else 1)
             claim = "regimes.affine" if beta and not data else ""
-            rows.append(slope_row(claim, "deviation_error", where, name, part, -beta))
-    return rows
+            yield slope_row(claim, "deviation_error", where, name, part, -beta)
 
 
 @measures("regimes.affine")
-def floor(run: Run) -> Rows:
+def floor(run: Run) -> Iterator[Row]:
     """Risk long after it has come near the affine floor, over that: at the small and at the large depth."""
-    rows: Rows = []
-    for name, case, table in run.of(Floor):
+    for name, case, table in run.of(plan.Floor):
         for where, part in part_of(table, "floor"):
             quantity = "floor_deep" if where == f"l{max(case.num_layers)}" else "floor_shallow"
             estimate = student(ratio_of(part), CONFIDENCE)
-            rows.append(row("regimes.affine", quantity, where, estimate, [name], replicates=len(part)))
-    return rows
+            yield row("regimes.affine", quantity, where, estimate, [name], replicates=len(part))
 
 
 @measures("regimes.balance")
-def balance(run: Run) -> Rows:
+def balance(run: Run) -> Iterator[Row]:
     """Largest drifts over replicates."""
-    rows: Rows = []
-    for name, _, table in run.of(Balance):
+    for name, _, table in run.of(plan.Balance):
         for quantity in ("drift", "rescaled"):
             for where, part in part_of(table, quantity):
                 values = part.value.to_numpy()
-                rows.append(row("regimes.balance", quantity, where, over(values), [name], replicates=len(values)))
-    return rows
+                yield row("regimes.balance", quantity, where, over(values), [name], replicates=len(values))
 
 
 @measures("regimes.optimiser")
-def optimiser(run: Run) -> Rows:
+def optimiser(run: Run) -> Iterator[Row]:
     """α + β, and α minus ½, at each rate."""
-    rows: Rows = []
-    for name, case, table in run.of(Optimiser):
-        norms, deltas = dict(part_of(table, "norm")), dict(part_of(table, "delta"))
-        alphas = {where: -slopes(part) for where, part in deltas.items()}
-        sizes = len(case.num_layers)
-        for where, part in norms.items():
-            total = alphas[where] - slopes(part)
-            rows.append(mean_row("regimes.optimiser", "sum", where, total, name, sizes))
-            rows.append(mean_row("regimes.optimiser", "alpha_error", where, alphas[where] - 0.5, name, sizes))
-            rows.append(row("", "alpha", where, plain(alphas[where].mean()), [name]))
-    return rows
+    for name, case, table in run.of(plan.Optimiser):
+        norms, sizes = dict(part_of(table, "norm")), len(case.num_layers)
+        for where, part in part_of(table, "delta"):
+            alpha, beta = -slopes(part), -slopes(norms[where])
+            yield mean_row("regimes.optimiser", "sum", where, alpha + beta, name, sizes)
+            yield mean_row("regimes.optimiser", "alpha_error", where, alpha - 0.5, name, sizes)
+            yield row("", "alpha", where, plain(alpha.mean()), [name])
 
 
 @measures("regimes.inherited")
-def inherited(run: Run) -> Rows:
+def inherited(run: Run) -> Iterator[Row]:
     """Quadratic variation trained over start at the largest depth; slope of the displacement."""
-    rows: Rows = []
-    for name, case, table in run.of(Inherited):
+    for name, case, table in run.of(plan.Inherited):
         for where, part in part_of(table, "variation"):
             values = by_size(part)[-1][1].value.to_numpy()
-            rows.append(mean_row("regimes.inherited", "variation", where, values, name, len(case.num_layers)))
+            yield mean_row("regimes.inherited", "variation", where, values, name, len(case.num_layers))
         for where, part in part_of(table, "displacement"):
-            rows.append(slope_row("regimes.inherited", "displacement_error", where, name, part, -1.0))
-    return rows
+            yield slope_row("regimes.inherited", "displacement_error", where, name, part, -1.0)
 
 
 @measures("regimes.statistics")
-def statistics(run: Run) -> Rows:
+def statistics(run: Run) -> Iterator[Row]:
     """Slopes of statistics on known paths minus the known ones."""
-    rows: Rows = []
-    for name, _, table in run.of(Paths):
+    for name, _, table in run.of(plan.Paths):
         for quantity in ("root-sum", "increment", "sum"):
             for where, part in part_of(table, quantity):
                 known = KNOWN.get((quantity, where))
@@ -141,8 +112,7 @@ def statistics(run: Run) -> Rows:
                     known = 0.5 - float(where[1:]) if quantity == "root-sum" else 1.0
                 if known is not None:
                     label = f"{quantity.replace('-', '_')}_error"
-                    rows.append(slope_row("regimes.statistics", label, where, name, part, known))
-    return rows
+                    yield slope_row("regimes.statistics", label, where, name, part, known)
 
 
 def ks_of_normal(values: Array, interval: Interval) -> Estimate:
@@ -153,61 +123,52 @@ def ks_of_normal(values: Array, interval: Interval) -> Estimate:
 
 
 @measures("regimes.law", "regimes.trichotomy", "regimes.drift")
-def chains(run: Run) -> Rows:
+def chains(run: Run) -> Iterator[Row]:
     """Distance of the law of log |z_L|²; displacements over their moment; critical β; drifts."""
-    rows: Rows = []
-    for name, case, table in run.of(Chains):
+    for name, case, table in run.of(plan.Chains):
         for where, part in part_of(table, "norm"):
             if where != "without-w":
                 ks = ks_of_normal(part.value.to_numpy(), one_sided())
-                rows.append(row("regimes.law", "ks", where, ks, [name], replicates=len(part)))
+                yield row("regimes.law", "ks", where, ks, [name], replicates=len(part))
         moments = part_of(table, "moment")
         for where, part in moments:
             interval = simultaneous(len(moments))
-            rows.append(mean_row("regimes.trichotomy", "moment", where, ratio_of(part), name, len(moments), interval))
+            yield mean_row("regimes.trichotomy", "moment", where, ratio_of(part), name, len(moments), interval)
         for where, part in part_of(table, "level"):
-            wide = part.pivot_table(index="replicate", columns="size", values="value")
-            betas, falling = wide.columns.to_numpy(float)[::-1], wide.to_numpy()[:, ::-1]
-            crossings = np.array([np.interp(0.0, values, betas) for values in falling])
+            betas, falling = by_replicate(part)
+            crossings = np.array([np.interp(0.0, values[::-1], betas[::-1]) for values in falling])
             errors = crossings - part.predicted.iloc[0]
-            rows.append(mean_row("regimes.trichotomy", "crossing_error", where, errors, name, len(case.hursts)))
+            yield mean_row("regimes.trichotomy", "crossing_error", where, errors, name, len(case.hursts))
         for where, part in part_of(table, "drift"):
             curved = where == "gelu"
             values = ratio_of(part) if curved else part.value.to_numpy()
-            rows.append(mean_row("regimes.drift", "ratio" if curved else "drift", where, values, name, 1))
-    return rows
+            yield mean_row("regimes.drift", "ratio" if curved else "drift", where, values, name, 1)
 
 
 @measures("regimes.bridge")
-def bridge(run: Run) -> Rows:
+def bridge(run: Run) -> Iterator[Row]:
     """Slopes of the largest increment and of the quadratic variation, by start, minus the predicted ones."""
-    rows: Rows = []
-    for name, _, table in run.of(Starts):
+    for name, _, table in run.of(plan.Starts):
         increments = dict(part_of(table, "increment"))
         for where, part in part_of(table, "variation"):
             start = where.partition(".")[0]
             predicted = {"path": -1.0, "brownian": 0.0, "independent": 1.0}[start]
             shift = -1 if start == "independent" else 0
-            rows.append(slope_row("regimes.bridge", f"variation_{start}_error", where, name, part, predicted, shift))
+            yield slope_row("regimes.bridge", f"variation_{start}_error", where, name, part, predicted, shift)
             if start == "path":
                 found = increments[where]
-                rows.append(slope_row("regimes.bridge", "increment_error", where, name, found, -1.0))
-    return rows
+                yield slope_row("regimes.bridge", "increment_error", where, name, found, -1.0)
 
 
 @measures("regimes.variation")
-def variation(run: Run) -> Rows:
+def variation(run: Run) -> Iterator[Row]:
     """Quadratic variation trained over start, over the mean square of tangents, at the largest depth."""
-    rows: Rows = []
-    for name, case, table in run.of(Variation):
+    for name, case, table in run.of(plan.Variation):
         for where, part in part_of(table, "variation"):
             deepest = by_size(part)[-1][1]
-            # by networks on the same paths, as a ratio of means
-            ratio = deepest.value.mean() / deepest.predicted.mean()
-            values = ratio + (deepest.value - ratio * deepest.predicted) / deepest.predicted.mean()
-            rows.append(mean_row("regimes.variation", "ratio", where, values.to_numpy(), name, len(case.num_layers)))
-            rows.append(row("", "grown", where, plain(deepest.value.mean()), [name]))
-    return rows
+            values = ratio_of_means(deepest)  # of networks on the same paths
+            yield mean_row("regimes.variation", "ratio", where, values, name, len(case.num_layers))
+            yield row("", "grown", where, plain(deepest.value.mean()), [name])
 
 
 def share_of_largest(table: pd.DataFrame, where: str, L: float, count: int) -> tuple[Array, Array]:
@@ -222,26 +183,23 @@ def share_of_largest(table: pd.DataFrame, where: str, L: float, count: int) -> t
 
 def pooled_slope(part: pd.DataFrame) -> Estimate:
     """Slope of the log of the mean over replicates in log L."""
-    wide = part.pivot_table(index="replicate", columns="size", values="value")
-    sizes, values = wide.columns.to_numpy(float), wide.to_numpy()
+    sizes, values = by_replicate(part)
     return bootstrap(lambda weights: log_slope(sizes, weights @ values), len(values), CONFIDENCE)
 
 
 @measures("regimes.bridge-relu", "regimes.kink")
-def kink(run: Run) -> Rows:
+def kink(run: Run) -> Iterator[Row]:
     """Slope of the largest increment; slope of the variation of all networks together, and the share of the largest
     increments of each unit in it, at the largest depth."""
-    rows: Rows = []
-    for name, case, table in run.of(Kink):
+    for name, case, table in run.of(plan.Kink):
         counts: dict[str, Any] = {"replicates": case.replicates, "sizes": len(case.num_layers)}
         for where, part in part_of(table, "increment"):
             if where != "brownian":
                 claim = "regimes.bridge-relu" if where.endswith(f"h{min(case.steps):g}") else ""
-                rows.append(slope_row(claim, "increment_slope", where, name, part))
+                yield slope_row(claim, "increment_slope", where, name, part)
         for where, part in part_of(table, "variation"):
             claim = "regimes.kink" if where.startswith("relu") else ""
-            rows.append(row(claim, "variation_slope", where, pooled_slope(part), [name], **counts))
+            yield row(claim, "variation_slope", where, pooled_slope(part), [name], **counts)
             top, total = share_of_largest(table, where, max(case.num_layers), JUDGED)
             share = bootstrap(lambda w, top=top, total=total: (w @ top) / (w @ total), len(top), CONFIDENCE)
-            rows.append(row(claim, f"share{JUDGED}", where, share, [name], **counts))
-    return rows
+            yield row(claim, f"share{JUDGED}", where, share, [name], **counts)

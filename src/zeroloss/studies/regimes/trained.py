@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -69,11 +69,25 @@ def affine_floor(x: Array, y: Array) -> float:
     return float((left**2).sum()) / (2 * len(x))
 
 
+def sizes(stack: Stack, state: Array) -> dict[str, Array]:
+    """max ‖A_k‖ and the largest δ of each network."""
+    layers, delta = stack.parts(state)
+    return {"norm": np.linalg.norm(layers[..., :-1], axis=(2, 3)).max(1), "delta": delta.max(1)}
+
+
+def by_cell(found: Mapping[str, Array], cells: Sequence[str], L: int) -> Iterator[pd.DataFrame]:
+    """Tables of quantities of networks (R,), of which those of a cell stand together, as many in each."""
+    for quantity, values in found.items():
+        for where, part in zip(cells, values.reshape(len(cells), -1), strict=True):
+            yield tidy(quantity, where, L, part)
+
+
 @job(Exponents)
 def exponents(case: Exponents) -> Iterator[pd.DataFrame]:
     """max ‖A_k‖, δ and the affine deviation at each depth and share of the first risk, from A = 0."""
     cells = [(a, kind, "gaussian") for a in ("tanh", "gelu") for kind in EXPONENTS]
     cells = [*(("tanh", kind, data) for data in case.data if data != "gaussian" for kind in REAL), *cells]
+    names = [f"{kind}.{a}" if data == "gaussian" else f"{kind}.{a}.{data}" for a, kind, data in cells]
     networks = [(a, kind, data, r) for a, kind, data in cells for r in range(case.replicates)]
     x = np.stack([inputs(case, r, data) for _, _, data, r in networks])
     y = x.copy()
@@ -85,14 +99,10 @@ def exponents(case: Exponents) -> Iterator[pd.DataFrame]:
         size = np.array([(case.start if n[1] in REAL else 1.0) * L ** -EXPONENTS[n[1]][0] for n in networks])
         start = stack.state(np.zeros((len(x), L, case.dim, case.dim + 1)), np.tile(size[:, None], L))
         for share, state in zip(case.shares, stack.by_risk(start, case.shares, case.rtol), strict=True):
-            layers, delta = stack.parts(state)
-            norm = np.linalg.norm(layers[..., :-1], axis=(2, 3)).max(1)
             moved = stack.outputs(state, np.broadcast_to(fresh, (len(x), *fresh.shape))) - fresh
-            found = {"norm": norm, "delta": delta.max(1), "deviation": deviation(fresh, moved)}
-            for quantity, values in found.items():
-                for (a, kind, data), part in zip(cells, values.reshape(len(cells), -1), strict=True):
-                    where = ".".join([kind, a] + [data] * (data != "gaussian"))
-                    yield tidy(quantity, where, L, part).assign(share=share)
+            found = {**sizes(stack, state), "deviation": deviation(fresh, moved)}
+            for table in by_cell(found, names, L):
+                yield table.assign(share=share)
 
 
 def invariants(stack: Stack, state: Array) -> Array:
@@ -118,8 +128,7 @@ def balance(case: Balance) -> Iterator[pd.DataFrame]:
     for quantity, state in (("drift", trained), ("adam", moved)):
         change = np.abs(invariants(stack, state) - invariants(stack, start)).max(1)
         size = (stack.parts(state)[1] ** 2).max(1)
-        for kind, part in zip(REAL, (change / size).reshape(2, R), strict=True):
-            yield tidy(quantity, kind, L, part)
+        yield from by_cell({quantity: change / size}, REAL, L)
     layers, delta = stack.parts(trained)
     c = np.exp(rng.standard_normal(delta.shape))
     before, after = stack.outputs(trained, x), stack.outputs(stack.state(layers / c[..., None, None], delta * c), x)
@@ -149,11 +158,8 @@ def optimiser(case: Optimiser) -> Iterator[pd.DataFrame]:
         stack = Stack(x, y, L, ["shared"] * 2 * R, ["tanh"] * 2 * R)
         A = 0.01 / (L * d) * stream(case.seed, "adam", L).standard_normal((R, L, d, d + 1))
         start = stack.state(np.concatenate([A, A]), np.full((2 * R, L), 1 / L))
-        layers, delta = stack.parts(stack.adam(start, rates, case.most_steps, case.share))
-        norm = np.linalg.norm(layers[..., :-1], axis=(2, 3)).max(1)
-        for quantity, values in (("norm", norm), ("delta", delta[:, 0])):
-            for rate, part in zip(case.rates, values.reshape(2, R), strict=True):
-                yield tidy(quantity, f"rate{rate:g}", L, part)
+        end = stack.adam(start, rates, case.most_steps, case.share)
+        yield from by_cell(sizes(stack, end), [f"rate{rate:g}" for rate in case.rates], L)
 
 
 @job(Inherited)
@@ -172,6 +178,4 @@ def inherited(case: Inherited) -> Iterator[pd.DataFrame]:
         before, after, of_means = ((np.diff(W, axis=1) ** 2).sum((1, 2, 3)) for W in paths)
         moved = np.linalg.norm(trained - A, axis=(2, 3)).max(1)
         found = {"variation": after / before, "of-means": of_means / before, "displacement": moved}
-        for quantity, values in found.items():
-            for name, part in zip(names, values.reshape(2, R), strict=True):
-                yield tidy(quantity, name, L, part)
+        yield from by_cell(found, names, L)
