@@ -15,6 +15,7 @@
 #   make arxiv       results/<MODE>/arxiv.tar.gz, the paper's TeX so that it compiles alone
 #   make shell       a shell in which zeroloss and snakemake are found
 #   make diff REV=HEAD~1   results/<MODE>/diff.pdf, text that changed; diff.md, published numbers that moved
+#   make notebook    docs/notebook.ipynb: the page docs/notebook.md, its cells run
 #   make docs        docs/build/index.html: pages and API documentation, offline
 #   make bench       this code beside its peers: benchmarks/results/ (ONLY=w1,w2; ONLY=quick: has it become slower?)
 #   make bench-gpu   the same for networks on a GPU: benchmarks/results/gpu.md
@@ -29,6 +30,7 @@ SLURM_MODE ?= tiny
 
 VENV := .venv
 READY := $(VENV)/.ready
+DEV := $(VENV)/.ready-dev
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 AUDIT := .venv-audit
@@ -36,10 +38,10 @@ DOCS := .venv-docs
 SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) $(SNAKEMAKE_FLAGS)
 
 .PHONY: help reproduce quick verify replicate estimate report test test-faults test-report test-slurm crate arxiv diff lint \
-	audit bench bench-gpu docs shell clean tex run-full run-quick
+	audit bench bench-gpu docs notebook shell clean tex run-full run-quick
 
 help:
-	@sed -n '2,23s/^# *//p' Makefile
+	@sed -n '2,24s/^# *//p' Makefile
 
 # The mode is given with --config, of which Snakemake takes the last only.
 ifneq (,$(filter --config -C --config=%,$(SNAKEMAKE_FLAGS)))
@@ -82,20 +84,20 @@ report: run-$(MODE)
 		--snakemake results/$(MODE)/logs/snakemake.html --out results/$(MODE)/report.html)
 
 # The report in a headless Chromium, which is installed where that is possible.
-test-report: report
+test-report: report $(DEV)
 	@bash workflow/scripts/find-chromium.sh install
 	@REPORT=results/$(MODE)/report.html $(BIN)/pytest -m browser tests/report $(PYTEST_FLAGS)
 
-test: $(READY) tex
+test: $(DEV) tex
 	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/pytest -n $(CORES) --dist loadfile \
 		--no-loadscope-reorder $(PYTEST_FLAGS)
 
 # One run at a time is broken, so that its moments mean something: no -n. The table of docs/faults.md
 # is written anew by make test-faults FAULTS_SUMMARY=docs/faults.md.
-test-faults: $(READY)
+test-faults: $(DEV)
 	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/pytest tests/faults -m faults $(PYTEST_FLAGS)
 # Slurm is installed where that is possible; where it is not, the test says so and is skipped.
-test-slurm: $(READY) tex
+test-slurm: $(DEV) tex
 	@bash workflow/scripts/slurm-cluster.sh install
 	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 SLURM_MODE=$(SLURM_MODE) \
 		bash workflow/scripts/slurm-cluster.sh with $(BIN)/pytest -m slurm tests/workflow $(PYTEST_FLAGS)
@@ -112,7 +114,7 @@ arxiv: run-$(MODE)
 diff: run-$(MODE)
 	@$(if $(IDLE),,bash workflow/scripts/diff.sh $(or $(REV),$(error REV must be given, such as REV=HEAD~1)) results/$(MODE))
 
-lint: $(READY)
+lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
@@ -134,6 +136,10 @@ docs: $(DOCS)/.ready
 	@$(DOCS)/bin/sphinx-build -q -W --keep-going -E -b html docs docs/build
 	@echo "Documentation: docs/build/index.html"
 
+# Run as a Python session: Jupyter is not needed.
+notebook: $(READY)
+	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/python workflow/scripts/notebook.py docs/notebook.md docs/notebook.ipynb
+
 shell: $(READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $${SHELL:-sh}
 
@@ -143,9 +149,14 @@ clean:
 tex:
 	@bash workflow/scripts/find-tex.sh install
 
-# The lock pins every version (constraints.txt); the package itself is installed in place.
-$(READY): requirements.in constraints.txt pyproject.toml
-	@bash workflow/scripts/make-venv.sh "$(PYTHON)" $(VENV)
+# The lock pins every version (constraints.txt); the package itself is installed in place, with its engine.
+# What tests it is laid on top, and only for them.
+$(READY): constraints.txt pyproject.toml $(addprefix src/zeroloss/network/engine/,engine.c library.py)
+	@bash workflow/scripts/make-venv.sh "$(PYTHON)" $(VENV) report
+	@touch $@
+
+$(DEV): $(READY)
+	@bash workflow/scripts/make-venv.sh "$(PYTHON)" $(VENV) dev
 	@touch $@
 
 $(BENCH)/.ready: benchmarks/requirements.txt constraints.txt pyproject.toml

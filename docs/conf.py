@@ -45,7 +45,7 @@ apidoc_modules = [
 ]
 
 # The packages are imported, not run: what is large is not needed for that.
-autodoc_mock_imports = ["matplotlib", "ot", "rich", "rocrate", "scipy", "seaborn", "sklearn", "torch", "triton"]
+autodoc_mock_imports = ["matplotlib", "rich", "rocrate", "scipy", "seaborn", "sklearn", "torch", "triton"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True

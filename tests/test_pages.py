@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-import ast
-import contextlib
 import doctest
-import io
-import re
 from pathlib import Path
 from typing import Any
 
 import matplotlib
+import nbformat
 import pytest
 from matplotlib import pyplot
 
+from workflow.scripts.notebook import cells, run
+
 ROOT = Path(__file__).resolve().parents[1]
-CELL = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", re.DOTALL | re.MULTILINE)
 LOOSE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE  # `...` stands for what a machine decides
 
 
-def cells(name: str) -> list[tuple[str, str]]:
-    """Each block of Python of a page, and what it is said to print."""
-    return CELL.findall((ROOT / name).read_text(encoding="utf-8"))
-
-
-def run(source: str, names: dict[str, Any]) -> str:
-    """What a cell prints, its last expression included, as a notebook shows it."""
-    tree = ast.parse(source)
-    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(tree, "cell", "exec"), names)
-        if isinstance(last, ast.Expr):
-            value = eval(compile(ast.Expression(last.value), "cell", "eval"), names)
-            if value is not None:
-                print(repr(value))
-    return printed.getvalue()
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", ["docs/running.md", "docs/notebook.md"])
@@ -43,9 +26,24 @@ def test_cells_run_and_print_what_they_say(page: str, monkeypatch: pytest.Monkey
     monkeypatch.chdir(ROOT)
     matplotlib.use("Agg")
     names: dict[str, Any] = {}
-    for source, expected in cells(page):
-        printed = run(source, names)
+    for source, expected in cells(read(page)):
+        printed, value = run(source, names)
+        printed += "" if value is None else repr(value) + "\n"
         checker = doctest.OutputChecker()
         assert not expected or checker.check_output(expected, printed, LOOSE), printed
     pyplot.close("all")
     assert names, f"{page} shows no Python"
+
+
+def test_the_notebook_is_the_page_run() -> None:
+    notebook: Any = nbformat.reads(read("docs/notebook.ipynb"), as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    page = cells(read("docs/notebook.md"))
+    assert [cell.source for cell in code] == [source.rstrip() for source, _ in page], "make notebook writes it anew"
+    for cell, (_, expected) in zip(code, page, strict=True):
+        shown = "".join(
+            one.get("text") or one.data["text/plain"] for one in cell.outputs if one.output_type != "display_data"
+        )
+        assert not expected or doctest.OutputChecker().check_output(expected, shown + "\n", LOOSE), shown
+    assert sum(one.output_type == "display_data" for cell in code for one in cell.outputs) >= 4, "figures"

@@ -19,7 +19,7 @@ from ledger.run import jobs
 from tests.faults import summary
 
 ROOT = Path(__file__).resolve().parents[2]
-RULES = sorted([ROOT / "Snakefile", *(ROOT / "workflow").rglob("*.smk")])
+RULES = sorted([ROOT / "workflow" / "Snakefile", *(ROOT / "workflow").rglob("*.smk")])
 
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)

@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
 from zeroloss.limit.collocation import Cloud, euler, gauss_legendre
 from zeroloss.limit.density import Density, DensityFlow
@@ -296,6 +297,18 @@ def test_distance_of_points_is_that_of_the_plane() -> None:
         one, other = (deposit(np.array([x]), np.array([y]), np.ones(1), coarse) for x, y in ((a, c), (b, d)))
         assert wasserstein(one, other, coarse) == pytest.approx(abs(a - b) + abs(c - d), rel=1e-9)
         assert wasserstein(one, one, coarse) == 0
+
+
+def test_distance_is_that_of_the_plan_between_all_pairs() -> None:
+    """The transport problem as it is defined, with a mass for each pair of points."""
+    coarse, numbers = Grid((0.0, 2.0), (0.0, 3.0), (4, 5)), np.random.default_rng(4)
+    (a, b), (c, d) = numbers.uniform(0, 2, (2, 2, 9))
+    one, other = (deposit(x, y, numbers.dirichlet(np.ones(9)), coarse) for x, y in ((a, b), (c, d)))
+    points = np.argwhere(np.ones_like(one)) * [coarse.width(0), coarse.width(1)]
+    cost, unit = np.abs(points[:, None] - points[None]).sum(-1), np.eye(len(points))
+    marginals = np.concatenate([np.kron(unit, np.ones(len(points))), np.kron(np.ones(len(points)), unit)])
+    plan = linprog(cost.ravel(), A_eq=marginals, b_eq=np.concatenate([one.ravel(), other.ravel()]))
+    assert wasserstein(one, other, coarse) == pytest.approx(plan.fun, rel=1e-9)
 
 
 def test_deposits_keep_mass_and_means() -> None:

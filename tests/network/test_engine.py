@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import os
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from zeroloss.model.catalogue import ACTIVATIONS
 from zeroloss.model.problem import problem
 from zeroloss.network import engine
 from zeroloss.network.resnet import Network
+
+loading = importlib.import_module("zeroloss.network.engine.library")  # the package has a function of this name
 
 # lanes are 8 units and tiles 4 samples: sizes below, at and beside their multiples
 SHAPES = [(1, 1, 2, 1), (3, 5, 7, 2), (4, 8, 8, 3), (2, 17, 9, 5), (5, 24, 12, 10), (2, 40, 5, 17)]
@@ -89,6 +92,31 @@ def test_no_byte_depends_on_threads() -> None:
     for field in ("residuals", "dissipated", "parameters"):
         assert torch.equal(getattr(whole, field), getattr(shared, field))
     assert torch.equal(*(network.gradient(theta)[0] for network in networks))
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_no_byte_depends_on_the_level_of_the_processor(single: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    system, best = loading.target()
+    levels = loading.TARGETS.get(system, ())
+    if len(levels) < 2:
+        pytest.skip("one library serves this system")
+    p, theta, made = oracles.small_problem(6, 5), start(4, 21, 5), []
+    for level in levels[levels.index(best) :]:
+        there = loading.library(single, level)
+        monkeypatch.setattr(engine, "library", lambda _, there=there: there)
+        run = Network(p, 4, 21, "gelu").train(theta.float() if single else theta, (0.0, 1.0))
+        made.append(run.parameters)
+    assert all(torch.equal(one, made[0]) for one in made)
+
+
+def test_with_neither_engine_nor_compiler_torch_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "FLAGS", ("-O0",))  # never built
+    monkeypatch.setattr(loading, "find_spec", lambda _: None)
+    with pytest.raises(engine.EngineError, match=loading.COMPILER) as missing:
+        loading.library.__wrapped__()
+    monkeypatch.setattr(engine, "why_not", lambda: str(missing.value))
+    with pytest.warns(RuntimeWarning, match="torch takes the place of the compiled engine.*pip install ziglang"):
+        assert Network(oracles.small_problem(6, 2), 4, 11)._engine is None
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

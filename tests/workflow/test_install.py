@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.workflow.checkout import add, script
+from tests.workflow.checkout import ROOT, add, script
 
 DEBIAN = pytest.mark.skipif(not os.path.exists("/etc/debian_version"), reason="asks for Debian")
 # what stands in the message of each, and the words that apt-get is given
@@ -47,3 +49,13 @@ def test_a_browser_that_is_there_is_found(tools: Path) -> None:
         add(tools, name, "true")
     done = script(tools, "find-chromium.sh", "check")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("target", "groups"), [("quick", ["report"]), ("reproduce", ["report"]), ("test", ["report", "dev"])]
+)
+def test_what_runs_installs_nothing_of_what_tests(target: str, groups: list[str]) -> None:
+    """As from a fresh clone: the lock is newer than the environment."""
+    asked = ["make", "-n", "-W", "constraints.txt", target]
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert re.findall(r"make-venv\.sh .* \.venv (\w+)", done.stdout) == groups

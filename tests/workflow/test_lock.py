@@ -1,4 +1,4 @@
-"""requirements.in, constraints.txt, environment.yml and pyproject.toml say the same."""
+"""pyproject.toml, constraints.txt and environment.yml say the same."""
 
 from __future__ import annotations
 
@@ -24,12 +24,19 @@ CONDA_NAMES = {
 FROM_PIP = ["ziglang", "rocrate", "snakemake-logger-plugin-rich"]  # not in the channels
 
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = {
+    name: [Requirement(line) for line in lines if not line.startswith("zeroloss")]
+    for name, lines in PROJECT["optional-dependencies"].items()
+}
+RUN = [Requirement(line) for line in PROJECT["dependencies"]]
+DIRECT: dict[str, Requirement] = {canonicalize_name(r.name): r for r in sum(EXTRAS.values(), RUN)}
+DEV = {canonicalize_name(r.name) for r in EXTRAS["dev"]}
+
+
 def requirements(name: str) -> list[Requirement]:
-    lines = (line.split(" #")[0].split("#")[0].strip() for line in (ROOT / name).open())
+    lines = (line.split("#")[0].strip() for line in (ROOT / name).open())
     return [Requirement(line) for line in lines if line]
-
-
-DIRECT: list[str] = [canonicalize_name(r.name) for r in requirements("requirements.in")]
 
 
 def pins(python: dict[str, str] | None = None) -> dict[str, str]:
@@ -54,7 +61,7 @@ def test_every_line_of_the_lock_is_a_pin() -> None:
 
 def test_the_lock_knows_no_machine() -> None:
     text = (ROOT / "constraints.txt").read_text()
-    assert not re.search(r"://|file:|--(?!universal|python-version)|/home|/root|/tmp|/opt", text)
+    assert not re.search(r"://|file:|--(?!universal|python-version|all-extras)|/home|/root|/tmp|/opt", text)
 
 
 def test_torch_is_the_version_that_was_run() -> None:
@@ -63,17 +70,20 @@ def test_torch_is_the_version_that_was_run() -> None:
 
 @pytest.mark.parametrize("name", DIRECT)
 def test_direct_dependencies_are_pinned_and_installed(name: str) -> None:
-    wanted = next(r for r in requirements("requirements.in") if canonicalize_name(r.name) == name)
-    assert wanted.specifier.contains(PINS[name])
+    assert DIRECT[name].specifier.contains(PINS[name])
     assert Version(metadata.version(name)).public == pins()[name]
 
 
-def test_the_package_asks_for_nothing_else() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for line in project["dependencies"]:
-        asked = Requirement(line)
-        assert canonicalize_name(asked.name) in DIRECT
-        assert asked.specifier.contains(PINS[canonicalize_name(asked.name)])
+def test_the_engine_is_compiled_by_the_pinned_compiler() -> None:
+    library = (ROOT / "src" / "zeroloss" / "network" / "engine" / "library.py").read_text()
+    assert f'COMPILER = "ziglang=={PINS["ziglang"]}"' in library
+
+
+def test_what_runs_imports_nothing_of_dev() -> None:
+    names = "|".join({"py-rattler": "rattler", "pyyaml": "yaml", "pytest-xdist": "xdist"}.get(one, one) for one in DEV)
+    for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "figures").glob("*.py")]:
+        found = re.search(rf"^ *(import|from) ({names})\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert not found, f"{path}: {found and found[0]}"
 
 
 def conda_specs() -> dict[str, MatchSpec]:
@@ -84,7 +94,7 @@ def conda_specs() -> dict[str, MatchSpec]:
 
 def test_conda_pins_are_those_of_the_lock() -> None:
     specs = conda_specs()
-    for name in set(DIRECT) - set(FROM_PIP):
+    for name in (set(DIRECT) | {"setuptools"}) - DEV - set(FROM_PIP):
         spec = specs.pop(CONDA_NAMES.get(name, name))
         assert str(spec.version) == f"{PINS[name]}.*", name
     assert set(specs) == {"python", "pip", "tectonic", "poppler", "graphviz", "make", "git"}

@@ -171,9 +171,20 @@ def test_settings_of_the_command_line_reach_the_job(checkout: Checkout) -> None:
 
 def test_lint_and_format(checkout: Checkout) -> None:
     assert "good condition" in checkout.snakemake("--lint")
-    subprocess.run([BIN / "snakefmt", "--check", "Snakefile", "workflow"], cwd=checkout.root, check=True)
-    snakefile = (checkout.root / "Snakefile").read_text().splitlines()
+    subprocess.run([BIN / "snakefmt", "--check", "workflow"], cwd=checkout.root, check=True)
+    snakefile = (checkout.root / "workflow" / "Snakefile").read_text().splitlines()
     assert len(snakefile) < 40
+
+
+def test_another_directory_takes_the_results_alone(checkout: Checkout, tmp_path: Path) -> None:
+    target = "results/quick/linear/specs.json"
+    arguments = ("--cores", "1", "--config", "mode=quick", "--directory", str(tmp_path))
+    checkout.snakemake(*arguments, "--", target)
+    assert not (checkout.root / "results").exists()
+    assert {path.name for path in tmp_path.iterdir() if not path.is_symlink()} == {".snakemake", "results"}
+    assert (tmp_path / target).is_file()
+    assert "Nothing to be done" in checkout.snakemake(*arguments, "--", target)
+    assert jobs_in(checkout.snakemake(*arguments, "-n"))["draw"] > 20, "figures and sections are found"
 
 
 @pytest.mark.parametrize("graph", ["--dag", "--rulegraph"])

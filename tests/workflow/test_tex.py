@@ -158,6 +158,6 @@ def test_what_moved_in_the_published_numbers_is_told(tmp_path: Path) -> None:
 
 def test_an_old_python_is_refused(tools: Path, tmp_path: Path) -> None:
     add(tools, "python3", "exit 1")
-    done = script(tools, "make-venv.sh", "python3", str(tmp_path / "venv"))
+    done = script(tools, "make-venv.sh", "python3", str(tmp_path / "venv"), "report")
     assert done.returncode == 1 and "needs Python 3.11 or later, got 'python3'" in done.stderr
     assert BIN.exists() and not (tmp_path / "venv").exists()

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
@@ -12,6 +13,13 @@ os.environ.update(
     PATH=os.pathsep.join([os.path.dirname(sys.executable), os.getenv("PATH", os.defpath)]),
     PYTHONHASHSEED="0",
 )
+
+# With --directory only the results lie elsewhere: what they are made from is linked to from there.
+PLACE = Path(workflow.main_snakefile).parent
+PLACE = PLACE.parent if PLACE.name == "workflow" else PLACE
+for source in ["benchmarks", "config", "figures", "paper", "published", "pyproject.toml"]:
+    if (PLACE / source).exists() and not os.path.lexists(source):
+        Path(source).symlink_to(os.path.relpath(PLACE / source))
 
 try:
     from ledger.config.configuration import CONFIGURATION, MODES, ConfigError

@@ -25,12 +25,12 @@ from ledger.run import provenance
 from ledger.run.publish import BESIDE, PAPER
 
 METADATA = "ro-crate-metadata.json"
-WORKFLOW = "Snakefile"
+WORKFLOW = "workflow/Snakefile"
 # Beside the results: what they were made by and from, relative to the repository.
 MADE_FROM = {
     "config/full.yaml": "The published configuration",
     "config/quick.yaml": "What the mode quick lays over it",
-    "requirements.in": "Direct dependencies",
+    "pyproject.toml": "The package and its direct dependencies",
     "constraints.txt": "The lock: the version of every package",
     "environment.yml": "The same versions for conda",
     "Containerfile": "An image of them, with TeX",
