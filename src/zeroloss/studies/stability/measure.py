@@ -21,7 +21,7 @@ from ledger.record.statistics import Estimate, about, clopper_pearson, student, 
 from ledger.study import Case, Run, control, measures
 from zeroloss.studies.replicated import part_of, ratio_of
 from zeroloss.studies.stability import central, restrained
-from zeroloss.studies.stability.nets import diabetes, starts
+from zeroloss.studies.stability.nets import memorising
 from zeroloss.studies.stability.plan import Accuracy, Central, Decay, Delay, Depth, Edge, Recipe, Restrained, Thresholds
 
 Array = np.ndarray
@@ -289,8 +289,7 @@ def no_decay(table: pd.DataFrame, case: Restrained) -> pd.DataFrame:
 def half_of_the_step(table: pd.DataFrame, case: Central) -> pd.DataFrame:
     """Tangents of descent with half of the step, which is far from its edge."""
     half = case.model_copy(update={"step": case.step / 2, "num_steps": 100})
-    net = diabetes(case.num_samples, case.data_seed)
-    _, S, pairs = central.descend(net, starts(net, case.seed, case.replicates), half)
+    _, S, pairs = central.descend(*memorising(case), half)
     wrong = pd.concat(central.tangents(half, S, pairs))
     return pd.concat([table.loc[~table.quantity.isin(wrong.quantity)], wrong])
 
