@@ -17,7 +17,7 @@ from scipy.special import expit
 from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.studies.replicated import tidy
-from zeroloss.studies.stability.layer import Layer, beside, crossing, growth, image, patches, swish_slopes
+from zeroloss.studies.stability.layer import Layer, beside, image, onset, patches, swish_slopes
 from zeroloss.studies.stability.plan import Restrained
 
 Array = np.ndarray
@@ -92,11 +92,8 @@ def _onset(name: str, layer: Layer, starts: Array) -> Iterator[pd.DataFrame]:
     for _ in range(4000):  # to the equilibrium, by small steps
         K = layer.descend(K, 1.0 / layer.decay / 20)
     exact, wrong = (float(2 / np.linalg.eigvalsh(layer.hessian(K, part))[-1]) for part in (False, True))
-
-    def rate(step: float) -> float:
-        return float(growth(lambda v: layer.descend(K + v, step) - K, starts[1:2], 600, 1e-6)[0])
-
-    yield from beside("onset", name, crossing(rate, exact), exact, wrong)
+    found = onset(lambda v, step: layer.descend(K + v, step) - K, starts[1:2], 600, exact, 1e-6)
+    yield from beside("onset", name, found, exact, wrong)
 
 
 def _amplitude(case: Restrained, layer: Layer, one: Checkerboard) -> Iterator[pd.DataFrame]:
