@@ -36,9 +36,8 @@ def threshold(method: Method) -> float:
 
 def sharpness(net: Net, methods: list[Method], theta: Tensor, num_steps: int, every: int) -> Array:
     """S + λ at every so many steps, of a method for each start, theta (B, P): (times, B)."""
-    eta, beta, decay, ahead = (
-        torch.tensor([getattr(m, name) for m in methods])[:, None] for name in ("step", "momentum", "decay", "nesterov")
-    )
+    settings = ([m.step, m.momentum, m.decay, m.nesterov] for m in methods)
+    eta, beta, decay, ahead = (torch.tensor(each)[:, None] for each in zip(*settings, strict=True))
     w = before = theta
     (_, u), found = net.first_top(w), []
     for t in range(num_steps):
@@ -101,7 +100,7 @@ def _homogeneous(data: Net, case: Decay) -> Iterator[pd.DataFrame]:
     """w·∇S over 2 (D − 1) S for the largest eigenvalue S of JJᵀ/n, of ReLU networks of D layers."""
     for biases in (False, True):
         for depth in (2, 3, 4):
-            net, slopes = Net((data.x.shape[1], *[20] * (depth - 1), 1), data.x, data.y, torch.relu, biases), []
+            net, slopes = Net((data.x.shape[1], *[20] * (depth - 1), 1), data.x, data.y, True, biases), []
             for i in range(case.replicates):
                 theta = net.start(case.seed, "homogeneous", depth, i)
                 theta = theta + 0.1 * (theta == 0)  # biases, where there are any

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -19,18 +19,11 @@ FIRST = 30  # products with H that find its top vector from a random one
 
 
 class Net:
-    """Fully connected networks of one output, ½ mean square over samples (n, d) and targets (n,)."""
+    """Fully connected networks of one output, of tanh or ReLU, ½ mean square over samples (n, d) and targets (n,)."""
 
-    def __init__(
-        self,
-        widths: Sequence[int],
-        x: Tensor,
-        y: Tensor,
-        activation: Callable[[Tensor], Tensor] = torch.tanh,
-        biases: bool = True,
-    ) -> None:
-        self.shapes = list(pairwise(widths))
-        self.x, self.y, self.activation, self.biases = x, y, activation, biases
+    def __init__(self, widths: Sequence[int], x: Tensor, y: Tensor, relu: bool = False, biases: bool = True) -> None:
+        self.shapes, self.x, self.y, self.biases = list(pairwise(widths)), x, y, biases
+        self.activation = torch.relu if relu else torch.tanh
 
     def start(self, *name: str | int) -> Tensor:
         """Weights N(0, 1/fan-in), biases 0, of a named stream: (P,) in float64."""
