@@ -84,11 +84,11 @@ def _peaks_of_flows(net: Net, case: Decay, theta: Tensor) -> Array:
     S, u = net.first_top(w)
     peak = S + decay[:, 0]
     for t in range(round(case.flow_time / h)):
-        slopes, at = [], w
-        for part in (0.5, 0.5, 1.0, 0.0):
-            slopes.append(net.gradient(at) + decay * at)
-            at = w - part * h * slopes[-1]
-        k1, k2, k3, k4 = slopes
+        k1 = net.gradient(w) + decay * w
+        k2, k3, k4 = k1, k1, k1
+        for part in (0.5, 0.5, 1.0):
+            at = w - part * h * k4
+            k2, k3, k4 = k3, k4, net.gradient(at) + decay * at
         w = w - h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
         if t % 5 == 0:
             S, u = net.top(w, u)
@@ -100,7 +100,8 @@ def _homogeneous(data: Net, case: Decay) -> Iterator[pd.DataFrame]:
     """w·∇S over 2 (D − 1) S for the largest eigenvalue S of JJᵀ/n, of ReLU networks of D layers."""
     for biases in (False, True):
         for depth in (2, 3, 4):
-            net, slopes = Net((data.x.shape[1], *[20] * (depth - 1), 1), data.x, data.y, True, biases), []
+            widths, slopes = (data.x.shape[1], *[20] * (depth - 1), 1), []
+            net = Net(widths, data.x, data.y, relu=True, biases=biases)
             for i in range(case.replicates):
                 theta = net.start(case.seed, "homogeneous", depth, i)
                 theta = theta + 0.1 * (theta == 0)  # biases, where there are any
