@@ -34,8 +34,7 @@ def restrained(frames: Frames) -> Figure:
             ax.axvline(at, color=style.GUIDE, linewidth=0.8, linestyle="--")
         style.note(axes["exponent"], name, (at, -1.8), (-3, 0), ha="right", bbox=style.PATCH)
     style.names(axes, {"orbit": "restrained oscillation", "exponent": "growth of the last bit"})
-    shown = [style.entry("map of one number", blue, "-"), style.entry("all weights", orange, marker="o")]
-    style.legend(figure, shown)
+    style.legend(figure, [style.entry("map of one number", blue, "-"), style.entry("all weights", orange, marker="o")])
     return figure
 
 
@@ -60,8 +59,8 @@ def edge(frames: Frames) -> Figure:
         marker, colour, size = ("*", green, 7) if where.startswith("float") else ("o", blue, 3.5)
         ax.plot(noise[where], part.value, marker, color=colour, markersize=size, markeredgewidth=0)
     order = sorted(noise, key=lambda where: noise[where].mean())
-    predicted = np.array([exits[where].predicted for where in order])
-    ax.plot(np.array([noise[where] for where in order]), predicted, color=orange, linewidth=0.7, zorder=1)
+    x, y = ([noise[where] for where in order], [exits[where].predicted for where in order])
+    ax.plot(np.array(x), np.array(y), color=orange, linewidth=0.7, zorder=1)
     ax.set(xscale="log", xlabel=r"noise $\varepsilon$ in each weight", ylabel="step at which $S$ turns")
     _, _, table = frames.run.one(Accuracy)
     growth, ax = dict(part_of(table, "tangent")), axes["spread"]
@@ -73,8 +72,7 @@ def edge(frames: Frames) -> Figure:
         at = {"xycoords": ("data", "axes fraction"), "color": colour, "rotation": 90, "va": "top", "ha": "right"}
         style.note(ax, kind, (bits * np.log(2), 0.97), (-2, 0), **at)
     ax.set(xlabel=r"growth $\Lambda$ of tangents", ylabel="spread of accuracy")
-    titles = {"curvature": "curvature", "delay": "delayed exit", "variance": "variance", "spread": "last bit"}
-    style.names(axes, titles)
+    style.names(axes, dict(zip(axes, ("curvature", "delayed exit", "variance", "last bit"), strict=True)))
     words = style.entry("predicted", orange, "--"), style.entry("rounding alone", green, marker="*")
     style.legend(figure, [style.entry("descent", blue, "-", "o"), *words])
     return figure

@@ -61,7 +61,7 @@ def net() -> Net:
 
 def test_the_top_of_the_hessian_and_its_slope(net: Net) -> None:
     theta = torch.stack([net.start(0, i) for i in range(2)])
-    S, u = edge.first_top(net, theta)
+    S, u = net.first_top(theta)
     S, u = net.top(theta, u, 20)
     slopes = net.steepening(theta, u)
     for i in range(2):

@@ -17,9 +17,8 @@ from torch import Tensor
 from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.studies.replicated import tidy
-from zeroloss.studies.stability.edge import first_top
 from zeroloss.studies.stability.layer import beside
-from zeroloss.studies.stability.nets import Net, diabetes, starts
+from zeroloss.studies.stability.nets import Net, memorising
 from zeroloss.studies.stability.plan import Central
 
 Array = np.ndarray
@@ -33,8 +32,7 @@ AFTER = 20  # steps from the fastest growth to where the tangent has turned
 @job(Central)
 def central(case: Central) -> Iterator[pd.DataFrame]:
     """Variance, loss and path of descent over those of the central flow; tangents; a series to be drawn."""
-    net = diabetes(case.num_samples, case.data_seed)
-    theta = starts(net, case.seed, case.replicates)
+    net, theta = memorising(case)
     path, S, pairs = descend(net, theta, case)
     middle, tops, variance = _flow(net, theta, case, central=True)
     plain, _, _ = _flow(net, theta, case, central=False)
@@ -53,7 +51,7 @@ def central(case: Central) -> Iterator[pd.DataFrame]:
 def descend(net: Net, theta: Tensor, case: Central) -> tuple[Tensor, Tensor, Tensor]:
     """Weights (t, B, P) and S (t, B) of descent; at each step a tangent and u: (2, t, B, P). The tangent
     starts in a random direction where S crosses 2/η: what was along u before is damped to rounding."""
-    w, (S, u) = theta, first_top(net, theta)
+    w, (S, u) = theta, net.first_top(theta)
     seed = torch.from_numpy(stream(case.seed, "stability", "tangent").standard_normal(w.shape))
     seed = v = torch.nn.functional.normalize(seed)
     crossed, path, found, pairs = torch.zeros_like(S, dtype=torch.bool), [], [], []
@@ -97,7 +95,7 @@ def tangents(case: Central, S: Tensor, pairs: Tensor) -> Iterator[pd.DataFrame]:
 def _flow(net: Net, theta: Tensor, case: Central, central: bool) -> tuple[Tensor, Tensor, Tensor]:
     """Weights and u (t, B, P) and σ² (t, B) at the steps of descent, of the central flow or the plain one."""
     h = case.step / SUBSTEPS
-    w, (_, u) = theta, first_top(net, theta)
+    w, (_, u) = theta, net.first_top(theta)
     variance, found = torch.zeros(len(theta), dtype=theta.dtype), []
     for n in range(case.num_steps * SUBSTEPS):
         g = force = net.gradient(w)

@@ -20,11 +20,10 @@ from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.studies.replicated import tidy
 from zeroloss.studies.stability.layer import beside
-from zeroloss.studies.stability.nets import PRECISIONS, Net, diabetes, starts
+from zeroloss.studies.stability.nets import PRECISIONS, Net, memorising
 from zeroloss.studies.stability.plan import Decay, Delay, Edge, Method
 
 Array = np.ndarray
-FIRST = 30  # products with H that find its top vector from a random one
 GEOMETRIC = -0.5 * (np.euler_gamma + np.log(2))  # mean of ln |ξ|, ξ standard normal
 FALL = 0.02  # of S from its peak: by so much it has turned
 
@@ -35,19 +34,12 @@ def threshold(method: Method) -> float:
     return swing / method.step / (1 + 2 * method.momentum if method.nesterov else 1)
 
 
-def first_top(net: Net, theta: Tensor) -> tuple[Tensor, Tensor]:
-    """S and its vector from a fixed random one."""
-    u = stream("stability", "top").standard_normal(theta.shape[1])
-    return net.top(theta, torch.from_numpy(u).expand_as(theta), FIRST)
-
-
 def sharpness(net: Net, methods: list[Method], theta: Tensor, num_steps: int, every: int) -> Array:
     """S + λ at every so many steps, of a method for each start, theta (B, P): (times, B)."""
-    eta, beta, decay, ahead = (
-        torch.tensor([getattr(m, name) for m in methods])[:, None] for name in ("step", "momentum", "decay", "nesterov")
-    )
+    settings = ([m.step, m.momentum, m.decay, m.nesterov] for m in methods)
+    eta, beta, decay, ahead = (torch.tensor(each)[:, None] for each in zip(*settings, strict=True))
     w = before = theta
-    (_, u), found = first_top(net, w), []
+    (_, u), found = net.first_top(w), []
     for t in range(num_steps):
         if t % every == 0:
             S, u = net.top(w, u)
@@ -61,9 +53,8 @@ def sharpness(net: Net, methods: list[Method], theta: Tensor, num_steps: int, ev
 @job(Edge)
 def edge(case: Edge) -> Iterator[pd.DataFrame]:
     """Mean of S + λ over the last third of the steps beside the threshold of the method, and beside 2/η."""
-    net = diabetes(case.num_samples, case.data_seed)
+    net, theta = memorising(case, max(method.times for method in case.methods.values()))
     counts = [method.times * case.replicates for method in case.methods.values()]
-    theta = starts(net, case.seed, max(counts))
     each = [method for method, n in zip(case.methods.values(), counts, strict=True) for _ in range(n)]
     seen = sharpness(net, each, torch.cat([theta[:n] for n in counts]), case.num_steps, 40)
     late = np.split(seen[-len(seen) // 3 :].mean(0), np.cumsum(counts)[:-1])
@@ -74,8 +65,7 @@ def edge(case: Edge) -> Iterator[pd.DataFrame]:
 @job(Decay)
 def decay(case: Decay) -> Iterator[pd.DataFrame]:
     """Peaks of S + λ over 2/η, of descent and of the flow with the same decay or none, over the same training time."""
-    net = diabetes(case.num_samples, case.data_seed)
-    theta = starts(net, case.seed, case.replicates)
+    net, theta = memorising(case)
     flows = _peaks_of_flows(net, case, theta)
     for step in case.steps:
         each = [Method(step=step, decay=decay) for decay in case.decays for _ in theta]
@@ -83,7 +73,7 @@ def decay(case: Decay) -> Iterator[pd.DataFrame]:
         peaks = sharpness(net, each, every, round(case.flow_time / step), 5).max(0).reshape(flows.shape) * step / 2
         for decay, peak, flow in zip(case.decays, peaks, flows, strict=True):
             yield from beside("descent", f"h{step:g}.l{decay:g}", peak, flow * step / 2, flows[0] * step / 2)
-    yield from _homogeneous(case)
+    yield from _homogeneous(net, case)
 
 
 def _peaks_of_flows(net: Net, case: Decay, theta: Tensor) -> Array:
@@ -91,7 +81,7 @@ def _peaks_of_flows(net: Net, case: Decay, theta: Tensor) -> Array:
     h = case.flow_step
     decay = torch.tensor(case.decays).repeat_interleave(len(theta))[:, None]
     w = theta.repeat(len(case.decays), 1)
-    S, u = first_top(net, w)
+    S, u = net.first_top(w)
     peak = S + decay[:, 0]
     for t in range(round(case.flow_time / h)):
         k1 = net.gradient(w) + decay * w
@@ -106,12 +96,12 @@ def _peaks_of_flows(net: Net, case: Decay, theta: Tensor) -> Array:
     return peak.view(len(case.decays), -1).numpy()
 
 
-def _homogeneous(case: Decay) -> Iterator[pd.DataFrame]:
+def _homogeneous(data: Net, case: Decay) -> Iterator[pd.DataFrame]:
     """w·∇S over 2 (D − 1) S for the largest eigenvalue S of JJᵀ/n, of ReLU networks of D layers."""
-    data = diabetes(case.num_samples, case.data_seed)
     for biases in (False, True):
         for depth in (2, 3, 4):
-            net, slopes = Net((data.x.shape[1], *[20] * (depth - 1), 1), data.x, data.y, torch.relu, biases), []
+            widths, slopes = (data.x.shape[1], *[20] * (depth - 1), 1), []
+            net = Net(widths, data.x, data.y, relu=True, biases=biases)
             for i in range(case.replicates):
                 theta = net.start(case.seed, "homogeneous", depth, i)
                 theta = theta + 0.1 * (theta == 0)  # biases, where there are any
@@ -128,15 +118,11 @@ def _homogeneous(case: Decay) -> Iterator[pd.DataFrame]:
 def delay(case: Delay) -> Iterator[pd.DataFrame]:
     """Step at which S turns, which is where x reaches δ, and S there, by size of the noise; both predicted. The sum
     that has grown by then, beside ln 1/ε."""
-    net = diabetes(case.num_samples, case.data_seed)
-    theta = starts(net, case.seed, case.replicates)
-    path = _quiet(net, theta, case)
+    net, theta = memorising(case)
+    path, noises = _quiet(net, theta, case), (0.0, *case.noises)
     names = ["float64", *(f"noise{noise:g}" for noise in case.noises), "float32"]
-    seen = [
-        *_noisy(net, theta, case, (0.0, *case.noises), torch.float64),
-        *_noisy(net, theta, case, (0.0,), torch.float32),
-    ]
-    for name, noise, S in zip(names, (0.0, *case.noises, 0.0), seen, strict=True):
+    seen = [*_noisy(net, theta, case, noises), *_noisy(net, theta.float(), case, (0.0,))]
+    for name, noise, S in zip(names, (*noises, 0.0), seen, strict=True):
         eps = [noise or one.rounding[name] for one in path]
         exits, peaks = np.transpose([one.exit(size) for one, size in zip(path, eps, strict=True)])
         left = [turn(S[:, i], one.crossing) for i, one in enumerate(path)]
@@ -159,11 +145,11 @@ def turn(S: Array, crossing: int) -> int:
 class Quiet:
     """The path without oscillation of one start: S, δ (t,), and the error of rounding at the edge."""
 
-    def __init__(self, S: Array, delta: Array, step: float, rounding: dict[str, Array]) -> None:
+    def __init__(self, step: float, S: Array, delta: Array, *bits: Array) -> None:
         self.S, self.delta = S, delta
         above = step * S > 2
         self.crossing = int(above.argmax()) if above.any() else len(S) - 1  # which is measured as no turn
-        self.rounding = {name: float(errors[self.crossing]) for name, errors in rounding.items()}
+        self.rounding = {name: float(bit[self.crossing]) for name, bit in zip(PRECISIONS, bits, strict=True)}
         near = S[max(self.crossing - 5, 0) : self.crossing + 6]
         self.kappa = max(step * float(near[-1] - near[0]) / (len(near) - 1), 1e-12)
         self.growth = np.cumsum(np.where(step * S > 2, np.log(np.maximum(step * S - 1, 1.0)), 0.0))
@@ -180,8 +166,7 @@ def _quiet(net: Net, theta: Tensor, case: Delay) -> list[Quiet]:
 
     δ² = 2α/β, α = −∇L·∇S, β = |∇S|² across the top vector u; a last bit is ulp(w)/√12 along u.
     """
-    w, found = theta, []
-    _, u = first_top(net, w)
+    w, (_, u), found = theta, net.first_top(theta), []
     for _ in range(case.num_steps):
         S, u = net.top(w, u)
         g = net.gradient(w)
@@ -192,20 +177,18 @@ def _quiet(net: Net, theta: Tensor, case: Delay) -> list[Quiet]:
         bits = [(u * torch.from_numpy(ulp / np.sqrt(12))).norm(dim=1) for ulp in ulps]  # rounding to the nearest
         found.append(torch.stack([S, delta, *bits]))
         w = w - case.step * g + (case.step - 1 / S).clamp(min=0.0)[:, None] * (g * u).sum(1, keepdim=True) * u
-    S, delta, *bits = torch.stack(found, 1).numpy()
-    each = [dict(zip(PRECISIONS, [b[:, i] for b in bits], strict=True)) for i in range(len(theta))]
-    return [Quiet(S[:, i], delta[:, i], case.step, one) for i, one in enumerate(each)]
+    return [Quiet(case.step, *seen) for seen in torch.stack(found).permute(2, 1, 0).numpy()]
 
 
-def _noisy(net: Net, theta: Tensor, case: Delay, noises: tuple[float, ...], kind: torch.dtype) -> Array:
-    """S of descent in one precision with noise of each size in each weight: (noises, t, starts)."""
+def _noisy(net: Net, theta: Tensor, case: Delay, noises: tuple[float, ...]) -> Array:
+    """S of descent in the precision of theta with noise of each size in each weight: (noises, t, starts)."""
     rng, found = stream(case.seed, "stability", "noise"), []
-    sizes = torch.tensor(noises, dtype=kind).repeat_interleave(len(theta))[:, None]
-    w = theta.repeat(len(noises), 1).to(kind)
-    _, u = first_top(net, w.double())
+    sizes = torch.tensor(noises, dtype=theta.dtype).repeat_interleave(len(theta))[:, None]
+    w = theta.repeat(len(noises), 1)
+    _, u = net.first_top(w.double())
     for _ in range(case.num_steps):
         S, u = net.top(w.double(), u, 3)
         found.append(S)
         w = w - case.step * net.gradient(w)
-        w = w + sizes * torch.from_numpy(rng.standard_normal(w.shape)).to(kind) if max(noises) else w
+        w = w + sizes * torch.from_numpy(rng.standard_normal(w.shape)).to(w) if max(noises) else w
     return torch.stack(found).view(len(found), len(noises), -1).transpose(0, 1).numpy()

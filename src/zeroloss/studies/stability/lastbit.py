@@ -20,7 +20,7 @@ from zeroloss.studies.replicated import tidy
 from zeroloss.studies.stability.nets import PRECISIONS
 from zeroloss.studies.stability.plan import Accuracy, LastBitSettings, Recipe
 
-Array = np.ndarray
+Cells = list[tuple[float, int, int]]  # rate, factor and order of a run
 MOMENTUM, WEIGHT_DECAY = 0.9, 5e-4
 TINY = 1e-8  # of the difference of two networks whose growth is followed
 NUM_TRAIN = 1200  # of 1797 digits
@@ -75,22 +75,17 @@ def accuracy(case: Accuracy) -> Iterator[pd.DataFrame]:
             yield from (tidy("tangent", cell, 0.0, g) for cell, g in zip(where, growth, strict=False))
 
 
-def _train(
-    case: Accuracy, x: Tensor, y: Tensor, cells: list[tuple[float, int, int]], replicate: int
-) -> tuple[list[Tensor], list[float]]:
+def _train(case: Accuracy, x: Tensor, y: Tensor, cells: Cells, replicate: int) -> tuple[list[Tensor], list[float]]:
     """Weights after training with each rate, factor and order; in float64 with those of tangents after them:
     these follow the first factor of their rate at a distance of TINY, and their growth is the largest rise of its
     logarithm up to the end."""
     rng, kind = stream(case.seed, "stability", "digits", replicate), x.dtype
-    start = [
-        rng.standard_normal((64, 32)) / 8,
-        np.zeros((1, 32)),
-        rng.standard_normal((32, 10)) / 32**0.5,
-        np.zeros((1, 10)),
-    ]
+    start: list[np.ndarray] = []
+    for fan, out in ((64, 32), (32, 10)):
+        start += [rng.standard_normal((fan, out)) / fan**0.5, np.zeros((1, out))]
     own = [cells.index((rate, case.factors[0], 0)) for rate in case.rates] if kind is torch.float64 else []
     near = [len(cells) + i for i in range(len(own))]
-    cells = cells + [(cells[i][0], 1, 0) for i in own]
+    cells = [*cells, *((cells[i][0], 1, 0) for i in own)]
     theta = [torch.from_numpy(w).to(kind).repeat(len(cells), 1, 1) for w in start]
     speed = [torch.zeros_like(w) for w in theta]
     rates, factors, orders = zip(*cells, strict=True)
@@ -167,6 +162,5 @@ def recipe(case: Recipe) -> Iterator[pd.DataFrame]:
             speed[i] = MOMENTUM * speed[i] + g
             net.weights[i] = w.detach() - (rate * f) * ((g + MOMENTUM * speed[i]) / f)
         if (n + 1) % per_epoch == 0:
-            right = net.logits(every, training=False).argmax(2).eq(y_test)
-            found.append(right.double().mean(1))
+            found.append(net.logits(every, training=False).argmax(2).eq(y_test).double().mean(1))
     yield from compared(case, "digits", torch.stack(found[-max(1, case.epochs // 4) :]).mean(0))

@@ -22,6 +22,7 @@ from ledger.record.streams import stream
 from zeroloss.studies.replicated import tidy
 
 Array = np.ndarray
+Advance = Callable[[Array, float], Array]
 IMAGES = ("checkerboard", "smooth", "noise")
 
 
@@ -81,20 +82,25 @@ class Layer:
         return H if gauss_newton else H + a / P * (self.A.T * curvature) @ self.A
 
 
-def growth(advance: Callable[[Array], Array], start: Array, num_steps: int, size: float = 1.0) -> Array:
-    """Mean of ln |v_{n+1}|/|v_n| over the second half of so many steps of v (R, dim): (R,).
-
-    ``advance`` is linear near zero; v is brought back to ``size`` after each step.
-    """
-    v, total = start * size / np.linalg.norm(start, axis=-1, keepdims=True), 0.0
-    for n in range(num_steps):
-        v = advance(v)
-        norm = np.linalg.norm(v, axis=-1, keepdims=True)
-        total = total + np.log(norm / size) * (2 * n >= num_steps)
-        v = v * (size / norm)
-    return np.asarray(total)[..., 0] / (num_steps - num_steps // 2)
-
-
 def crossing(rate: Callable[[float], float], guess: float, spread: float = 1.5) -> float:
     """Where a rate of growth changes its sign, between guess/spread and guess·spread: within 1e-6 of it."""
     return float(brentq(rate, guess / spread, guess * spread, rtol=1e-6))  # pyright: ignore
+
+
+def onset(advance: Advance, start: Array, num_steps: int, guess: float, size: float = 1.0) -> float:
+    """The parameter at which v ↦ advance(v, parameter), linear near zero, begins to let v (1, dim) grow.
+
+    The rate is the mean of ln |v_{n+1}|/|v_n| over the second half of so many steps; v is brought back to
+    ``size`` after each.
+    """
+
+    def rate(parameter: float) -> float:
+        v, total = start * size / np.linalg.norm(start, axis=-1, keepdims=True), np.zeros((1, 1))
+        for n in range(num_steps):
+            v = advance(v, parameter)
+            norm = np.linalg.norm(v, axis=-1, keepdims=True)
+            total = total + np.log(norm / size) * (2 * n >= num_steps)
+            v = v * (size / norm)
+        return total.item() / (num_steps - num_steps // 2)
+
+    return crossing(rate, guess)

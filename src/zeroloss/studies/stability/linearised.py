@@ -11,7 +11,7 @@ import pandas as pd
 from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.studies.replicated import tidy
-from zeroloss.studies.stability.layer import IMAGES, Layer, beside, crossing, growth, image, patches
+from zeroloss.studies.stability.layer import IMAGES, Layer, beside, image, onset, patches
 from zeroloss.studies.stability.plan import Thresholds
 
 Array = np.ndarray
@@ -48,11 +48,8 @@ def _heat(case: Thresholds) -> Iterator[pd.DataFrame]:
     J, rng = case.heat_intervals, stream(case.seed, "stability", "heat")
     highest = np.sin(np.pi * (J - 1) / (2 * J)) ** 2  # of modes sin(π m j/J), m < J
     start = np.pad(rng.standard_normal((1, J - 1)), ((0, 0), (1, 1)))
-
-    def rate(step: float) -> float:
-        return float(growth(lambda u: heat_step(u, step), start, 12 * case.threshold_steps)[0])
-
-    yield tidy("threshold", "heat", 0.0, crossing(rate, 0.5 / highest), 0.5 / highest)
+    found = onset(heat_step, start, 12 * case.threshold_steps, 0.5 / highest)
+    yield tidy("threshold", "heat", 0.0, found, 0.5 / highest)
     gap = np.log(2.0**29) / np.log(4 * case.heat_step * highest - 1)
     mode, top = (np.sin(np.pi * m * np.arange(J + 1) / J) for m in (1, J - 1))
     sizes = rng.uniform(0.5, 1.0, (case.heat_starts, 1))
@@ -70,20 +67,16 @@ def _layer(case: Thresholds, name: str) -> Iterator[pd.DataFrame]:
     values, spectrum = np.linalg.eigvalsh(A.T @ A), np.abs(np.fft.fft2(pixels)) ** 2
     ends = (values[0], values[-1]), (spectrum.min(), spectrum.max())
     start = stream(case.seed, "stability", name).standard_normal((1, A.shape[1]))
+    layer = Layer(A, 0.0, 0.0)
+    at_rest = {a: layer.loss_gradient(np.zeros_like(start), a) for a in (-0.5, 0.5)}
 
-    def rate(step: float, decay: float, a: float) -> float:
-        layer = Layer(A, 0.0, decay)
-        at_rest = layer.loss_gradient(np.zeros_like(start), a)
-
-        def advance(v: Array) -> Array:
-            return (1 - step * decay) * v - step * (layer.loss_gradient(v, a) - at_rest)
-
-        return float(growth(advance, start, case.threshold_steps, SMALL)[0])
+    def advance(v: Array, step: float, decay: float, a: float) -> Array:
+        return (1 - step * decay) * v - step * (layer.loss_gradient(v, a) - at_rest[a])
 
     least, wrong = (0.25 / len(A) * high for _, high in ends)  # α below it: the flow grows
-    found = crossing(lambda decay: rate(1 / least, decay, -0.5), least)
+    found = onset(lambda v, decay: advance(v, 1 / least, decay, -0.5), start, case.threshold_steps, least, SMALL)
     yield from beside("threshold", f"{name}.decay", found, least, wrong)
     for a, decay, side in ((-0.5, 1.5 * least, "negative"), (0.5, least, "positive")):
         top, wrong = (2 / (decay + a / (2 * len(A)) * pair[a > 0]) for pair in ends)
-        found = crossing(partial(rate, decay=decay, a=a), top)
+        found = onset(partial(advance, decay=decay, a=a), start, case.threshold_steps, top, SMALL)
         yield from beside("threshold", f"{name}.step-{side}", found, top, wrong)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -11,23 +11,19 @@ from torch import Tensor
 
 from ledger.record.streams import stream
 from zeroloss.model.problem import built_in
+from zeroloss.studies.stability.plan import Central, Decay, Delay, Edge
 
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
+FIRST = 30  # products with H that find its top vector from a random one
+
 
 class Net:
-    """Fully connected networks of one output, ½ mean square over samples (n, d) and targets (n,)."""
+    """Fully connected networks of one output, of tanh or ReLU, ½ mean square over samples (n, d) and targets (n,)."""
 
-    def __init__(
-        self,
-        widths: Sequence[int],
-        x: Tensor,
-        y: Tensor,
-        activation: Callable[[Tensor], Tensor] = torch.tanh,
-        biases: bool = True,
-    ) -> None:
-        self.shapes = list(pairwise(widths))
-        self.x, self.y, self.activation, self.biases = x, y, activation, biases
+    def __init__(self, widths: Sequence[int], x: Tensor, y: Tensor, relu: bool = False, biases: bool = True) -> None:
+        self.shapes, self.x, self.y, self.biases = list(pairwise(widths)), x, y, biases
+        self.activation = torch.relu if relu else torch.tanh
 
     def start(self, *name: str | int) -> Tensor:
         """Weights N(0, 1/fan-in), biases 0, of a named stream: (P,) in float64."""
@@ -52,16 +48,26 @@ class Net:
         """(B,)."""
         return 0.5 * (self.outputs(theta, self.x) - self.y.to(theta.dtype)).square().mean(1)
 
+    def _slope(self, theta: Tensor, *along: Tensor) -> Tensor:
+        """∇L, or the gradient of its derivative along a vector, or of the second one along two."""
+        theta = theta.detach().requires_grad_()
+        value = self.loss(theta)
+        for v in along:
+            value = torch.autograd.grad(value.sum(), theta, create_graph=True)[0] * v
+        return torch.autograd.grad(value.sum(), theta)[0]
+
     def gradient(self, theta: Tensor) -> Tensor:
         """∇L, like theta (B, P)."""
-        theta = theta.detach().requires_grad_()
-        return torch.autograd.grad(self.loss(theta).sum(), theta)[0]
+        return self._slope(theta)
 
     def curvature(self, theta: Tensor, v: Tensor) -> Tensor:
         """H v, like v (B, P)."""
-        theta = theta.detach().requires_grad_()
-        (g,) = torch.autograd.grad(self.loss(theta).sum(), theta, create_graph=True)
-        return torch.autograd.grad((g * v).sum(), theta)[0]
+        return self._slope(theta, v)
+
+    def first_top(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """S and its vector from a fixed random one."""
+        u = stream("stability", "top").standard_normal(theta.shape[1])
+        return self.top(theta, torch.from_numpy(u).expand_as(theta), FIRST)
 
     def top(self, theta: Tensor, u: Tensor, depth: int = 5) -> tuple[Tensor, Tensor]:
         """Largest eigenvalue S (B,) of H and its vector, from the Krylov space of so many products with
@@ -82,18 +88,11 @@ class Net:
 
     def steepening(self, theta: Tensor, u: Tensor) -> Tensor:
         """∇S = ∇(uᵀ H u), like theta (B, P), of the eigenvalue whose unit vector is u."""
-        theta = theta.detach().requires_grad_()
-        (g,) = torch.autograd.grad(self.loss(theta).sum(), theta, create_graph=True)
-        (Hu,) = torch.autograd.grad((g * u).sum(), theta, create_graph=True)
-        return torch.autograd.grad((Hu * u).sum(), theta)[0]
+        return self._slope(theta, u, u)
 
 
-def diabetes(num_samples: int, data_seed: int) -> Net:
-    """10-20-20-1, tanh, on so many patients, inputs and target standardised."""
-    data = built_in("diabetes", num_samples, data_seed)
-    return Net((data.dim, 20, 20, 1), data.inputs, data.targets)
-
-
-def starts(net: Net, seed: int, replicates: int) -> Tensor:
-    """So many networks (replicates, P)."""
-    return torch.stack([net.start(seed, i) for i in range(replicates)])
+def memorising(case: Edge | Delay | Decay | Central, times: int = 1) -> tuple[Net, Tensor]:
+    """10-20-20-1, tanh, on so many patients, inputs and target standardised; its starts, so many times (…, P)."""
+    data = built_in("diabetes", case.num_samples, case.data_seed)
+    net = Net((data.dim, 20, 20, 1), data.inputs, data.targets)
+    return net, torch.stack([net.start(case.seed, i) for i in range(times * case.replicates)])

@@ -17,7 +17,7 @@ from scipy.special import expit
 from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.studies.replicated import tidy
-from zeroloss.studies.stability.layer import Layer, beside, crossing, growth, image, patches, swish_slopes
+from zeroloss.studies.stability.layer import Layer, beside, image, onset, patches, swish_slopes
 from zeroloss.studies.stability.plan import Restrained
 
 Array = np.ndarray
@@ -60,22 +60,21 @@ class Checkerboard:
 
     def orbit(self, c: Array, step: Array | float, num_steps: int) -> tuple[Array, Array]:
         """c after BURN steps and more, and ln |G'| there: (num_steps, …) each."""
-        seen, logs = [], []
-        for n in range(BURN + num_steps):
+        seen = []
+        for _ in range(BURN + num_steps):
             pull, slope = self.pull(c)
-            if n >= BURN:
-                seen.append(c)
-                logs.append(np.log(np.abs(1 - step * slope)))
+            seen.append((c, np.log(np.abs(1 - step * slope))))
             c = c - step * pull
-        return np.stack(seen), np.stack(logs)
+        orbit, logs = zip(*seen[BURN:], strict=True)
+        return np.stack(orbit), np.stack(logs)
 
 
 @job(Restrained)
 def restrained(case: Restrained) -> Iterator[pd.DataFrame]:
     """Onset and amplitude, norms and growth at the ends of the band, exponents and last bits."""
     checkerboard, one = on("checkerboard", case, case.decay), Checkerboard(case.decay, case.kernel_width)
-    for name, layer in (("checkerboard", checkerboard), ("smooth", on("smooth", case, case.decay, label=0.0))):
-        yield from _onset(name, layer, _starts(case))
+    yield from _onset("checkerboard", checkerboard, _starts(case))
+    yield from _onset("smooth", on("smooth", case, case.decay, label=0.0), _starts(case))
     yield from _amplitude(case, checkerboard, one)
     yield from band(case, case.decay)
     yield from _windows(case, checkerboard, one)
@@ -92,11 +91,8 @@ def _onset(name: str, layer: Layer, starts: Array) -> Iterator[pd.DataFrame]:
     for _ in range(4000):  # to the equilibrium, by small steps
         K = layer.descend(K, 1.0 / layer.decay / 20)
     exact, wrong = (float(2 / np.linalg.eigvalsh(layer.hessian(K, part))[-1]) for part in (False, True))
-
-    def rate(step: float) -> float:
-        return float(growth(lambda v: layer.descend(K + v, step) - K, starts[1:2], 600, 1e-6)[0])
-
-    yield from beside("onset", name, crossing(rate, exact), exact, wrong)
+    found = onset(lambda v, step: layer.descend(K + v, step) - K, starts[1:2], 600, exact, 1e-6)
+    yield from beside("onset", name, found, exact, wrong)
 
 
 def _amplitude(case: Restrained, layer: Layer, one: Checkerboard) -> Iterator[pd.DataFrame]:
@@ -123,10 +119,10 @@ def band(case: Restrained, decay: float) -> Iterator[pd.DataFrame]:
     steepest = float(swish_slopes(np.linspace(0, 10, 10001))[0].max()) * np.linalg.norm(layer.A, axis=1).mean()
     for share in (*case.inside, *case.outside):
         step, K, norms = share * 2 / case.decay, _starts(case), []
-        for n in range(case.band_steps):
+        for _ in range(case.band_steps):
             K = layer.descend(K, step)
-            if 2 * n >= case.band_steps:
-                norms.append(np.linalg.norm(K, axis=1))
+            norms.append(np.linalg.norm(K, axis=1))
+        norms = norms[(case.band_steps + 1) // 2 :]
         factor = abs(1 - step * case.decay)
         if share < 1:
             yield tidy("norm", f"f{share:g}", 0.0, np.max(norms, axis=0) * (1 - factor), step * steepest)
@@ -137,17 +133,15 @@ def band(case: Restrained, decay: float) -> Iterator[pd.DataFrame]:
 
 def _windows(case: Restrained, layer: Layer, one: Checkerboard) -> Iterator[pd.DataFrame]:
     rng = stream(case.seed, "stability", "windows")
-    shape = (case.starts, layer.A.shape[1])
     first = one.equilibrium * np.abs(rng.standard_normal(case.starts))
     multiplier = one.pull(one.equilibrium)[1]
     for share in case.windows:
         step, where = share * 2 / case.decay, f"f{share:g}"
         exponents = one.orbit(first, step, 10 * case.window_steps)[1].mean(0)
-        K = rng.standard_normal(shape)
+        K = rng.standard_normal((case.starts, layer.A.shape[1]))
         for _ in range(BURN):
             K = layer.descend(K, step)
-        near = K + TINY * rng.standard_normal(shape)
-        bit = K
+        near, bit = K + TINY * rng.standard_normal(K.shape), K
         total, largest, seen = np.zeros(case.starts), np.zeros(case.starts), []
         for n in range(case.window_steps):
             K, near, bit = layer.descend(K, step), layer.descend(near, step), layer.descend(bit, step, LAST_BIT)
