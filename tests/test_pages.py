@@ -6,6 +6,7 @@ import ast
 import contextlib
 import doctest
 import io
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ from typing import Any
 import matplotlib
 import pytest
 from matplotlib import pyplot
+
+from figures import interactive
+from ledger.record import verify
+from ledger.show import drawn
 
 ROOT = Path(__file__).resolve().parents[1]
 CELL = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", re.DOTALL | re.MULTILINE)
@@ -49,3 +54,15 @@ def test_cells_run_and_print_what_they_say(page: str, monkeypatch: pytest.Monkey
         assert not expected or checker.check_output(expected, printed, LOOSE), printed
     pyplot.close("all")
     assert names, f"{page} shows no Python"
+
+
+def test_the_parts_of_the_article_are_drawn_of_the_published_numbers() -> None:
+    """Nothing foretold is far from what was measured: two to the power of one rung of a ladder of widths."""
+    record = verify.read_verdicts(ROOT / "published" / "verdicts.json", sealed=False)
+    named = interactive.rates(record, lambda _: pytest.fail("needs no table"))["claims"]
+    assert named == list(interactive.RATES)
+    for pairs in interactive.compared(record, lambda _: pytest.fail("needs no table"))["pairs"].values():
+        assert len(drawn.plane(pairs).pairs) > 4
+        for pair in pairs:
+            assert pair.lower <= pair.estimate <= pair.upper
+            assert pair.foretold / 2 < pair.estimate < pair.foretold * 4 or not math.isfinite(pair.estimate)
