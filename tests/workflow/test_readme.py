@@ -61,7 +61,7 @@ def test_in_the_shell_of_make_the_command_is_found() -> None:
 
 def test_ci_calls_the_test_command_of_the_readme() -> None:
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
-    needed = {"docs", "test", "test-faults", "quick", "test-article MODE=quick", "test-slurm"}
+    needed = {"docs", "test", "test-faults", "quick", "test-report MODE=quick", "test-slurm"}
     assert {f"make {target}" for target in needed} <= set(lines)
 
 
