@@ -174,7 +174,10 @@ def test_an_address_opens_a_panel(browser: webdriver.Chrome, path: Path) -> None
     target = target_of(first_link(browser, "zl:"))
     browser.get("about:blank")
     browser.get(f"{path.as_uri()}#{target}")
-    assert [panel.get_attribute("id") for panel in open_panels(browser)] == [target]
+    (panel,) = open_panels(browser)
+    assert panel.get_attribute("id") == target
+    panel.find_element(By.CSS_SELECTOR, "button").click()
+    assert not panel.is_displayed()
 
 
 def test_rates_and_pairs_are_chosen_and_open_their_evidence(browser: webdriver.Chrome) -> None:
