@@ -38,7 +38,7 @@ say() { # Run a step, its words in a log of its own, shown if it fails.
 }
 say latexml --preload=zeroloss.sty --path="$BUILD" --path=paper --path="$RESULTS/tex" --path="$RESULTS/figures" \
     --path=benchmarks/results --destination="$BUILD/article.xml" "$BUILD/article.tex"
-# LaTeXML would make rasters of PDF.
-sed 's/graphic="\([^"]*\)\.pdf"/graphic="\1.svg"/' "$BUILD/article.xml" >"$BUILD/drawn.xml"
-say latexmlpost --format=html5 --pmml --timestamp=0 --path=paper \
+# LaTeXML would make rasters of PDF, and measure SVG with what may not read it.
+sed 's/graphic="\([^"]*\)\.pdf"/graphic="\1.svg" imagesrc="\1.svg"/' "$BUILD/article.xml" >"$BUILD/drawn.xml"
+say latexmlpost --format=html5 --pmml --nographicimages --timestamp=0 --path=paper \
     --destination="$BUILD/article.html" "$BUILD/drawn.xml"

@@ -32,7 +32,8 @@ FOLLOWS = "interactive.html.jinja"
 STYLE = re.compile(r'<link rel="stylesheet" href="([^"]+)"')
 LINK = re.compile(r'href="evidence\.html#([^"]+)"')
 TOKEN = re.compile(r'<(m\w+)([^>]*?) (href="evidence[^"]+")([^>]*)>(.*?)</\1>')
-PICTURE = re.compile(r'<img src="([^"]+)"')
+PICTURE = re.compile(r'<object type="image/svg\+xml" data="([^"]+)"[^>]*></object>')
+ALT = "The drawing that the caption describes"
 ID = re.compile(r' id="[^"]*"')
 SECTION = re.compile(r'<section id="([^"]+)" class="ltx_(?:section|appendix)">\s*<h2[^>]*>(.*?)</h2>', re.DOTALL)
 
@@ -127,7 +128,7 @@ def article_of(made: str) -> str:
 def with_parts(body: str, parts: Mapping[str, str]) -> str:
     """Return a body in which each part follows the figure that it is named after."""
     for figure, part in parts.items():
-        place = re.search(rf'<img src="{re.escape(figure)}\.svg".*?</figure>', body, re.DOTALL)
+        place = re.search(rf'<object [^>]*data="{re.escape(figure)}\.svg".*?</figure>', body, re.DOTALL)
         if place is None:
             raise ResultError(
                 f"the article must show {figure}, which an interactive part follows; run make article again"
@@ -137,11 +138,11 @@ def with_parts(body: str, parts: Mapping[str, str]) -> str:
 
 
 def with_pictures(body: str, folder: Path) -> str:
-    """Return a body with its pictures, SVG in `folder`, in it."""
+    """Return a body with its pictures, SVG in `folder`, in it; of what they show, their captions tell."""
 
     def picture(image: re.Match[str]) -> str:
-        content = results.read_bytes(folder / image[1])
-        return f'<img src="data:image/svg+xml;base64,{base64.b64encode(content).decode()}"'
+        content = base64.b64encode(results.read_bytes(folder / image[1])).decode()
+        return f'<img src="data:image/svg+xml;base64,{content}" alt="{ALT}">'
 
     return PICTURE.sub(picture, body)
 
