@@ -13,6 +13,15 @@ addEventListener("hashchange", () => show(location.hash));
 show(location.hash);
 // What is wider than the screen, such as a formula that cannot be broken, scrolls by itself, and with the keyboard.
 function fit() {
+  const edge = document.querySelector("main").getBoundingClientRect().right;
+  for (const math of document.querySelectorAll('main math[display="inline"]')) { // its line may be of no block's width
+    if (math.getBoundingClientRect().right <= edge || math.closest(".scroll, .ltx_tabular, .ltx_eqn_table")) continue;
+    const frame = document.createElement("span");
+    math.replaceWith(frame);
+    frame.append(math);
+    frame.className = "scroll";
+    frame.tabIndex = 0;
+  }
   const blocks = document.querySelectorAll("main figure, main .ltx_eqn_table, main .ltx_p, main .ltx_para, main li, .part .wide");
   for (const block of [...blocks].reverse()) { // the innermost first: what is around it then fits
     const wide = block.clientWidth > 0 && block.scrollWidth > block.clientWidth + 1;
