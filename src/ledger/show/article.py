@@ -74,6 +74,7 @@ def write(
     shown = partial(environment.get_template(FOLLOWS).render, entries=entries, stated=claims)
     body = with_parts(article_of(made), {figure: shown(figure=figure, part=part) for figure, part in answering.items()})
     specs = {path.parent.name: results.read_sealed(path) for path in sorted(folder.glob("*/specs.json"))}
+    opened = list(panels(targets_of(body), record, claims, specs))
     text = environment.get_template(TEMPLATE).render(
         paper=paper(),
         mode=mode,
@@ -81,7 +82,8 @@ def write(
         body=markupsafe.Markup(with_pictures(body, page.parent)),
         style=markupsafe.Markup("\n".join(results.read_text(page.parent / name) for name in STYLE.findall(made))),
         contents=[(target, markupsafe.Markup(ID.sub("", heading))) for target, heading in SECTION.findall(body)],
-        panels=list(panels(targets_of(body), record, claims, specs)),
+        panels=opened,
+        inside={panel.target for panel in opened},
     )
     results.write_text(out, text)
 
