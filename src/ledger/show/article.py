@@ -145,7 +145,7 @@ def with_parts(body: str, parts: Mapping[str, str]) -> str:
 
 
 def with_pictures(body: str, folder: Path) -> str:
-    """Return a body with its pictures, SVG in `folder`, in it: paths to a hundredth of a point, a fifth less to load."""
+    """Return a body with its pictures, SVG in `folder`, in it; a hundredth of a point is enough."""
 
     def rounded(path: re.Match[str]) -> str:
         return DECIMALS.sub(lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), path[0])

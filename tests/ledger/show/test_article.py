@@ -25,7 +25,8 @@ PAGE = """<html><head><link rel="stylesheet" href="a.css" type="text/css"></head
 <h2 class="ltx_title"><span class="ltx_tag" id="S1.1">1 </span>Means</h2>
 <a href="evidence.html#zl:{key}" title="" class="ltx_ref zl">1.0</a>
 <math><mn mathvariant="normal" href="evidence.html#zl:claim:toy.depth">2</mn></math>
-<figure><object type="image/svg+xml" data="toy.svg" id="F1.g1" class="ltx_graphics"></object></figure></section></article></body></html>"""
+<figure><object type="image/svg+xml" data="toy.svg" id="F1.g1"></object></figure>
+</section></article></body></html>"""
 PARTS = """
 def claims(record, run_of):
     assert list(run_of("toy").cases)
