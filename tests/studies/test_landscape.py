@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import islice
 
 import numpy as np
@@ -9,12 +10,19 @@ import pandas as pd
 import pytest
 import torch
 from scipy.integrate import quad
+from scipy.linalg import expm
 
 from zeroloss.studies.landscape import circle, hessian, paths, relu, smooth, spheres
 from zeroloss.studies.landscape.measure import needed
 from zeroloss.studies.replicated import at_infinity, slope_row, tidy
 
 RNG = np.random.default_rng
+Array = np.ndarray
+
+
+def difference(function: Callable[[Array], Array], at: Array, direction: Array) -> Array:
+    """The derivative along a direction."""
+    return (function(at + 1e-6 * direction) - function(at - 1e-6 * direction)) / 2e-6
 
 
 def test_the_kernel_is_that_of_the_network() -> None:
@@ -33,12 +41,12 @@ def test_one_step_of_descent_is_along_the_gradient() -> None:
     first, signs = relu.paired(half)
     last = relu.trained(X, y, half, 1e-3, until=0.999)
 
-    def loss(W: np.ndarray) -> float:
-        return 0.5 * float(((signs @ np.maximum(W @ X.T, 0) - y) ** 2).sum())
+    def loss(W: Array) -> Array:
+        return 0.5 * ((signs @ np.maximum(W @ X.T, 0) - y) ** 2).sum()
 
     direction = RNG(4).standard_normal(first.shape)
-    slope = (loss(first + 1e-6 * direction) - loss(first - 1e-6 * direction)) / 2e-6
-    (start, _), (once, _) = islice(relu.descent(X, y, half, 1e-6), 2)
+    (start, *_), (once, *_) = islice(relu.descent(X, y, first, signs, 1e-6), 2)
+    slope = difference(loss, first, direction)
     assert ((start - once) / 1e-6 * direction).sum() == pytest.approx(slope, rel=1e-4)
     assert (start == first).all() and loss(last) < loss(first)
 
@@ -78,15 +86,11 @@ def test_second_derivatives_of_tanh_networks() -> None:
     W, signs = RNG(7).standard_normal((5, 3)), RNG(8).choice([-1.0, 1.0], 5) / np.sqrt(5)
     direction = RNG(9).standard_normal((5, 3))
 
-    def at(e: float) -> tuple[np.ndarray, np.ndarray]:
-        moved = W + e * direction
-        return signs @ np.tanh(moved @ X.T), smooth.jacobian(moved, signs, X)
-
-    (plus, J_plus), (minus, J_minus) = at(1e-6), at(-1e-6)
-    assert smooth.jacobian(W, signs, X) @ direction.ravel() == pytest.approx((plus - minus) / 2e-6, abs=1e-8)
+    slopes = difference(lambda at: signs @ np.tanh(at @ X.T), W, direction)
+    assert smooth.jacobian(W, signs, X) @ direction.ravel() == pytest.approx(slopes, abs=1e-8)
     c = np.array([0.3, -1.0, 0.5])
-    bent = smooth.second_order(W, signs, X, c) @ direction.ravel()
-    assert bent == pytest.approx(c @ (J_plus - J_minus) / 2e-6, abs=1e-8)
+    bent = difference(lambda at: c @ smooth.jacobian(at, signs, X), W, direction)
+    assert smooth.second_order(W, signs, X, c) @ direction.ravel() == pytest.approx(bent, abs=1e-8)
     end = smooth.minimiser(W, signs, X, 0.3 * y)
     assert signs @ np.tanh(end @ X.T) == pytest.approx(0.3 * y, abs=1e-12)
     u = np.linspace(-3, 3, 2001)
@@ -125,32 +129,29 @@ def test_the_gradient_over_rotations_is_that_of_differences() -> None:
     X, y = relu.labelled(12, 5, 3)
     W = RNG(12).standard_normal((7, 3))
 
-    def loss(R: np.ndarray) -> float:
+    def loss(R: Array) -> Array:
         features = np.maximum(X @ R.T @ W.T, 0) / np.sqrt(7)
-        return 0.1 * float(y @ np.linalg.solve(features @ features.T + 0.1 * np.eye(5), y))
+        return 0.1 * y @ np.linalg.solve(features @ features.T + 0.1 * np.eye(5), y)
 
-    slopes = []
-    for i, j in ((0, 1), (0, 2), (1, 2)):
-        A = np.zeros((3, 3))
-        A[i, j], A[j, i] = 1.0, -1.0
-        slopes.append((loss(np.eye(3) + 1e-6 * A) - loss(np.eye(3) - 1e-6 * A)) / 2e-6)
-    # in the basis (e_ij − e_ji)/√2
-    assert spheres.gradient(W, X, y, 0.1) == pytest.approx(np.linalg.norm(slopes) / np.sqrt(2), rel=1e-5)
+    matrices = np.eye(9).reshape(9, 3, 3)
+    slopes = [difference(loss, np.eye(3), e - e.T) for e in matrices]
+    # each twice in the basis (e_ij − e_ji)/√2
+    assert spheres.gradient(W, X, y, 0.1) == pytest.approx(np.linalg.norm(slopes) / 2, rel=1e-5)
 
 
 def test_derivatives_of_maps() -> None:
-    """D by differences, its adjoint, DDᵀ; and a path of least energy is stationary among those of its ends."""
+    """D by differences; steps of flow and of least norm; a path of least energy is stationary for its ends."""
     maps = paths.Maps.drawn(("test",), 2, 3, 2, 12, 4)
-    A = 0.3 * RNG(13).standard_normal(maps.zero.shape)
-    other = RNG(14).standard_normal(A.shape)
-    end, features, P = maps.derivative(A)
-    pushed = (maps.ends(A + 1e-6 * other) - maps.ends(A - 1e-6 * other)) / 2e-6
-    assert maps.pushed(features, P, other) == pytest.approx(pushed, abs=1e-8)
+    a = 0.3 * RNG(13).standard_normal(maps.zero.shape)
+    other = RNG(14).standard_normal(a.shape)
+    end, D = maps.derivative(a)
+    pushed = difference(lambda at: maps.forward(at)[0], a, other)
+    assert (D @ other[..., None])[..., 0] == pytest.approx(pushed, abs=1e-8)
     c = RNG(15).standard_normal(end.shape)
-    pulled = maps.adjoint(features, P, c)
-    assert (pulled * other).sum((2, 3)).mean(1) == pytest.approx((c * pushed).sum((1, 2)))  # (1/L) Σ_l
-    K = maps.kernel(features, P)
-    assert maps.pushed(features, P, pulled).reshape(2, -1) == pytest.approx((K @ c.reshape(2, -1, 1))[..., 0])
+    K = D @ D.mT
+    assert (D @ paths.step(D, c)[..., None])[..., 0] == pytest.approx(c)
+    rest = np.stack([expm(-3.0 * one) @ r for one, r in zip(K, c, strict=True)])  # of c, once flow has gone on
+    assert (D @ paths.step(D, c, 3.0)[..., None])[..., 0] == pytest.approx(c - rest)
     Y = paths.displaced(maps, 0.1, ("test", "targets"))
     flowed = paths.flow(maps, Y)
     least = paths.least(maps, Y, flowed)
@@ -161,16 +162,17 @@ def test_derivatives_of_maps() -> None:
 def test_flow_is_that_of_small_steps() -> None:
     maps = paths.Maps.drawn(("small",), 1, 3, 2, 16, 3)
     Y = paths.displaced(maps, 0.2, ("small", "targets"))
-    A = maps.zero
+    a = maps.zero
+    start, _ = maps.forward(a)
     for _ in range(20000):
-        end, features, P = maps.derivative(A)
-        if np.linalg.norm(end - Y) < paths.STOP * np.linalg.norm(Y - maps.X):
+        end, D = maps.derivative(a)
+        if np.linalg.norm(end - Y) < paths.STOP * np.linalg.norm(Y - start):
             break
-        A = A + 0.02 * maps.adjoint(features, P, Y - end)
+        a = a + 0.02 * (Y - end) @ D[0]
     for _ in range(4):
-        end, features, P = maps.derivative(A)
-        A = A + maps.adjoint(features, P, paths.solved(maps.kernel(features, P), Y - end))
-    assert paths.energy(paths.flow(maps, Y)) == pytest.approx(paths.energy(A), rel=1e-4)
+        end, D = maps.derivative(a)
+        a = a + (np.linalg.pinv(D[0]) @ (Y - end)[0])
+    assert paths.energy(paths.flow(maps, Y)) == pytest.approx(paths.energy(a), rel=1e-4)
 
 
 def test_limits_and_slopes_of_replicates() -> None:

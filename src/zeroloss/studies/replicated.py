@@ -6,18 +6,29 @@ their ratio, at one size or extrapolated to an infinite one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ledger.record.interval import CONFIDENCE, Interval
-from ledger.record.rows import Row, row
+from ledger.record.rows import Row, Rows, row
 from ledger.record.statistics import Estimate, student, welch
 from zeroloss.model.arrays import Array
 
-__all__ = ["at_infinity", "by_size", "limit_row", "mean_row", "means", "part_of", "ratio_of", "slope_row", "tidy"]
+__all__ = [
+    "at_infinity",
+    "by_size",
+    "limit_row",
+    "mean_row",
+    "mean_rows",
+    "means",
+    "part_of",
+    "ratio_of",
+    "slope_row",
+    "tidy",
+]
 
 
 def tidy(quantity: str, where: str, size: float, values: Any, predicted: Any = 1.0) -> pd.DataFrame:
@@ -103,3 +114,15 @@ def slope_row(claim: str, quantity: str, where: str, part: pd.DataFrame, name: s
     return row(
         claim, quantity, where, welch(float(value), errors, CONFIDENCE), [name], replicates=least, sizes=len(groups)
     )
+
+
+def mean_rows(
+    claim: str,
+    quantity: str,
+    parts: Iterable[tuple[str, pd.DataFrame]],
+    name: str,
+    sizes: int = 1,
+    values: Callable[[pd.DataFrame], Array] = ratio_of,
+) -> Rows:
+    """`mean_row` of each cell: of the ratio, or of other values."""
+    return [mean_row(claim, quantity, where, values(part), name, sizes) for where, part in parts]

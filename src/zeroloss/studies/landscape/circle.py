@@ -27,7 +27,7 @@ from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.model.arrays import Array
 from zeroloss.studies.landscape.plan import Circle
-from zeroloss.studies.landscape.relu import descent, tangent
+from zeroloss.studies.landscape.relu import descent, paired, tangent
 from zeroloss.studies.replicated import tidy
 
 MODES = 64  # of the sums over j, whose terms fall like j^{−4}
@@ -144,8 +144,8 @@ def networks(case: Circle) -> Iterator[pd.DataFrame]:
             angles = rng.random(n) * 2 * np.pi
             y = np.sqrt(2) * np.cos(2 * angles)
             X = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-            steps = descent(X, y, rng.standard_normal((m // 2, 2)), step=0.5 / n)
-            _, residual = next(islice(steps, round(2 * T), None))
+            steps = descent(X, y, *paired(rng.standard_normal((m // 2, 2))), step=0.5 / n)
+            _, residual, _ = next(islice(steps, round(2 * T), None))
             network.append((residual**2).mean())
             kernel.append((remaining(angles, y[:, None], np.array([[T]])) ** 2).mean())
         yield tidy("network", "k2", n, network, kernel)

@@ -3,56 +3,33 @@ and a near one, the smallest wrong theory that the claim refutes. The words of b
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
 from ledger.near import near, scaled
-from ledger.study import Case, control
+from ledger.study import control
 from zeroloss.studies.landscape import plan
 from zeroloss.studies.landscape.circle import deviations, eigenvalues, total
-from zeroloss.studies.replicated import part_of
+from zeroloss.studies.planted import off_by, passed_off
 
-Change = Callable[[pd.DataFrame, Case], pd.DataFrame]
+ends_alone = control("landscape.flips", plan.Lazy)(passed_off("flips-predicted", "path", by="ends"))
+gaussian_jacobian = control("landscape.certificate", plan.Certificate)(
+    passed_off("condition", "network", by="gaussian")
+)
+bottleneck_as_linear = control("landscape.hessian", plan.Hessians)(passed_off("norm", "linear", by="bottleneck"))
+descent_as_natural = control("landscape.straight", plan.Straight)(passed_off("length", "natural", by="descent"))
+stretched_neurons = control("landscape.rotation", plan.Rotation)(passed_off("gradient", "isotropic", by="stretched"))
+flow_as_least = control("landscape.least-energy", plan.Geodesics)(passed_off("spread", "least", by="flow"))
+contracting_as_expanding = control("landscape.layers", plan.Geodesics)(off_by("share", -1.0, "contracting", "value"))
 
-
-def passed_off(claim: str, kind: type[Case], quantity: str, where: str, by: str) -> Change:
-    """The control in which what was measured in one cell stands in another."""
-
-    @control(claim, kind)
-    def changed(table: pd.DataFrame, case: Case) -> pd.DataFrame:
-        cells = dict(part_of(table, quantity))
-        table.loc[cells[where].index, "value"] = cells[by].value.to_numpy()
-        return table
-
-    return changed
-
-
-def off_by(claim: str, kind: type[Case], quantity: str, factor: float) -> Change:
-    """The near control in which a quantity is predicted wrong by a factor."""
-
-    @near(claim, kind)
-    def changed(table: pd.DataFrame, case: Case) -> pd.DataFrame:
-        return scaled(table, table.quantity == quantity, factor, "predicted")
-
-    return changed
-
-
-ends_alone = passed_off("landscape.flips", plan.Lazy, "flips-predicted", "path", by="ends")
-gaussian_jacobian = passed_off("landscape.certificate", plan.Certificate, "condition", "network", by="gaussian")
-bottleneck_as_linear = passed_off("landscape.hessian", plan.Hessians, "norm", "linear", by="bottleneck")
-descent_as_natural = passed_off("landscape.straight", plan.Straight, "length", "natural", by="descent")
-stretched_neurons = passed_off("landscape.rotation", plan.Rotation, "gradient", "isotropic", by="stretched")
-flow_as_least = passed_off("landscape.least-energy", plan.Geodesics, "spread", "least", by="flow")
-
-movement_off = off_by("landscape.lazy", plan.Lazy, "movement", 1.05)
-condition_off = off_by("landscape.certificate", plan.Certificate, "condition", 1.08)
-biased_off = off_by("landscape.odd", plan.Circle, "biased", 1.06)
-least_eigenvalue_off = off_by("landscape.nonconvex", plan.Minimisers, "tanh", 1.02)
-constant_kernel_off = off_by("landscape.straight", plan.Straight, "length", 1.02)
-mean_energy_off = off_by("landscape.energy", plan.Energies, "random", 1.04)
-wishart_factor_off = off_by("landscape.short", plan.Short, "gaussian", 1.03)
+movement_off = near("landscape.lazy", plan.Lazy)(off_by("movement", 1.05))
+flips_off = near("landscape.flips", plan.Lazy)(off_by("flips-predicted", 0.9, "path", "value"))
+condition_off = near("landscape.certificate", plan.Certificate)(off_by("condition", 1.08))
+biased_off = near("landscape.odd", plan.Circle)(off_by("biased", 1.06))
+least_eigenvalue_off = near("landscape.nonconvex", plan.Minimisers)(off_by("tanh", 1.02))
+constant_kernel_off = near("landscape.straight", plan.Straight)(off_by("length", 1.02))
+mean_energy_off = near("landscape.energy", plan.Energies)(off_by("random", 1.04))
+wishart_factor_off = near("landscape.short", plan.Short)(off_by("gaussian", 1.03))
 
 
 @control("landscape.antipodal", plan.Parallel)
@@ -74,12 +51,6 @@ def by_the_least_eigenvalue(table: pd.DataFrame, case: plan.Lazy) -> pd.DataFram
     """The bound |y|²/λ₀ for the movement itself."""
     naive = table.loc[table.quantity == "naive", "value"].iloc[0]
     return table.assign(predicted=table.predicted.where(table.quantity != "movement", naive))
-
-
-@near("landscape.flips", plan.Lazy)
-def flips_off(table: pd.DataFrame, case: plan.Lazy) -> pd.DataFrame:
-    """A share of signs that change predicted 10 % too small."""
-    return scaled(table, (table.quantity == "flips-predicted") & (table.cell == "path"), 0.9)
 
 
 @control("landscape.floor", plan.Circle)
@@ -147,13 +118,6 @@ def spread_falls_slower(table: pd.DataFrame, case: plan.Geodesics) -> pd.DataFra
 def samples_ignored(table: pd.DataFrame, case: plan.Short) -> pd.DataFrame:
     """Energies of width M as those of M = ∞."""
     return table.assign(predicted=table.predicted.where(table.quantity != "gaussian", 1.0))
-
-
-@control("landscape.layers", plan.Geodesics)
-def contracting_as_expanding(table: pd.DataFrame, case: plan.Geodesics) -> pd.DataFrame:
-    """Maps that shrink, passed off as maps that stretch."""
-    shrinking = (table.quantity == "share") & (table.cell == "contracting")
-    return table.assign(value=table.value.where(~shrinking, -table.value))
 
 
 @near("landscape.layers", plan.Geodesics)

@@ -11,12 +11,18 @@ from ledger.record.interval import CONFIDENCE
 from ledger.record.rows import Row, between, exact, plain, row, rows_of
 from ledger.record.statistics import log_slope, student, welch
 from ledger.study import Run, measures
+from zeroloss.model.arrays import Array
 from zeroloss.studies.landscape import controls as controls
 from zeroloss.studies.landscape import plan
-from zeroloss.studies.replicated import by_size, limit_row, mean_row, part_of, ratio_of, slope_row
+from zeroloss.studies.replicated import by_size, limit_row, mean_row, mean_rows, part_of, ratio_of, slope_row
 
 REACHED = 1e-6  # of the loss at the start, below which it counts as zero
 SUCCESS = 0.95  # share of networks that come to zero loss at a width that suffices
+
+
+def minus(part: pd.DataFrame) -> Array:
+    """The ratio of what a source says to be below zero, turned round."""
+    return -ratio_of(part)
 
 
 @measures("landscape.antipodal")
@@ -135,10 +141,10 @@ def energy(run: Run) -> Iterator[Row]:
         one = rows_of([name], replicates=case.replicates, sizes=sizes)
         for where, part in part_of(table, "change"):
             yield one(claim, "change", where, exact(part.value.max()))
-        for where, part in part_of(table, "random"):
-            yield mean_row(claim, "random", where, ratio_of(part), name, sizes)
-        for where, part in part_of(table, "over-least"):
-            yield mean_row(claim, "excess", where, ratio_of(part) - 1, name, sizes)
+        yield from mean_rows(claim, "random", part_of(table, "random"), name, sizes)
+        yield from mean_rows(
+            claim, "excess", part_of(table, "over-least"), name, sizes, lambda part: ratio_of(part) - 1
+        )
         for where, part in part_of(table, "minimised"):
             n = part["size"].to_numpy()
             yield one(claim, "slope", where, exact(float(log_slope(n, 1 - ratio_of(part) + 1 / n))))
@@ -151,12 +157,9 @@ def rotation(run: Run) -> Iterator[Row]:
     for name, case, table in run.of(plan.Rotation):
         sizes = len(case.widths)
         yield slope_row(claim, "slope", "isotropic", dict(part_of(table, "gradient"))["isotropic"], name, sizes=4)
-        for where, part in part_of(table, "moved"):
-            yield mean_row(claim, "energy_closed", where, -ratio_of(part), name, sizes)
-        for where, part in part_of(table, "rotated-minus-free"):
-            yield mean_row(claim, "error_difference", where, part.value.to_numpy(), name, sizes)
-        for where, part in part_of(table, "error"):
-            yield mean_row("", "error", where, part.value.to_numpy(), name)
+        yield from mean_rows(claim, "energy_closed", part_of(table, "moved"), name, sizes, minus)
+        yield from mean_rows(claim, "error_difference", part_of(table, "rotated-minus-free"), name, sizes)
+        yield from mean_rows("", "error", part_of(table, "error"), name)
 
 
 @measures("landscape.least-energy", "landscape.layers")
@@ -170,24 +173,18 @@ def paths(run: Run) -> Iterator[Row]:
             wide = part.pivot_table(index="replicate", columns="size", values="value")
             values = log_slope(wide.columns.to_numpy(float), wide.to_numpy())
             yield one("landscape.least-energy", quantity, where, student(values, CONFIDENCE))
-        for where, part in part_of(table, "reset"):
-            yield mean_row("landscape.layers", "reset_least", where, part.value.to_numpy(), name)
-        for where, part in part_of(table, "share"):
-            values = part.value.to_numpy()
-            if where == "turning":
-                yield mean_row("", "share_turning", where, values, name)
-            else:
-                yield mean_row("landscape.layers", "minus_share", where, -values, name)
+        yield from mean_rows("landscape.layers", "reset_least", part_of(table, "reset"), name)
+        parts = dict(part_of(table, "share"))
+        yield mean_row("", "share_turning", "turning", ratio_of(parts.pop("turning")), name)
+        yield from mean_rows("landscape.layers", "minus_share", parts.items(), name, values=minus)
 
 
 @measures("landscape.layers")
 def block(run: Run) -> Iterator[Row]:
     """Bottom over top of the residual networks of this paper, and whether they were trained to zero loss."""
     for name, _, table in run.of(plan.Reset):
-        for where, part in part_of(table, "reset"):
-            yield mean_row("landscape.layers", "minus_reset_block", where, -part.value.to_numpy(), name)
-        for where, part in part_of(table, "moved"):
-            yield mean_row("", "block_moved", where, part.value.to_numpy(), name)
+        yield from mean_rows("landscape.layers", "minus_reset_block", part_of(table, "reset"), name, values=minus)
+        yield from mean_rows("", "block_moved", part_of(table, "moved"), name)
         for where, part in part_of(table, "left"):
             yield row("", "block_left", where, plain(part.value.max()), [name])
 
@@ -196,12 +193,9 @@ def block(run: Run) -> Iterator[Row]:
 def short(run: Run) -> Iterator[Row]:
     """Energies at finite width over the Wishart factor; excess of flow, at the largest width and as M → ∞."""
     for name, case, table in run.of(plan.Short):
-        for where, part in part_of(table, "gaussian"):
-            yield mean_row("landscape.short", "gaussian", where, ratio_of(part), name, len(case.widths))
-        for where, part in part_of(table, "tanh"):
-            yield mean_row("", "tanh", where, part.value.to_numpy(), name)
+        yield from mean_rows("landscape.short", "gaussian", part_of(table, "gaussian"), name, len(case.widths))
+        yield from mean_rows("", "tanh", part_of(table, "tanh"), name)
         for where, part in part_of(table, "excess"):
             _, last = by_size(part)[-1]
-            sizes = len(case.path_widths)
-            yield mean_row("landscape.short", "minus_excess", where, -last.value.to_numpy(), name, sizes)
+            yield mean_row("landscape.short", "minus_excess", where, minus(last), name, len(case.path_widths))
             yield limit_row("", "excess_at_infinity", where, part, name, sizes=2)

@@ -18,7 +18,7 @@ signs that change tends to (2π)^{−1/2} times the measure of the starts whose 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 import numpy as np
@@ -33,6 +33,9 @@ from zeroloss.studies.replicated import tidy
 RANK = 1e-13  # of the largest eigenvalue: what is below is none
 STARTS = 24  # of s for each gate
 MOST_STEPS = 100000
+
+Activation = tuple[Callable[[Array], Array], Callable[[Array], Array]]  # σ and σ'
+RELU: Activation = (lambda u: np.maximum(u, 0.0), lambda u: (u > 0).astype(float))
 
 
 def sphere(rng: np.random.Generator, rows: int, d: int) -> Array:
@@ -80,19 +83,25 @@ def paired(half: Array) -> tuple[Array, Array]:
     return np.concatenate([half, half], axis=-2), np.repeat([1.0, -1.0], m // 2) / np.sqrt(m)
 
 
-def descent(X: Array, y: Array, half: Array, step: float) -> Iterator[tuple[Array, Array]]:
-    """Weights (m, d) and residuals f − y before each step of gradient descent, without end."""
-    W, signs = paired(half)
+def descent(
+    X: Array, y: Array, W: Array, signs: Array, step: float, sigma: Activation = RELU, natural: bool = False
+) -> Iterator[tuple[Array, Array, Array]]:
+    """Weights (..., m, d), residuals f − y and what is then taken off the weights, step by step and without end:
+    η Jᵀr of gradient descent, or η JᵀK⁻¹r of natural gradient."""
+    value, slope = sigma
     while True:
         u = W @ X.T
-        residual = signs @ np.maximum(u, 0.0) - y
-        yield W, residual
-        W = W - step * ((signs[:, None] * (u > 0) * residual) @ X)
+        residual = signs @ value(u) - y
+        weights = signs[:, None] * slope(u)  # J of a unit is weights × x
+        driving = np.linalg.solve((weights.T @ weights) * (X @ X.T), residual) if natural else residual
+        change = step * ((weights * driving[..., None, :]) @ X)
+        yield W, residual, change
+        W = W - change
 
 
 def trained(X: Array, y: Array, half: Array, step: float, until: float) -> Array:
     """Weights (m, d) of the first step at which |f − y| ≤ until |y|; RuntimeError if there is none in MOST_STEPS."""
-    for W, residual in islice(descent(X, y, half, step), MOST_STEPS):
+    for W, residual, _ in islice(descent(X, y, *paired(half), step), MOST_STEPS):
         if np.linalg.norm(residual) <= until * np.linalg.norm(y):
             return W
     raise RuntimeError(f"descent must reach {until:g} in {MOST_STEPS} steps; lower the step")

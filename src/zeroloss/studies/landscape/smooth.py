@@ -17,7 +17,8 @@ their ends is (r₀ᵀK⁻¹r₀)^{1/2}; natural gradient, −η Jᵀ K⁻¹ r, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.model.arrays import Array
 from zeroloss.studies.landscape.plan import Certificate, Minimisers, Straight
-from zeroloss.studies.landscape.relu import labelled, paired
+from zeroloss.studies.landscape.relu import RELU, Activation, descent, labelled, paired
 from zeroloss.studies.replicated import tidy
 
 SUP_CURVATURE = 4 / (3 * np.sqrt(3))  # of tanh
@@ -44,9 +45,12 @@ def curvature(u: Array) -> Array:
     return -2 * np.tanh(u) / np.cosh(u) ** 2
 
 
-def jacobian(W: Array, signs: Array, X: Array, sigma_slope: Callable[[Array], Array] = slope) -> Array:
+TANH: Activation = (np.tanh, slope)
+
+
+def jacobian(W: Array, signs: Array, X: Array, sigma: Activation = TANH) -> Array:
     """∂f_i/∂W as (n, m d); signs are a/√m, W (m, d)."""
-    return ((sigma_slope(X @ W.T) * signs)[:, :, None] * X[:, None, :]).reshape(len(X), -1)
+    return ((sigma[1](X @ W.T) * signs)[:, :, None] * X[:, None, :]).reshape(len(X), -1)
 
 
 def limit_kernel(X: Array) -> Array:
@@ -62,13 +66,10 @@ def trained(W: Array, signs: Array, X: Array, y: Array, steps: int, step: float,
     """|f − y|²/|y|² of each of the networks W (count, m, d) after so many steps of descent, or where all are
     below ``accuracy``."""
     left = np.full(len(W), np.inf)
-    for _ in range(steps):
-        h = np.tanh(W @ X.T)
-        residual = np.tensordot(h, signs, (1, 0)) - y
+    for _, residual, _ in islice(descent(X, y, W, signs, step, TANH), steps):
         left = (residual**2).sum(1) / (y @ y)
         if (left <= accuracy).all():
             break
-        W = W - step * (((1 - h**2) * signs[:, None] * residual[:, None, :]) @ X)
     return left
 
 
@@ -146,7 +147,7 @@ def minimisers(case: Minimisers) -> Iterator[pd.DataFrame]:
             J = jacobian(at, signs, X)
             hessian = J.T @ J + second_order(at, signs, X, signs @ np.tanh(at @ X.T) - case.scale * y)
             yield tidy("tanh", f"x{r}", delta, np.linalg.eigvalsh(hessian)[0] / delta, predicted)
-            J = jacobian(at, signs, X, lambda u: (u > 0).astype(float))
+            J = jacobian(at, signs, X, RELU)
             yield tidy("relu", f"x{r}", delta, np.linalg.eigvalsh(J.T @ J)[0], predicted)
 
 
@@ -166,25 +167,13 @@ def straight(case: Straight) -> Iterator[pd.DataFrame]:
                 step = case.step / (values[-1] if method == "descent" else 1.0)
                 rate = values if method == "descent" else np.ones_like(values)
                 steps = int(np.log(1 / case.until) / -np.log1p(-step * rate[0])) + 1
-                found.append(_stretch(W, signs, X, y, method, step, steps))
+                length, end = 0.0, W
+                for at, _, change in islice(descent(X, y, W, signs, step, TANH, method == "natural"), steps):
+                    length, end = length + np.linalg.norm(change), at - change
+                found.append(length / np.linalg.norm(end - W))
                 modes = (vectors.T @ y) ** 2
                 factors = (1 - step * rate) ** np.arange(steps)[:, None]
                 norms = np.sqrt((factors**2 * modes * rate**2 / values).sum(1))
                 ends = np.sqrt(((1 - (1 - step * rate) ** steps) ** 2 * modes / values).sum())
                 predicted.append(step * norms.sum() / ends)
             yield tidy("length", method, np.sqrt(m), found, predicted)
-
-
-def _stretch(W: Array, signs: Array, X: Array, y: Array, method: str, step: float, steps: int) -> float:
-    """Length over displacement of a path of so many steps."""
-    first, length = W, 0.0
-    for _ in range(steps):
-        u = W @ X.T
-        residual = signs @ np.tanh(u) - y
-        weights = slope(u) * signs[:, None]  # (m, n): J of a unit is weights × x
-        if method == "natural":
-            residual = np.linalg.solve((weights.T @ weights) * (X @ X.T), residual)
-        change = step * ((weights * residual) @ X)
-        length += float(np.linalg.norm(change))
-        W = W - change
-    return length / float(np.linalg.norm(W - first))
