@@ -9,13 +9,11 @@ from pydantic import Field, model_validator
 
 from ledger.study import Closed, Common
 from zeroloss.studies.case import gathered
-from zeroloss.studies.light import LightCase
+from zeroloss.studies.light import LightCase, PerSize, Positives, Several
 from zeroloss.studies.settings import Count, Doubling, Positive
 
-Several = Annotated[int, Field(ge=2)]
 Counts = Annotated[tuple[Count, ...], Field(min_length=1, strict=False)]
 Sizes = Annotated[tuple[Several, ...], Field(min_length=1, strict=False)]
-Positives = Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
 HomogeneousName = Literal["linear", "leaky", "relu"]
 CriticalName = Literal["tanh", "sin", "gelu", "swish"]
 
@@ -75,11 +73,10 @@ class InformationSettings(Closed):
     small: Positive  # u at which the series is compared
 
 
-class RankSettings(Closed):
+class RankSettings(PerSize):
     """Products of Gaussian matrices, on the identity and on images."""
 
     widths: Doubling
-    replicates: Annotated[tuple[Several, ...], Field(min_length=2, strict=False)]  # of each width
     aspect_ratios: Positives  # depths over widths
     digits_width: Several
     digits_samples: Several
@@ -87,14 +84,6 @@ class RankSettings(Closed):
     spectrum_width: Several
     spectrum_depth: Several
     spectrum_replicates: Several
-
-    @model_validator(mode="after")
-    def _one_count_each(self) -> Self:
-        if len(self.replicates) != len(self.widths):
-            raise ValueError(
-                f"replicates must have one number for each of {list(self.widths)}, got {list(self.replicates)}"
-            )
-        return self
 
 
 class BiasSettings(Closed):

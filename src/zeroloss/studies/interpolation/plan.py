@@ -9,25 +9,8 @@ from pydantic import Field, model_validator
 
 from ledger.study import Closed, Common
 from zeroloss.studies.case import gathered
-from zeroloss.studies.light import LightCase
+from zeroloss.studies.light import Counts, LightCase, PerSize, Positives, Several
 from zeroloss.studies.settings import Count, Doubling, NonNegative, Positive, Times
-
-Several = Annotated[int, Field(ge=2)]
-Counts = Annotated[tuple[Several, ...], Field(min_length=1, strict=False)]
-Positives = Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
-
-
-class PerSize(Closed):
-    """So many replicates at each size of a doubling list, of dimensions or of samples."""
-
-    replicates: Counts
-
-    @model_validator(mode="after")
-    def _one_count_each(self) -> Self:
-        sizes: tuple[int, ...] = getattr(self, "dims", ()) or getattr(self, "num_samples", ())
-        if len(self.replicates) != len(sizes):
-            raise ValueError(f"replicates must have one number for each of {list(sizes)}, got {list(self.replicates)}")
-        return self
 
 
 class ExactSettings(Closed):
