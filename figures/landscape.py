@@ -15,6 +15,7 @@ from zeroloss.studies.landscape.circle import deviations, eigenvalues, total
 from zeroloss.studies.replicated import by_size, means, part_of, ratio_of
 
 HEADS = {"linear": "linear head", "head": "tanh head", "bottleneck": "bottleneck"}
+CONSTANTS = {"movement": "squared movement", "flips": "gates crossed", "flips-ends": "gates, from the ends"}
 
 
 def widths(frames: Frames) -> Figure:
@@ -22,7 +23,9 @@ def widths(frames: Frames) -> Figure:
     figure, axes = style.canvas([["lazy", "widths", "hessian"]], 2.7)
     _, case, table = frames.run.one(plan.Lazy)
     ax = axes["lazy"]
-    for quantity, colour, marker in zip(("movement", "flips", "flips-ends"), style.colours(3), "os^", strict=True):
+    entries = []
+    for (quantity, words), colour, marker in zip(CONSTANTS.items(), style.colours(3), "os^", strict=True):
+        entries.append(style.entry(words, colour, marker=marker))
         for root_m, one in by_size(part_of(table, quantity)[0][1]):
             end = student(ratio_of(one), CONFIDENCE)
             style.intervals(ax, [root_m**2], [end.value], [end.lower], [end.upper], colour, marker)
@@ -42,8 +45,7 @@ def widths(frames: Frames) -> Figure:
     low, high = ax.get_ylim()
     ax.set_ylim(low, high * 2.5)  # room for the words
     style.names(axes, {"lazy": "constants", "widths": "widths that suffice", "hessian": "Hessian"})
-    words = ("squared movement", "gates crossed", "gates, from the ends")
-    style.legend(figure, [style.entry(w, c, marker=m) for w, c, m in zip(words, style.colours(3), "os^", strict=True)])
+    style.legend(figure, entries)
     return figure
 
 
@@ -106,20 +108,17 @@ def neurons(frames: Frames) -> Figure:
     figure, axes = style.canvas([["energy", "gradient", "digits"]], 2.7)
     _, case, table = frames.run.one(plan.Energies)
     ax = axes["energy"]
-    random, least = (dict(part_of(table, q)) for q in ("random", "over-least"))
-    for i, (n, D) in enumerate(case.shapes):
-        where = f"n{n}.d{D}"
-        measured, mean = random[where].value.mean(), random[where].predicted.iloc[0]
-        for value, colour, marker in zip(
-            (measured, least[where].predicted.iloc[0]), style.colours(2), "os", strict=True
-        ):
-            ax.plot(i, value / mean, marker, color=colour)
+    mean = table.groupby(["quantity", "cell"])[["value", "predicted"]].mean()
+    random, least = (
+        mean.loc[quantity].loc[[f"n{n}.d{D}" for n, D in case.shapes]] for quantity in ("random", "over-least")
+    )
+    series = {"random, rotated": random.value, "least": least.predicted}
+    for (words, values), colour, marker in zip(series.items(), style.colours(2), "os", strict=True):
+        ax.plot(range(len(values)), values / random.predicted, marker, color=colour, label=words)
     ax.axhline(1.0, color=style.GUIDE, linewidth=0.8)
     ax.set_xticks(range(len(case.shapes)), [f"$n={n}$\n$D={D}$" for n, D in case.shapes])
     ax.set(ylabel="energy over the random one", xlim=(-0.5, len(case.shapes) - 0.5), ylim=(0.7, 1.05))
-    words = ("random, rotated", "least")
-    ax.legend(handles=[style.entry(w, c, marker=m) for w, c, m in zip(words, style.colours(2), "os", strict=True)],
-              loc="lower right")  # fmt: skip
+    ax.legend(loc="lower right")
     ax = axes["gradient"]
     _, rotation, table = frames.run.one(plan.Rotation)
     for (kind, part), colour, marker in zip(part_of(table, "gradient"), style.colours(2), "os", strict=True):
@@ -132,11 +131,11 @@ def neurons(frames: Frames) -> Figure:
     style.sizes_axis(ax, rotation.widths)
     ax.tick_params(axis="x", labelrotation=45)
     ax = axes["digits"]
-    errors = dict(part_of(table, "error"))
+    errors = frames.estimates.loc[frames.estimates.quantity == "error"].set_index("cell")
     for j, (method, colour) in enumerate(zip(("fixed", "rotated", "free"), style.colours(3), strict=True)):
-        ends = [student(errors[f"m{m}.{method}"].value.to_numpy(), CONFIDENCE) for m in rotation.digit_widths]
-        x, (value, lower, upper) = np.arange(len(ends)), np.transpose([(e.value, e.lower, e.upper) for e in ends])
-        style.intervals(ax, x + 0.2 * (j - 1), value, lower, upper, colour, style.MARKERS[j])
+        part = errors.loc[[f"m{m}.{method}" for m in rotation.digit_widths]]
+        x = np.arange(len(part)) + 0.2 * (j - 1)
+        style.intervals(ax, x, part.estimate, part.lower, part.upper, colour, style.MARKERS[j])
         ax.plot([], [], style.MARKERS[j], color=colour, label=method)
     ax.set_xticks(range(len(rotation.digit_widths)), [f"$m={m}$" for m in rotation.digit_widths])
     ax.set(ylabel="test error", xlim=(-0.5, len(rotation.digit_widths) - 0.5), ylim=(0, None))
