@@ -12,7 +12,7 @@ import torch
 from scipy.integrate import quad, solve_ivp
 from scipy.linalg import expm
 
-from zeroloss.studies.landscape import circle, hessian, paths, relu, smooth, spheres
+from zeroloss.studies.landscape import circle, paths, relu, smooth, spheres
 from zeroloss.studies.landscape.measure import needed
 from zeroloss.studies.replicated import at_infinity, slope_row, tidy
 
@@ -99,14 +99,14 @@ def test_second_derivatives_of_tanh_networks() -> None:
 
 @pytest.mark.parametrize("kind", ["linear", "head", "bottleneck"])
 def test_norms_of_hessians_are_those_of_dense_ones(kind: str) -> None:
-    size, net = hessian.network(kind, 6, 3)
-    p = hessian.drawn(kind, 6, 3, 3, ("test", kind))
+    size, net = smooth.network(kind, 6, 3)
+    p = smooth.drawn(kind, 6, 3, 3, ("test", kind))
     x = torch.tensor([0.6, 0.0, 0.8], dtype=torch.float64)
     dense = torch.stack([torch.linalg.matrix_norm(torch.func.hessian(net)(q, x), 2) for q in p])
-    found = hessian.norms(net, p, x, torch.from_numpy(RNG(10).standard_normal((3, size))))
+    found = smooth.norms(net, p, x, torch.from_numpy(RNG(10).standard_normal((3, size))))
     assert found.numpy() == pytest.approx(dense.numpy(), rel=0.02)
     if kind == "linear":
-        assert hessian.closed_form(p, 6, x).numpy() == pytest.approx(dense.numpy(), rel=1e-10)
+        assert smooth.closed_form(p, 6, x).numpy() == pytest.approx(dense.numpy(), rel=1e-10)
 
 
 def test_energies_of_neurons() -> None:

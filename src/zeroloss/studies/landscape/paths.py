@@ -12,6 +12,9 @@ exceeds it by a share of the order displacement².
 
 To first order the energy of a displacement u is uᵀK_M⁻¹u, and for Gaussian features, by the inverse Wishart
 law, its mean is M/(M − N − 1) times that of M = ∞: the limit is approached from above.
+
+The residual networks of this paper are trained to zero loss, and their layers put back to their start as well. To
+first order the risk then rises by ½|J_l(θ_l − θ_l(0))|², so the squared movement of layers is written beside it.
 """
 
 from __future__ import annotations
@@ -21,13 +24,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.spatial.distance import cdist
+from torch import Tensor
 
 from ledger.record.streams import stream
 from ledger.study import job
+from zeroloss.model import law
 from zeroloss.model.arrays import Array
-from zeroloss.studies.landscape.plan import Geodesics, Short
+from zeroloss.model.problem import built_in
+from zeroloss.network.resnet import Network
+from zeroloss.studies.landscape.plan import Geodesics, Reset, Short
 from zeroloss.studies.replicated import tidy
+from zeroloss.studies.setup import followed
 
 RADIUS = 1.5  # of the circle of points: near ones would make energies large
 STOP = 1e-2  # of the displacement: where flow is left, for steps of least norm
@@ -50,14 +59,11 @@ class Maps:
     def drawn(cls, name: tuple[str | int, ...], replicates: int, N: int, d: int, M: int, L: int) -> Maps:
         """Points that part a circle of radius RADIUS evenly (other coordinates 0), from a random angle on;
         standard normal weights and biases."""
-        parts = []
-        for r in range(replicates):
-            rng = stream(*name, r)
-            angles = 2 * np.pi * (rng.random() + np.arange(N) / N)
-            points = np.zeros((N, d))
-            points[:, 0], points[:, 1] = RADIUS * np.cos(angles), RADIUS * np.sin(angles)
-            parts.append((points, rng.standard_normal((M, d)), rng.standard_normal((1, M))))
-        X, B, c = (np.stack(part) for part in zip(*parts, strict=True))
+        rngs = [stream(*name, r) for r in range(replicates)]
+        angles = 2 * np.pi * np.array([rng.random() + np.arange(N) / N for rng in rngs])
+        X = np.zeros((replicates, N, d))
+        X[..., 0], X[..., 1] = RADIUS * np.cos(angles), RADIUS * np.sin(angles)
+        B, c = (np.stack([rng.standard_normal(shape) for rng in rngs]) for shape in ((M, d), (1, M)))
         return cls(X, B, c, L)
 
     @property
@@ -241,3 +247,44 @@ def short(case: Short) -> Iterator[pd.DataFrame]:
     for M in case.path_widths:
         maps = Maps.drawn((case.seed, "wide", M), case.path_replicates, case.path_points, case.dim, M, case.path_layers)
         yield tidy("excess", "flow", M, excess(maps, displaced(maps, case.displacement, (case.seed, "wide-targets"))))
+
+
+@job(Reset)
+def reset(case: Reset) -> Iterator[pd.DataFrame]:
+    """Rise of the risk when one layer is put back to its start, layer by layer, at zero loss.
+
+    Both initialisations: each layer drawn anew, and all layers alike (a constant path).
+    """
+    for problem_name in case.problems:
+        problem = built_in(problem_name, case.num_samples, case.data_seed)
+        network = Network(problem, case.num_layers, case.num_units, case.activation)
+        for kind in ("independent", "path"):
+            profiles, moved, left = [], [], []
+            for r in range(case.replicates):
+                rng = stream(case.seed, "reset", problem_name, kind, r)
+                layers = case.num_layers if kind == "independent" else 1
+                drawn = law.sample_independent(law.InitialLaw(), rng, layers, case.num_units, problem.dim)
+                start = torch.from_numpy(np.repeat(drawn, case.num_layers // layers, axis=0))
+                end = followed(network, start, case.flow_time, case.rtol, case.accuracy)[-1].theta
+                risks = [_risk(network, theta) for theta in (start, end, *_put_back(end, start))]
+                left.append(risks[1] / risks[0])
+                profiles.append(risks[2:])
+                moved.append((end - start).square().flatten(1).sum(1).numpy())
+            where = f"{problem_name}.{kind}"
+            yield tidy("left", where, case.num_layers, left)
+            yield tidy("reset", where, case.num_layers, bottom_over_top(np.array(profiles)))
+            yield tidy("moved", where, case.num_layers, bottom_over_top(np.array(moved)))
+            for l, mean in enumerate(np.mean(profiles, axis=0)):
+                yield tidy("profile", where, l, mean, np.mean(profiles))
+
+
+def _put_back(end: Tensor, start: Tensor) -> Iterator[Tensor]:
+    """The trained parameters with one layer of the start, layer by layer."""
+    for l in range(len(end)):
+        theta = end.clone()
+        theta[l] = start[l]
+        yield theta
+
+
+def _risk(network: Network, theta: Tensor) -> float:
+    return float(network.linearise(theta).residuals.square().mean() / 2)

@@ -212,7 +212,7 @@ class Minimisers(LightCase, MinimisersSettings):
 
 
 class Hessians(LightCase, HessiansSettings):
-    """`hessian.hessians`."""
+    """`smooth.hessians`."""
 
 
 class Straight(LightCase, StraightSettings):
@@ -236,7 +236,7 @@ class Short(LightCase, ShortSettings):
 
 
 class Reset(LightCase, ResetSettings):
-    """`block.reset`."""
+    """`paths.reset`."""
 
 
 def cases(block: Settings, common: Common) -> dict[str, LightCase]:

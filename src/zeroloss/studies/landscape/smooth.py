@@ -1,4 +1,4 @@
-"""Two-layer tanh networks: PL* with explicit constants, minimisers that are not convex, paths.
+"""Smooth networks: PL* with explicit constants, minimisers that are not convex, paths, norms of second derivatives.
 
 f = m^{−1/2} Σ_r a_r tanh(w_r·x), |x| = 1, a_r = ±1 that stay, W trained on ½|f − y|². With s = sup|σ''|
 and unit inputs |J(W) − J(W₀)| ≤ s |X| |W − W₀|_F/√m, so that
@@ -13,26 +13,45 @@ keeps PL* with μ = λ₀/4 along it and leads to zero loss.
 
 *Path.* Steps −η Jᵀr with a constant K sum to the length η Σ_t (rᵀK r)^{1/2}, r = (1 − ηK)^t r₀, and the distance of
 their ends is (r₀ᵀK⁻¹r₀)^{1/2}; natural gradient, −η Jᵀ K⁻¹ r, keeps its direction: 1.
+
+*Second derivatives*, by automatic differentiation, are small for a linear head alone:
+
+    linear      f = m^{−1/2} Σ_r a_r tanh(w_r·x), both layers trained
+    head        tanh of it
+    bottleneck  f = m^{−1/2} Σ_r a_r tanh(u_r·b), b = m^{−1/2} Σ_r v_r tanh(w_r·x) in R⁴, all layers trained
+
+Of a linear head the Hessian parts into one block for each unit, on a_r and on w_r along x, with the norm
+
+    max_r ½ (|b_r| + (b_r² + 4 σ'²|x|²)^{1/2})/√m,     b_r = |a_r σ''(w_r·x)| |x|².
+
+tanh(g) adds tanh''(g) ∇g∇gᵀ, of norm |tanh''(g)| |∇g|² = O(1); so does a bottleneck of four neurons.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.polynomial.hermite_e import hermegauss
+from torch import Tensor
+from torch.func import grad, jvp, vmap
 
 from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.model.arrays import Array
-from zeroloss.studies.landscape.plan import Certificate, Minimisers, Straight
-from zeroloss.studies.landscape.relu import RELU, Activation, descent, labelled, paired
+from zeroloss.studies.landscape.plan import Certificate, Hessians, Minimisers, Straight
+from zeroloss.studies.landscape.relu import RELU, Activation, descent, labelled, paired, sphere
 from zeroloss.studies.replicated import tidy
 
 SUP_CURVATURE = 4 / (3 * np.sqrt(3))  # of tanh
 NODES = 60  # of each axis of the Gauss-Hermite rule
+NECK = 4  # neurons of the bottleneck
+POWERS = 24  # iterations of the power method, on the square of the Hessian
+
+Net = Callable[[Tensor, Tensor], Tensor]
 
 
 def slope(u: Array) -> Array:
@@ -177,3 +196,88 @@ def straight(case: Straight) -> Iterator[pd.DataFrame]:
                 ends = np.sqrt(((1 - (1 - step * rate) ** steps) ** 2 * modes / values).sum())
                 predicted.append(step * norms.sum() / ends)
             yield tidy("length", method, np.sqrt(m), found, predicted)
+
+
+def network(kind: str, m: int, d: int) -> tuple[int, Net]:
+    """Number of parameters, and (parameters, x) -> f."""
+
+    def linear(p: Tensor, x: Tensor) -> Tensor:
+        return p[:m] @ torch.tanh(p[m:].view(m, d) @ x) / m**0.5
+
+    def head(p: Tensor, x: Tensor) -> Tensor:
+        return torch.tanh(linear(p, x))
+
+    def bottleneck(p: Tensor, x: Tensor) -> Tensor:
+        a, u, v, w = p.split((m, NECK * m, NECK * m, d * m))
+        b = v.view(NECK, m) @ torch.tanh(w.view(m, d) @ x) / m**0.5
+        return a @ torch.tanh(u.view(m, NECK) @ b) / m**0.5
+
+    nets: dict[str, tuple[int, Net]] = {
+        "linear": (m * (d + 1), linear),
+        "head": (m * (d + 1), head),
+        "bottleneck": (m * (d + 2 * NECK + 1), bottleneck),
+    }
+    return nets[kind]
+
+
+def drawn(kind: str, m: int, d: int, count: int, name: tuple[str | int, ...]) -> Tensor:
+    """Parameters of so many networks: outer weights ±1, inner ones from N(0, 1)."""
+    size, _ = network(kind, m, d)
+    rng = stream(*name)
+    p = rng.standard_normal((count, size))
+    p[:, :m] = rng.choice([-1.0, 1.0], (count, m))
+    return torch.from_numpy(p)
+
+
+def norms(net: Net, p: Tensor, x: Tensor, start: Tensor) -> Tensor:
+    """|∇²f(p_k; x)| for each of the networks p (count, size), by the power method from ``start``."""
+
+    def apply(v: Tensor) -> Tensor:
+        return vmap(lambda q, w: jvp(lambda z: grad(net)(z, x), (q,), (w,))[1])(p, v)
+
+    v = start / start.norm(dim=1, keepdim=True)
+    for _ in range(POWERS):
+        v = apply(apply(v))
+        v = v / v.norm(dim=1, keepdim=True)
+    return apply(v).norm(dim=1)
+
+
+def closed_form(p: Tensor, m: int, x: Tensor) -> Tensor:
+    """The norm for the linear head."""
+    u = torch.tanh(p[:, m:].view(len(p), m, -1) @ x)
+    first, second = 1 - u**2, 2 * (u * (1 - u**2)).abs() * p[:, :m].abs()
+    length = x.norm()
+    b = second * length**2
+    return ((b + (b**2 + 4 * first**2 * length**2).sqrt()) / 2).amax(1) / m**0.5
+
+
+@job(Hessians)
+def hessians(case: Hessians) -> Iterator[pd.DataFrame]:
+    """Norms at random parameters, architecture by width; which of them come to zero loss."""
+    d = case.dim
+    x = torch.from_numpy(sphere(stream(case.data_seed, "hessian"), 1, d)[0])
+    for kind in ("linear", "head", "bottleneck"):
+        for m in case.widths:
+            size, net = network(kind, m, d)
+            p = drawn(kind, m, d, case.replicates, (case.seed, kind, m))
+            start = torch.from_numpy(stream(case.seed, kind, m, "power").standard_normal((case.replicates, size)))
+            found = norms(net, p, x, start).numpy()
+            yield tidy("norm", kind, m, found, closed_form(p, m, x).numpy() if kind == "linear" else 1.0)
+        yield tidy("left", kind, case.trained_width, left(case, kind))
+
+
+def left(case: Hessians, kind: str) -> Array:
+    """Loss at the end of descent on labels ±½, over that at the start, network by network."""
+    X, y = (torch.from_numpy(part) for part in labelled(case.data_seed, case.num_samples, case.dim))
+    _, net = network(kind, case.trained_width, case.dim)
+    p = drawn(kind, case.trained_width, case.dim, case.trained_replicates, (case.seed, kind, "trained"))
+
+    def loss(q: Tensor) -> Tensor:
+        return 0.5 * ((vmap(lambda x: net(q, x))(X) - y / 2) ** 2).sum()
+
+    first = vmap(loss)(p)
+    descent, velocity = vmap(grad(loss)), torch.zeros_like(p)
+    for _ in range(case.steps):
+        velocity = 0.9 * velocity - case.step * descent(p)
+        p = p + velocity
+    return (vmap(loss)(p) / first).numpy()
