@@ -108,10 +108,9 @@ def neurons(frames: Frames) -> Figure:
     figure, axes = style.canvas([["energy", "gradient", "digits"]], 2.7)
     _, case, table = frames.run.one(plan.Energies)
     ax = axes["energy"]
-    mean = table.groupby(["quantity", "cell"])[["value", "predicted"]].mean()
-    random, least = (
-        mean.loc[quantity].loc[[f"n{n}.d{D}" for n, D in case.shapes]] for quantity in ("random", "over-least")
-    )
+    cells = [f"n{n}.d{D}" for n, D in case.shapes]
+    parts = (table.loc[table.quantity == quantity].groupby("cell") for quantity in ("random", "over-least"))
+    random, least = (part[["value", "predicted"]].mean().loc[cells] for part in parts)
     series = {"random, rotated": random.value, "least": least.predicted}
     for (words, values), colour, marker in zip(series.items(), style.colours(2), "os", strict=True):
         ax.plot(range(len(values)), values / random.predicted, marker, color=colour, label=words)

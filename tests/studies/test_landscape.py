@@ -37,9 +37,8 @@ def test_the_kernel_is_that_of_the_network() -> None:
 
 def test_one_step_of_descent_is_along_the_gradient() -> None:
     X, y = relu.labelled(3, 6, 4)
-    half = RNG(3).standard_normal((10, 4))
-    first, signs = relu.paired(half)
-    last = relu.trained(X, y, half, 1e-3, until=0.999)
+    first, signs = relu.paired(RNG(3).standard_normal((10, 4)))
+    last, _ = relu.trained(X, y, first, signs, 1e-3, until=0.999, most=1000)
 
     def loss(W: Array) -> Array:
         return 0.5 * ((signs @ np.maximum(W @ X.T, 0) - y) ** 2).sum()
@@ -188,8 +187,8 @@ def test_limits_and_slopes_of_replicates() -> None:
 
 def test_training_ends_where_all_networks_have_arrived() -> None:
     X, y = relu.labelled(3, 4, 6)
-    W, signs = relu.paired(RNG(11).standard_normal((3, 32, 6)))
-    first, last = (smooth.trained(W, signs, X, y, steps, 1.0, 1e-4) for steps in (2000, 4000))
-    assert (first <= 1e-4).all() and (first == last).all()
-    assert first.max() > 1e-5, "the last to arrive has just done so"
-    assert (smooth.trained(W, signs, X, y, 2, 1.0, 1e-4) > 1e-4).all()
+    start = relu.paired(RNG(11).standard_normal((3, 32, 6)))
+    early, first, last = (relu.trained(X, y, *start, 1.0, 1e-2, steps, smooth.TANH)[1] for steps in (2, 2000, 4000))
+    assert (first <= 1e-2).all() and (first == last).all()
+    assert first.max() > 3e-3, "the last to arrive has just done so"
+    assert (early > 1e-2).all()

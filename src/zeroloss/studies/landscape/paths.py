@@ -266,7 +266,8 @@ def reset(case: Reset) -> Iterator[pd.DataFrame]:
                 drawn = law.sample_independent(law.InitialLaw(), rng, layers, case.num_units, problem.dim)
                 start = torch.from_numpy(np.repeat(drawn, case.num_layers // layers, axis=0))
                 end = followed(network, start, case.flow_time, case.rtol, case.accuracy)[-1].theta
-                risks = [_risk(network, theta) for theta in (start, end, *_put_back(end, start))]
+                put_back = torch.where(torch.eye(len(end), dtype=torch.bool)[..., None, None], start, end)
+                risks = [_risk(network, theta) for theta in (start, end, *put_back)]
                 left.append(risks[1] / risks[0])
                 profiles.append(risks[2:])
                 moved.append((end - start).square().flatten(1).sum(1).numpy())
@@ -276,14 +277,6 @@ def reset(case: Reset) -> Iterator[pd.DataFrame]:
             yield tidy("moved", where, case.num_layers, bottom_over_top(np.array(moved)))
             for l, mean in enumerate(np.mean(profiles, axis=0)):
                 yield tidy("profile", where, l, mean, np.mean(profiles))
-
-
-def _put_back(end: Tensor, start: Tensor) -> Iterator[Tensor]:
-    """The trained parameters with one layer of the start, layer by layer."""
-    for l in range(len(end)):
-        theta = end.clone()
-        theta[l] = start[l]
-        yield theta
 
 
 def _risk(network: Network, theta: Tensor) -> float:

@@ -43,7 +43,7 @@ from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.model.arrays import Array
 from zeroloss.studies.landscape.plan import Certificate, Hessians, Minimisers, Straight
-from zeroloss.studies.landscape.relu import RELU, Activation, descent, labelled, paired, sphere
+from zeroloss.studies.landscape.relu import RELU, Activation, descent, labelled, paired, sphere, trained
 from zeroloss.studies.replicated import tidy
 
 SUP_CURVATURE = 4 / (3 * np.sqrt(3))  # of tanh
@@ -81,17 +81,6 @@ def limit_kernel(X: Array) -> Array:
     return np.einsum("ijab,a,b->ij", slope(nodes)[:, None] * slope(v), weights, weights) * t
 
 
-def trained(W: Array, signs: Array, X: Array, y: Array, steps: int, step: float, accuracy: float) -> Array:
-    """|f − y|²/|y|² of each of the networks W (count, m, d) after so many steps of descent, or where all are
-    below ``accuracy``."""
-    left = np.full(len(W), np.inf)
-    for _, residual, _ in islice(descent(X, y, W, signs, step, TANH), steps):
-        left = (residual**2).sum(1) / (y @ y)
-        if (left <= accuracy).all():
-            break
-    return left
-
-
 @job(Certificate)
 def certificate(case: Certificate) -> Iterator[pd.DataFrame]:
     """The widths that suffice by PL* and by the theorem's polynomial, which networks come to zero loss
@@ -101,17 +90,19 @@ def certificate(case: Certificate) -> Iterator[pd.DataFrame]:
     H = limit_kernel(X)
     values = np.linalg.eigvalsh(H)
     step = case.step / values[-1]
-    steps = int(case.horizon / (values[0] * step))
+    steps, until = int(case.horizon / (values[0] * step)), np.sqrt(case.accuracy)
     certified = (4 * SUP_CURVATURE * np.linalg.norm(X, 2) * np.linalg.norm(y) / values[0]) ** 2
     yield tidy("certified", "network", n, certified)
     yield tidy("theorem", "network", n, n**6 / values[0] ** 4)
     for m in case.widths:
-        W, signs = paired(stream(case.seed, "certificate", m).standard_normal((case.replicates, m // 2, d)))
-        yield tidy("success", "network", m, trained(W, signs, X, y, steps, step, case.accuracy) <= case.accuracy)
+        drawn = stream(case.seed, "certificate", m).standard_normal((case.replicates, m // 2, d))
+        _, left = trained(X, y, *paired(drawn), step, until, steps, TANH)
+        yield tidy("success", "network", m, left <= until)
     m = 2 * int(np.ceil(certified / 2))
     for r in range(case.certified_replicates):  # so wide that λ_min of K at the start is that of H
-        W, signs = paired(stream(case.seed, "certified", r).standard_normal((1, m // 2, d)))
-        yield tidy("failed", "network", r, trained(W, signs, X, y, steps, step, case.accuracy) > case.accuracy)
+        drawn = stream(case.seed, "certified", r).standard_normal((m // 2, d))
+        _, left = trained(X, y, *paired(drawn), step, until, steps, TANH)
+        yield tidy("failed", "network", r, left > until)
     condition, gaussian = [], []
     for r in range(case.condition_replicates):
         rng = stream(case.seed, "condition", r)
