@@ -11,7 +11,8 @@ from scipy.optimize import root_scalar
 from zeroloss.studies.interpolation import equivalents, kernels, plan, samples
 from zeroloss.studies.interpolation.benign import endless, with_flat_tail
 from zeroloss.studies.interpolation.features import MU_STAR_SQUARED, ZETA, risk
-from zeroloss.studies.interpolation.kernels import KERNELS, Kernel, parts, sphere
+from zeroloss.studies.interpolation.kernels import KERNELS, Kernel, parts
+from zeroloss.studies.two_layer import sphere
 
 
 def test_isotropic_equivalents_are_closed() -> None:

@@ -12,6 +12,7 @@ import torch
 from scipy.integrate import quad, solve_ivp
 from scipy.linalg import expm
 
+from zeroloss.studies import two_layer
 from zeroloss.studies.landscape import circle, paths, relu, smooth, spheres
 from zeroloss.studies.landscape.measure import needed
 from zeroloss.studies.replicated import at_infinity, slope_row, tidy
@@ -26,10 +27,10 @@ def difference(function: Callable[[Array], Array], at: Array, direction: Array) 
 
 
 def test_the_kernel_is_that_of_the_network() -> None:
-    X = relu.sphere(RNG(1), 4, 3)
+    X = two_layer.sphere(RNG(1), 4, 3)
     W = RNG(2).standard_normal((400000, 3))
     gates = (W @ X.T > 0).astype(float)
-    assert relu.kernel(X) == pytest.approx(gates.T @ gates / len(W) * (X @ X.T), abs=3e-3)
+    assert two_layer.kernel(X) == pytest.approx(gates.T @ gates / len(W) * (X @ X.T), abs=3e-3)
     H = smooth.limit_kernel(X)
     slopes = smooth.slope(W @ X.T)
     assert pytest.approx(slopes.T @ slopes / len(W) * (X @ X.T), abs=3e-3) == H
@@ -37,14 +38,14 @@ def test_the_kernel_is_that_of_the_network() -> None:
 
 def test_one_step_of_descent_is_along_the_gradient() -> None:
     X, y = relu.labelled(3, 6, 4)
-    first, signs = relu.paired(RNG(3).standard_normal((10, 4)))
-    last, _ = relu.trained(X, y, first, signs, 1e-3, until=0.999, most=1000)
+    first, signs = two_layer.paired(RNG(3).standard_normal((10, 4)))
+    last, _ = two_layer.descended(X, y, first, signs, 1e-3, until=0.999, most=1000)
 
     def loss(W: Array) -> Array:
         return 0.5 * ((signs @ np.maximum(W @ X.T, 0) - y) ** 2).sum()
 
     direction = RNG(4).standard_normal(first.shape)
-    (start, *_), (once, *_) = islice(relu.descent(X, y, first, signs, 1e-6), 2)
+    (start, *_), (once, *_) = islice(two_layer.descent(X, y, first, signs, 1e-6), 2)
     slope = difference(loss, first, direction)
     assert ((start - once) / 1e-6 * direction).sum() == pytest.approx(slope, rel=1e-4)
     assert (start == first).all() and loss(last) < loss(first)
@@ -62,7 +63,7 @@ def test_flips_are_those_of_a_line_of_starts() -> None:
 def test_eigenvalues_of_the_circle_are_integrals() -> None:
     found = circle.eigenvalues(8)
     for k in range(8):
-        value = quad(lambda a, k=k: relu.tangent(np.cos(a)) * np.cos(k * a), 0, np.pi)[0] / np.pi
+        value = quad(lambda a, k=k: two_layer.tangent(np.cos(a)) * np.cos(k * a), 0, np.pi)[0] / np.pi
         assert found[k] == pytest.approx(value, abs=1e-8)
     assert circle.with_bias(3) == pytest.approx(0.00939, abs=1e-5)
 
@@ -187,8 +188,10 @@ def test_limits_and_slopes_of_replicates() -> None:
 
 def test_training_ends_where_all_networks_have_arrived() -> None:
     X, y = relu.labelled(3, 4, 6)
-    start = relu.paired(RNG(11).standard_normal((3, 32, 6)))
-    early, first, last = (relu.trained(X, y, *start, 1.0, 1e-2, steps, smooth.TANH)[1] for steps in (2, 2000, 4000))
+    start = two_layer.paired(RNG(11).standard_normal((3, 32, 6)))
+    early, first, last = (
+        two_layer.descended(X, y, *start, 1.0, 1e-2, steps, smooth.TANH)[1] for steps in (2, 2000, 4000)
+    )
     assert (first <= 1e-2).all() and (first == last).all()
     assert first.max() > 3e-3, "the last to arrive has just done so"
     assert (early > 1e-2).all()

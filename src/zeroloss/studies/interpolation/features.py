@@ -17,9 +17,10 @@ from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.model.arrays import Array
 from zeroloss.studies.interpolation.equivalents import random_features
-from zeroloss.studies.interpolation.kernels import KERNELS, sphere
+from zeroloss.studies.interpolation.kernels import KERNELS
 from zeroloss.studies.interpolation.plan import Features
 from zeroloss.studies.replicated import tidy
+from zeroloss.studies.two_layer import sphere
 
 MU_STAR_SQUARED = 0.5 - 0.5 / np.pi - 0.25
 ZETA = 0.5 / np.sqrt(MU_STAR_SQUARED)

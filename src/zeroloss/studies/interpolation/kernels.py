@@ -29,6 +29,7 @@ from zeroloss.model.arrays import Array
 from zeroloss.studies.interpolation.equivalents import ridge_law
 from zeroloss.studies.interpolation.plan import Kernels, Snr, Spike, Trained
 from zeroloss.studies.replicated import tidy
+from zeroloss.studies.two_layer import descended, paired, sphere, tangent
 
 STEPS = 400  # of training, at most
 STOP = 1e-6  # residual, over that at the start, at which training is left
@@ -54,18 +55,12 @@ def _angle(t: Array) -> Array:
 
 KERNELS = {
     # of a two-layer ReLU network whose first layer is trained; λ = 1
-    "tangent": Kernel(lambda t: t * _angle(t) / (2 * np.pi), 0.25),
+    "tangent": Kernel(tangent, 0.25),
     # of random features sign(w·x), times π/2; λ = π/2 − 1
     "arcsin": Kernel(lambda t: np.arcsin(np.clip(t, -1.0, 1.0)), 1.0),
     # of random ReLU features; λ = 1 − 2/π = 1/ζ²
     "features": Kernel(lambda t: (np.sqrt(np.clip(1 - t * t, 0.0, None)) + t * _angle(t)) / (2 * np.pi), 0.25),
 }
-
-
-def sphere(rng: np.random.Generator, rows: int, d: int) -> Array:
-    """Uniform unit vectors (rows, d)."""
-    g = rng.standard_normal((rows, d))
-    return g / np.linalg.norm(g, axis=1, keepdims=True)
 
 
 def gram(kernel: Kernel, U: Array, ridge: float = 0.0) -> Array:
@@ -187,18 +182,11 @@ def trained(case: Trained) -> Iterator[pd.DataFrame]:
 def train(U: Array, y: Array, start: Array, V: Array) -> Array:
     """Values at V of the network trained on (U, y) by heavy ball to a residual of STOP; RuntimeError
     if it is not reached. ``start`` (m/2, d) are the weights that each pair shares."""
-    half = len(start)
-    signs = np.repeat([1.0, -1.0], half) / np.sqrt(2 * half)
-    W = np.concatenate([start, start])
     spectrum = np.linalg.eigvalsh(gram(KERNELS["tangent"], U))
     low, high = np.sqrt(0.8 * spectrum[0]), np.sqrt(1.2 * spectrum[-1])
     step, momentum = 4 / (low + high) ** 2, ((high - low) / (high + low)) ** 2
-    before, residual = W, y
-    for _ in range(STEPS):
-        u = W @ U.T
-        residual = signs @ np.maximum(u, 0.0) - y
-        if np.linalg.norm(residual) <= STOP * np.linalg.norm(y):
-            return signs @ np.maximum(W @ V.T, 0.0)
-        slope = (signs[:, None] * (u > 0) * residual) @ U
-        W, before = W - step * slope + momentum * (W - before), W
-    raise RuntimeError(f"training must end within {STEPS} steps, got a residual of {np.linalg.norm(residual):.3g}")
+    W, signs = paired(start)
+    W, left = descended(U, y, W, signs, step, STOP, STEPS, momentum=momentum)
+    if not left <= STOP:
+        raise RuntimeError(f"training must end within {STEPS} steps, got a residual of {left:.3g} of that at the start")
+    return signs @ np.maximum(W @ V.T, 0.0)

@@ -27,8 +27,8 @@ from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.model.arrays import Array
 from zeroloss.studies.landscape.plan import Circle
-from zeroloss.studies.landscape.relu import descent, paired, tangent
 from zeroloss.studies.replicated import tidy
+from zeroloss.studies.two_layer import descent, paired, tangent
 
 MODES = 64  # of the sums over j, whose terms fall like j^{−4}
 

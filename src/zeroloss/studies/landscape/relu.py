@@ -18,8 +18,7 @@ signs that change tends to (2π)^{−1/2} times the measure of the starts whose 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -29,31 +28,11 @@ from ledger.study import job
 from zeroloss.model.arrays import Array
 from zeroloss.studies.landscape.plan import Lazy, Parallel
 from zeroloss.studies.replicated import tidy
+from zeroloss.studies.two_layer import descended, kernel, paired, sphere, tangent
 
 RANK = 1e-13  # of the largest eigenvalue: what is below is none
 STARTS = 24  # of s for each gate
 MOST_STEPS = 100000
-
-Activation = tuple[Callable[[Array], Array], Callable[[Array], Array]]  # σ and σ'
-RELU: Activation = (lambda u: np.maximum(u, 0.0), lambda u: (u > 0).astype(float))
-
-
-def sphere(rng: np.random.Generator, rows: int, d: int) -> Array:
-    """Uniform unit vectors (rows, d)."""
-    g = rng.standard_normal((rows, d))
-    return g / np.linalg.norm(g, axis=1, keepdims=True)
-
-
-def tangent(t: Array) -> Array:
-    """h(t) = t (π − arccos t)/2π."""
-    return t * (np.pi - np.arccos(np.clip(t, -1.0, 1.0))) / (2 * np.pi)
-
-
-def kernel(X: Array) -> Array:
-    """H of unit inputs (n, d), its diagonal exactly ½."""
-    H = tangent(X @ X.T)
-    np.fill_diagonal(H, 0.5)
-    return H
 
 
 def labelled(seed: int, n: int, d: int) -> tuple[Array, Array]:
@@ -75,41 +54,6 @@ def parallel(case: Parallel) -> Iterator[pd.DataFrame]:
             if p <= d:
                 decades, of_inputs = (np.log10(v[:, -1] / v[:, 0]) for v in (values, np.linalg.eigvalsh(G)))
                 yield tidy("decades", f"d{d}.p{p}", p, decades, of_inputs)
-
-
-def paired(half: Array) -> tuple[Array, Array]:
-    """Weights (..., m, d) and a/√m (m,) in pairs ±a of equal weights ``half`` (..., m/2, d): f = 0 at the start."""
-    m = 2 * half.shape[-2]
-    return np.concatenate([half, half], axis=-2), np.repeat([1.0, -1.0], m // 2) / np.sqrt(m)
-
-
-def descent(
-    X: Array, y: Array, W: Array, signs: Array, step: float, sigma: Activation = RELU, natural: bool = False
-) -> Iterator[tuple[Array, Array, Array]]:
-    """Weights (..., m, d), residuals f − y and what is then taken off the weights, step by step and without end:
-    η Jᵀr of gradient descent, or η JᵀK⁻¹r of natural gradient."""
-    value, slope = sigma
-    while True:
-        u = W @ X.T
-        residual = signs @ value(u) - y
-        weights = signs[:, None] * slope(u)  # J of a unit is weights × x
-        driving = np.linalg.solve((weights.T @ weights) * (X @ X.T), residual) if natural else residual
-        change = step * ((weights * driving[..., None, :]) @ X)
-        yield W, residual, change
-        W = W - change
-
-
-def trained(
-    X: Array, y: Array, W: Array, signs: Array, step: float, until: float, most: int, sigma: Activation = RELU
-) -> tuple[Array, Array]:
-    """Weights (..., m, d) of the first step at which |f − y| ≤ until |y| for all networks, or else of the last, and
-    |f − y|/|y| of each."""
-    left = np.array(np.inf)
-    for at, residual, _ in islice(descent(X, y, W, signs, step, sigma), most):
-        W, left = at, np.linalg.norm(residual, axis=-1) / np.linalg.norm(y)
-        if (left <= until).all():
-            break
-    return W, left
 
 
 def largest_movement(X: Array, alpha: Array, rng: np.random.Generator, draws: int) -> float:
@@ -168,7 +112,7 @@ def lazy(case: Lazy) -> Iterator[pd.DataFrame]:
         moved, farthest, nearby, share = [], [], [], []
         for k in range(replicates):
             W0, signs = paired(stream(case.seed, "lazy", m, k).standard_normal((m // 2, case.dim)))
-            W, left = trained(X, y, W0, signs, step, case.until, MOST_STEPS)
+            W, left = descended(X, y, W0, signs, step, case.until, MOST_STEPS)
             if not left <= case.until:
                 raise RuntimeError(f"descent must reach {case.until:g} in {MOST_STEPS} steps; lower the step")
             rows = np.linalg.norm(W - W0, axis=1)

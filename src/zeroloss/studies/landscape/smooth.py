@@ -43,8 +43,9 @@ from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.model.arrays import Array
 from zeroloss.studies.landscape.plan import Certificate, Hessians, Minimisers, Straight
-from zeroloss.studies.landscape.relu import RELU, Activation, descent, labelled, paired, sphere, trained
+from zeroloss.studies.landscape.relu import labelled
 from zeroloss.studies.replicated import tidy
+from zeroloss.studies.two_layer import RELU, Activation, descended, descent, paired, sphere
 
 SUP_CURVATURE = 4 / (3 * np.sqrt(3))  # of tanh
 NODES = 60  # of each axis of the Gauss-Hermite rule
@@ -96,12 +97,12 @@ def certificate(case: Certificate) -> Iterator[pd.DataFrame]:
     yield tidy("theorem", "network", n, n**6 / values[0] ** 4)
     for m in case.widths:
         drawn = stream(case.seed, "certificate", m).standard_normal((case.replicates, m // 2, d))
-        _, left = trained(X, y, *paired(drawn), step, until, steps, TANH)
+        _, left = descended(X, y, *paired(drawn), step, until, steps, TANH)
         yield tidy("success", "network", m, left <= until)
     m = 2 * int(np.ceil(certified / 2))
     for r in range(case.certified_replicates):  # so wide that λ_min of K at the start is that of H
         drawn = stream(case.seed, "certified", r).standard_normal((m // 2, d))
-        _, left = trained(X, y, *paired(drawn), step, until, steps, TANH)
+        _, left = descended(X, y, *paired(drawn), step, until, steps, TANH)
         yield tidy("failed", "network", r, left > until)
     condition, gaussian = [], []
     for r in range(case.condition_replicates):
@@ -178,7 +179,7 @@ def straight(case: Straight) -> Iterator[pd.DataFrame]:
                 rate = values if method == "descent" else np.ones_like(values)
                 steps = int(np.log(1 / case.until) / -np.log1p(-step * rate[0])) + 1
                 length, end = 0.0, W
-                for at, _, change in islice(descent(X, y, W, signs, step, TANH, method == "natural"), steps):
+                for at, _, change in islice(descent(X, y, W, signs, step, TANH, natural=method == "natural"), steps):
                     length, end = length + np.linalg.norm(change), at - change
                 found.append(length / np.linalg.norm(end - W))
                 modes = (vectors.T @ y) ** 2
