@@ -1,7 +1,7 @@
 """Changes of tables of replicates that controls plant: what was measured or predicted is made wrong.
 
     bottleneck_as_linear = control("landscape.hessian", Hessians)(passed_off("norm", "linear", by="bottleneck"))
-    movement_off = near("landscape.lazy", Lazy)(off_by("movement", 1.05))
+    movement_off = near("landscape.lazy", Lazy)(off_by(1.05, "movement"))
 
 The words of a control stand in its claim.
 """
@@ -32,11 +32,14 @@ def passed_off(quantity: str, where: str, by: str) -> Change:
     return changed
 
 
-def off_by(quantity: str, factor: float, where: str = "", column: str = "predicted") -> Change:
-    """A quantity is predicted wrong by a factor, or another column is, in one cell or in all."""
+def off_by(factor: float, quantity: str = "", where: str = "", column: str = "predicted") -> Change:
+    """What is predicted, or another column, is wrong by a factor: of one quantity and in one cell, or of all."""
 
     def changed(table: pd.DataFrame, case: Case) -> pd.DataFrame:
-        rows = (table.quantity == quantity) & ((table.cell == where) | (not where))
+        rows = pd.Series(True, table.index)
+        for name, value in (("quantity", quantity), ("cell", where)):
+            if value:
+                rows &= table[name] == value
         return scaled(table, rows, factor, column)
 
     return changed

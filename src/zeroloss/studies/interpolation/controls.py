@@ -3,38 +3,25 @@ near one, the smallest wrong theory that the claim refutes. The words of both st
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
 from ledger.near import near
-from ledger.study import Case, control
+from ledger.study import control
 from zeroloss.studies.interpolation.equivalents import SPECTRA, random_features, ridge_law, risk_of_ridge
 from zeroloss.studies.interpolation.features import ZETA, cell_of
 from zeroloss.studies.interpolation.kernels import KERNELS
 from zeroloss.studies.interpolation.plan import Benign, Exact, Features, Kernels, Snr, Spectra
+from zeroloss.studies.planted import off_by
 from zeroloss.studies.replicated import by_size, part_of
 
 
-def off_by(
-    claim: str, kind: type[Case], factor: float, column: str = "predicted"
-) -> Callable[[pd.DataFrame, Case], pd.DataFrame]:
-    """The near control in which all that is predicted is wrong by a factor."""
-
-    @near(claim, kind)
-    def changed(table: pd.DataFrame, case: Case) -> pd.DataFrame:
-        return table.assign(**{column: factor * table[column]})
-
-    return changed
-
-
-moments_off = off_by("interpolation.exact", Exact, 1.03)
-equivalents_off = off_by("interpolation.equivalent", Spectra, 1.03)
-limits_off = off_by("interpolation.benign", Benign, 1.035, "limit")
-risks_off = off_by("interpolation.random-features", Features, 1.04)
-ridge_law_off = off_by("interpolation.self-ridge", Kernels, 1.04)
-zero_off = off_by("interpolation.snr", Snr, 1.015)
+moments_off = near("interpolation.exact", Exact)(off_by(1.03))
+equivalents_off = near("interpolation.equivalent", Spectra)(off_by(1.03))
+limits_off = near("interpolation.benign", Benign)(off_by(1.035, column="limit"))
+risks_off = near("interpolation.random-features", Features)(off_by(1.04))
+ridge_law_off = near("interpolation.self-ridge", Kernels)(off_by(1.04))
+zero_off = near("interpolation.snr", Snr)(off_by(1.015))
 
 
 @control("interpolation.exact", Exact)
