@@ -15,7 +15,6 @@ from zeroloss.studies.interpolation.plan import Benign, Exact, Features, Kernels
 from zeroloss.studies.planted import off_by
 from zeroloss.studies.replicated import by_size, part_of
 
-
 moments_off = near("interpolation.exact", Exact)(off_by(1.03))
 equivalents_off = near("interpolation.equivalent", Spectra)(off_by(1.03))
 limits_off = near("interpolation.benign", Benign)(off_by(1.035, column="limit"))
