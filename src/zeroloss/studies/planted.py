@@ -16,7 +16,7 @@ from ledger.near import scaled
 from ledger.study import Case
 from zeroloss.studies.replicated import part_of
 
-__all__ = ["off_by", "passed_off"]
+__all__ = ["off_by", "passed_off", "predicted_as"]
 
 Change = Callable[[pd.DataFrame, Case], pd.DataFrame]
 
@@ -30,6 +30,11 @@ def passed_off(quantity: str, where: str, by: str) -> Change:
         return table
 
     return changed
+
+
+def predicted_as(value: float, quantity: str) -> Change:
+    """Another number is predicted for a quantity."""
+    return lambda table, case: table.assign(predicted=table.predicted.where(table.quantity != quantity, value))
 
 
 def off_by(factor: float, quantity: str = "", where: str = "", column: str = "predicted") -> Change:

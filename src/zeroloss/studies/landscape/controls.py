@@ -10,7 +10,7 @@ from ledger.near import near, scaled
 from ledger.study import control
 from zeroloss.studies.landscape import plan
 from zeroloss.studies.landscape.circle import deviations, eigenvalues, total
-from zeroloss.studies.planted import off_by, passed_off
+from zeroloss.studies.planted import off_by, passed_off, predicted_as
 
 ends_alone = control("landscape.flips", plan.Lazy)(passed_off("flips-predicted", "path", by="ends"))
 gaussian_jacobian = control("landscape.certificate", plan.Certificate)(
@@ -20,6 +20,8 @@ bottleneck_as_linear = control("landscape.hessian", plan.Hessians)(passed_off("n
 descent_as_natural = control("landscape.straight", plan.Straight)(passed_off("length", "natural", by="descent"))
 stretched_neurons = control("landscape.rotation", plan.Rotation)(passed_off("gradient", "isotropic", by="stretched"))
 flow_as_least = control("landscape.least-energy", plan.Geodesics)(passed_off("spread", "least", by="flow"))
+without_bias = control("landscape.odd", plan.Circle)(predicted_as(1.0, "biased"))
+samples_ignored = control("landscape.short", plan.Short)(predicted_as(1.0, "gaussian"))
 contracting_as_expanding = control("landscape.layers", plan.Geodesics)(off_by(-1.0, "share", "contracting", "value"))
 
 movement_off = near("landscape.lazy", plan.Lazy)(off_by(1.05, "movement"))
@@ -70,12 +72,6 @@ def rate_falls_with_points(table: pd.DataFrame, case: plan.Circle) -> pd.DataFra
     return scaled(table, table.quantity == "rate", (table["size"] / max(case.num_samples)) ** -0.1)
 
 
-@control("landscape.odd", plan.Circle)
-def without_bias(table: pd.DataFrame, case: plan.Circle) -> pd.DataFrame:
-    """The third degree without an eigenvalue, for inputs that have a bias."""
-    return table.assign(predicted=table.predicted.where(table.quantity != "biased", 1.0))
-
-
 @control("landscape.nonconvex", plan.Minimisers)
 def relu_as_smooth(table: pd.DataFrame, case: plan.Minimisers) -> pd.DataFrame:
     """Hessians of ReLU networks, passed off as those of smooth ones."""
@@ -112,12 +108,6 @@ def spread_falls_slower(table: pd.DataFrame, case: plan.Geodesics) -> pd.DataFra
     """A spread of |A(t)|² on paths of least energy that falls like L^-0.85."""
     least = (table.quantity == "spread") & (table.cell == "least")
     return scaled(table, least, table["size"].where(least, 1.0) ** 0.15)
-
-
-@control("landscape.short", plan.Short)
-def samples_ignored(table: pd.DataFrame, case: plan.Short) -> pd.DataFrame:
-    """Energies of width M as those of M = ∞."""
-    return table.assign(predicted=table.predicted.where(table.quantity != "gaussian", 1.0))
 
 
 @near("landscape.layers", plan.Geodesics)

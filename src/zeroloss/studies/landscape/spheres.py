@@ -82,15 +82,13 @@ def energies(case: Energies) -> Iterator[pd.DataFrame]:
     """Random neurons, the same rotated, the least that there is; minimised ones of growing number."""
     s = case.power
     for n, D in case.shapes:
-        where, found, changes = f"n{n}.d{D}", [], []
+        where = f"n{n}.d{D}"
         rotation = ortho_group.rvs(D, random_state=stream(case.seed, "rotation", D))
-        for r in range(case.replicates):
-            W = stream(case.seed, "energy", n, D, r).standard_normal((n, D))
-            found.append(energy(W, s))
-            changes.append(abs(energy(W @ rotation, s) - found[-1]))
+        drawn = [stream(case.seed, "energy", n, D, r).standard_normal((n, D)) for r in range(case.replicates)]
+        found, rotated = ([energy(W @ by, s) for W in drawn] for by in (np.eye(D), rotation))
         yield tidy("random", where, n, found, random_energy(D, s))
         yield tidy("over-least", where, n, found, least_energy(n, D, s))
-        yield tidy("change", where, n, max(changes))
+        yield tidy("change", where, n, np.abs(np.subtract(rotated, found)).max())
     for n in case.counts:
         D = case.counted_dim
         best = min(minimised(n, D, s, stream(case.seed, "least", n, r)) for r in range(case.starts))
@@ -117,12 +115,9 @@ def rotation(case: Rotation) -> Iterator[pd.DataFrame]:
     X, y = labelled(case.data_seed, case.num_samples, case.dim)
     stretch = np.linspace(0.2, 1.8, case.dim)
     for m in case.widths:
+        drawn = [stream(case.seed, "gradient", m, r).standard_normal((m, case.dim)) for r in range(case.replicates)]
         for kind, scales in (("isotropic", np.ones(case.dim)), ("stretched", stretch)):
-            found = []
-            for r in range(case.replicates):
-                W = stream(case.seed, "gradient", m, r).standard_normal((m, case.dim))
-                found.append(gradient(W * scales, X, y, case.ridge))
-            yield tidy("gradient", kind, m, found)
+            yield tidy("gradient", kind, m, [gradient(W * scales, X, y, case.ridge) for W in drawn])
     yield from digits(case)
 
 
