@@ -174,16 +174,16 @@ def test_ensembles_put_their_blocks_together(ran: Run, block: Settings, evidence
 
 
 def test_torch_and_the_compiled_engine_train_the_same_networks(ran: Run, evidence: Evidence) -> None:
-    """From the same draws; and the cells of torch are of one claim, and no others'."""
+    """From the same draws, in float64 and in float32; and the cells of torch are of one claim, and no others'."""
     (e,) = evidence.in_torch
     (same,) = (other for other in evidence.ensembles if size_of(other) == size_of(e))
-    np.testing.assert_allclose(e.residuals, same.residuals[: len(e.residuals)], rtol=0, atol=1e-11)
+    np.testing.assert_allclose(e.residuals, same.residuals[: len(e.residuals)], rtol=0, atol=2e-5)
     rows = ran.estimates.loc[ran.estimates.sources.str.contains("torch-")]
     cells = [f"sine.independent.torch.s{s:g}" for s in e.flow_times]
     assert list(rows.loc[rows.claim != ""].key) == [f"limits.constant/ratio_small/{cell}" for cell in sorted(cells)]
     gaps = rows.loc[rows.claim == ""]
     assert set(gaps.quantity) == {"engines"} and len(gaps) == len(cells)
-    assert gaps.estimate.max() < 1e-11
+    assert 0 < gaps.estimate.max() < 2e-5
 
 
 def test_predicted_covariances(ran: Run, block: Settings, evidence: Evidence) -> None:

@@ -14,12 +14,15 @@ from ledger import study
 from ledger.paper.drawing import Frames
 from ledger.record import estimates
 from ledger.record.claims import Claim
+from ledger.record.tidy import tidy
 from ledger.record.verdicts import REFUTED, SUPPORTED, judge_claim
+from zeroloss.network.resnet import Network
 from zeroloss.studies.ending import RESOLVED, at_end, log10_end
+from zeroloss.studies.setup import build_problem, independent_parameters
 from zeroloss.studies.zero_loss import agreements
 from zeroloss.studies.zero_loss.density import COLUMNS
 from zeroloss.studies.zero_loss.measure import certificate_of, fall_of, late_rate, run_of, signed_of
-from zeroloss.studies.zero_loss.plan import Density, Flow
+from zeroloss.studies.zero_loss.plan import Density, Flow, Spread
 
 KINDS = ("density", "weak-form")
 CLAIMS = {f"zero_loss.{kind}": claims_of("zero_loss")[f"zero_loss.{kind}"] for kind in KINDS}
@@ -107,6 +110,41 @@ def test_what_cannot_be_told_is_nan() -> None:
     run = exponential_run([0.5, 2.0], [1.0, 1.0], np.array([0.0, 1.0]))
     assert math.isnan(late_rate(run, 1e-30))
     assert math.isnan(certificate_of(run, 10.0)[0])
+
+
+# ---- spread of log E among networks
+
+
+def lognormal(case: Spread, power: float, shift: float) -> study.Run:
+    """Risks whose log has std M^power and a mean that rises by ``shift`` while M grows by a factor e."""
+    parts = []
+    for M in case.widths:
+        xi = np.random.default_rng(M).standard_normal((case.replicates, len(case.flow_times)))
+        axes = {"replicate": range(case.replicates), "flow_time": case.flow_times}
+        parts.append(tidy(np.exp(shift * math.log(M) + M**power * xi), axes, "risk", num_units=M))
+    return study.Run({"spread": case}, {"spread": pd.concat(parts)})
+
+
+@pytest.mark.parametrize(("power", "shift"), [(-0.5, 0.0), (0.0, 0.4)])
+def test_exponent_and_drift_of_log_normal_risks(power: float, shift: float) -> None:
+    case = cases_of("zero_loss")["spread-sine"].model_copy(update={"widths": (64, 512), "replicates": 4000})
+    table = estimates_of("zero_loss", lognormal(case, power, shift))
+    for quantity, true, accuracy in (("exponent", power, 0.04), ("drift", shift, 0.04)):
+        rows = table[table.quantity == quantity]
+        assert len(rows) == len(case.flow_times)
+        assert rows.estimate.to_numpy() == pytest.approx(true, abs=accuracy)
+        assert (rows.upper - rows.lower < 0.08).all()
+    assert table[table.quantity == "spread"].estimate.to_numpy() == pytest.approx(512**power, rel=0.05)
+
+
+def test_networks_of_a_spread_are_those_trained_one_by_one() -> None:
+    case = cases_of("zero_loss")["spread-surface"]
+    table = run_case("zero_loss", case)
+    problem, M = build_problem(case), case.widths[-1]
+    theta = independent_parameters(case, problem, range(3, 4), case.num_layers, M)
+    alone = Network(problem, case.num_layers, M).train(theta, case.flow_times, rtol=case.network_rtol)
+    found = table.loc[(table.num_units == M) & (table.replicate == 3)].sort_values("flow_time").risk
+    assert found.to_numpy() == pytest.approx(alone.risk[:, 0].numpy(), rel=1e-9)
 
 
 # ---- the equation solved twice: kinds `density` and `weak-form`

@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from ledger import study
 from ledger.config.closed import Closed
-from zeroloss.studies.settings import Count, LawSettings, Name, Positive, ProblemSettings, Times
+from zeroloss.studies.settings import Count, LawSettings, Name, NumberType, Positive, ProblemSettings, Times
 
 
 class Case(study.Case):
@@ -60,6 +60,7 @@ class LimitCase(NetworkCase):
     flow_times: Times
     depth_nodes: Count
     network_rtol: Positive
+    network_dtype: NumberType
     limit_rtol: Positive
 
 

@@ -14,6 +14,7 @@ from zeroloss.model.catalogue import MOST_ROWS, ActivationName, ProblemName
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Positive = Annotated[float, Field(gt=0)]
+NumberType = Literal["float32", "float64"]
 NonNegative = Annotated[float, Field(ge=0)]
 DepthNodes = Annotated[int, Field(ge=2, le=16)]
 # part of a file's name, and of words on a command line: nothing that a shell or an option could be

@@ -113,14 +113,15 @@ def trained(
     flow_times: Sequence[float],
     compiled: bool = True,
 ) -> Iterator[Training]:
-    """Replicates of one size, in batches; ``path`` None means independent layers."""
+    """Replicates of one size, in batches, in the type of numbers of the case; ``path`` None means
+    independent layers."""
     for batch in chunks(replicates.start, len(replicates), L * M * (2 * problem.dim + 1), most=max(64, 4096 // M)):
         theta = (
             independent_parameters(case, problem, batch, L, M)
             if path is None
             else path_parameters(case, problem, path, batch, np.arange(L) / L, M)
         )
-        yield train(case, problem, theta, flow_times, compiled)
+        yield train(case, problem, theta.to(getattr(torch, case.network_dtype)), flow_times, compiled)
 
 
 def residuals(

@@ -331,7 +331,7 @@ LEAVES = [p for p in places() if not isinstance(at(p), dict)]
 NUMBERS = [p for p in LEAVES if isinstance(at(p), int | float)]
 MAPPINGS = [(), *(p for p in places() if isinstance(at(p), dict))]
 # mappings whose keys are names that a user chooses, and numbers of either sign
-BY_NAME = {"settings", "flows", "laws", "methods", "num_samples"}
+BY_NAME = {"settings", "flows", "spread", "laws", "methods", "num_samples"}
 SIGNED = {"seed", "log_values", "inputs", "box_a", "box_b", "centre_a", "centre_w", "centre_b"}
 OPTIONAL = {"step", "log2_points"}  # what a flow may leave to its setting
 WRONG: dict[str, tuple[list[Place], st.SearchStrategy[Any]]] = {

@@ -15,6 +15,7 @@ from zeroloss.studies.settings import (
     Doubling,
     Name,
     NetworkSetting,
+    NumberType,
     Positive,
     Replicated,
     Rule,
@@ -170,6 +171,7 @@ class Settings(SettingsBlock[Setting]):
     """The whole block: settings by name, then what is run on them."""
 
     network_rtol: Positive
+    network_dtype: NumberType
     limit_rtol: Positive
     influence_rtol: Positive
     elements_per_job: Count

@@ -15,6 +15,7 @@ from zeroloss.studies.settings import (
     Count,
     Doubling,
     NetworkSetting,
+    NumberType,
     Positive,
     Replicated,
     Rule,
@@ -116,6 +117,7 @@ class Shared(Closed):
     """What all cases of the study share."""
 
     network_rtol: Positive
+    network_dtype: NumberType
     limit_rtol: Positive
     influence_rtol: Positive
     draws: Annotated[int, Field(ge=1000)]

@@ -17,7 +17,7 @@ from scipy import stats
 from ledger.near import near, stretched
 from ledger.record.interval import CONFIDENCE
 from ledger.record.rows import Row, between, exact, over, plain, row
-from ledger.record.statistics import Estimate, about, clopper_pearson, student, welch
+from ledger.record.statistics import Estimate, clopper_pearson, student, welch
 from ledger.study import Case, Run, control, measures
 from zeroloss.studies.replicated import part_of, ratio_of
 from zeroloss.studies.stability import central, restrained
@@ -109,11 +109,11 @@ def restrained_oscillation(run: Run) -> Iterator[Row]:
 # ---- the edge of stability
 
 
-def ratio_of_means(part: pd.DataFrame) -> Estimate:
-    """Mean measured over mean predicted, R, with the error of the mean of (measured − R predicted)/mean predicted."""
-    scale = part.predicted.mean()
-    ratio = float(part.value.mean() / scale)
-    return about(ratio, mean(((part.value - ratio * part.predicted) / scale).to_numpy()).half_width, CONFIDENCE)
+def median(values: Array) -> Estimate:
+    """The median, with the interval of its order statistics: no end where there are too few."""
+    middle = float(np.median(values))
+    low, high = stats.quantile_test(values, q=middle, p=0.5).confidence_interval(CONFIDENCE.level)
+    return Estimate(middle, np.nan_to_num(low, nan=-np.inf), np.nan_to_num(high, nan=np.inf), CONFIDENCE)
 
 
 def against(right: Array) -> Estimate:
@@ -154,8 +154,7 @@ def central_flow(run: Run) -> Iterator[Row]:
     for name, _, table in run.of(Central):
         rows = partial(each, name, table)
         yield from rows("central", mean, "variance", "loss")
-        for where, part in part_of(table, "path"):
-            yield judged(name, "central", "path", where, ratio_of_means(part), len(part))
+        yield from rows("central", median, "path")
         yield from rows("localised", mean, "cosine", "cosine_after", "rate", "passage", "participation")
         yield from rows("", between, "growth")
         yield from rows("", between, "loss_wrong", label="loss_of_flow")

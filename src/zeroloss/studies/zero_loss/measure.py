@@ -17,9 +17,22 @@ from zeroloss.model.kernel import log_certificate
 from zeroloss.studies.ending import RESOLVED, at_end, log10_end
 from zeroloss.studies.zero_loss import near
 from zeroloss.studies.zero_loss.agreements import density, flipped, upwind, weak_form
+from zeroloss.studies.zero_loss.fluctuation import fluctuation, growing, slower
 from zeroloss.studies.zero_loss.plan import Flow, Regularised, Steps
 
-__all__ = ["certificate_of", "density", "flipped", "late_rate", "near", "run_of", "upwind", "weak_form"]
+__all__ = [
+    "certificate_of",
+    "density",
+    "flipped",
+    "fluctuation",
+    "growing",
+    "late_rate",
+    "near",
+    "run_of",
+    "slower",
+    "upwind",
+    "weak_form",
+]
 
 Array = np.ndarray
 RUN = ["activation", "model", "replicate"]

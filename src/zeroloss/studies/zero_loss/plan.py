@@ -129,6 +129,18 @@ class WeakFormSettings(Closed):
     quadrature: Annotated[int, Field(ge=2, le=32)]
 
 
+class SpreadSettings(Closed):
+    """Networks of two widths or more, trained until little of the risk is left."""
+
+    setting: Name
+    activation: ActivationName
+    flow_times: Times
+    num_layers: Count
+    widths: Annotated[tuple[Count, ...], Field(strict=False, min_length=2), AfterValidator(increasing)]
+    replicates: Annotated[int, Field(ge=8)]
+    network_rtol: Positive
+
+
 class DensitySettings(Grids, Equation):
     """One equation for both comparisons of density and particles."""
 
@@ -143,6 +155,7 @@ class Settings(SizedBlock):
     flows: dict[Name, FlowSettings]
     regularised: RegularisedSettings
     steps: StepsSettings
+    spread: dict[Name, SpreadSettings]
     density: DensitySettings
 
 
@@ -164,6 +177,10 @@ class Regularised(RegularisedSettings, Sized, OnLaw, Case):
 
 class Steps(StepsSettings, Sized, OnLaw, Case):
     """Gradient descent on its setting."""
+
+
+class Spread(SpreadSettings, OnLaw, Case):
+    """Ensembles of every width on their setting."""
 
 
 class Density(Grids, Equation, Case):
@@ -189,6 +206,7 @@ def cases(block: Settings, common: Common) -> dict[str, AnyCase]:
         **{f"flow-{name}": block.case(Flow, common, name, flows=tuple(trainings)) for name, trainings in flows.items()},
         "regularised": block.case(Regularised, common, block.regularised.setting, block.regularised),
         "steps": block.case(Steps, common, block.steps.setting, block.steps),
+        **{f"spread-{name}": block.case(Spread, common, part.setting, part) for name, part in block.spread.items()},
         "density": gathered(Density, common, twice, setting=MONOTONE),
         "weak-form": gathered(WeakForm, common, twice, twice.weak_form, setting=MONOTONE),
     }
