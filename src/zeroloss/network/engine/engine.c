@@ -908,6 +908,17 @@ typedef struct {
 
 enum { PAIR = 2, BLOCK = 2048 }; /* vectors at once; vectors × samples of a block */
 
+/* u += w·z and t += a·p for the rows (a, w, b) of ``many`` vectors. */
+INLINE void dot_rows(int count, int many, long nv, long d, const REAL *z, const REAL *p, const V *rows, V *u, V *t)
+{
+    for (long j = 0; j < d; j++)
+        for (int k = 0; k < many; k++)
+            for (int i = 0; i < count; i++) {
+                u[k * count + i] = FMA(rows[(d + j) * nv + k], z[i * d + j], u[k * count + i]);
+                t[k * count + i] = FMA(rows[j * nv + k], p[i * d + j], t[k * count + i]);
+            }
+}
+
 /* u̇ = v_w·z + v_b, σ' u̇ to bent, ṡ = σ' P·v_a + (a·P) σ'' u̇ to tilt; ``many`` vectors. */
 INLINE void turned(int count, int many, long N, long nv, long d, const REAL *z, const REAL *p,
                    const V *v, const V *slope, const V *bend, V *bent, V *tilt)
@@ -915,12 +926,7 @@ INLINE void turned(int count, int many, long N, long nv, long d, const REAL *z, 
     V u[PAIR * TILE], t[PAIR * TILE];
     for (int k = 0; k < many; k++)
         for (int i = 0; i < count; i++) u[k * count + i] = v[2 * d * nv + k], t[k * count + i] = (V)0;
-    for (long j = 0; j < d; j++)
-        for (int k = 0; k < many; k++)
-            for (int i = 0; i < count; i++) {
-                u[k * count + i] = FMA(v[(d + j) * nv + k], z[i * d + j], u[k * count + i]);
-                t[k * count + i] = FMA(v[j * nv + k], p[i * d + j], t[k * count + i]);
-            }
+    dot_rows(count, many, nv, d, z, p, v, u, t);
     for (int k = 0; k < many; k++)
         for (int i = 0; i < count; i++) {
             bent[k * N + i] = slope[k * N + i] * u[k * count + i];
@@ -934,12 +940,7 @@ INLINE void dragged(int count, int many, long N, long nv, long d, const REAL *zd
 {
     V u[PAIR * TILE], t[PAIR * TILE];
     for (int i = 0; i < many * count; i++) u[i] = t[i] = (V)0;
-    for (long j = 0; j < d; j++)
-        for (int k = 0; k < many; k++)
-            for (int i = 0; i < count; i++) {
-                u[k * count + i] = FMA(th[(d + j) * nv + k], zdot[i * d + j], u[k * count + i]);
-                t[k * count + i] = FMA(th[j * nv + k], pdot[i * d + j], t[k * count + i]);
-            }
+    dot_rows(count, many, nv, d, zdot, pdot, th, u, t);
     for (int k = 0; k < many; k++)
         for (int i = 0; i < count; i++) {
             bent[k * N + i] = FMA(slope[k * N + i], u[k * count + i], bent[k * N + i]);
