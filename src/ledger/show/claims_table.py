@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ledger.record import results, verdicts
-from ledger.record.formatting import NOT_MEASURED, format_interval, format_number, half_width
+from ledger.record.formatting import NOT_MEASURED, format_interval, format_number, half_width, prints_as_one
 from ledger.record.verify import VERDICTS, read_verdicts
 from ledger.table import show
 
@@ -30,7 +30,7 @@ def lines_of(record: Mapping[str, Any]) -> list[tuple[str, ...]]:
             else (
                 f"{row['quantity']} at {row['cell']}",
                 estimate_of(row),
-                interval_of(row),
+                "" if prints_as_one(*ends_of(row)) else interval_of(row),
                 row["interval"],
                 NOT_MEASURED if row["replicates"] is None else str(row["replicates"]),
             )
@@ -41,13 +41,18 @@ def lines_of(record: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 def estimate_of(row: Mapping[str, Any]) -> str:
     """Return the estimate of a row, with the digits that its interval allows."""
-    estimate, *ends = (results.number(row[name]) for name in ("estimate", "lower", "upper"))
-    return format_number(estimate, half_width(*ends), ends)
+    ends = ends_of(row)
+    return format_number(results.number(row["estimate"]), half_width(*ends), ends)
 
 
 def interval_of(row: Mapping[str, Any]) -> str:
     """Return the interval of a row."""
-    return format_interval(results.number(row["lower"]), results.number(row["upper"]))
+    return format_interval(*ends_of(row))
+
+
+def ends_of(row: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the ends of a row's interval, NaN where there is none."""
+    return results.number(row["lower"]), results.number(row["upper"])
 
 
 def claims_of(folder: Path | str, *, sealed: bool = True) -> pd.DataFrame:
