@@ -11,7 +11,7 @@ from scipy.stats import kstest
 
 from ledger.record.interval import CONFIDENCE, Interval, one_sided, simultaneous
 from ledger.record.rows import Row, over, plain, row
-from ledger.record.statistics import Estimate, bootstrap, log_slope, student
+from ledger.record.statistics import Estimate, bootstrap, clopper_pearson, log_slope, student
 from ledger.study import Run, measures
 from zeroloss.model.arrays import Array
 from zeroloss.studies.regimes import controls as controls
@@ -39,8 +39,14 @@ def slope_row(
 
 @measures("regimes.exponents", "regimes.affine")
 def exponents(run: Run) -> Iterator[Row]:
-    """Slopes of δ and of the largest weight at both shares of the risk; slope of the affine deviation."""
+    """Slopes of δ and of the largest weight at both shares of the risk, of tasks that reach the share at all depths;
+    slope of the affine deviation; how many networks rest above the share."""
     for name, case, table in run.of(plan.Exponents):
+        last = table[(table.quantity == "norm") & (table.share == min(case.shares))]
+        at_rest = clopper_pearson(int(last.value.isna().sum()), len(last), one_sided())
+        yield row("regimes.exponents", "at_rest", "all", at_rest, [name], replicates=len(last))
+        task = table.groupby(["share", "quantity", "cell", "replicate"]).value
+        table = table[task.transform(lambda values: values.notna().all())]
         for share, at_share in table.groupby("share"):
             for where, part in part_of(at_share, "norm"):
                 alpha, beta = EXPONENTS[where.partition(".")[0]]
