@@ -1,4 +1,4 @@
-"""Figures of the study `zero_loss`: the risk to the floor, the kernel through training."""
+"""Figures of the study `zero_loss`: the risk to the floor, its law, the kernel through training."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from matplotlib.ticker import LogLocator
 
 from figures import style
 from figures.zero_loss_density import density
+from figures.zero_loss_law import law
 from ledger.paper.drawing import Frames
 from zeroloss.model.kernel import log_certificate
 from zeroloss.studies.zero_loss.measure import MODELS, run_of
@@ -92,4 +93,4 @@ def spectrum(frames: Frames) -> Figure:
     return figure
 
 
-FIGURES = {"risk": risk, "spectrum": spectrum, "density": density}
+FIGURES = {"risk": risk, "spectrum": spectrum, "density": density, "law": law}

@@ -90,6 +90,19 @@ def test_psi_is_the_derivative_in_the_mass_of_a_particle(rule: DepthRule, name: 
     np.testing.assert_allclose(psi.psi @ psi.weights, 0, atol=1e-13)
 
 
+def test_psi_is_that_derivative_when_a_thousandth_of_the_risk_is_left() -> None:
+    data, rule, flow_time = oracles.small_problem(3, 2), euler(2), 44.0
+    shares = oracles.tensor([0.1, 0.2, 0.3, 0.4])
+    theta = oracles.normals(6, rule.num_nodes, 5, 4)
+    field = MeanField(data, rule, shares)
+    risk = field.run(theta.reshape(1, -1), [0.0, flow_time], rtol=1e-9).risk[:, 0]
+    assert risk[1] < 1e-3 * risk[0]
+    psi = influence_of(field, theta.reshape(1, -1), flow_time).psi
+    slow = oracles.influence_by_mass(theta, shares, data, rule.matrix, rule.weights, "tanh", flow_time, 220)
+    centred = slow - (slow @ shares.numpy())[..., None]
+    np.testing.assert_allclose(psi, centred, rtol=0, atol=1e-4 * np.abs(centred).max())
+
+
 def test_costates_in_single_precision_are_good_for_covariances() -> None:
     data = oracles.small_problem(4, 2)
     points = sobol_rule(LAW, 2, 7, "single precision")

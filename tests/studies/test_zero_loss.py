@@ -22,7 +22,8 @@ from zeroloss.studies.setup import build_problem, independent_parameters
 from zeroloss.studies.zero_loss import agreements
 from zeroloss.studies.zero_loss.density import COLUMNS
 from zeroloss.studies.zero_loss.measure import certificate_of, fall_of, late_rate, run_of, signed_of
-from zeroloss.studies.zero_loss.plan import Density, Flow, Spread
+from zeroloss.studies.zero_loss.law import Course, courses
+from zeroloss.studies.zero_loss.plan import Density, Flow, Networks, Predicted, Spread
 
 KINDS = ("density", "weak-form")
 CLAIMS = {f"zero_loss.{kind}": claims_of("zero_loss")[f"zero_loss.{kind}"] for kind in KINDS}
@@ -145,6 +146,60 @@ def test_networks_of_a_spread_are_those_trained_one_by_one() -> None:
     alone = Network(problem, case.num_layers, M).train(theta, case.flow_times, rtol=case.network_rtol)
     found = table.loc[(table.num_units == M) & (table.replicate == 3)].sort_values("flow_time").risk
     assert found.to_numpy() == pytest.approx(alone.risk[:, 0].numpy(), rel=1e-9)
+
+
+# ---- the law of the risk through training
+
+
+def course(risk: np.ndarray, r: np.ndarray, covariance: np.ndarray, scrambles: int = 6) -> Course:
+    """One setting at as many times as ``risk`` (R, T) has, with the same law at each and on every scramble."""
+    T, N = risk.shape[1], len(r)
+    case = cases_of("zero_loss")["networks-sine"]
+    case = case.model_copy(update={"num_layers": 8, "num_units": 50, "flow_times": tuple(map(float, range(T)))})
+    shape = scrambles, T
+    return Course(
+        case, ["both"], risk, np.broadcast_to(r, (*shape, N)), np.broadcast_to(covariance, (*shape, N, N))
+    )
+
+
+def test_networks_drawn_from_the_predicted_law_are_at_one() -> None:
+    """Residuals of law N(r, Σ/n), and then of twice their deviation: where the law stops is where that begins."""
+    rng, r = np.random.default_rng(1), np.array([0.5, -0.2, 0.1])
+    root = rng.standard_normal((3, 3))
+    xi = rng.standard_normal((4000, 3)) @ root.T / math.sqrt(400)
+    risk = np.stack([0.5 * np.mean((r + width * xi) ** 2, -1) for width in (1.0, 1.0, 2.0, 1.0)], 1)
+    seen = course(risk, r, root @ root.T)
+    assert seen.count == 400
+    for t, expected in enumerate((1.0, 1.0, 2.0, 1.0)):
+        found = seen.deviation(t)
+        assert found.lower < expected * 1.05 and found.upper > expected * 0.95 and found.half_width < 0.1
+    assert seen.reach() == 1
+
+
+def test_variance_of_log_risk_is_that_of_many_units() -> None:
+    rng, r = np.random.default_rng(2), np.array([0.5, -0.2, 0.1])
+    root = rng.standard_normal((3, 3))
+    V = course(np.ones((8, 1)), r, root @ root.T).variances(0)[0]
+    n = 1e6
+    logs = np.log(((r + rng.standard_normal((40_000, 3)) @ root.T / math.sqrt(n)) ** 2).mean(1))
+    assert n * logs.var() == pytest.approx(V, rel=0.03)
+
+
+def test_a_course_is_the_tables_of_its_setting(ran: Run) -> None:
+    settings = [one.case.setting for one in courses(ran.run)]
+    assert sorted(settings) == ["digits", "sine", "surface"]
+    one = next(one for one in courses(ran.run) if one.case.setting == "sine")
+    name, case, table = ran.run.one(Predicted, setting="sine")
+    assert name in one.sources and case.num_layers == one.case.num_layers
+    assert isinstance(one.case, Networks) and one.risk.shape == (one.case.replicates, len(case.flow_times))
+    N = case.problem.num_samples
+    assert one.covariances.shape == (case.rule.scrambles, len(case.flow_times), N, N)
+    np.testing.assert_array_equal(one.covariances, one.covariances.swapaxes(-1, -2))
+    row = table.loc[(table.scramble == 1) & (table.flow_time == 5.0) & (table.row == 2)].set_index("column").value
+    assert row[-1] == one.residuals[1, 1, 2] and row[0] == one.covariances[1, 1, 2, 0]
+    # the limit and its networks start alike, up to their fluctuations
+    start = 0.5 * (one.residuals[:, 0] ** 2).mean()
+    assert one.risk[:, 0].mean() == pytest.approx(start, rel=0.5)
 
 
 # ---- the equation solved twice: kinds `density` and `weak-form`

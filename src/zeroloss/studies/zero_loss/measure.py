@@ -18,18 +18,22 @@ from zeroloss.studies.ending import RESOLVED, at_end, log10_end
 from zeroloss.studies.zero_loss import near
 from zeroloss.studies.zero_loss.agreements import density, flipped, upwind, weak_form
 from zeroloss.studies.zero_loss.fluctuation import fluctuation, growing, slower
+from zeroloss.studies.zero_loss.law import covariance_of_the_start, law, twice_the_covariance
 from zeroloss.studies.zero_loss.plan import Flow, Regularised, Steps
 
 __all__ = [
     "certificate_of",
+    "covariance_of_the_start",
     "density",
     "flipped",
     "fluctuation",
     "growing",
     "late_rate",
+    "law",
     "near",
     "run_of",
     "slower",
+    "twice_the_covariance",
     "upwind",
     "weak_form",
 ]

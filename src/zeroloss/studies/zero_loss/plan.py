@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, field_serializer, model_validator
 
 from ledger.study import Case as AnyCase
 from ledger.study import Closed, Common
-from zeroloss.studies.case import Case, OnLaw, gathered
+from zeroloss.studies.case import Case, LimitCase, OnLaw, gathered
 from zeroloss.studies.settings import (
     ActivationName,
     Count,
@@ -18,7 +18,9 @@ from zeroloss.studies.settings import (
     LawSettings,
     Name,
     NonNegative,
+    NumberType,
     Positive,
+    Rule,
     Times,
     increasing,
 )
@@ -141,6 +143,24 @@ class SpreadSettings(Closed):
     network_rtol: Positive
 
 
+class RiskLawSettings(Closed):
+    """Networks of one size from the start until little of the risk is left, and their predicted law.
+
+    ``rule`` and ``limit_rtol`` are those of the limit of ``num_layers`` layers and infinite width.
+    """
+
+    setting: Name
+    activation: ActivationName
+    flow_times: Annotated[Times, Field(min_length=2), AfterValidator(_from_the_start)]
+    num_layers: Count
+    num_units: Count
+    replicates: Annotated[int, Field(ge=8)]
+    network_rtol: Positive
+    network_dtype: NumberType
+    rule: Rule
+    limit_rtol: Positive
+
+
 class DensitySettings(Grids, Equation):
     """One equation for both comparisons of density and particles."""
 
@@ -156,6 +176,7 @@ class Settings(SizedBlock):
     regularised: RegularisedSettings
     steps: StepsSettings
     spread: dict[Name, SpreadSettings]
+    law: dict[Name, RiskLawSettings]
     density: DensitySettings
 
 
@@ -183,6 +204,21 @@ class Spread(SpreadSettings, OnLaw, Case):
     """Ensembles of every width on their setting."""
 
 
+class Networks(LimitCase):
+    """An ensemble of one size on its setting, seen through training."""
+
+    num_layers: int
+    num_units: int
+    replicates: int
+
+
+class Predicted(LimitCase):
+    """The limit of so many layers and the covariance about it, at the same times."""
+
+    num_layers: int
+    rule: Rule
+
+
 class Density(Grids, Equation, Case):
     """The equation solved twice."""
 
@@ -207,6 +243,11 @@ def cases(block: Settings, common: Common) -> dict[str, AnyCase]:
         "regularised": block.case(Regularised, common, block.regularised.setting, block.regularised),
         "steps": block.case(Steps, common, block.steps.setting, block.steps),
         **{f"spread-{name}": block.case(Spread, common, part.setting, part) for name, part in block.spread.items()},
+        **{
+            f"{kind.kind}-{name}": block.case(kind, common, part.setting, part)
+            for name, part in block.law.items()
+            for kind in (Networks, Predicted)
+        },
         "density": gathered(Density, common, twice, setting=MONOTONE),
         "weak-form": gathered(WeakForm, common, twice, twice.weak_form, setting=MONOTONE),
     }
