@@ -21,8 +21,8 @@ from zeroloss.studies.ending import RESOLVED, at_end, log10_end
 from zeroloss.studies.setup import build_problem, independent_parameters
 from zeroloss.studies.zero_loss import agreements
 from zeroloss.studies.zero_loss.density import COLUMNS
-from zeroloss.studies.zero_loss.measure import certificate_of, fall_of, late_rate, run_of, signed_of
 from zeroloss.studies.zero_loss.law import Course, courses
+from zeroloss.studies.zero_loss.measure import certificate_of, fall_of, late_rate, run_of, signed_of
 from zeroloss.studies.zero_loss.plan import Density, Flow, Networks, Predicted, Spread
 
 KINDS = ("density", "weak-form")
@@ -157,9 +157,7 @@ def course(risk: np.ndarray, r: np.ndarray, covariance: np.ndarray, scrambles: i
     case = cases_of("zero_loss")["networks-sine"]
     case = case.model_copy(update={"num_layers": 8, "num_units": 50, "flow_times": tuple(map(float, range(T)))})
     shape = scrambles, T
-    return Course(
-        case, ["both"], risk, np.broadcast_to(r, (*shape, N)), np.broadcast_to(covariance, (*shape, N, N))
-    )
+    return Course(case, ["both"], risk, np.broadcast_to(r, (*shape, N)), np.broadcast_to(covariance, (*shape, N, N)))
 
 
 def test_networks_drawn_from_the_predicted_law_are_at_one() -> None:
