@@ -37,7 +37,8 @@ FIGURES = {name: import_module(f"figures.{name}").FIGURES for name in STUDIES}
 ASYMPTOTIC = {
     *(f"limits.{name}" for name in ("depth", "width-independent", "width-path", "constant", "law",
                                     "admissible")),
-    "zero_loss.density", "zero_loss.weak-form", "zero_loss.fluctuation", "controls.identity", "controls.monotone",
+    "zero_loss.density", "zero_loss.weak-form", "zero_loss.fluctuation", "zero_loss.law",
+    "controls.identity", "controls.monotone",
     "linear.momentum", "interpolation.equivalent", "landscape.straight", "landscape.energy", "landscape.floor",
     *(f"regimes.{name}" for name in ("exponents", "affine", "optimiser", "inherited", "bridge", "bridge-relu", "kink",
                                      "law", "trichotomy", "variation")),

@@ -157,7 +157,8 @@ def course(risk: np.ndarray, r: np.ndarray, covariance: np.ndarray, scrambles: i
     case = cases_of("zero_loss")["networks-sine"]
     case = case.model_copy(update={"num_layers": 8, "num_units": 50, "flow_times": tuple(map(float, range(T)))})
     shape = scrambles, T
-    return Course(case, ["both"], risk, np.broadcast_to(r, (*shape, N)), np.broadcast_to(covariance, (*shape, N, N)))
+    residuals = np.broadcast_to(r, (*shape, N))
+    return Course(case, ["both"], risk, residuals, residuals, np.broadcast_to(covariance, (*shape, N, N)))
 
 
 def test_networks_drawn_from_the_predicted_law_are_at_one() -> None:
@@ -193,8 +194,10 @@ def test_a_course_is_the_tables_of_its_setting(ran: Run) -> None:
     N = case.problem.num_samples
     assert one.covariances.shape == (case.rule.scrambles, len(case.flow_times), N, N)
     np.testing.assert_array_equal(one.covariances, one.covariances.swapaxes(-1, -2))
-    row = table.loc[(table.scramble == 1) & (table.flow_time == 5.0) & (table.row == 2)].set_index("column").value
+    part = table.loc[(table.scramble == 1) & (table.flow_time == 5.0) & (table.row == 2)]
+    row = part.loc[part.rule == "influence"].set_index("column").value
     assert row[-1] == one.residuals[1, 1, 2] and row[0] == one.covariances[1, 1, 2, 0]
+    assert one.wide[1, 1, 2] == part.loc[part.rule == "wide"].value.item()
     # the limit and its networks start alike, up to their fluctuations
     start = 0.5 * (one.residuals[:, 0] ** 2).mean()
     assert one.risk[:, 0].mean() == pytest.approx(start, rel=0.5)

@@ -12,7 +12,7 @@ from ledger.record.tidy import tidy
 from ledger.study import job
 from zeroloss.limit.collocation import euler
 from zeroloss.limit.fluctuation import covariance_independent
-from zeroloss.studies.setup import build_problem, recorded, sobol, trained
+from zeroloss.studies.setup import build_problem, recorded, residuals, sobol, trained
 from zeroloss.studies.zero_loss.plan import Networks, Predicted
 
 Tables = Iterator[pd.DataFrame]
@@ -33,15 +33,21 @@ def networks(case: Networks) -> Tables:
 
 @job(Predicted)
 def predicted(case: Predicted) -> Tables:
-    """r_L(s) and Σ_L(s) at M = ∞ on every scramble of the rule; of a residual, column is -1.
+    """r_L(s) at M = ∞ on every scramble of the finer rule, and r_L(s) with Σ_L(s) on those of the other.
 
-    Columns: scramble, flow_time, row, column, value.
+    Columns: rule, scramble, flow_time, row, column, value; column is -1 for the residuals.
     """
-    problem = build_problem(case)
+    problem, rule = build_problem(case), euler(case.num_layers)
     samples = range(case.problem.num_samples)
+    for scramble in range(case.wide.scrambles):
+        points = sobol(case, problem, case.wide.log2_points, case.kind, "wide", scramble)
+        r = residuals(case, problem, rule, points)
+        axes = {"flow_time": case.flow_times, "row": samples, "column": [-1]}
+        yield tidy(r[..., None], axes, "value", rule="wide", scramble=scramble)
     for scramble in range(case.rule.scrambles):
-        points = sobol(case, problem, case.rule.log2_points, case.kind, scramble)
-        limit = recorded(case, problem, euler(case.num_layers), points, case.limit_rtol)
+        points = sobol(case, problem, case.rule.log2_points, case.kind, "influence", scramble)
+        limit = recorded(case, problem, rule, points, case.limit_rtol)
         for s, r in zip(case.flow_times, limit.residuals, strict=True):
             both = np.column_stack([r, covariance_independent(limit.influence(s))])
-            yield tidy(both, {"row": samples, "column": [-1, *samples]}, "value", scramble=scramble, flow_time=s)
+            axes = {"row": samples, "column": [-1, *samples]}
+            yield tidy(both, axes, "value", rule="influence", scramble=scramble, flow_time=s)

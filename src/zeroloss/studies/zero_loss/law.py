@@ -29,12 +29,13 @@ NEAR = 1 / 3  # of the predicted standard deviation of log E: as far as the law 
 
 @dataclass(frozen=True)
 class Course:
-    """One setting: risks of its networks (R, T), and N(r_L, Σ_L/n) on every scramble of a rule,
-    residuals (S, T, N) and covariances (S, T, N, N)."""
+    """One setting: risks of its networks (R, T); residuals r_L (W, T, N) of the limit on scrambles of a
+    fine rule; residuals (S, T, N) and covariances Σ_L (S, T, N, N) on those of a coarser one."""
 
     case: Networks
     sources: list[str]
     risk: Array
+    wide: Array
     residuals: Array
     covariances: Array
 
@@ -49,11 +50,16 @@ class Course:
         return 4 * np.einsum("si,sij,sj->s", r, self.covariances[:, time], r) / (r**2).sum(-1) ** 2
 
     def predicted(self, time: int) -> Array:
-        """Draws of the risk from the law of the scrambles that are left when V is trimmed."""
-        left = kept(self.variances(time))
-        r, covariance = (of[left, time].mean(0) for of in (self.residuals, self.covariances))
+        """Draws of the risk ½ mean |r + ξ/√n|², with r of the fine rule and ξ ~ N(0, Σ).
+
+        Late in training a rule errs in r and in Σ by one factor, that of its slowest mode: Σ is taken in units of
+        |r|² of its own rule. Of the scrambles, those with the largest and least V are left out (`kept`).
+        """
+        left, r = kept(self.variances(time)), self.wide[:, time].mean(0)
+        units = (self.residuals[left, time] ** 2).sum(-1)
+        relative = (self.covariances[left, time] / units[:, None, None]).mean(0)
         rng = stream("predicted-risk", self.case.setting, self.case.num_layers, self.case.num_units, time)
-        return draw_risks(r, covariance / self.count, DRAWS, rng)
+        return draw_risks(r, relative * (r @ r) / self.count, DRAWS, rng)
 
     def deviation(self, time: int) -> Estimate:
         """Standard deviation of log E among networks, over that predicted.
@@ -78,9 +84,12 @@ def courses(run: Run) -> Iterator[Course]:
     """Every setting whose networks are seen through training."""
     for name, case, table in run.of(Networks):
         other, _, predicted = run.one(Predicted, setting=case.setting)
-        values = untidy(predicted, ["scramble", "flow_time", "row", "column"], "value")[0]
+        wide, values = (
+            untidy(predicted.loc[predicted.rule == rule], ["scramble", "flow_time", "row", "column"], "value")[0]
+            for rule in ("wide", "influence")
+        )
         risk = untidy(table, ["replicate", "flow_time"], "risk")[0]
-        yield Course(case, [name, other], risk, values[..., 0], values[..., 1:])
+        yield Course(case, [name, other], risk, wide[..., 0], values[..., 0], values[..., 1:])
 
 
 @measures("zero_loss.law")
@@ -113,7 +122,7 @@ def law(run: Run) -> Rows:
 @control("zero_loss.law", Predicted)
 def covariance_of_the_start(table: pd.DataFrame, case: Predicted) -> pd.DataFrame:
     """The covariance of the start at all times."""
-    keys, covariance = ["scramble", "row", "column"], table.column >= 0
+    keys, covariance = ["rule", "scramble", "row", "column"], table.column >= 0
     start = table.loc[table.flow_time == min(case.flow_times)].set_index(keys).value
     first = start.loc[pd.MultiIndex.from_frame(table.loc[:, keys])].to_numpy()
     return table.assign(value=table.value.where(~covariance, first))

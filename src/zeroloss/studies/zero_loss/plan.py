@@ -146,7 +146,8 @@ class SpreadSettings(Closed):
 class RiskLawSettings(Closed):
     """Networks of one size from the start until little of the risk is left, and their predicted law.
 
-    ``rule`` and ``limit_rtol`` are those of the limit of ``num_layers`` layers and infinite width.
+    Of the limit of ``num_layers`` layers and infinite width: ``rule`` is that of the covariance,
+    ``wide`` a finer one of the residuals alone, both to ``limit_rtol``.
     """
 
     setting: Name
@@ -158,6 +159,7 @@ class RiskLawSettings(Closed):
     network_rtol: Positive
     network_dtype: NumberType
     rule: Rule
+    wide: Rule
     limit_rtol: Positive
 
 
@@ -217,6 +219,7 @@ class Predicted(LimitCase):
 
     num_layers: int
     rule: Rule
+    wide: Rule
 
 
 class Density(Grids, Equation, Case):
