@@ -2,10 +2,10 @@
 
     python -m benchmarks.intervals REV       published/ beside what it was at REV
 
-The cost of a judged row is that of all jobs that its estimate was computed from, the error of it half its interval. An error
-that falls like one over the square root of the time moves along a line of constant time × half-width²;
-what lies off that line was gained or lost. Both runs name their processor; jobs that neither changed tell the ratio of
-the two processors, by which the earlier times are multiplied.
+The cost of a judged row is that of all jobs that its estimate was computed from, its error half of the interval.
+An error that falls like one over the square root of the time moves along a line of constant
+time × half-width²; what leaves that line was gained or lost. The processors of the two runs may differ: jobs that
+neither changed tell by how much, and earlier times are multiplied by that ratio.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import math
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ from figures import style
 from ledger.paper.drawing import render
 from ledger.record import results
 
-__all__ = ["Interval", "Run", "costs", "draw", "main", "pairs", "processors"]
+__all__ = ["Interval", "Run", "dearest", "draw", "main", "pairs", "processors"]
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / "benchmarks" / "results"
@@ -41,10 +41,11 @@ class Run(NamedTuple):
     """One published run: CPU seconds and specification by job, rows by claim."""
 
     jobs: pd.DataFrame  # study, case, spec, cpu_seconds
-    claims: Mapping[str, Mapping[str, object]]
+    claims: Mapping[str, Mapping[str, Any]]
 
     @classmethod
     def read(cls, costs: str, verdicts: str) -> Run:
+        """The run of two published files, costs.csv and verdicts.json, given as text."""
         jobs = pd.read_csv(io.StringIO(costs)).query("mode == 'full'")
         return cls(jobs, {claim["id"]: claim for claim in json.loads(verdicts)["claims"]})
 
@@ -72,10 +73,23 @@ def processors(before: Run, now: Run) -> tuple[float, int]:
     return float((both["cpu_seconds"] / both["cpu_seconds_before"]).median()), len(both)
 
 
-def costs(run: Run) -> dict[str, float]:
-    """CPU seconds of the jobs that each claim needs."""
-    shares = run.jobs.assign(claims=run.jobs["claims"].fillna("").str.split(";")).explode("claims")
-    return {str(claim): float(sum_) for claim, sum_ in shares.groupby("claims")["cpu_seconds"].sum().items() if claim}
+def dearest(run: Run, count: int = DEAREST) -> list[str]:
+    """The claims whose jobs cost most, of those that share most of their jobs the dearer one."""
+    jobs = run.jobs.set_index(["study", "case"])
+    needed: dict[str, set[tuple[str, str]]] = {}
+    for job, claims in jobs["claims"].fillna("").items():
+        for claim in filter(None, claims.split(";")):
+            needed.setdefault(claim, set()).add(job)
+
+    def seconds(of: set[tuple[str, str]]) -> float:
+        return float(jobs.loc[sorted(of), "cpu_seconds"].sum())
+
+    found: list[str] = []
+    for claim in sorted(needed, key=lambda claim: -seconds(needed[claim])):
+        own = needed[claim]
+        if all(seconds(own & needed[other]) < seconds(own) / 2 for other in found):
+            found.append(claim)
+    return found[:count]
 
 
 def _rows(run: Run, claim: str) -> dict[str, tuple[float, float]]:
@@ -105,25 +119,25 @@ def pairs(before: Run, now: Run, claims: Sequence[str], processor: float = 1.0) 
 def draw(rows: Sequence[Interval]) -> Figure:
     """A panel for each claim: the rows before and now, and lines of equal time × half-width²."""
     claims = list(dict.fromkeys(row.claim for row in rows))
-    figure, axes = style.canvas([claims], 2.6)
+    figure, axes = style.canvas([claims[:2], claims[2:]], 4.4)
     old, new = style.colours(2)
     for claim in claims:
         ax, own = axes[claim], [row for row in rows if row.claim == claim]
         ax.set_xscale("log")
         ax.set_yscale("log")
-        for row in own:
-            ends = [row.half_width_before, row.half_width], [row.seconds_before, row.seconds]
-            ax.plot(*ends, color="0.8", linewidth=0.5, zorder=1)
-        ax.plot([r.half_width_before for r in own], [r.seconds_before for r in own], "o", mfc="white", color=old)
-        ax.plot([r.half_width for r in own], [r.seconds for r in own], "s", color=new)
-        middle = np.sqrt(np.prod(ax.get_xlim())), float(np.median([row.seconds_before for row in own]))
-        reach = np.array(ax.get_xlim())
-        ax.plot(reach, middle[1] * (middle[0] / reach) ** 2, color=style.GUIDE, linestyle=":", zorder=0)
+        ends = np.array([[(r.half_width_before, r.half_width), (r.seconds_before, r.seconds)] for r in own])
+        ax.plot(*ends.transpose(1, 2, 0), color="0.8", linewidth=0.5, zorder=1)
+        ax.plot(*ends[..., 0].T, "o", markerfacecolor="white", color=old)
+        ax.plot(*ends[..., 1].T, "s", color=new)
+        guide = np.array([ends[:, 0].min(), ends[:, 0].max()])
+        top = float(np.median(ends[:, 1, 0] * ends[:, 0, 0] ** 2))
+        low, high = ends[:, 1].min(), ends[:, 1].max()
+        ax.set_ylim(low / 2, high * 2)
+        ax.plot(guide, top / guide**2, color=style.GUIDE, linestyle=":", zorder=0)
         ax.set_xlabel("half-width")
+        ax.set_ylabel("CPU time (s)")
         ax.xaxis.set_major_locator(LogLocator(numticks=4))
         ax.xaxis.set_minor_formatter(NullFormatter())
-    axes[claims[0]].set_ylabel("CPU time (s)")
-    style.share_rows([axes[claim] for claim in claims])
     style.names(axes, {claim: claim for claim in claims})
     style.legend(figure, [style.entry("before", old, marker="o", filled=False), style.entry("now", new, marker="s")])
     return figure
@@ -145,10 +159,9 @@ def main(given: Sequence[str] | None = None) -> int:
     now = Run.read((published / "costs.csv").read_text(), (published / "verdicts.json").read_text())
     processor, shared = processors(before, now)
     print(f"earlier times × {processor:.2f}: the processors, by {shared} jobs that both runs have")
-    spent = costs(before)
-    dearest = sorted(spent, key=lambda claim: -spent[claim])[:DEAREST]
-    rows = pairs(before, now, dearest, processor)
-    for claim in dearest:
+    claims = dearest(before)
+    rows = pairs(before, now, claims, processor)
+    for claim in claims:
         gains = [row.gain for row in rows if row.claim == claim]
         low, middle, high = np.quantile(gains, [0.25, 0.5, 0.75])
         print(f"{claim}: {middle:.2g} times as fast at equal half-width ({low:.2g} to {high:.2g}, {len(gains)} rows)")
