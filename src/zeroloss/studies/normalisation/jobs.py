@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -74,14 +75,23 @@ def onset(net: Net, theta: Theta, momentum: float, case: Descent) -> float:
 
 
 def edge(net: Net, theta: Theta, y: Tensor, momentum: float, num_steps: int, case: Descent) -> float:
-    """Least rate over η* at which the loss after so many steps is not below that at the start, by bisection."""
+    """A rate over η* at which the loss after so many steps is not below that at the start, by bisection.
+
+    From 0.8 and ``most``, each moved by factors of two until the edge is between them.
+    """
     star = 2 * (1 + momentum) / net.top(theta)[0]
 
+    @cache
     def fails(log_share: float) -> float:
         r = net.descend(theta, y, float(np.exp(log_share)) * star, momentum, num_steps)[1]
         return -1.0 if r[-1].norm() < r[0].norm() else 1.0
 
-    return float(np.exp(bisect(fails, np.log(0.8), np.log(case.most), xtol=case.accuracy)))  # pyright: ignore
+    low, high = np.log(0.8), np.log(case.most)
+    while fails(low) > 0:
+        low -= np.log(2)
+    while fails(high) < 0:
+        high += np.log(2)
+    return float(np.exp(bisect(fails, low, high, xtol=case.accuracy)))  # pyright: ignore
 
 
 @job(Descent)
