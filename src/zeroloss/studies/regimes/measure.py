@@ -43,10 +43,12 @@ def exponents(run: Run) -> Iterator[Row]:
     slope of the affine deviation; how many networks rest above the share."""
     for name, case, table in run.of(plan.Exponents):
         last = table[(table.quantity == "norm") & (table.share == min(case.shares))]
-        at_rest = clopper_pearson(int(last.value.isna().sum()), len(last), one_sided())
-        yield row("regimes.exponents", "at_rest", "all", at_rest, [name], replicates=len(last))
-        task = table.groupby(["share", "quantity", "cell", "replicate"]).value
-        table = table[task.transform(lambda values: values.notna().all())]
+        depths = len(case.num_layers)
+        networks = last.cell.nunique() * case.replicates * depths
+        at_rest = clopper_pearson(networks - len(last), networks, one_sided())
+        yield row("regimes.exponents", "at_rest", "all", at_rest, [name], replicates=networks)
+        seen = table.groupby(["share", "quantity", "cell", "replicate"]).value.transform("size")
+        table = table[seen == depths]
         for share, at_share in table.groupby("share"):
             for where, part in part_of(at_share, "norm"):
                 alpha, beta = EXPONENTS[where.partition(".")[0]]

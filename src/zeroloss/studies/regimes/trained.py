@@ -84,7 +84,8 @@ def by_cell(found: Mapping[str, Array], cells: Sequence[str], L: int) -> Iterato
 
 @job(Exponents)
 def exponents(case: Exponents) -> Iterator[pd.DataFrame]:
-    """max ‖A_k‖, δ and the affine deviation at each depth and share of the first risk, from A = 0."""
+    """max ‖A_k‖, δ and the affine deviation at each depth and share of the first risk, from A = 0; none of those that
+    rest above the share."""
     cells = [(a, kind, "gaussian") for a in ("tanh", "gelu") for kind in EXPONENTS]
     cells = [*(("tanh", kind, data) for data in case.data if data != "gaussian" for kind in REAL), *cells]
     names = [f"{kind}.{a}" if data == "gaussian" else f"{kind}.{a}.{data}" for a, kind, data in cells]
@@ -102,7 +103,7 @@ def exponents(case: Exponents) -> Iterator[pd.DataFrame]:
             moved = stack.outputs(state, np.broadcast_to(fresh, (len(x), *fresh.shape))) - fresh
             found = {**sizes(stack, state), "deviation": deviation(fresh, moved)}
             for table in by_cell(found, names, L):
-                yield table.assign(share=share)
+                yield table.assign(share=share).dropna()
 
 
 def invariants(stack: Stack, state: Array) -> Array:
