@@ -25,7 +25,6 @@ __all__ = ["EXPONENTS", "Stack"]
 EXPONENTS = {"shared": (0.25, 0.75), "own": (0.5, 0.5), "one": (0.0, 1.0), "inverse": (1.0, 0.0)}
 DENSITY = 1 / np.sqrt(2 * np.pi)
 REST = 1e6  # flow time; networks that train have an e-folding time of at most some thousands, like their depth
-ARRIVED = 1.5  # of the risk asked for; steps leave errors of up to 0.12
 Integers = NDArray[np.int_]
 Pace = Callable[[Array, Array, Integers], Array]  # of risk, −∇E and the numbers of the networks
 
@@ -140,8 +139,8 @@ class Stack:
 
         In the time τ = log(E(0)/E) the flow is dθ/dτ = −t ∇E with t = E/|∇E|², the flow time in which the risk
         falls by a factor e: a share is a time, met as exactly as τ is followed. At a minimum t is infinite:
-        t/(1 + (t/REST)²) in its place leaves a network there. The weights of those that rest above the
-        share are NaN.
+        t/(1 + (t/REST)²) in its place leaves a network there. The weights of those that rest, t > REST,
+        are NaN.
         """
 
         def pace(risk: Array, down: Array, rows: Integers) -> Array:
@@ -151,9 +150,11 @@ class Stack:
         times = [float(-np.log(share)) for share in shares]
         flow = self._follow(state, pace, times, rtol)
         assert flow.states is not None
-        asked = self.descend(state)[0] * np.array(shares)[:, None]
-        states, risk = flow.states.numpy(), flow.observed[..., 0].numpy()
-        states[risk >= ARRIVED * asked, :-1] = np.nan  # all but the number of the network
+        states = flow.states.numpy()
+        for end in states:
+            risk, down = self.descend(end)
+            rests = risk > REST * self.power(down, end[:, -1].round().astype(int))
+            end[rests, :-1] = np.nan  # all but the number of the network
         return states
 
     def clocked(self, state: Array, target: Array, times: float, rtol: float) -> tuple[Array, Array]:

@@ -76,10 +76,11 @@ def sizes(stack: Stack, state: Array) -> dict[str, Array]:
 
 
 def by_cell(found: Mapping[str, Array], cells: Sequence[str], L: int) -> Iterator[pd.DataFrame]:
-    """Tables of quantities of networks (R,), of which those of a cell stand together, as many in each."""
+    """Tables of quantities of networks (R,), of which those of a cell stand together, as many in each; none of those
+    that rest."""
     for quantity, values in found.items():
         for where, part in zip(cells, values.reshape(len(cells), -1), strict=True):
-            yield tidy(quantity, where, L, part)
+            yield tidy(quantity, where, L, part).dropna()
 
 
 @job(Exponents)
@@ -103,7 +104,7 @@ def exponents(case: Exponents) -> Iterator[pd.DataFrame]:
             moved = stack.outputs(state, np.broadcast_to(fresh, (len(x), *fresh.shape))) - fresh
             found = {**sizes(stack, state), "deviation": deviation(fresh, moved)}
             for table in by_cell(found, names, L):
-                yield table.assign(share=share).dropna()
+                yield table.assign(share=share)
 
 
 def invariants(stack: Stack, state: Array) -> Array:
