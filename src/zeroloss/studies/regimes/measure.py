@@ -45,7 +45,7 @@ def exponents(run: Run) -> Iterator[Row]:
         last = table[(table.quantity == "norm") & (table.share == min(case.shares))]
         depths = len(case.num_layers)
         networks = last.cell.nunique() * case.replicates * depths
-        at_rest = clopper_pearson(networks - len(last), networks, one_sided())
+        at_rest = clopper_pearson(networks - len(last), networks, CONFIDENCE)
         yield row("regimes.exponents", "at_rest", "all", at_rest, [name], replicates=networks)
         seen = table.groupby(["share", "quantity", "cell", "replicate"]).value.transform("size")
         table = table[seen == depths]
