@@ -25,7 +25,7 @@ def test_a_batch_runs_its_cases_one_after_the_other() -> None:
 
 
 def test_what_was_not_measured_asks_for_a_default() -> None:
-    assert resources.request(TABLE, "limits", ["new"]) == Request(mem_mb=6000, runtime=53)
+    assert resources.request(TABLE, "limits", ["new"]) == Request(mem_mb=8700, runtime=45)
     assert resources.request({}, "size", ["a"]) == resources.request(TABLE, "size", ["a"])
 
 
