@@ -8,9 +8,10 @@ import torch
 from scipy.special import ndtr
 
 from zeroloss.studies.normalisation import laws
-from zeroloss.studies.normalisation.jobs import measured
+from zeroloss.studies.normalisation.jobs import edge, measured
 from zeroloss.studies.normalisation.laws import MANY, Batch, crossing
 from zeroloss.studies.normalisation.nets import Net, inputs, start
+from zeroloss.studies.normalisation.plan import Descent
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(80)
 
@@ -71,3 +72,12 @@ def test_kernels_are_those_of_autograd(kind: str) -> None:
     else:
         weights = torch.stack(kernels[::2]).sum(0)
         assert measured(net, theta)["top"] == pytest.approx(float(torch.linalg.eigvalsh(weights)[-1]))
+
+
+@pytest.mark.parametrize("most", [0.9, 3.0])
+def test_the_edge_is_found_outside_the_bracket_too(most: float) -> None:
+    """Of one linear layer it is η*: the loss after 200 steps is that at the start, but for modes that are gone."""
+    net, theta = Net(inputs(12, 6, 0.2)), start([12, 1], 0)
+    case = Descent.model_construct(most=most, accuracy=1e-3)
+    y = net.outputs(theta) - net.top(theta)[2]
+    assert edge(net, theta, y, 0.0, 200, case) == pytest.approx(1.0, abs=0.01)
