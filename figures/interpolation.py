@@ -70,7 +70,7 @@ def ridges(frames: Frames) -> Figure:
     ax = axes["descent"]
     words = []
     at_least = table.loc[table["size"] == min(case.dims)].groupby("cell").value.mean()
-    for ridge, colour, marker in zip(case.ridges, style.colours(len(case.ridges)), style.MARKERS, strict=False):
+    for ridge, colour, marker in style.series(case.ridges):
         ax.plot(*curve(case, ridge), color=colour)
         for psi1 in sorted({*case.psi1, *case.curve}):
             ax.plot(psi1, at_least[cell_of(psi1, ridge)], marker, color=colour, markersize=3)

@@ -14,6 +14,7 @@ from zeroloss.studies.landscape import plan
 from zeroloss.studies.landscape.circle import deviations, eigenvalues, total
 from zeroloss.studies.replicated import by_size, means, part_of, ratio_of
 
+CONSTANTS = {"movement": "squared movement", "flips": "gates crossed", "flips-ends": "gates, from the ends"}
 HEADS = {"linear": "linear head", "head": "tanh head", "bottleneck": "bottleneck"}
 
 
@@ -22,7 +23,9 @@ def widths(frames: Frames) -> Figure:
     figure, axes = style.canvas([["lazy", "widths", "hessian"]], 2.7)
     _, case, table = frames.run.one(plan.Lazy)
     ax = axes["lazy"]
-    for quantity, colour, marker in zip(("movement", "flips", "flips-ends"), style.colours(3), "os^", strict=True):
+    entries = []
+    for (quantity, words), colour, marker in style.series(CONSTANTS.items()):
+        entries.append(style.entry(words, colour, marker=marker))
         for root_m, one in by_size(part_of(table, quantity)[0][1]):
             end = student(ratio_of(one), CONFIDENCE)
             style.intervals(ax, [root_m**2], [end.value], [end.lower], [end.upper], colour, marker)
@@ -42,8 +45,7 @@ def widths(frames: Frames) -> Figure:
     low, high = ax.get_ylim()
     ax.set_ylim(low, high * 2.5)  # room for the words
     style.names(axes, {"lazy": "constants", "widths": "widths that suffice", "hessian": "Hessian"})
-    words = ("squared movement", "gates crossed", "gates, from the ends")
-    style.legend(figure, [style.entry(w, c, marker=m) for w, c, m in zip(words, style.colours(3), "os^", strict=True)])
+    style.legend(figure, entries)
     return figure
 
 
@@ -65,8 +67,7 @@ def circle(frames: Frames) -> Figure:
     _, case, table = frames.run.one(plan.Circle)
     ax = axes["floor"]
     n = np.array(case.num_samples, dtype=float)
-    cells = part_of(table, "floor")
-    for (where, part), colour, marker in zip(cells, style.colours(len(cells)), style.MARKERS, strict=False):
+    for (where, part), colour, marker in style.series(part_of(table, "floor")):
         k, _, lifetimes = where[1:].partition(".t")
         x, mean = means(part)
         ax.plot(x, mean / x, marker, color=colour, label=rf"$k={k}$, ${float(lifetimes):g}/\lambda_k$")
@@ -88,11 +89,11 @@ def circle(frames: Frames) -> Figure:
     ax.legend(loc="center right")
     ax = axes["nonconvex"]
     _, _, table = frames.run.one(plan.Minimisers)
-    for kind, words, colour, marker in zip(("tanh", "relu"), ("tanh", "ReLU"), style.colours(2), "os", strict=True):
+    for kind, colour, marker in style.series(("tanh", "relu")):
         part = table.loc[table.quantity == kind]
         delta, ratio = means(part.assign(ratio=-part.value / part.predicted), "ratio")
         # in units of the predicted slope, which is negative; of tanh the value is λ_min/δ, of ReLU λ_min
-        ax.plot(delta, ratio * (delta if kind == "tanh" else 1.0), marker, color=colour, label=words)
+        ax.plot(delta, ratio * (delta if kind == "tanh" else 1.0), marker, color=colour, label=style.ACTIVATIONS[kind])
     ends = np.array([0.0, table["size"].max()])
     ax.plot(ends, -ends, color=style.colours(1)[0], linewidth=0.8)
     ax.set(xlabel=r"distance $\delta$ from a minimiser", ylabel=r"$\lambda_{\min}$ over its slope")
@@ -106,23 +107,19 @@ def neurons(frames: Frames) -> Figure:
     figure, axes = style.canvas([["energy", "gradient", "digits"]], 2.7)
     _, case, table = frames.run.one(plan.Energies)
     ax = axes["energy"]
-    random, least = (dict(part_of(table, q)) for q in ("random", "over-least"))
-    for i, (n, D) in enumerate(case.shapes):
-        where = f"n{n}.d{D}"
-        measured, mean = random[where].value.mean(), random[where].predicted.iloc[0]
-        for value, colour, marker in zip(
-            (measured, least[where].predicted.iloc[0]), style.colours(2), "os", strict=True
-        ):
-            ax.plot(i, value / mean, marker, color=colour)
+    cells = [f"n{n}.d{D}" for n, D in case.shapes]
+    parts = (table.loc[table.quantity == quantity].groupby("cell") for quantity in ("random", "over-least"))
+    random, least = (part[["value", "predicted"]].mean().loc[cells] for part in parts)
+    energies = {"random, rotated": random.value, "least": least.predicted}
+    for (words, values), colour, marker in style.series(energies.items()):
+        ax.plot(range(len(values)), values / random.predicted, marker, color=colour, label=words)
     ax.axhline(1.0, color=style.GUIDE, linewidth=0.8)
     ax.set_xticks(range(len(case.shapes)), [f"$n={n}$\n$D={D}$" for n, D in case.shapes])
     ax.set(ylabel="energy over the random one", xlim=(-0.5, len(case.shapes) - 0.5), ylim=(0.7, 1.05))
-    words = ("random, rotated", "least")
-    ax.legend(handles=[style.entry(w, c, marker=m) for w, c, m in zip(words, style.colours(2), "os", strict=True)],
-              loc="lower right")  # fmt: skip
+    ax.legend(loc="lower right")
     ax = axes["gradient"]
     _, rotation, table = frames.run.one(plan.Rotation)
-    for (kind, part), colour, marker in zip(part_of(table, "gradient"), style.colours(2), "os", strict=True):
+    for (kind, part), colour, marker in style.series(part_of(table, "gradient")):
         m, norm = means(part)
         ax.plot(m, norm, marker, color=colour, label=kind)
         if kind == "isotropic":
@@ -131,12 +128,12 @@ def neurons(frames: Frames) -> Figure:
     ax.legend(loc="center right")
     style.sizes_axis(ax, rotation.widths[::2])
     ax = axes["digits"]
-    errors = dict(part_of(table, "error"))
-    for j, (method, colour) in enumerate(zip(("fixed", "rotated", "free"), style.colours(3), strict=True)):
-        ends = [student(errors[f"m{m}.{method}"].value.to_numpy(), CONFIDENCE) for m in rotation.digit_widths]
-        x, (value, lower, upper) = np.arange(len(ends)), np.transpose([(e.value, e.lower, e.upper) for e in ends])
-        style.intervals(ax, x + 0.2 * (j - 1), value, lower, upper, colour, style.MARKERS[j])
-        ax.plot([], [], style.MARKERS[j], color=colour, label=method)
+    errors = frames.estimates.loc[frames.estimates.quantity == "error"].set_index("cell")
+    for j, (method, colour, marker) in enumerate(style.series(("fixed", "rotated", "free"))):
+        part = errors.loc[[f"m{m}.{method}" for m in rotation.digit_widths]]
+        x = np.arange(len(part)) + 0.2 * (j - 1)
+        style.intervals(ax, x, part.estimate, part.lower, part.upper, colour, marker)
+        ax.plot([], [], marker, color=colour, label=method)
     ax.set_xticks(range(len(rotation.digit_widths)), [f"$m={m}$" for m in rotation.digit_widths])
     ax.set(ylabel="test error", xlim=(-0.5, len(rotation.digit_widths) - 0.5), ylim=(0, None))
     ax.legend(loc="upper right")
@@ -153,7 +150,7 @@ def layers(frames: Frames) -> Figure:
     axes["excess"].plot(size, excess[-1] * (size / size[-1]) ** 2, color=style.GUIDE, linewidth=0.8)
     axes["excess"].set(yscale="log", xlabel="displacement", ylabel="excess energy of flow")
     style.sizes_axis(axes["excess"], case.displacements)
-    for (kind, part), colour, marker in zip(part_of(table, "spread"), style.colours(2), "os", strict=True):
+    for (kind, part), colour, marker in style.series(part_of(table, "spread")):
         axes["spread"].plot(*means(part), marker + "-", color=colour, label={"least": "least energy"}.get(kind, kind))
     axes["spread"].set(yscale="log", xlabel="layers $L$", ylabel=r"spread of $|A(t)|^2$")
     style.sizes_axis(axes["spread"], case.layers)
@@ -162,7 +159,7 @@ def layers(frames: Frames) -> Figure:
     _, _, block = frames.run.one(plan.Reset)
     profiles += [(where.replace(".", ", "), part) for where, part in part_of(block, "profile")]
     entries = []
-    for (words, part), colour, marker in zip(profiles, style.colours(len(profiles)), style.MARKERS, strict=False):
+    for (words, part), colour, marker in style.series(profiles):
         depth = (part["size"] + 0.5) / len(part)
         axes["reset"].plot(depth, part.value / part.predicted, marker + "-", color=colour, markersize=3)
         entries.append(style.entry(words, colour, "-", marker))

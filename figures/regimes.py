@@ -90,9 +90,8 @@ def regularity(frames: Frames) -> Figure:
 
 def _line(ax: Axes, frames: Frames) -> None:
     """Mean log displacement against β − H."""
-    _, case, table = frames.run.one(Chains)
-    kinds = zip(part_of(table, "level"), style.colours(len(case.hursts)), style.MARKERS, strict=False)
-    for (where, part), colour, marker in kinds:
+    _, _, table = frames.run.one(Chains)
+    for (where, part), colour, marker in style.series(part_of(table, "level")):
         mean, hurst = part.groupby("size").value.mean(), float(where[1:])
         ax.plot(mean.index - hurst, mean, marker, color=colour, label=f"$H={hurst:g}$", markersize=3)
     ax.axhline(0.0, color=style.GUIDE, linewidth=0.8)

@@ -6,7 +6,8 @@ figure says survives a black-and-white print.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import cycle
 from typing import Any, TypeVar
 
 import numpy as np
@@ -62,6 +63,12 @@ def colours(count: int) -> list[tuple[float, float, float]]:
     palette = list(sns.color_palette("colorblind"))
     order = [0, 1, 2, 4, 3, 5, 6, 7, 8, 9]
     return [palette[order[i % len(order)]] for i in range(count)]
+
+
+def series(items: Iterable[T]) -> Iterator[tuple[T, Any, str]]:
+    """Each item with a colour and a marker of its own."""
+    listed = list(items)
+    return zip(listed, colours(len(listed)), cycle(MARKERS), strict=False)
 
 
 def number(value: float) -> str:

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.model.arrays import Array
+from zeroloss.studies.drawn import sphere, streams
 from zeroloss.studies.interpolation.equivalents import random_features
-from zeroloss.studies.interpolation.kernels import KERNELS, sphere
+from zeroloss.studies.interpolation.kernels import KERNELS
 from zeroloss.studies.interpolation.plan import Features
 from zeroloss.studies.replicated import tidy
 
@@ -53,13 +53,12 @@ def features(case: Features) -> Iterator[pd.DataFrame]:
     sizes += [(case.dims[0], psi1, case.curve_replicates) for psi1 in case.curve if psi1 not in case.psi1]
     for d, psi1, replicates in sizes:
         n, N = round(case.psi2 * d), round(psi1 * d)
-        found = [
-            risk(d, n, N, case.ridges, case.noise, stream(case.seed, "features", d, N, r)) for r in range(replicates)
-        ]
+        rngs = streams(replicates, case.seed, "features", d, N)
+        found = [risk(d, n, N, case.ridges, case.noise, rng) for rng in rngs]
         for ridge, values in zip(case.ridges, np.transpose(found), strict=True):
             predicted = random_features(psi1, case.psi2, ridge, ZETA, case.noise)
             kind = "risk" if psi1 in case.psi1 else "curve"
-            yield tidy(kind, f"{cell_of(psi1, ridge)}", d, values, predicted)
+            yield tidy(kind, cell_of(psi1, ridge), d, values, predicted)
 
 
 def cell_of(psi1: float, ridge: float) -> str:

@@ -17,18 +17,19 @@ at δ = 0. An explicit ridge lowers the risk iff B' + V'/SNR < 0, hence iff SNR 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.model.arrays import Array
+from zeroloss.studies.drawn import normals, sphere, streams
 from zeroloss.studies.interpolation.equivalents import ridge_law
 from zeroloss.studies.interpolation.plan import Kernels, Snr, Spike, Trained
 from zeroloss.studies.replicated import tidy
+from zeroloss.studies.two_layer import angle, descended, paired, tangent
 
 STEPS = 400  # of training, at most
 STOP = 1e-6  # residual, over that at the start, at which training is left
@@ -48,24 +49,14 @@ class Kernel:
         return float((ends[1] - ends[0] - self.slope) / self.slope)
 
 
-def _angle(t: Array) -> Array:
-    return np.pi - np.arccos(np.clip(t, -1.0, 1.0))
-
-
 KERNELS = {
     # of a two-layer ReLU network whose first layer is trained; λ = 1
-    "tangent": Kernel(lambda t: t * _angle(t) / (2 * np.pi), 0.25),
+    "tangent": Kernel(tangent, 0.25),
     # of random features sign(w·x), times π/2; λ = π/2 − 1
     "arcsin": Kernel(lambda t: np.arcsin(np.clip(t, -1.0, 1.0)), 1.0),
     # of random ReLU features; λ = 1 − 2/π = 1/ζ²
-    "features": Kernel(lambda t: (np.sqrt(np.clip(1 - t * t, 0.0, None)) + t * _angle(t)) / (2 * np.pi), 0.25),
+    "features": Kernel(lambda t: (np.sqrt(np.clip(1 - t * t, 0.0, None)) + t * angle(t)) / (2 * np.pi), 0.25),
 }
-
-
-def sphere(rng: np.random.Generator, rows: int, d: int) -> Array:
-    """Uniform unit vectors (rows, d)."""
-    g = rng.standard_normal((rows, d))
-    return g / np.linalg.norm(g, axis=1, keepdims=True)
 
 
 def gram(kernel: Kernel, U: Array, ridge: float = 0.0) -> Array:
@@ -89,6 +80,11 @@ def parts(kernel: Kernel, U: Array, V: Array) -> Array:
     )  # fmt: skip
 
 
+def drawn(kernel: Kernel, n: int, d: int, case: Kernels | Snr, rngs: Iterable[np.random.Generator]) -> Array:
+    """The same of samples that are drawn: (4, replicates)."""
+    return np.transpose([parts(kernel, sphere(rng, n, d), sphere(rng, case.test_points, d)) for rng in rngs])
+
+
 @job(Kernels)
 def kernels(case: Kernels) -> Iterator[pd.DataFrame]:
     """Risk of interpolation over that of linear ridge regression, kernels × n/d × dimensions; and
@@ -97,12 +93,10 @@ def kernels(case: Kernels) -> Iterator[pd.DataFrame]:
         for share in case.shares:
             for d, replicates in zip(case.dims, case.replicates, strict=True):
                 n = round(share * d)
-                values = []
-                for r in range(replicates):
-                    rng = stream(case.seed, "kernel", name, d, n, r)
-                    bias, variance, _, _ = parts(kernel, sphere(rng, n, d), sphere(rng, case.test_points, d))
-                    values.append(bias + case.noise * variance)
-                yield tidy("risk", f"{name}.n{share:g}", d, values, ridge_law(n, d, kernel.ridge, case.noise))
+                rngs = streams(replicates, case.seed, "kernel", name, d, n)
+                bias, variance, _, _ = drawn(kernel, n, d, case, rngs)
+                law = ridge_law(n, d, kernel.ridge, case.noise)
+                yield tidy("risk", f"{name}.n{share:g}", d, bias + case.noise * variance, law)
 
 
 @job(Snr)
@@ -110,12 +104,9 @@ def snr(case: Snr) -> Iterator[pd.DataFrame]:
     """B' and V' at n = d, dimension by dimension, to be averaged before their ratio is taken."""
     for name, kernel in KERNELS.items():
         for d, replicates in zip(case.dims, case.replicates, strict=True):
-            found = []
-            for r in range(replicates):
-                rng = stream(case.seed, "snr", name, d, r)
-                found.append(parts(kernel, sphere(rng, d, d), sphere(rng, case.test_points, d)))
-            for quantity, values in zip(("bias-slope", "variance-slope"), np.transpose(found)[2:], strict=True):
-                yield tidy(quantity, name, d, values, 1 / kernel.ridge)
+            _, _, bias, variance = drawn(kernel, d, d, case, streams(replicates, case.seed, "snr", name, d))
+            yield tidy("bias-slope", name, d, bias, 1 / kernel.ridge)
+            yield tidy("variance-slope", name, d, variance, 1 / kernel.ridge)
     yield from risk_curves(case)
 
 
@@ -124,11 +115,8 @@ def risk_curves(case: Snr) -> Iterator[pd.DataFrame]:
     kernel, d = KERNELS["tangent"], case.dims[0]
     for ridge in case.curve:
         added = Kernel(lambda t, extra=ridge * kernel.slope: kernel.value(t) + extra * (t >= 1), kernel.slope)
-        found = []
-        for r in range(case.curve_replicates):
-            rng = stream(case.seed, "risk-curve", d, r)
-            found.append(parts(added, sphere(rng, d, d), sphere(rng, case.test_points, d)))
-        bias, variance = np.transpose(found)[:2]
+        rngs = streams(case.curve_replicates, case.seed, "risk-curve", d)
+        bias, variance, _, _ = drawn(added, d, d, case, rngs)
         for ratio in case.curve_snr:
             law = ridge_law(d, d, kernel.ridge + ridge, 1 / ratio)
             yield tidy("curve", f"snr{ratio:g}", ridge, bias + variance / ratio, law)
@@ -145,8 +133,7 @@ def spike(case: Spike) -> Iterator[pd.DataFrame]:
         kernel = KERNELS[name]
         for d, replicates in zip(case.dims, case.replicates, strict=True):
             off, on = [], []
-            for r in range(replicates):
-                rng = stream(case.seed, "spike", name, d, r)
+            for rng in streams(replicates, case.seed, "spike", name, d):
                 U, V = sphere(rng, d, d), sphere(rng, case.test_points, d)
                 second = U @ U.T + case.noise * np.eye(d)
                 linear = np.linalg.inv(U @ U.T + kernel.ridge * np.eye(d))
@@ -170,35 +157,27 @@ def trained(case: Trained) -> Iterator[pd.DataFrame]:
     for share in case.shares:
         n = round(share * d)
         for m in case.widths:
-            network, kernel = [], []
-            for r in range(case.replicates):
-                rng = stream(case.seed, "trained", d, n, r)  # the same data at every width
+            found = []
+            data = streams(case.replicates, case.seed, "trained", d, n)  # the same at every width
+            starts = normals(case.replicates, (m // 2, d), case.seed, "trained-weights", d, n, m)
+            for rng, start in zip(data, starts, strict=True):
                 U, V, beta = sphere(rng, n, d), sphere(rng, case.test_points, d), sphere(rng, 1, d)[0]
                 y = np.sqrt(d) * (U @ beta) + np.sqrt(case.noise) * rng.standard_normal(n)
                 truth = np.sqrt(d) * (V @ beta)
-                W = stream(case.seed, "trained-weights", d, n, m, r).standard_normal((m // 2, d))
-                f = train(U, y, W, V)
+                f = train(U, y, start, V)
                 g = KERNELS["tangent"].value(V @ U.T) @ np.linalg.solve(gram(KERNELS["tangent"], U), y)
-                network.append(((f - truth) ** 2).mean())
-                kernel.append(((g - truth) ** 2).mean())
-            yield tidy("trained", f"n{share:g}", np.sqrt(m), network, kernel)
+                found.append([((values - truth) ** 2).mean() for values in (f, g)])
+            yield tidy("trained", f"n{share:g}", np.sqrt(m), *np.transpose(found))
 
 
 def train(U: Array, y: Array, start: Array, V: Array) -> Array:
     """Values at V of the network trained on (U, y) by heavy ball to a residual of STOP; RuntimeError
     if it is not reached. ``start`` (m/2, d) are the weights that each pair shares."""
-    half = len(start)
-    signs = np.repeat([1.0, -1.0], half) / np.sqrt(2 * half)
-    W = np.concatenate([start, start])
     spectrum = np.linalg.eigvalsh(gram(KERNELS["tangent"], U))
     low, high = np.sqrt(0.8 * spectrum[0]), np.sqrt(1.2 * spectrum[-1])
     step, momentum = 4 / (low + high) ** 2, ((high - low) / (high + low)) ** 2
-    before, residual = W, y
-    for _ in range(STEPS):
-        u = W @ U.T
-        residual = signs @ np.maximum(u, 0.0) - y
-        if np.linalg.norm(residual) <= STOP * np.linalg.norm(y):
-            return signs @ np.maximum(W @ V.T, 0.0)
-        slope = (signs[:, None] * (u > 0) * residual) @ U
-        W, before = W - step * slope + momentum * (W - before), W
-    raise RuntimeError(f"training must end within {STEPS} steps, got a residual of {np.linalg.norm(residual):.3g}")
+    W, signs = paired(start)
+    W, left = descended(U, y, W, signs, step, STOP, STEPS, momentum=momentum)
+    if not left <= STOP:
+        raise RuntimeError(f"training must end within {STEPS} steps, got a residual of {left:.3g} of that at the start")
+    return signs @ np.maximum(W @ V.T, 0.0)

@@ -4,38 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pandas as pd
-
 from ledger.record.rows import Row, exact, plain, row
 from ledger.study import Run, measures
 from zeroloss.model.arrays import Array
 from zeroloss.studies.interpolation import controls as controls
 from zeroloss.studies.interpolation.plan import Benign, Exact, Features, Kernels, Measured, Snr, Spectra, Spike, Trained
-from zeroloss.studies.replicated import at_infinity, by_size, limit_row, mean_row, part_of, ratio_of, slope_row
+from zeroloss.studies.measured import at_largest, limits, means, slopes
+from zeroloss.studies.replicated import at_infinity, by_size, part_of, ratio_of_means
 
-
-@measures("interpolation.exact")
-def exact_formulas(run: Run) -> Iterator[Row]:
-    """Bias and variance over their exact means."""
-    for name, case, table in run.of(Exact):
-        for quantity in ("bias", "variance"):
-            for where, part in part_of(table, quantity):
-                yield mean_row("interpolation.exact", quantity, where, ratio_of(part), name, sizes=len(case.dims))
-
-
-@measures("interpolation.equivalent")
-def equivalent(run: Run) -> Iterator[Row]:
-    """Bias and variance over their equivalents, on Gaussian rows in 1/n → 0, on measured rows at their n."""
-    for name, _, table in run.of(Spectra):
-        for quantity in ("bias", "variance"):
-            for where, part in part_of(table, quantity):
-                yield limit_row("interpolation.equivalent", quantity, where, part, name)
-    for name, case, table in run.of(Measured):
-        for quantity in (f"{kind}{one}" for kind in ("", "gaussian-", "shuffled-") for one in ("bias", "variance")):
-            for where, part in part_of(table, quantity):
-                claim = "" if "-" in quantity else "interpolation.equivalent"
-                label = f"{quantity}_real" if claim else quantity.replace("-", "_")
-                yield mean_row(claim, label, where, ratio_of(part), name, sizes=len(case.num_samples))
+moments = means("interpolation.exact", Exact, ("bias", "variance"), sizes="dims")
+equivalents = limits("interpolation.equivalent", Spectra, ("bias", "variance"))
+on_rows = means(
+    "interpolation.equivalent", Measured, {"bias": "bias_real", "variance": "variance_real"}, sizes="num_samples"
+)
+on_other_rows = means(
+    "", Measured, tuple(f"{rows}-{part}" for rows in ("gaussian", "shuffled") for part in ("bias", "variance")),
+    sizes="num_samples",
+)  # fmt: skip
+random_features = limits("interpolation.random-features", Features, "risk")
+random_features_at_largest = means("", Features, {"risk": "risk_at_largest"}, at_largest)
+kernels = limits("interpolation.self-ridge", Kernels, "risk")
+distances = slopes("interpolation.self-ridge", Spike, {"off": "slope_off_{}", "on": "slope_on_{}"}, largest=2)
 
 
 @measures("interpolation.benign")
@@ -51,43 +40,20 @@ def benign(run: Run) -> Iterator[Row]:
                 yield row("interpolation.benign", quantity, str(spectrum), exact(value), [name], sizes=sizes)
 
 
-@measures("interpolation.random-features")
-def random_feature_risks(run: Run) -> Iterator[Row]:
-    """Risk over the formula in 1/d → 0, and at the largest d."""
-    for name, _, table in run.of(Features):
-        for where, part in part_of(table, "risk"):
-            yield limit_row("interpolation.random-features", "risk", where, part, name)
-            yield mean_row("", "risk_at_largest", where, ratio_of(by_size(part)[-1][1]), name)
-
-
-def ratio_of_means(above: pd.Series, below: pd.Series) -> Array:
-    """Samples whose mean is the ratio of two means, and whose spread is its own, linearised about the means."""
-    ratio = above.mean() / below.mean()
-    return (ratio + (above - ratio * below) / below.mean()).to_numpy()
-
-
 def ratio_at_infinity(claim: str, quantity: str, where: str, samples: list[tuple[float, Array]], name: str) -> Row:
-    """Such a ratio extrapolated to infinite size from the three largest sizes."""
+    """The mean of samples extrapolated to infinite size from the three largest sizes."""
     sizes, values = zip(*samples[-3:], strict=True)
     least = min(len(one) for one in values)
     return row(claim, quantity, where, at_infinity(sizes, values), [name], replicates=least, sizes=len(sizes))
 
 
 @measures("interpolation.self-ridge")
-def self_ridge(run: Run) -> Iterator[Row]:
-    """Risks of kernels and of networks over the ridge law; slopes in d of the distance to the regressor."""
-    claim = "interpolation.self-ridge"
-    for name, _, table in run.of(Kernels):
-        for where, part in part_of(table, "risk"):
-            yield limit_row(claim, "risk", where, part, name)
+def networks(run: Run) -> Iterator[Row]:
+    """Risks of trained networks over those of their kernel as m → ∞."""
     for name, _, table in run.of(Trained):
         for where, part in part_of(table, "trained"):
-            samples = [(m, ratio_of_means(one.value, one.predicted)) for m, one in by_size(part)]
-            yield ratio_at_infinity(claim, "network", where, samples, name)
-    for name, _, table in run.of(Spike):
-        for quantity in ("off", "on"):
-            for where, part in part_of(table, quantity):
-                yield slope_row(claim, f"slope_{quantity}_{where}", where, part, name, sizes=2)
+            samples = [(m, ratio_of_means(one)) for m, one in by_size(part)]
+            yield ratio_at_infinity("interpolation.self-ridge", "network", where, samples, name)
 
 
 @measures("interpolation.snr")
@@ -98,8 +64,8 @@ def least_snr(run: Run) -> Iterator[Row]:
         for where, bias in part_of(table, "bias-slope"):
             samples = []
             for (d, one), (_, other) in zip(by_size(bias), by_size(variances[where]), strict=True):
-                zero = ratio_of_means(-other.value.reset_index(drop=True), one.value.reset_index(drop=True))
-                samples.append((d, zero / one.predicted.iloc[0]))
+                both = one.assign(bias=one.value, value=-other.value.to_numpy())
+                samples.append((d, ratio_of_means(both, "bias") / one.predicted.iloc[0]))
             yield ratio_at_infinity("interpolation.snr", "zero", where, samples, name)
             yield row("", "predicted_zero", where, plain(bias.predicted.iloc[0]), [name])
             yield row("", "zero_at_largest", where, plain(samples[-1][1].mean()), [name])

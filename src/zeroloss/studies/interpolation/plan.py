@@ -7,27 +7,11 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from ledger.study import Closed, Common
-from zeroloss.studies.case import gathered
+from ledger.study import Closed
+from zeroloss.studies.counted import Counts, PerSize, Positives, Several
+from zeroloss.studies.counted import cases as cases
 from zeroloss.studies.light import LightCase
 from zeroloss.studies.settings import Count, Doubling, NonNegative, Positive, Times
-
-Several = Annotated[int, Field(ge=2)]
-Counts = Annotated[tuple[Several, ...], Field(min_length=1, strict=False)]
-Positives = Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
-
-
-class PerSize(Closed):
-    """So many replicates at each size of a doubling list, of dimensions or of samples."""
-
-    replicates: Counts
-
-    @model_validator(mode="after")
-    def _one_count_each(self) -> Self:
-        sizes: tuple[int, ...] = getattr(self, "dims", ()) or getattr(self, "num_samples", ())
-        if len(self.replicates) != len(sizes):
-            raise ValueError(f"replicates must have one number for each of {list(sizes)}, got {list(self.replicates)}")
-        return self
 
 
 class ExactSettings(Closed):
@@ -50,7 +34,7 @@ class ExactSettings(Closed):
 class SpectraSettings(PerSize):
     """Gaussian inputs of several covariances, ``directions`` × n of them."""
 
-    directions: Annotated[int, Field(ge=2)]
+    directions: Several
     num_samples: Doubling
 
 
@@ -177,9 +161,3 @@ class Spike(LightCase, SpikeSettings):
 
 class Snr(LightCase, SnrSettings):
     """`kernels.snr`."""
-
-
-def cases(block: Settings, common: Common) -> dict[str, LightCase]:
-    """One case of each kind, of the settings of its name."""
-    kinds = (Exact, Spectra, Measured, Benign, Features, Kernels, Trained, Spike, Snr)
-    return {kind.kind: gathered(kind, common, getattr(block, kind.kind)) for kind in kinds}

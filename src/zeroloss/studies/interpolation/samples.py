@@ -14,6 +14,7 @@ import pandas as pd
 from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.model.arrays import Array
+from zeroloss.studies.drawn import normals, streams
 from zeroloss.studies.interpolation.equivalents import SPECTRA, risk_of_ridge
 from zeroloss.studies.interpolation.plan import Exact, Measured, Spectra
 from zeroloss.studies.replicated import tidy
@@ -61,10 +62,8 @@ def spectra(case: Spectra) -> Iterator[pd.DataFrame]:
             eigenvalues = spectrum(case.directions * n)
             ones = np.ones(len(eigenvalues))
             roots = np.sqrt(eigenvalues)
-            found = [
-                risks(stream(case.seed, name, n, r).standard_normal((n, len(roots))) * roots, eigenvalues, ones)
-                for r in range(replicates)
-            ]
+            drawn = normals(replicates, (n, len(roots)), case.seed, name, n)
+            found = [risks(inputs * roots, eigenvalues, ones) for inputs in drawn]
             both = zip(("bias", "variance"), np.transpose(found), risk_of_ridge(eigenvalues, ones, n), strict=True)
             for quantity, values, predicted in both:
                 yield tidy(quantity, name, n, values, predicted)
@@ -102,8 +101,7 @@ def measured(case: Measured) -> Iterator[pd.DataFrame]:
         ones, roots = np.ones(len(eigenvalues)), np.sqrt(eigenvalues)
         predicted = risk_of_ridge(eigenvalues, ones, n)
         found = []
-        for r in range(case.replicates):
-            rng = stream(case.seed, "measured", name, r)
+        for rng in streams(case.replicates, case.seed, "measured", name):
             drawn = rows[rng.integers(len(rows), size=n)]
             gaussian = rng.standard_normal((n, len(roots))) * roots
             shuffled = rows[rng.integers(len(rows), size=gaussian.shape), np.arange(len(roots))]

@@ -22,13 +22,14 @@ from itertools import islice
 import numpy as np
 import pandas as pd
 from scipy.integrate import quad
+from scipy.linalg import block_diag
 
-from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.model.arrays import Array
+from zeroloss.studies.drawn import streams
 from zeroloss.studies.landscape.plan import Circle
-from zeroloss.studies.landscape.relu import descent, tangent
 from zeroloss.studies.replicated import tidy
+from zeroloss.studies.two_layer import descent, paired, tangent
 
 MODES = 64  # of the sums over j, whose terms fall like j^{−4}
 
@@ -69,8 +70,7 @@ def total(weights: Array, k: int) -> float:
 
 
 def first_order(angles: Array, k: int, weights: Array) -> float:
-    """The same of a sample, of mean ``total``: n Σ_j w_j |mean of φ_jφ_k − δ_jk|². What is measured varies
-    with it, and less once it is subtracted."""
+    """The same of a sample, of mean ``total``: n Σ_j w_j |mean of φ_jφ_k − δ_jk|²."""
     n, j = len(angles), np.arange(MODES)
     y = np.sqrt(2) * np.cos(k * angles)
     size = np.where(j == 0, 1.0, np.sqrt(2))
@@ -78,6 +78,11 @@ def first_order(angles: Array, k: int, weights: Array) -> float:
     means = size * (y @ phases) / n
     means[k] -= 1.0
     return float(n * (weights @ np.abs(means) ** 2))
+
+
+def excess(angles: Array, k: int, weights: Array) -> float:
+    """Of the first order of a sample over its mean: what is measured varies with it, and less once it is subtracted."""
+    return first_order(angles, k, weights) - total(weights, k)
 
 
 def remaining(angles: Array, targets: Array, times: Array, bias: bool = False) -> Array:
@@ -96,36 +101,32 @@ def circle(case: Circle) -> Iterator[pd.DataFrame]:
     third = with_bias(3) * case.biased_time
     # e^{−1} of the square is left at the first of the times, at which rates are taken
     times = np.array([0.5, *case.lifetimes])[:, None] / lam
-    late = np.array(case.times)
     # one decomposition for all degrees: the even ones at their times, then the third at its own
-    schedule = np.zeros((len(times) + len(late), len(degrees) + 1))
-    schedule[: len(times), :-1], schedule[len(times) :, -1] = times, late
+    schedule = block_diag(times, np.transpose([case.times]))
     weights = [[deviations(k, T) for k, T in zip(degrees, row, strict=True)] for row in times[1:]]
     odd_weights = [memorised(T) for T in case.times]
     for n, replicates in zip(case.num_samples, case.replicates, strict=True):
         squares, rates, odd, biased = [], [], [], []
-        for r in range(replicates):
-            angles = stream(case.seed, "circle", n, r).random(n) * 2 * np.pi
+        for rng in streams(replicates, case.seed, "circle", n):
+            angles = rng.random(n) * 2 * np.pi
             y = np.sqrt(2) * np.cos(angles[:, None] * np.array([*degrees, 3]))
             at = remaining(angles, y, schedule)
             left, third_left = at[: len(times), :, :-1], at[len(times) :, :, -1]
             rates.append(-np.log((left[0] ** 2).sum(0) / (y[:, :-1] ** 2).sum(0)) / (2 * times[0]))
             square = ((left[1:] - np.exp(-lam * times[1:])[:, None] * y[:, :-1]) ** 2).sum(1)
-            expected = [
-                [first_order(angles, k, w) - total(w, k) for k, w in zip(degrees, row, strict=True)] for row in weights
-            ]
-            squares.append(square - expected)
+            squares.append(
+                square - [[excess(angles, *each) for each in zip(degrees, row, strict=True)] for row in weights]
+            )
             # the first order of |y|² about its mean is known, and has mean zero
             mean = (y[:, -1] ** 2).mean() - 1
             lost = n * (1 + mean) - (third_left**2).sum(1)
-            odd.append(lost - [first_order(angles, 3, w) - total(w, 3) for w in odd_weights])
+            odd.append(lost - [excess(angles, 3, w) for w in odd_weights])
             end = (remaining(angles, y[:, -1:], np.array([[case.biased_time]]), bias=True) ** 2).mean()
             biased.append(end - (1 - 2 * third) * np.exp(-2 * third) * mean)
         for j, k in enumerate(degrees):
             yield tidy("rate", f"k{k}", n, np.array(rates)[:, j], lam[j])
             for t, lifetimes in enumerate(case.lifetimes):
-                predicted = total(weights[t][j], k)
-                yield tidy("floor", f"k{k}.t{lifetimes:g}", n, np.array(squares)[:, t, j], predicted)
+                yield tidy("floor", f"k{k}.t{lifetimes:g}", n, np.array(squares)[:, t, j], total(weights[t][j], k))
         for t, T in enumerate(case.times):
             yield tidy("memorised", f"t{T:g}", n, np.array(odd)[:, t], total(odd_weights[t], 3))
         yield tidy("biased", "k3", n, biased, np.exp(-2 * third))
@@ -137,15 +138,13 @@ def networks(case: Circle) -> Iterator[pd.DataFrame]:
     the first of the times, over that of the kernel on the same points."""
     T = case.times[0]
     for n in case.num_samples:
-        m = 2 * int(np.ceil(n * np.log(n) / 2))
-        network, kernel = [], []
-        for r in range(case.network_replicates):
-            rng = stream(case.seed, "circle-network", n, r)
+        half, found = int(np.ceil(n * np.log(n) / 2)), []
+        for rng in streams(case.network_replicates, case.seed, "circle-network", n):
             angles = rng.random(n) * 2 * np.pi
             y = np.sqrt(2) * np.cos(2 * angles)
             X = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-            steps = descent(X, y, rng.standard_normal((m // 2, 2)), step=0.5 / n)
-            _, residual = next(islice(steps, round(2 * T), None))
-            network.append((residual**2).mean())
-            kernel.append((remaining(angles, y[:, None], np.array([[T]])) ** 2).mean())
-        yield tidy("network", "k2", n, network, kernel)
+            steps = descent(X, y, *paired(rng.standard_normal((half, 2))), step=0.5 / n)
+            _, residual, _ = next(islice(steps, round(2 * T), None))
+            kernel = remaining(angles, y[:, None], np.array([[T]]))
+            found.append(((residual**2).mean(), (kernel**2).mean()))
+        yield tidy("network", "k2", n, *np.transpose(found))

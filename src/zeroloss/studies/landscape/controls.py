@@ -6,53 +6,50 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ledger.near import near, scaled
+from ledger.near import near
 from ledger.study import control
-from zeroloss.studies.declared import off_by, passed_off
+from zeroloss.studies.declared import off_by, passed_off, predicted_as, shifted, tilted
 from zeroloss.studies.landscape import plan
 from zeroloss.studies.landscape.circle import deviations, eigenvalues, total
 
+
+def naive_movement(table: pd.DataFrame) -> float:
+    """The bound |y|²/λ₀ for the movement itself."""
+    return table.loc[table.quantity == "naive", "value"].iloc[0]
+
+
+def rank_of_one_direction_less(table: pd.DataFrame) -> pd.Series:
+    """p + min(p, d − 1): smaller by one from p = d on."""
+    d = table.cell.str.extract(r"d(\d+)\.", expand=False).astype(int)
+    return table["size"] + np.minimum(table["size"], d - 1)
+
+
+as_if_parallel = predicted_as("landscape.antipodal", plan.Parallel, "rank", lambda table: table["size"])
+by_the_least_eigenvalue = predicted_as("landscape.lazy", plan.Lazy, "movement", naive_movement)
 ends_alone = passed_off("landscape.flips", plan.Lazy, {"path": "ends"}, quantity="flips-predicted")
 gaussian_jacobian = passed_off("landscape.certificate", plan.Certificate, {"network": "gaussian"}, quantity="condition")
+without_bias = predicted_as("landscape.odd", plan.Circle, "biased", 1.0)
 bottleneck_as_linear = passed_off("landscape.hessian", plan.Hessians, {"linear": "bottleneck"}, quantity="norm")
 descent_as_natural = passed_off("landscape.straight", plan.Straight, {"natural": "descent"}, quantity="length")
 stretched_neurons = passed_off("landscape.rotation", plan.Rotation, {"isotropic": "stretched"}, quantity="gradient")
 flow_as_least = passed_off("landscape.least-energy", plan.Geodesics, {"least": "flow"}, quantity="spread")
+contracting_as_expanding = off_by("landscape.layers", plan.Geodesics, -1, "share", "value", "contracting", control)
+samples_ignored = predicted_as("landscape.short", plan.Short, "gaussian", 1.0)
 
+one_direction_less = predicted_as("landscape.antipodal", plan.Parallel, "rank", rank_of_one_direction_less, near)
 movement_off = off_by("landscape.lazy", plan.Lazy, 1.05, "movement")
+flips_off = off_by("landscape.flips", plan.Lazy, 0.9, "flips-predicted", "value", cell="path")
 condition_off = off_by("landscape.certificate", plan.Certificate, 1.08, "condition")
+rate_falls_with_points = tilted("landscape.floor", plan.Circle, -0.1, "rate", same_at="max")
 biased_off = off_by("landscape.odd", plan.Circle, 1.06, "biased")
 least_eigenvalue_off = off_by("landscape.nonconvex", plan.Minimisers, 1.02, "tanh")
+norm_falls_faster = tilted("landscape.hessian", plan.Hessians, -0.04, "norm", cell="linear", same_at="min")
 constant_kernel_off = off_by("landscape.straight", plan.Straight, 1.02, "length")
 mean_energy_off = off_by("landscape.energy", plan.Energies, 1.04, "random")
+training_closes_more = shifted("landscape.rotation", plan.Rotation, "moved", -0.15, unit="predicted")
+spread_falls_slower = tilted("landscape.least-energy", plan.Geodesics, 0.15, "spread", cell="least")
 wishart_factor_off = off_by("landscape.short", plan.Short, 1.03, "gaussian")
-
-
-@control("landscape.antipodal", plan.Parallel)
-def as_if_parallel(table: pd.DataFrame, case: plan.Parallel) -> pd.DataFrame:
-    """Antipodes that count as one input, as parallel ones do: rank p."""
-    return table.assign(predicted=table.predicted.where(table.quantity != "rank", table["size"]))
-
-
-@near("landscape.antipodal", plan.Parallel)
-def one_direction_less(table: pd.DataFrame, case: plan.Parallel) -> pd.DataFrame:
-    """A rank p + min(p, d − 1): smaller by one from p = d on."""
-    d = table.cell.str.extract(r"d(\d+)\.", expand=False).astype(int)
-    wrong = table["size"] + np.minimum(table["size"], d - 1)
-    return table.assign(predicted=table.predicted.where(table.quantity != "rank", wrong))
-
-
-@control("landscape.lazy", plan.Lazy)
-def by_the_least_eigenvalue(table: pd.DataFrame, case: plan.Lazy) -> pd.DataFrame:
-    """The bound |y|²/λ₀ for the movement itself."""
-    naive = table.loc[table.quantity == "naive", "value"].iloc[0]
-    return table.assign(predicted=table.predicted.where(table.quantity != "movement", naive))
-
-
-@near("landscape.flips", plan.Lazy)
-def flips_off(table: pd.DataFrame, case: plan.Lazy) -> pd.DataFrame:
-    """A share of signs that change predicted 10 % too small."""
-    return scaled(table, (table.quantity == "flips-predicted") & (table.cell == "path"), 0.9)
+bottom_matters_a_little = shifted("landscape.layers", plan.Geodesics, "reset", 0.1)
 
 
 @control("landscape.floor", plan.Circle)
@@ -66,31 +63,12 @@ def next_eigenvalue(table: pd.DataFrame, case: plan.Circle) -> pd.DataFrame:
     return table
 
 
-@near("landscape.floor", plan.Circle)
-def rate_falls_with_points(table: pd.DataFrame, case: plan.Circle) -> pd.DataFrame:
-    """Rates that fall like n^-0.1, and agree at the largest n."""
-    return scaled(table, table.quantity == "rate", (table["size"] / max(case.num_samples)) ** -0.1)
-
-
-@control("landscape.odd", plan.Circle)
-def without_bias(table: pd.DataFrame, case: plan.Circle) -> pd.DataFrame:
-    """The third degree without an eigenvalue, for inputs that have a bias."""
-    return table.assign(predicted=table.predicted.where(table.quantity != "biased", 1.0))
-
-
 @control("landscape.nonconvex", plan.Minimisers)
 def relu_as_smooth(table: pd.DataFrame, case: plan.Minimisers) -> pd.DataFrame:
     """Hessians of ReLU networks, passed off as those of smooth ones."""
     relu, tanh = (table.loc[table.quantity == kind].sort_values(["cell", "size"]) for kind in ("relu", "tanh"))
     table.loc[tanh.index, "value"] = (relu.value / relu["size"]).to_numpy()
     return table
-
-
-@near("landscape.hessian", plan.Hessians)
-def norm_falls_faster(table: pd.DataFrame, case: plan.Hessians) -> pd.DataFrame:
-    """Norms with a linear head that fall like m^-0.54, and agree at the least m."""
-    linear = (table.quantity == "norm") & (table.cell == "linear")
-    return scaled(table, linear, (table["size"] / min(case.widths)) ** -0.04)
 
 
 @control("landscape.energy", plan.Energies)
@@ -100,36 +78,3 @@ def rotated_one_by_one(table: pd.DataFrame, case: plan.Energies) -> pd.DataFrame
     changed = table.quantity == "change"
     table.loc[changed, "value"] = table.loc[changed, "cell"].map(spreads)
     return table
-
-
-@near("landscape.rotation", plan.Rotation)
-def training_closes_more(table: pd.DataFrame, case: plan.Rotation) -> pd.DataFrame:
-    """Free training that closes 15 % more of the gap between random and least energy."""
-    moved = table.quantity == "moved"
-    return table.assign(value=table.value.where(~moved, table.value - 0.15 * table.predicted))
-
-
-@near("landscape.least-energy", plan.Geodesics)
-def spread_falls_slower(table: pd.DataFrame, case: plan.Geodesics) -> pd.DataFrame:
-    """A spread of |A(t)|² on paths of least energy that falls like L^-0.85."""
-    least = (table.quantity == "spread") & (table.cell == "least")
-    return scaled(table, least, table["size"].where(least, 1.0) ** 0.15)
-
-
-@control("landscape.short", plan.Short)
-def samples_ignored(table: pd.DataFrame, case: plan.Short) -> pd.DataFrame:
-    """Energies of width M as those of M = ∞."""
-    return table.assign(predicted=table.predicted.where(table.quantity != "gaussian", 1.0))
-
-
-@control("landscape.layers", plan.Geodesics)
-def contracting_as_expanding(table: pd.DataFrame, case: plan.Geodesics) -> pd.DataFrame:
-    """Maps that shrink, passed off as maps that stretch."""
-    shrinking = (table.quantity == "share") & (table.cell == "contracting")
-    return table.assign(value=table.value.where(~shrinking, -table.value))
-
-
-@near("landscape.layers", plan.Geodesics)
-def bottom_matters_a_little(table: pd.DataFrame, case: plan.Geodesics) -> pd.DataFrame:
-    """Paths of least energy on which bottom layers matter more by a factor of e^0.1."""
-    return table.assign(value=table.value + 0.1 * (table.quantity == "reset"))

@@ -9,14 +9,72 @@ import pandas as pd
 
 from ledger.record.interval import CONFIDENCE
 from ledger.record.rows import Row, between, exact, plain, row, rows_of
-from ledger.record.statistics import log_slope, student, welch
+from ledger.record.statistics import Estimate, log_slope, student, welch
 from ledger.study import Run, measures
+from zeroloss.model.arrays import Array
 from zeroloss.studies.landscape import controls as controls
 from zeroloss.studies.landscape import plan
-from zeroloss.studies.replicated import by_size, limit_row, mean_row, part_of, ratio_of, slope_row, slopes
+from zeroloss.studies.measured import at_largest, estimates, limits, means, slopes
+from zeroloss.studies.replicated import by_size, mean_row, part_of, ratio_of
+from zeroloss.studies.replicated import slopes as slopes_of
 
 REACHED = 1e-6  # of the loss at the start, below which it counts as zero
 SUCCESS = 0.95  # share of networks that come to zero loss at a width that suffices
+
+
+def minus(part: pd.DataFrame) -> Array:
+    """The ratio of what a source says to be below zero, turned round."""
+    return -ratio_of(part)
+
+
+def slope_of_excess(part: pd.DataFrame) -> Estimate:
+    """Of minimal energies, which lie below the random one by C n^{s/(D−1) − 1} − 1/n of it."""
+    n = part["size"].to_numpy()
+    return exact(float(log_slope(n, 1 - ratio_of(part) + 1 / n)))
+
+
+movement = limits("landscape.lazy", plan.Lazy, "movement")
+farthest = means("landscape.lazy", plan.Lazy, "farthest", at_largest, "widths")
+farthest_of_all = means("", plan.Lazy, "farthest-sup", at_largest, "widths")
+early_rates = slopes("landscape.floor", plan.Circle, {"rate": "slope"}, largest=2)
+even_degrees = limits("landscape.floor", plan.Circle, ("rate", "floor"))
+odd_degrees = limits("landscape.odd", plan.Circle, ("memorised", "biased"))
+condition = means("landscape.certificate", plan.Certificate, {"condition/network": "condition"}, sizes="widths")
+norm = estimates(
+    "landscape.hessian", plan.Hessians, {"norm/linear": "norm"}, lambda part: between(ratio_of(part)), "widths"
+)
+linear_head = slopes("landscape.hessian", plan.Hessians, {"norm/linear": "slope_linear"})
+other_heads = slopes("landscape.hessian", plan.Hessians, {"norm/head": "slope_other", "norm/bottleneck": "slope_other"})
+trained_heads = estimates(
+    "landscape.hessian", plan.Hessians, {"left": "share"}, lambda part: exact((part.value <= REACHED).mean()), "widths"
+)
+constant_kernel = limits("landscape.straight", plan.Straight, {"length/descent": "constant_kernel"})
+lines = limits("landscape.straight", plan.Straight, {"length": "line_{}"}, predicted=1.0)
+rotated = estimates("landscape.energy", plan.Energies, "change", lambda part: exact(part.value.max()), "counts")
+random = means("landscape.energy", plan.Energies, "random", sizes="counts")
+excess = means("landscape.energy", plan.Energies, {"over-least": "excess"}, lambda part: ratio_of(part) - 1, "counts")
+minimised = estimates("landscape.energy", plan.Energies, {"minimised": "slope"}, slope_of_excess, "counts")
+gradient = slopes("landscape.rotation", plan.Rotation, {"gradient/isotropic": "slope"}, largest=4)
+closed = means("landscape.rotation", plan.Rotation, {"moved": "energy_closed"}, minus, "widths")
+differences = means("landscape.rotation", plan.Rotation, {"rotated-minus-free": "error_difference"}, sizes="widths")
+errors = means("", plan.Rotation, "error")
+along_paths = estimates(
+    "landscape.least-energy", plan.Geodesics, {"excess": "slope_excess", "spread": "slope_spread_{}"},
+    lambda part: student(slopes_of(part), CONFIDENCE), "layers",
+)  # fmt: skip
+least = means("landscape.layers", plan.Geodesics, {"reset": "reset_least"})
+turning = means("", plan.Geodesics, {"share/turning": "share_turning"})
+stretching = means(
+    "landscape.layers", plan.Geodesics, {f"share/{kind}": "minus_share" for kind in ("contracting", "expanding")}, minus
+)
+block = means("landscape.layers", plan.Reset, {"reset": "minus_reset_block"}, minus)
+block_moved = means("", plan.Reset, {"moved": "block_moved"})
+gaussian = means("landscape.short", plan.Short, "gaussian", sizes="widths")
+tanh = means("", plan.Short, "tanh")
+excess_of_flow = means(
+    "landscape.short", plan.Short, {"excess": "minus_excess"}, lambda part: -at_largest(part), "path_widths"
+)
+excess_at_infinity = limits("", plan.Short, {"excess": "excess_at_infinity"}, largest=2)
 
 
 @measures("landscape.antipodal")
@@ -34,22 +92,16 @@ def antipodal(run: Run) -> Iterator[Row]:
             yield mean_row("landscape.antipodal", "decades", f"d{d}", most.to_numpy(), name)
 
 
-@measures("landscape.lazy", "landscape.flips")
-def lazy(run: Run) -> Iterator[Row]:
-    """Movement as m → ∞, farthest unit at the largest width, signs that change at the two largest."""
+@measures("landscape.flips")
+def flips(run: Run) -> Iterator[Row]:
+    """Share of signs that change over the predicted one, at the two largest widths."""
     for name, case, table in run.of(plan.Lazy):
-        sizes = len(case.widths)
-        parts = {quantity: part_of(table, quantity)[0][1] for quantity in table.quantity.unique()}
-        yield limit_row("landscape.lazy", "movement", "network", parts["movement"], name)
-        for claim, quantity in (("landscape.lazy", "farthest"), ("", "farthest-sup")):
-            _, last = by_size(parts[quantity])[-1]
-            yield mean_row(claim, quantity.replace("-", "_"), "network", ratio_of(last), name, sizes)
         along = dict(part_of(table, "flips-predicted"))["path"].value
-        for m, (_, part) in zip(case.widths[-2:], by_size(parts["flips"])[-2:], strict=True):
+        for m, (_, part) in zip(case.widths[-2:], by_size(part_of(table, "flips")[0][1])[-2:], strict=True):
             share, ratio = part.value, part.value.mean() / along.mean()
             errors = [(ratio * v.std() / v.mean() / np.sqrt(len(v)), len(v) - 1) for v in (share, along)]
-            estimate = welch(float(ratio), errors, CONFIDENCE)
-            yield row("landscape.flips", "share", f"m{m}", estimate, [name], replicates=len(share), sizes=sizes)
+            counts = {"replicates": len(share), "sizes": len(case.widths)}
+            yield row("landscape.flips", "share", f"m{m}", welch(float(ratio), errors, CONFIDENCE), [name], **counts)
 
 
 def needed(table: pd.DataFrame) -> float:
@@ -65,27 +117,20 @@ def certificate(run: Run) -> Iterator[Row]:
     claim = "landscape.certificate"
     for name, case, table in run.of(plan.Certificate):
         one = rows_of([name], replicates=case.replicates, sizes=len(case.widths))
-        failed = table.loc[table.quantity == "failed", "value"].sum()
-        yield one(claim, "failures", "network", exact(failed))
+        values = table.groupby("quantity").value
+        yield one(claim, "failures", "network", exact(values.sum()["failed"]))
         least = needed(table)
         yield row("", "width_needed", "network", plain(least), [name])
         for quantity, label in (("certified", "certificate"), ("theorem", "theorem")):
-            width = table.loc[table.quantity == quantity, "value"].iloc[0]
+            width = values.first()[quantity]
             yield one(claim, f"decades_{label}", "network", exact(-np.log10(width / least)))
             yield row("", f"width_{quantity}", "network", plain(width), [name])
-        condition = dict(part_of(table, "condition"))["network"]
-        yield mean_row(claim, "condition", "network", ratio_of(condition), name, len(case.widths))
 
 
-@measures("landscape.floor", "landscape.odd")
-def circle(run: Run) -> Iterator[Row]:
-    """Rates and deviations as n → ∞, slope of the rate in n; what is left of the third degree."""
+@measures()
+def networks_on_the_circle(run: Run) -> Iterator[Row]:
+    """What is left of networks over what is left of their kernel, number of points by number."""
     for name, _, table in run.of(plan.Circle):
-        for where, part in part_of(table, "rate"):
-            yield slope_row("landscape.floor", "slope", where, part, name, sizes=2)
-        for quantity, claim in (("rate", "floor"), ("floor", "floor"), ("memorised", "odd"), ("biased", "odd")):
-            for where, part in part_of(table, quantity):
-                yield limit_row(f"landscape.{claim}", quantity, where, part, name)
         for where, part in part_of(table, "network"):
             for n, one in by_size(part):
                 yield mean_row("", "network_over_kernel", f"{where}.n{n:g}", ratio_of(one), name)
@@ -102,104 +147,9 @@ def nonconvex(run: Run) -> Iterator[Row]:
         yield one("landscape.nonconvex", "relu", "network", between(relu.value.to_numpy()))
 
 
-@measures("landscape.hessian")
-def hessian(run: Run) -> Iterator[Row]:
-    """Norm over the closed form, slopes of the norms in the width, networks that come to zero loss."""
-    claim = "landscape.hessian"
-    for name, case, table in run.of(plan.Hessians):
-        one = rows_of([name], replicates=case.replicates, sizes=len(case.widths))
-        for kind, part in part_of(table, "norm"):
-            if kind == "linear":
-                yield one(claim, "norm", kind, between(ratio_of(part)))
-            yield slope_row(claim, "slope_linear" if kind == "linear" else "slope_other", kind, part, name)
-        for kind, part in part_of(table, "left"):
-            yield one(claim, "share", kind, exact((part.value <= REACHED).mean()))
-
-
-@measures("landscape.straight")
-def straight(run: Run) -> Iterator[Row]:
-    """Length over displacement: over that of a constant kernel as m → ∞, and itself."""
-    for name, _, table in run.of(plan.Straight):
-        for method, part in part_of(table, "length"):
-            if method == "descent":
-                yield limit_row("landscape.straight", "constant_kernel", method, part, name)
-            yield limit_row("landscape.straight", f"line_{method}", method, part.assign(predicted=1.0), name)
-
-
-@measures("landscape.energy")
-def energy(run: Run) -> Iterator[Row]:
-    """What a rotation changes, random over its mean, excess over the least, and how it falls in n."""
-    claim = "landscape.energy"
-    for name, case, table in run.of(plan.Energies):
-        sizes = len(case.counts)
-        one = rows_of([name], replicates=case.replicates, sizes=sizes)
-        for where, part in part_of(table, "change"):
-            yield one(claim, "change", where, exact(part.value.max()))
-        for where, part in part_of(table, "random"):
-            yield mean_row(claim, "random", where, ratio_of(part), name, sizes)
-        for where, part in part_of(table, "over-least"):
-            yield mean_row(claim, "excess", where, ratio_of(part) - 1, name, sizes)
-        for where, part in part_of(table, "minimised"):
-            n = part["size"].to_numpy()
-            yield one(claim, "slope", where, exact(float(log_slope(n, 1 - ratio_of(part) + 1 / n))))
-
-
-@measures("landscape.rotation")
-def rotation(run: Run) -> Iterator[Row]:
-    """Slope of the gradient over rotations in the width; the gap in energy that training closes; errors on digits."""
-    claim = "landscape.rotation"
-    for name, case, table in run.of(plan.Rotation):
-        sizes = len(case.widths)
-        yield slope_row(claim, "slope", "isotropic", dict(part_of(table, "gradient"))["isotropic"], name, sizes=4)
-        for where, part in part_of(table, "moved"):
-            yield mean_row(claim, "energy_closed", where, -ratio_of(part), name, sizes)
-        for where, part in part_of(table, "rotated-minus-free"):
-            yield mean_row(claim, "error_difference", where, part.value.to_numpy(), name, sizes)
-        for where, part in part_of(table, "error"):
-            yield mean_row("", "error", where, part.value.to_numpy(), name)
-
-
-@measures("landscape.least-energy", "landscape.layers")
-def paths(run: Run) -> Iterator[Row]:
-    """Slopes of excess and of spread, path by path; bottom over top."""
-    for name, case, table in run.of(plan.Geodesics):
-        one = rows_of([name], replicates=case.replicates, sizes=len(case.layers))
-        parts = [("slope_excess", where, part) for where, part in part_of(table, "excess")]
-        parts += [(f"slope_spread_{kind}", kind, part) for kind, part in part_of(table, "spread")]
-        for quantity, where, part in parts:
-            yield one("landscape.least-energy", quantity, where, student(slopes(part), CONFIDENCE))
-        for where, part in part_of(table, "reset"):
-            yield mean_row("landscape.layers", "reset_least", where, part.value.to_numpy(), name)
-        for where, part in part_of(table, "share"):
-            values = part.value.to_numpy()
-            if where == "turning":
-                yield mean_row("", "share_turning", where, values, name)
-            else:
-                yield mean_row("landscape.layers", "minus_share", where, -values, name)
-
-
-@measures("landscape.layers")
-def block(run: Run) -> Iterator[Row]:
-    """Bottom over top of the residual networks of this paper, and whether they were trained to zero loss."""
+@measures()
+def left_of_the_block(run: Run) -> Iterator[Row]:
+    """The largest risk of the residual networks of this paper at their end, over that at the start."""
     for name, _, table in run.of(plan.Reset):
-        for where, part in part_of(table, "reset"):
-            yield mean_row("landscape.layers", "minus_reset_block", where, -part.value.to_numpy(), name)
-        for where, part in part_of(table, "moved"):
-            yield mean_row("", "block_moved", where, part.value.to_numpy(), name)
         for where, part in part_of(table, "left"):
             yield row("", "block_left", where, plain(part.value.max()), [name])
-
-
-@measures("landscape.short")
-def short(run: Run) -> Iterator[Row]:
-    """Energies at finite width over the Wishart factor; excess of flow, at the largest width and as M → ∞."""
-    for name, case, table in run.of(plan.Short):
-        for where, part in part_of(table, "gaussian"):
-            yield mean_row("landscape.short", "gaussian", where, ratio_of(part), name, len(case.widths))
-        for where, part in part_of(table, "tanh"):
-            yield mean_row("", "tanh", where, part.value.to_numpy(), name)
-        for where, part in part_of(table, "excess"):
-            _, last = by_size(part)[-1]
-            sizes = len(case.path_widths)
-            yield mean_row("landscape.short", "minus_excess", where, -last.value.to_numpy(), name, sizes)
-            yield limit_row("", "excess_at_infinity", where, part, name, sizes=2)

@@ -4,13 +4,17 @@ z' = A(t) φ(z)/√M with M random features φ(z) = tanh(Bz + c) that stay, in L
 complexity of a path is its energy ∫ |A|² dt. This is this paper's reading of an essay without a formula,
 and close to matching landmarks by a flow of least energy.
 
-With P_{l+1} = ∂Z(1)/∂z_{l+1} the derivative D of the ends has the rows P_{l+1} ⊗ φ_l/√M, and DDᵀ is the
-kernel K = (1/L) Σ_l (P_{l+1}P_{l+1}ᵀ)(φ_l·φ_l')/M. Gradient flow of ½|Z(1) − Y|² from A = 0 is A' = −Dᵀ(Z(1) − Y);
-at given ends the path of least energy is the fixed point of A ← Dᵀ(DDᵀ)⁻¹(DA − (Z(1) − Y)). On it |A(t)|² is
-constant, as a Hamiltonian is; the energy of gradient flow exceeds it by a share of the order displacement².
+All that follows holds a = A/√L, whose square |a|² is the energy. With P_{l+1} = ∂Z(1)/∂z_{l+1} the derivative
+D = ∂Z(1)/∂a has the rows P_{l+1} ⊗ φ_l/√(LM), and DDᵀ is the kernel K = (1/L) Σ_l (P_{l+1}P_{l+1}ᵀ)(φ_l·φ_l')/M.
+Gradient flow of ½|Z(1) − Y|² from a = 0 is a' = −Dᵀ(Z(1) − Y); at given ends the path of least energy is the fixed
+point of a ← Dᵀ(DDᵀ)⁻¹(Da − (Z(1) − Y)). On it |A(t)|² is constant, as a Hamiltonian is; the energy of gradient flow
+exceeds it by a share of the order displacement².
 
 To first order the energy of a displacement u is uᵀK_M⁻¹u, and for Gaussian features, by the inverse Wishart
 law, its mean is M/(M − N − 1) times that of M = ∞: the limit is approached from above.
+
+The residual networks of this paper are trained to zero loss, and their layers put back to their start as well. To
+first order the risk then rises by ½|J_l(θ_l − θ_l(0))|², so the squared movement of layers is written beside it.
 """
 
 from __future__ import annotations
@@ -20,12 +24,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import torch
+from scipy.spatial.distance import cdist
+from torch import Tensor
 
 from ledger.record.streams import stream
 from ledger.study import job
+from zeroloss.model import law
 from zeroloss.model.arrays import Array
-from zeroloss.studies.landscape.plan import Geodesics, Short
+from zeroloss.model.problem import built_in
+from zeroloss.network.resnet import Network
+from zeroloss.studies.drawn import normals, streams
+from zeroloss.studies.landscape.plan import Geodesics, Reset, Short
 from zeroloss.studies.replicated import tidy
+from zeroloss.studies.setup import followed
 
 RADIUS = 1.5  # of the circle of points: near ones would make energies large
 STOP = 1e-2  # of the displacement: where flow is left, for steps of least norm
@@ -36,7 +48,8 @@ ENDS = 1e-10  # largest distance of Z(1) to Y that is accepted
 
 @dataclass
 class Maps:
-    """Networks of one shape on points X (replicates, N, d) with features B (replicates, M, d), c (replicates, 1, M)."""
+    """Networks of one shape on points X (replicates, N, d) with features B (replicates, M, d), c (replicates, 1, M).
+    Their parameters a (replicates, L d M) and ends (replicates, N d) are flat."""
 
     X: Array
     B: Array
@@ -47,156 +60,116 @@ class Maps:
     def drawn(cls, name: tuple[str | int, ...], replicates: int, N: int, d: int, M: int, L: int) -> Maps:
         """Points that part a circle of radius RADIUS evenly (other coordinates 0), from a random angle on;
         standard normal weights and biases."""
-        parts = []
-        for r in range(replicates):
-            rng = stream(*name, r)
-            angles = 2 * np.pi * (rng.random() + np.arange(N) / N)
-            points = np.zeros((N, d))
-            points[:, 0], points[:, 1] = RADIUS * np.cos(angles), RADIUS * np.sin(angles)
-            parts.append((points, rng.standard_normal((M, d)), rng.standard_normal((1, M))))
-        X, B, c = (np.stack(part) for part in zip(*parts, strict=True))
+        rngs = streams(replicates, *name)
+        angles = 2 * np.pi * np.array([rng.random() + np.arange(N) / N for rng in rngs])
+        X = np.zeros((replicates, N, d))
+        X[..., 0], X[..., 1] = RADIUS * np.cos(angles), RADIUS * np.sin(angles)
+        B, c = (np.stack([rng.standard_normal(shape) for rng in rngs]) for shape in ((M, d), (1, M)))
         return cls(X, B, c, L)
 
     @property
     def zero(self) -> Array:
-        """A = 0: (replicates, L, d, M)."""
+        """a = 0."""
+        return np.zeros((len(self.B), self.num_layers * self.B[0].size))
+
+    @property
+    def scale(self) -> float:
+        """1/√(LM)."""
+        return float((self.num_layers * self.B.shape[1]) ** -0.5)
+
+    def forward(self, a: Array) -> tuple[Array, list[tuple[Array, Array]]]:
+        """Z(1), and of each layer a_l (replicates, d, M) with its features φ_l (replicates, N, M)."""
         R, M, d = self.B.shape
-        return np.zeros((R, self.num_layers, d, M))
+        z, passed = self.X, []
+        for layer in a.reshape(R, self.num_layers, d, M).swapaxes(0, 1):
+            phi = np.tanh(z @ self.B.mT + self.c)
+            z = z + self.scale * phi @ layer.mT
+            passed.append((layer, phi))
+        return z.reshape(R, -1), passed
 
-    def ends(self, A: Array) -> Array:
-        """Z(1) (replicates, N, d)."""
-        return self.forward(A)[0]
-
-    def forward(self, A: Array) -> tuple[Array, list[Array]]:
-        """Z(1), and the features of each layer (replicates, N, M)."""
-        z, features = self.X, []
-        scale = 1 / (np.sqrt(self.B.shape[1]) * self.num_layers)
-        for l in range(self.num_layers):
-            features.append(np.tanh(z @ self.B.mT + self.c))
-            z = z + scale * features[-1] @ A[:, l].mT
-        return z, features
-
-    def derivative(self, A: Array) -> tuple[Array, list[Array], list[Array]]:
-        """Z(1), features φ_l and P_{l+1} (replicates, N, d, d) of each layer."""
-        end, features = self.forward(A)
-        R, N, d = end.shape
-        scale = 1 / (np.sqrt(self.B.shape[1]) * self.num_layers)
-        P, found = np.broadcast_to(np.eye(d), (R, N, d, d)), []
-        for l in reversed(range(self.num_layers)):
-            found.append(P)
-            inner = (A[:, l, None] * (1 - features[l] ** 2)[:, :, None]) @ self.B[:, None]
-            P = P + scale * P @ inner
-        return end, features, found[::-1]
-
-    def kernel(self, features: list[Array], P: list[Array]) -> Array:
-        """K (replicates, N d, N d)."""
-        R, N, d, _ = P[0].shape
-        K = np.zeros((R, N, d, N, d))
-        for phi, p in zip(features, P, strict=True):
-            flat = p.reshape(R, N * d, d)
-            K += (flat @ flat.mT).reshape(R, N, d, N, d) * (phi @ phi.mT)[:, :, None, :, None]
-        return K.reshape(R, N * d, N * d) / (self.num_layers * self.B.shape[1])
-
-    def adjoint(self, features: list[Array], P: list[Array], c: Array) -> Array:
-        """Dᵀc (replicates, L, d, M) for c (replicates, N, d)."""
-        rows = [((c[:, :, None] @ p)[:, :, 0]).mT @ phi for phi, p in zip(features, P, strict=True)]
-        return np.stack(rows, axis=1) / np.sqrt(self.B.shape[1])
-
-    def pushed(self, features: list[Array], P: list[Array], A: Array) -> Array:
-        """DA (replicates, N, d)."""
-        total = sum(
-            (p @ (phi @ A[:, l].mT)[..., None])[..., 0] for l, (phi, p) in enumerate(zip(features, P, strict=True))
-        )
-        return np.asarray(total) / (np.sqrt(self.B.shape[1]) * self.num_layers)
+    def derivative(self, a: Array) -> tuple[Array, Array]:
+        """Z(1) and D (replicates, N d, L d M)."""
+        end, passed = self.forward(a)
+        P, rows = np.eye(self.X.shape[2])[None, None], []
+        for layer, phi in reversed(passed):
+            rows.append(P[..., None] * self.scale * phi[:, :, None, None])
+            P = P + self.scale * P @ (layer[:, None] * (1 - phi**2)[:, :, None]) @ self.B[:, None]
+        return end, np.stack(rows[::-1], axis=3).reshape(*end.shape, -1)
 
 
-def energy(A: Array) -> Array:
+def energy(a: Array) -> Array:
     """(1/L) Σ |A_l|²: (replicates,)."""
-    squares = (A * A).reshape(len(A), -1).sum(1)
-    return squares / A.shape[1]
+    return (a**2).sum(1)
 
 
-def solved(K: Array, c: Array) -> Array:
-    """K⁻¹c for c (replicates, N, d)."""
-    return np.asarray(np.linalg.solve(K, c.reshape(len(c), -1, 1)), dtype=np.float64).reshape(c.shape)
+def step(D: Array, r: Array, h: float = np.inf) -> Array:
+    """Dᵀ (1 − e^{−hK})/K r with K = DDᵀ: how flow moves towards r in a time h where D stays, whatever the condition
+    of K; for h = ∞ the least a with Da = r."""
+    values, vectors = np.linalg.eigh(D @ D.mT)
+    modes = (-np.expm1(-h * values) / values)[..., None] * (vectors.mT @ r[..., None])
+    return (D.mT @ (vectors @ modes))[..., 0]
 
 
 def flow(maps: Maps, Y: Array) -> Array:
-    """The end of gradient flow from A = 0, by exponential midpoint steps until STOP, then steps of least norm.
+    """The end of gradient flow from a = 0, by exponential midpoint steps until STOP, then steps of least norm.
 
-    Where K stays, A(s + h) = A − Dᵀ (1 − e^{−hK})/K (Z(1) − Y) is exact, whatever the condition of K;
     D and K are taken in the middle of a step, whose length grows by GROWTH.
     """
-    A = maps.zero
-    size = np.linalg.norm(Y - maps.X, axis=(1, 2)).max()
-    end, features, P = maps.derivative(A)
-    h = 0.2 / np.linalg.eigvalsh(maps.kernel(features, P))[:, -1].max()
-    while np.linalg.norm(end - Y, axis=(1, 2)).max() > STOP * size:
-        middle = A + maps.adjoint(features, P, _relaxed(maps.kernel(features, P), Y - end, h / 2))
-        _, features, P = maps.derivative(middle)
-        A = A + maps.adjoint(features, P, _relaxed(maps.kernel(features, P), Y - end, h))
-        end, features, P = maps.derivative(A)
+    a = maps.zero
+    end, D = maps.derivative(a)
+    size = np.linalg.norm(Y - end, axis=1).max()
+    h = 0.2 / np.linalg.eigvalsh(D @ D.mT).max()
+    while np.linalg.norm(Y - end, axis=1).max() > STOP * size:
+        _, middle = maps.derivative(a + step(D, Y - end, h / 2))
+        a = a + step(middle, Y - end, h)
+        end, D = maps.derivative(a)
         h *= GROWTH
     for _ in range(4):
-        A = A + maps.adjoint(features, P, solved(maps.kernel(features, P), Y - end))
-        end, features, P = maps.derivative(A)
-    return _checked(maps, A, Y)
+        a = a + step(D, Y - end)
+        end, D = maps.derivative(a)
+    return _checked(maps, a, Y)
 
 
-def _relaxed(K: Array, r: Array, h: float) -> Array:
-    """(1 − e^{−hK})/K r."""
-    values, vectors = np.linalg.eigh(K)
-    modes = vectors.mT @ r.reshape(len(r), -1, 1)
-    return (vectors @ ((-np.expm1(-h * values) / values)[..., None] * modes)).reshape(r.shape)
-
-
-def least(maps: Maps, Y: Array, A: Array) -> Array:
-    """The path of least energy to the same ends, from a path A that has them."""
+def least(maps: Maps, Y: Array, a: Array) -> Array:
+    """The path of least energy to the same ends, from a path a that has them."""
     for _ in range(200):
-        end, features, P = maps.derivative(A)
-        c = solved(maps.kernel(features, P), maps.pushed(features, P, A) - (end - Y))
-        new = maps.adjoint(features, P, c)
-        change = np.abs(new - A).max()
-        A = new
-        if change < 1e-12 * np.abs(A).max():
+        end, D = maps.derivative(a)
+        before, a = a, step(D, (D @ a[..., None])[..., 0] - (end - Y))
+        if np.abs(a - before).max() < 1e-12 * np.abs(a).max():
             break
-    return _checked(maps, A, Y)
+    return _checked(maps, a, Y)
 
 
-def _checked(maps: Maps, A: Array, Y: Array) -> Array:
-    gap = float(np.abs(maps.ends(A) - Y).max())
+def _checked(maps: Maps, a: Array, Y: Array) -> Array:
+    gap = float(np.abs(maps.forward(a)[0] - Y).max())
     if not gap < ENDS:
         raise RuntimeError(f"a path must end within {ENDS:g} of its targets, got {gap:.3g}; lower the displacement")
-    return A
+    return a
 
 
 def excess(maps: Maps, Y: Array) -> Array:
     """Energy of gradient flow over the least at the same ends, minus one: (replicates,)."""
-    A = flow(maps, Y)
-    return energy(A) / energy(least(maps, Y, A)) - 1
+    a = flow(maps, Y)
+    return energy(a) / energy(least(maps, Y, a)) - 1
 
 
 def displaced(maps: Maps, size: float, name: tuple[str | int, ...]) -> Array:
     """Targets at a root mean square distance of ``size`` from the points."""
-    directions = np.stack([stream(*name, r).standard_normal(maps.X.shape[1:]) for r in range(len(maps.X))])
+    directions = normals(len(maps.X), maps.X.shape[1:], *name)
     length = np.sqrt((directions**2).sum(2).mean(1))[:, None, None]
-    return maps.X + size * directions / length
+    return (maps.X + size * directions / length).reshape(len(length), -1)
 
 
-def spread(A: Array) -> Array:
+def spread(maps: Maps, a: Array) -> Array:
     """Standard deviation of |A_l|² over layers, over its mean: (replicates,)."""
-    squares = (A**2).sum((2, 3))
+    squares = (a**2).reshape(len(a), maps.num_layers, -1).sum(2)
     return squares.std(1) / squares.mean(1)
 
 
-def profile(maps: Maps, A: Array, Y: Array) -> Array:
+def profile(maps: Maps, a: Array, Y: Array) -> Array:
     """Loss ½|Z(1) − Y|² when one layer is put back to A_l = 0: (replicates, L)."""
-    losses = []
-    for l in range(maps.num_layers):
-        reset = A.copy()
-        reset[:, l] = 0.0
-        losses.append(0.5 * ((maps.ends(reset) - Y) ** 2).sum((1, 2)))
-    return np.stack(losses, axis=1)
+    kept = np.repeat(1 - np.eye(maps.num_layers), a.shape[1] // maps.num_layers, axis=1)
+    return np.stack([0.5 * ((maps.forward(a * rest)[0] - Y) ** 2).sum(1) for rest in kept], axis=1)
 
 
 def bottom_over_top(values: Array) -> Array:
@@ -209,41 +182,35 @@ def bottom_over_top(values: Array) -> Array:
 def geodesics(case: Geodesics) -> Iterator[pd.DataFrame]:
     """Excess energies of flow in the displacement, spreads of |A(t)|² in L, and layers put back to zero; shares of
     the kernel at the bottom for maps that stretch, shrink and turn."""
-    R, N, d, M = case.replicates, case.num_points, case.dim, case.num_features
-    seed = case.seed
+    shape = case.replicates, case.num_points, case.dim, case.num_features
+    maps = Maps.drawn((case.seed, "paths"), *shape, case.layers[0])
     for size in case.displacements:
-        maps = Maps.drawn((seed, "paths"), R, N, d, M, case.layers[0])
-        yield tidy("excess", "flow", size, excess(maps, displaced(maps, size, (seed, "targets"))))
+        yield tidy("excess", "flow", size, excess(maps, displaced(maps, size, (case.seed, "targets"))))
     for L in case.layers:
-        maps = Maps.drawn((seed, "paths"), R, N, d, M, L)
-        Y = displaced(maps, case.far, (seed, "targets"))
-        A = flow(maps, Y)
-        shortest = least(maps, Y, A)
-        yield tidy("spread", "flow", L, spread(A))
-        yield tidy("spread", "least", L, spread(shortest))
+        maps = Maps.drawn((case.seed, "paths"), *shape, L)
+        Y = displaced(maps, case.far, (case.seed, "targets"))
+        flowed = flow(maps, Y)
+        shortest = least(maps, Y, flowed)
+        yield tidy("spread", "flow", L, spread(maps, flowed))
+        yield tidy("spread", "least", L, spread(maps, shortest))
         if case.layers[-1] == L:
             losses = profile(maps, shortest, Y)
             yield tidy("reset", "least", L, bottom_over_top(losses))
             for l, mean in enumerate(losses.mean(0)):
                 yield tidy("profile", "least", l, mean, losses.mean())
-    yield from shares(case)
+    yield from shares(case, Maps.drawn((case.seed, "shares"), *shape, case.layers[0]))
 
 
-def shares(case: Geodesics) -> Iterator[pd.DataFrame]:
+def shares(case: Geodesics, maps: Maps) -> Iterator[pd.DataFrame]:
     """Log of the kernel's trace at the bottom over that at the top, for linear targets."""
-    maps = Maps.drawn(
-        (case.seed, "shares"), case.replicates, case.num_points, case.dim, case.num_features, case.layers[0]
-    )
-    angle = case.turn
+    cos, sin = np.cos(case.turn), np.sin(case.turn)
     turn = np.eye(case.dim)
-    turn[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    turn[:2, :2] = [[cos, -sin], [sin, cos]]
     grown = np.exp(case.stretch) * np.eye(case.dim)
     for kind, matrix in (("expanding", grown), ("contracting", np.linalg.inv(grown)), ("turning", turn)):
-        A = flow(maps, maps.X @ matrix.T)
-        _, features, P = maps.derivative(A)
-        traces = [((p**2).sum((2, 3)) * (phi**2).sum(2)).sum(1) for phi, p in zip(features, P, strict=True)]
-        sign = -1.0 if kind == "contracting" else 1.0
-        yield tidy("share", kind, case.layers[0], sign * bottom_over_top(np.stack(traces, axis=1)))
+        _, D = maps.derivative(flow(maps, (maps.X @ matrix.T).reshape(len(maps.X), -1)))
+        traces = (D**2).sum(1).reshape(len(D), maps.num_layers, -1).sum(2)
+        yield tidy("share", kind, maps.num_layers, bottom_over_top(traces) * (-1.0 if kind == "contracting" else 1.0))
 
 
 def blocks(replicates: int) -> list[int]:
@@ -254,7 +221,7 @@ def blocks(replicates: int) -> list[int]:
 def first_order_energy(phi: Array, u: Array) -> Array:
     """uᵀ(ΦΦᵀ/M)⁻¹u for features Φ (replicates, N, M): (replicates,)."""
     kernel = phi @ phi.mT / phi.shape[-1]
-    return np.asarray(np.linalg.solve(kernel, np.broadcast_to(u[:, None], (len(phi), len(u), 1)))[..., 0] @ u)
+    return np.asarray(np.linalg.solve(kernel, u[:, None])[..., 0] @ u)
 
 
 @job(Short)
@@ -262,8 +229,7 @@ def short(case: Short) -> Iterator[pd.DataFrame]:
     """Energies to first order at finite width over those at M = ∞; excess of flow at growing width."""
     N = case.num_points
     points = stream(case.data_seed, "points").standard_normal((N, case.dim))
-    distances = ((points[:, None] - points) ** 2).sum(2)
-    K = np.exp(-distances / 2) + 0.1 * np.eye(N)
+    K = np.exp(-cdist(points, points, "sqeuclidean") / 2) + 0.1 * np.eye(N)
     root = np.linalg.cholesky(K)
     u = stream(case.data_seed, "displacement").standard_normal(N)
     for M in case.widths:
@@ -271,16 +237,47 @@ def short(case: Short) -> Iterator[pd.DataFrame]:
         found = [first_order_energy(root @ rng.standard_normal((count, N, M)), u) for count in blocks(case.replicates)]
         yield tidy("gaussian", f"m{M}", M, np.concatenate(found) / (u @ np.linalg.solve(K, u)), M / (M - N - 1))
     rng = stream(case.seed, "tanh")
-    wide = np.tanh(
-        points @ rng.standard_normal((case.dim, case.limit_features)) + rng.standard_normal(case.limit_features)
-    )
-    limit = u @ np.linalg.solve(wide @ wide.T / case.limit_features, u)
+
+    def features(count: int, M: int) -> Array:
+        return np.tanh(points @ rng.standard_normal((count, case.dim, M)) + rng.standard_normal((count, 1, M)))
+
+    limit = first_order_energy(features(1, case.limit_features), u)
     for M in case.widths:
-        found = []
-        for count in blocks(case.replicates):
-            weights, biases = rng.standard_normal((count, case.dim, M)), rng.standard_normal((count, 1, M))
-            found.append(first_order_energy(np.tanh(points @ weights + biases), u))
+        found = [first_order_energy(features(count, M), u) for count in blocks(case.replicates)]
         yield tidy("tanh", f"m{M}", M, M * (np.concatenate(found) / limit - 1))
     for M in case.path_widths:
         maps = Maps.drawn((case.seed, "wide", M), case.path_replicates, case.path_points, case.dim, M, case.path_layers)
         yield tidy("excess", "flow", M, excess(maps, displaced(maps, case.displacement, (case.seed, "wide-targets"))))
+
+
+@job(Reset)
+def reset(case: Reset) -> Iterator[pd.DataFrame]:
+    """Rise of the risk when one layer is put back to its start, layer by layer, at zero loss.
+
+    Both initialisations: each layer drawn anew, and all layers alike (a constant path).
+    """
+    for problem_name in case.problems:
+        problem = built_in(problem_name, case.num_samples, case.data_seed)
+        network = Network(problem, case.num_layers, case.num_units, case.activation)
+        for kind in ("independent", "path"):
+            profiles, moved, left = [], [], []
+            for rng in streams(case.replicates, case.seed, "reset", problem_name, kind):
+                layers = case.num_layers if kind == "independent" else 1
+                drawn = law.sample_independent(law.InitialLaw(), rng, layers, case.num_units, problem.dim)
+                start = torch.from_numpy(np.repeat(drawn, case.num_layers // layers, axis=0))
+                end = followed(network, start, case.flow_time, case.rtol, case.accuracy)[-1].theta
+                put_back = torch.where(torch.eye(len(end), dtype=torch.bool)[..., None, None], start, end)
+                risks = [_risk(network, theta) for theta in (start, end, *put_back)]
+                left.append(risks[1] / risks[0])
+                profiles.append(risks[2:])
+                moved.append((end - start).square().flatten(1).sum(1).numpy())
+            where = f"{problem_name}.{kind}"
+            yield tidy("left", where, case.num_layers, left)
+            yield tidy("reset", where, case.num_layers, bottom_over_top(np.array(profiles)))
+            yield tidy("moved", where, case.num_layers, bottom_over_top(np.array(moved)))
+            for l, mean in enumerate(np.mean(profiles, axis=0)):
+                yield tidy("profile", where, l, mean, np.mean(profiles))
+
+
+def _risk(network: Network, theta: Tensor) -> float:
+    return float(network.linearise(theta).residuals.square().mean() / 2)

@@ -7,19 +7,16 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from ledger.study import Closed, Common
+from ledger.study import Closed
 from zeroloss.model.catalogue import ActivationName, ProblemName
-from zeroloss.studies.case import gathered
+from zeroloss.studies.counted import Counts, PerSize, Positives, Several
+from zeroloss.studies.counted import cases as cases
 from zeroloss.studies.light import LightCase
 from zeroloss.studies.settings import Count, Doubling, Positive
 
-Several = Annotated[int, Field(ge=2)]
 Even = Annotated[int, Field(ge=2, multiple_of=2)]
-Counts = Annotated[tuple[Several, ...], Field(min_length=1, strict=False)]
 Evens = Annotated[tuple[Even, ...], Field(min_length=2, strict=False)]
-Positives = Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
 Shape = Annotated[tuple[Several, Several], Field(strict=False)]
-Shapes = Annotated[tuple[Shape, ...], Field(min_length=1, strict=False)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -30,17 +27,13 @@ class OnSphere(Closed):
     dim: Several
 
 
-class ByWidth(OnSphere):
-    """Networks of several widths, so many of each."""
+class StraightSettings(PerSize, OnSphere):
+    """Networks of several widths, so many of each; ``step``: of descent, over the largest eigenvalue of the kernel;
+    ``until``: residual at the end."""
 
     widths: Evens
-    replicates: Counts
-
-    @model_validator(mode="after")
-    def _one_count_each(self) -> Self:
-        if len(self.replicates) != len(self.widths):
-            raise ValueError(f"replicates must have one number for each of widths, got {list(self.replicates)}")
-        return self
+    step: Share
+    until: Share
 
 
 class ParallelSettings(Closed):
@@ -51,12 +44,9 @@ class ParallelSettings(Closed):
     replicates: Several
 
 
-class LazySettings(ByWidth):
-    """ReLU networks; ``step``: of descent, over the largest eigenvalue; ``until``: residual at the end;
-    ``gates`` and ``draws``: of the predictions."""
+class LazySettings(StraightSettings):
+    """ReLU networks; ``gates`` and ``draws``: of the predictions."""
 
-    step: Share
-    until: Share
     gates: Several
     draws: Several
 
@@ -74,7 +64,7 @@ class CertificateSettings(OnSphere):
     condition_replicates: Several
 
 
-class CircleSettings(Closed):
+class CircleSettings(PerSize):
     """Even degrees on uniform points of the circle, at ``lifetimes`` of each, which are 1/λ_k; ``times``:
     of the third degree, and of networks on the second."""
 
@@ -83,7 +73,6 @@ class CircleSettings(Closed):
     times: Positives
     biased_time: Positive
     num_samples: Doubling
-    replicates: Counts
     network_replicates: Several
 
 
@@ -107,19 +96,12 @@ class HessiansSettings(OnSphere):
     steps: Count
 
 
-class StraightSettings(ByWidth):
-    """Lengths of training paths; ``step``: over the largest rate."""
-
-    step: Share
-    until: Share
-
-
 class EnergiesSettings(Closed):
     """``shapes``: neurons and dimensions of which the least energy is known; ``counts``: neurons of a
     search for it, from so many ``starts``."""
 
     power: Positive
-    shapes: Shapes
+    shapes: Annotated[tuple[Shape, ...], Field(min_length=1, strict=False)]
     replicates: Several
     counted_dim: Several
     counts: Doubling
@@ -141,11 +123,16 @@ class RotationSettings(OnSphere):
     learning_rate: Positive
 
 
-class GeodesicsSettings(Closed):
-    """Paths to displaced points; ``far``: the displacement at which layers are compared."""
+class Points(Closed):
+    """So many points in so many dimensions."""
 
     num_points: Several
     dim: Several
+
+
+class GeodesicsSettings(Points):
+    """Paths to displaced points; ``far``: the displacement at which layers are compared."""
+
     num_features: Several
     replicates: Several
     displacements: Positives
@@ -155,11 +142,9 @@ class GeodesicsSettings(Closed):
     turn: Positive
 
 
-class ShortSettings(Closed):
+class ShortSettings(Points):
     """Energies to first order at several widths; ``path_…``: flows of which the excess is followed."""
 
-    num_points: Several
-    dim: Several
     widths: Doubling
     replicates: Several
     limit_features: Count
@@ -228,7 +213,7 @@ class Minimisers(LightCase, MinimisersSettings):
 
 
 class Hessians(LightCase, HessiansSettings):
-    """`hessian.hessians`."""
+    """`smooth.hessians`."""
 
 
 class Straight(LightCase, StraightSettings):
@@ -252,11 +237,4 @@ class Short(LightCase, ShortSettings):
 
 
 class Reset(LightCase, ResetSettings):
-    """`block.reset`."""
-
-
-def cases(block: Settings, common: Common) -> dict[str, LightCase]:
-    """One case of each kind, of the settings of its name."""
-    first = (Parallel, Lazy, Certificate, Circle, Minimisers, Hessians)
-    kinds = (*first, Straight, Energies, Rotation, Geodesics, Short, Reset)
-    return {kind.kind: gathered(kind, common, getattr(block, kind.kind)) for kind in kinds}
+    """`paths.reset`."""

@@ -19,7 +19,7 @@ signs that change tends to (2π)^{−1/2} times the measure of the starts whose 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import accumulate
 
 import numpy as np
 import pandas as pd
@@ -27,30 +27,14 @@ import pandas as pd
 from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.model.arrays import Array
+from zeroloss.studies.drawn import normals, sphere
 from zeroloss.studies.landscape.plan import Lazy, Parallel
 from zeroloss.studies.replicated import tidy
+from zeroloss.studies.two_layer import descended, kernel, paired, tangent
 
 RANK = 1e-13  # of the largest eigenvalue: what is below is none
 STARTS = 24  # of s for each gate
 MOST_STEPS = 100000
-
-
-def sphere(rng: np.random.Generator, rows: int, d: int) -> Array:
-    """Uniform unit vectors (rows, d)."""
-    g = rng.standard_normal((rows, d))
-    return g / np.linalg.norm(g, axis=1, keepdims=True)
-
-
-def tangent(t: Array) -> Array:
-    """h(t) = t (π − arccos t)/2π."""
-    return t * (np.pi - np.arccos(np.clip(t, -1.0, 1.0))) / (2 * np.pi)
-
-
-def kernel(X: Array) -> Array:
-    """H of unit inputs (n, d), its diagonal exactly ½."""
-    H = tangent(X @ X.T)
-    np.fill_diagonal(H, 0.5)
-    return H
 
 
 def labelled(seed: int, n: int, d: int) -> tuple[Array, Array]:
@@ -74,30 +58,6 @@ def parallel(case: Parallel) -> Iterator[pd.DataFrame]:
                 yield tidy("decades", f"d{d}.p{p}", p, decades, of_inputs)
 
 
-def paired(half: Array) -> tuple[Array, Array]:
-    """Weights (..., m, d) and a/√m (m,) in pairs ±a of equal weights ``half`` (..., m/2, d): f = 0 at the start."""
-    m = 2 * half.shape[-2]
-    return np.concatenate([half, half], axis=-2), np.repeat([1.0, -1.0], m // 2) / np.sqrt(m)
-
-
-def descent(X: Array, y: Array, half: Array, step: float) -> Iterator[tuple[Array, Array]]:
-    """Weights (m, d) and residuals f − y before each step of gradient descent, without end."""
-    W, signs = paired(half)
-    while True:
-        u = W @ X.T
-        residual = signs @ np.maximum(u, 0.0) - y
-        yield W, residual
-        W = W - step * ((signs[:, None] * (u > 0) * residual) @ X)
-
-
-def trained(X: Array, y: Array, half: Array, step: float, until: float) -> Array:
-    """Weights (m, d) of the first step at which |f − y| ≤ until |y|; RuntimeError if there is none in MOST_STEPS."""
-    for W, residual in islice(descent(X, y, half, step), MOST_STEPS):
-        if np.linalg.norm(residual) <= until * np.linalg.norm(y):
-            return W
-    raise RuntimeError(f"descent must reach {until:g} in {MOST_STEPS} steps; lower the step")
-
-
 def largest_movement(X: Array, alpha: Array, rng: np.random.Generator, draws: int) -> float:
     """sup_w |Σ α_i 1{w·x_i > 0} x_i| over random w."""
     best = 0.0
@@ -118,10 +78,7 @@ def flips(X: Array, y: Array, step: float, num_steps: int, rng: np.random.Genera
     others = (w @ X.T > 0) * (X @ X.T)[i]
     others[np.arange(gates), i] = 0.0
     H = kernel(X)
-    r = np.empty((num_steps, n))
-    r[0] = y
-    for t in range(1, num_steps):
-        r[t] = r[t - 1] - step * (H @ r[t - 1])
+    r = np.array(list(accumulate(range(1, num_steps), lambda r, _: r - step * (H @ r), initial=y)))
     outside = sign[:, None] * (others @ r.T)  # (gates, steps): the velocity at s < 0
     own = sign[:, None] * r.T[i]  # and what adds to it at s > 0
     reach = step * np.maximum(np.abs(outside), np.abs(outside + own)).sum(1).max()
@@ -151,15 +108,17 @@ def lazy(case: Lazy) -> Iterator[pd.DataFrame]:
     yield tidy("flips-predicted", "path", 0, along)
     yield tidy("flips-predicted", "ends", 0, ends)
     for m, replicates in zip(case.widths, case.replicates, strict=True):
-        moved, farthest, nearby, share = [], [], [], []
-        for k in range(replicates):
-            half = stream(case.seed, "lazy", m, k).standard_normal((m // 2, case.dim))
-            W0, W = paired(half)[0], trained(X, y, half, step, case.until)
-            rows = np.linalg.norm(W - W0, axis=1)
-            moved.append((rows**2).sum())
-            farthest.append(np.sqrt(m) * rows.max())
-            nearby.append(np.linalg.norm(((W0 @ X.T > 0) * alpha) @ X, axis=1).max())
-            share.append(np.sqrt(m) * ((W @ X.T > 0) != (W0 @ X.T > 0)).mean())
+        found = []
+        for half in normals(replicates, (m // 2, case.dim), case.seed, "lazy", m):
+            W0, signs = paired(half)
+            W, left = descended(X, y, W0, signs, step, case.until, MOST_STEPS)
+            if not left <= case.until:
+                raise RuntimeError(f"descent must reach {case.until:g} in {MOST_STEPS} steps; lower the step")
+            rows, gates = np.linalg.norm(W - W0, axis=1), W0 @ X.T > 0
+            nearby = np.linalg.norm((gates * alpha) @ X, axis=1).max()
+            crossed = ((W @ X.T > 0) != gates).mean()
+            found.append(((rows**2).sum(), np.sqrt(m) * rows.max(), nearby, np.sqrt(m) * crossed))
+        moved, farthest, nearby, share = np.transpose(found)
         yield tidy("movement", "network", np.sqrt(m), moved, y @ alpha)
         yield tidy("naive", "network", np.sqrt(m), y @ y / values[0])
         yield tidy("farthest", "network", np.sqrt(m), farthest, nearby)

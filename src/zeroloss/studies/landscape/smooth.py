@@ -1,4 +1,4 @@
-"""Two-layer tanh networks: PL* with explicit constants, minimisers that are not convex, paths.
+"""Smooth networks: PL* with explicit constants, minimisers that are not convex, paths, norms of second derivatives.
 
 f = m^{−1/2} Σ_r a_r tanh(w_r·x), |x| = 1, a_r = ±1 that stay, W trained on ½|f − y|². With s = sup|σ''|
 and unit inputs |J(W) − J(W₀)| ≤ s |X| |W − W₀|_F/√m, so that
@@ -13,25 +13,47 @@ keeps PL* with μ = λ₀/4 along it and leads to zero loss.
 
 *Path.* Steps −η Jᵀr with a constant K sum to the length η Σ_t (rᵀK r)^{1/2}, r = (1 − ηK)^t r₀, and the distance of
 their ends is (r₀ᵀK⁻¹r₀)^{1/2}; natural gradient, −η Jᵀ K⁻¹ r, keeps its direction: 1.
+
+*Second derivatives*, by automatic differentiation, are small for a linear head alone:
+
+    linear      f = m^{−1/2} Σ_r a_r tanh(w_r·x), both layers trained
+    head        tanh of it
+    bottleneck  f = m^{−1/2} Σ_r a_r tanh(u_r·b), b = m^{−1/2} Σ_r v_r tanh(w_r·x) in R⁴, all layers trained
+
+Of a linear head the Hessian parts into one block for each unit, on a_r and on w_r along x, with the norm
+
+    max_r ½ (|b_r| + (b_r² + 4 σ'²|x|²)^{1/2})/√m,     b_r = |a_r σ''(w_r·x)| |x|².
+
+tanh(g) adds tanh''(g) ∇g∇gᵀ, of norm |tanh''(g)| |∇g|² = O(1); so does a bottleneck of four neurons.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.polynomial.hermite_e import hermegauss
+from torch import Tensor
+from torch.func import grad, jvp, vmap
 
 from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.model.arrays import Array
-from zeroloss.studies.landscape.plan import Certificate, Minimisers, Straight
-from zeroloss.studies.landscape.relu import labelled, paired
+from zeroloss.studies.drawn import normals, sphere, streams
+from zeroloss.studies.landscape.plan import Certificate, Hessians, Minimisers, Straight
+from zeroloss.studies.landscape.relu import labelled
 from zeroloss.studies.replicated import tidy
+from zeroloss.studies.two_layer import RELU, Activation, descended, descent, paired
 
 SUP_CURVATURE = 4 / (3 * np.sqrt(3))  # of tanh
 NODES = 60  # of each axis of the Gauss-Hermite rule
+NECK = 4  # neurons of the bottleneck
+POWERS = 24  # iterations of the power method, on the square of the Hessian
+
+Net = Callable[[Tensor, Tensor], Tensor]
 
 
 def slope(u: Array) -> Array:
@@ -44,9 +66,12 @@ def curvature(u: Array) -> Array:
     return -2 * np.tanh(u) / np.cosh(u) ** 2
 
 
-def jacobian(W: Array, signs: Array, X: Array, sigma_slope: Callable[[Array], Array] = slope) -> Array:
+TANH: Activation = (np.tanh, slope)
+
+
+def jacobian(W: Array, signs: Array, X: Array, sigma: Activation = TANH) -> Array:
     """∂f_i/∂W as (n, m d); signs are a/√m, W (m, d)."""
-    return ((sigma_slope(X @ W.T) * signs)[:, :, None] * X[:, None, :]).reshape(len(X), -1)
+    return ((sigma[1](X @ W.T) * signs)[:, :, None] * X[:, None, :]).reshape(len(X), -1)
 
 
 def limit_kernel(X: Array) -> Array:
@@ -58,20 +83,6 @@ def limit_kernel(X: Array) -> Array:
     return np.einsum("ijab,a,b->ij", slope(nodes)[:, None] * slope(v), weights, weights) * t
 
 
-def trained(W: Array, signs: Array, X: Array, y: Array, steps: int, step: float, accuracy: float) -> Array:
-    """|f − y|²/|y|² of each of the networks W (count, m, d) after so many steps of descent, or where all are
-    below ``accuracy``."""
-    left = np.full(len(W), np.inf)
-    for _ in range(steps):
-        h = np.tanh(W @ X.T)
-        residual = np.tensordot(h, signs, (1, 0)) - y
-        left = (residual**2).sum(1) / (y @ y)
-        if (left <= accuracy).all():
-            break
-        W = W - step * (((1 - h**2) * signs[:, None] * residual[:, None, :]) @ X)
-    return left
-
-
 @job(Certificate)
 def certificate(case: Certificate) -> Iterator[pd.DataFrame]:
     """The widths that suffice by PL* and by the theorem's polynomial, which networks come to zero loss
@@ -81,26 +92,25 @@ def certificate(case: Certificate) -> Iterator[pd.DataFrame]:
     H = limit_kernel(X)
     values = np.linalg.eigvalsh(H)
     step = case.step / values[-1]
-    steps = int(case.horizon / (values[0] * step))
+    steps, until = int(case.horizon / (values[0] * step)), np.sqrt(case.accuracy)
     certified = (4 * SUP_CURVATURE * np.linalg.norm(X, 2) * np.linalg.norm(y) / values[0]) ** 2
     yield tidy("certified", "network", n, certified)
     yield tidy("theorem", "network", n, n**6 / values[0] ** 4)
     for m in case.widths:
-        W, signs = paired(stream(case.seed, "certificate", m).standard_normal((case.replicates, m // 2, d)))
-        yield tidy("success", "network", m, trained(W, signs, X, y, steps, step, case.accuracy) <= case.accuracy)
-    m = 2 * int(np.ceil(certified / 2))
-    for r in range(case.certified_replicates):  # so wide that λ_min of K at the start is that of H
-        W, signs = paired(stream(case.seed, "certified", r).standard_normal((1, m // 2, d)))
-        yield tidy("failed", "network", r, trained(W, signs, X, y, steps, step, case.accuracy) > case.accuracy)
-    condition, gaussian = [], []
-    for r in range(case.condition_replicates):
-        rng = stream(case.seed, "condition", r)
-        J = jacobian(*paired(rng.standard_normal((case.condition_width // 2, d))), X)
-        condition.append(np.linalg.cond(J @ J.T))
-        J = rng.standard_normal((n, case.condition_width))
-        gaussian.append(np.linalg.cond(J @ J.T))
-    yield tidy("condition", "network", case.condition_width, condition, values[-1] / values[0])
-    yield tidy("condition", "gaussian", case.condition_width, gaussian, values[-1] / values[0])
+        drawn = stream(case.seed, "certificate", m).standard_normal((case.replicates, m // 2, d))
+        _, left = descended(X, y, *paired(drawn), step, until, steps, TANH)
+        yield tidy("success", "network", m, left <= until)
+    m = 2 * int(np.ceil(certified / 2))  # so wide that λ_min of K at the start is that of H
+    for r, drawn in enumerate(normals(case.certified_replicates, (m // 2, d), case.seed, "certified")):
+        _, left = descended(X, y, *paired(drawn), step, until, steps, TANH)
+        yield tidy("failed", "network", r, left > until)
+    m, rngs = case.condition_width, streams(case.condition_replicates, case.seed, "condition")
+    jacobians = {
+        "network": [jacobian(*paired(rng.standard_normal((m // 2, d))), X) for rng in rngs],
+        "gaussian": [rng.standard_normal((n, m)) for rng in rngs],
+    }
+    for kind, found in jacobians.items():
+        yield tidy("condition", kind, m, np.linalg.cond([J @ J.T for J in found]), values[-1] / values[0])
 
 
 def minimiser(W: Array, signs: Array, X: Array, y: Array) -> Array:
@@ -131,8 +141,7 @@ def minimisers(case: Minimisers) -> Iterator[pd.DataFrame]:
     of ReLU networks at a random point, where no residual can bend the loss."""
     X, y = labelled(case.data_seed, case.num_samples, case.dim)
     m, d = case.num_units, case.dim
-    for r in range(case.replicates):
-        rng = stream(case.seed, "minimiser", r)
+    for r, rng in enumerate(streams(case.replicates, case.seed, "minimiser")):
         signs = rng.choice([-1.0, 1.0], m) / np.sqrt(m)
         W = minimiser(rng.standard_normal((m, d)), signs, X, case.scale * y)
         v = rng.standard_normal((m, d))
@@ -146,7 +155,7 @@ def minimisers(case: Minimisers) -> Iterator[pd.DataFrame]:
             J = jacobian(at, signs, X)
             hessian = J.T @ J + second_order(at, signs, X, signs @ np.tanh(at @ X.T) - case.scale * y)
             yield tidy("tanh", f"x{r}", delta, np.linalg.eigvalsh(hessian)[0] / delta, predicted)
-            J = jacobian(at, signs, X, lambda u: (u > 0).astype(float))
+            J = jacobian(at, signs, X, RELU)
             yield tidy("relu", f"x{r}", delta, np.linalg.eigvalsh(J.T @ J)[0], predicted)
 
 
@@ -156,35 +165,107 @@ def straight(case: Straight) -> Iterator[pd.DataFrame]:
     constant kernel."""
     X, y = labelled(case.data_seed, case.num_samples, case.dim)
     for m, replicates in zip(case.widths, case.replicates, strict=True):
+        starts = normals(replicates, (m // 2, case.dim), case.seed, "straight", m)
         for method in ("descent", "natural"):
-            found, predicted = [], []
-            for r in range(replicates):
-                W, signs = paired(stream(case.seed, "straight", m, r).standard_normal((m // 2, case.dim)))
-                J = jacobian(W, signs, X)
-                K = J @ J.T
-                values, vectors = np.linalg.eigh(K)
-                step = case.step / (values[-1] if method == "descent" else 1.0)
-                rate = values if method == "descent" else np.ones_like(values)
-                steps = int(np.log(1 / case.until) / -np.log1p(-step * rate[0])) + 1
-                found.append(_stretch(W, signs, X, y, method, step, steps))
-                modes = (vectors.T @ y) ** 2
-                factors = (1 - step * rate) ** np.arange(steps)[:, None]
-                norms = np.sqrt((factors**2 * modes * rate**2 / values).sum(1))
-                ends = np.sqrt(((1 - (1 - step * rate) ** steps) ** 2 * modes / values).sum())
-                predicted.append(step * norms.sum() / ends)
-            yield tidy("length", method, np.sqrt(m), found, predicted)
+            found = [stretches(X, y, *paired(half), case, method == "natural") for half in starts]
+            yield tidy("length", method, np.sqrt(m), *np.transpose(found))
 
 
-def _stretch(W: Array, signs: Array, X: Array, y: Array, method: str, step: float, steps: int) -> float:
-    """Length over displacement of a path of so many steps."""
-    first, length = W, 0.0
-    for _ in range(steps):
-        u = W @ X.T
-        residual = signs @ np.tanh(u) - y
-        weights = slope(u) * signs[:, None]  # (m, n): J of a unit is weights × x
-        if method == "natural":
-            residual = np.linalg.solve((weights.T @ weights) * (X @ X.T), residual)
-        change = step * ((weights * residual) @ X)
-        length += float(np.linalg.norm(change))
-        W = W - change
-    return length / float(np.linalg.norm(W - first))
+def stretches(X: Array, y: Array, W: Array, signs: Array, case: Straight, natural: bool) -> tuple[float, float]:
+    """Length over displacement of the path from W, and of that of a constant kernel."""
+    J = jacobian(W, signs, X)
+    values, vectors = np.linalg.eigh(J @ J.T)
+    rate = np.ones_like(values) if natural else values
+    step = case.step / rate[-1]
+    steps = int(np.log(1 / case.until) / -np.log1p(-step * rate[0])) + 1
+    length, end = 0.0, W
+    for at, _, change in islice(descent(X, y, W, signs, step, TANH, natural=natural), steps):
+        length, end = length + np.linalg.norm(change), at - change
+    modes = (vectors.T @ y) ** 2
+    factors = (1 - step * rate) ** np.arange(steps)[:, None]
+    norms = np.sqrt((factors**2 * modes * rate**2 / values).sum(1))
+    displacement = np.sqrt(((1 - (1 - step * rate) ** steps) ** 2 * modes / values).sum())
+    return float(length / np.linalg.norm(end - W)), float(step * norms.sum() / displacement)
+
+
+def linear(p: Tensor, x: Tensor) -> Tensor:
+    """The network with a linear head, of m (d + 1) parameters."""
+    m = len(p) // (len(x) + 1)
+    return p[:m] @ torch.tanh(p[m:].view(m, -1) @ x) / m**0.5
+
+
+def head(p: Tensor, x: Tensor) -> Tensor:
+    """The same behind a tanh."""
+    return torch.tanh(linear(p, x))
+
+
+def bottleneck(p: Tensor, x: Tensor) -> Tensor:
+    """The network through four neurons, of m (d + 1 + 2 NECK) parameters."""
+    m = len(p) // (len(x) + 1 + 2 * NECK)
+    a, u, v, w = p.split((m, NECK * m, NECK * m, len(x) * m))
+    b = v.view(NECK, m) @ torch.tanh(w.view(m, -1) @ x) / m**0.5
+    return a @ torch.tanh(u.view(m, NECK) @ b) / m**0.5
+
+
+# with the number of parameters of a unit beside those on its input
+NETS = {"linear": (linear, 1), "head": (head, 1), "bottleneck": (bottleneck, 1 + 2 * NECK)}
+
+
+def drawn(size: int, m: int, count: int, *name: str | int) -> Tensor:
+    """Parameters of so many networks of m units: outer weights ±1, inner ones from N(0, 1)."""
+    rng = stream(*name)
+    p = rng.standard_normal((count, size))
+    p[:, :m] = rng.choice([-1.0, 1.0], (count, m))
+    return torch.from_numpy(p)
+
+
+def norms(net: Net, p: Tensor, x: Tensor, start: Tensor) -> Tensor:
+    """|∇²f(p_k; x)| for each of the networks p (count, size), by the power method from ``start``."""
+
+    def apply(v: Tensor) -> Tensor:
+        return vmap(lambda q, w: jvp(lambda z: grad(net)(z, x), (q,), (w,))[1])(p, v)
+
+    v = start / start.norm(dim=1, keepdim=True)
+    for _ in range(POWERS):
+        v = apply(apply(v))
+        v = v / v.norm(dim=1, keepdim=True)
+    return apply(v).norm(dim=1)
+
+
+def closed_form(p: Tensor, m: int, x: Tensor) -> Tensor:
+    """The norm for the linear head."""
+    u = torch.tanh(p[:, m:].view(len(p), m, -1) @ x)
+    first, second = 1 - u**2, 2 * (u * (1 - u**2)).abs() * p[:, :m].abs()
+    length = x.norm()
+    b = second * length**2
+    return ((b + (b**2 + 4 * first**2 * length**2).sqrt()) / 2).amax(1) / m**0.5
+
+
+@job(Hessians)
+def hessians(case: Hessians) -> Iterator[pd.DataFrame]:
+    """Norms at random parameters, architecture by width; which of them come to zero loss."""
+    d, width = case.dim, case.trained_width
+    x = torch.from_numpy(sphere(stream(case.data_seed, "hessian"), 1, d)[0])
+    for kind, (net, outer) in NETS.items():
+        for m in case.widths:
+            size = m * (d + outer)
+            p = drawn(size, m, case.replicates, case.seed, kind, m)
+            start = torch.from_numpy(stream(case.seed, kind, m, "power").standard_normal((case.replicates, size)))
+            yield tidy("norm", kind, m, norms(net, p, x, start), closed_form(p, m, x) if kind == "linear" else 1.0)
+        p = drawn(width * (d + outer), width, case.trained_replicates, case.seed, kind, "trained")
+        yield tidy("left", kind, width, left(net, p, case))
+
+
+def left(net: Net, p: Tensor, case: Hessians) -> Tensor:
+    """Loss at the end of descent from p on labels ±½, over that at the start, network by network."""
+    X, y = (torch.from_numpy(part) for part in labelled(case.data_seed, case.num_samples, case.dim))
+
+    def loss(q: Tensor) -> Tensor:
+        return 0.5 * ((vmap(lambda x: net(q, x))(X) - y / 2) ** 2).sum()
+
+    first = vmap(loss)(p)
+    slope, velocity = vmap(grad(loss)), torch.zeros_like(p)
+    for _ in range(case.steps):
+        velocity = 0.9 * velocity - case.step * slope(p)
+        p = p + velocity
+    return vmap(loss)(p) / first

@@ -18,18 +18,26 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.optimize import minimize
 from scipy.special import gammaln
 from scipy.stats import ortho_group
+from torch import Tensor
+from torch.func import grad, grad_and_value
+from torch.nn.functional import cross_entropy, normalize
 
 from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.model.arrays import Array
+from zeroloss.studies.drawn import normals, streams
 from zeroloss.studies.landscape.plan import Energies, Rotation
 from zeroloss.studies.landscape.relu import labelled
 from zeroloss.studies.replicated import tidy
 
 CLASSES = 10
+MOVING = {"fixed": "V", "rotated": "VR", "free": "VW"}  # what is trained
+
+Parts = dict[str, Tensor]
 
 
 def energy(W: Array, s: float) -> float:
@@ -58,19 +66,11 @@ def least_energy(n: int, D: int, s: float) -> float:
 
 def minimised(n: int, D: int, s: float, rng: np.random.Generator) -> float:
     """A local minimum of the energy, by L-BFGS from random directions."""
+    of_neurons = grad_and_value(lambda W: (torch.pdist(normalize(W)) ** -s).mean())
 
     def loss(flat: Array) -> tuple[float, Array]:
-        W = flat.reshape(n, D)
-        length = np.linalg.norm(W, axis=1, keepdims=True)
-        U = W / length
-        squares = 2 - 2 * U @ U.T
-        np.fill_diagonal(squares, 1.0)
-        powers = squares ** (-s / 2)
-        np.fill_diagonal(powers, 0.0)
-        value = powers.sum() / (n * (n - 1))
-        slope = (2 * s / (n * (n - 1))) * (powers / squares) @ U
-        slope = (slope - (slope * U).sum(1, keepdims=True) * U) / length
-        return value, slope.ravel()
+        slope, value = of_neurons(torch.from_numpy(flat).view(n, D))
+        return value.item(), slope.numpy().ravel()
 
     found = minimize(
         loss, rng.standard_normal(n * D), jac=True, method="L-BFGS-B", options={"maxiter": 2000, "ftol": 1e-13}
@@ -83,18 +83,16 @@ def energies(case: Energies) -> Iterator[pd.DataFrame]:
     """Random neurons, the same rotated, the least that there is; minimised ones of growing number."""
     s = case.power
     for n, D in case.shapes:
-        where, found, changes = f"n{n}.d{D}", [], []
+        where = f"n{n}.d{D}"
         rotation = ortho_group.rvs(D, random_state=stream(case.seed, "rotation", D))
-        for r in range(case.replicates):
-            W = stream(case.seed, "energy", n, D, r).standard_normal((n, D))
-            found.append(energy(W, s))
-            changes.append(abs(energy(W @ rotation, s) - found[-1]))
+        drawn = normals(case.replicates, (n, D), case.seed, "energy", n, D)
+        found, rotated = ([energy(W @ by, s) for W in drawn] for by in (np.eye(D), rotation))
         yield tidy("random", where, n, found, random_energy(D, s))
         yield tidy("over-least", where, n, found, least_energy(n, D, s))
-        yield tidy("change", where, n, max(changes))
+        yield tidy("change", where, n, np.abs(np.subtract(rotated, found)).max())
     for n in case.counts:
         D = case.counted_dim
-        best = min(minimised(n, D, s, stream(case.seed, "least", n, r)) for r in range(case.starts))
+        best = min(minimised(n, D, s, rng) for rng in streams(case.starts, case.seed, "least", n))
         yield tidy("minimised", f"d{D}", n, best, random_energy(D, s))
 
 
@@ -118,12 +116,9 @@ def rotation(case: Rotation) -> Iterator[pd.DataFrame]:
     X, y = labelled(case.data_seed, case.num_samples, case.dim)
     stretch = np.linspace(0.2, 1.8, case.dim)
     for m in case.widths:
+        drawn = normals(case.replicates, (m, case.dim), case.seed, "gradient", m)
         for kind, scales in (("isotropic", np.ones(case.dim)), ("stretched", stretch)):
-            found = []
-            for r in range(case.replicates):
-                W = stream(case.seed, "gradient", m, r).standard_normal((m, case.dim))
-                found.append(gradient(W * scales, X, y, case.ridge))
-            yield tidy("gradient", kind, m, found)
+            yield tidy("gradient", kind, m, [gradient(W * scales, X, y, case.ridge) for W in drawn])
     yield from digits(case)
 
 
@@ -133,62 +128,54 @@ def digits(case: Rotation) -> Iterator[pd.DataFrame]:
     from sklearn.datasets import load_digits
 
     inputs, labels = (np.asarray(part) for part in load_digits(return_X_y=True))
-    inputs = (inputs - inputs.mean(0)) / inputs.std()
-    D = inputs.shape[1]
+    x, labels = torch.from_numpy((inputs - inputs.mean(0)) / inputs.std()), torch.from_numpy(labels)
+    n, D = x.shape
+    splits = np.stack([rng.permutation(n) for rng in streams(case.digit_replicates, case.data_seed, "split")])
+    train, test = np.split(splits, [case.train_rows], axis=1)
     for m in case.digit_widths:
-        errors: dict[str, list[float]] = {"fixed": [], "rotated": [], "free": []}
-        moved = []
-        for r in range(case.digit_replicates):
-            order = stream(case.data_seed, "split", r).permutation(len(inputs))
-            train, test = order[: case.train_rows], order[case.train_rows :]
-            for method, found in errors.items():
-                rng = stream(case.seed, "digits", m, r)
-                W = rng.standard_normal((m, D)) * np.sqrt(2 / D)
-                V = rng.standard_normal((CLASSES, m)) / np.sqrt(m)
-                end = trained(inputs[train], labels[train], W, V, method, rng, case)
-                predicted = forward(inputs[test], *end)[2].argmax(1)
-                found.append(float((predicted != labels[test]).mean()))
-                if method == "free":
-                    moved.append(energy(end[0], case.power) - energy(W, case.power))
+        rngs = streams(case.digit_replicates, case.seed, "digits", m)
+        W = np.stack([rng.standard_normal((m, D)) for rng in rngs]) * np.sqrt(2 / D)
+        V = np.stack([rng.standard_normal((CLASSES, m)) for rng in rngs]) / np.sqrt(m)
+        which = [rng.integers(case.train_rows, size=(case.steps, case.batch)) for rng in rngs]
+        rows = np.stack([order[one] for order, one in zip(train, which, strict=True)], axis=1)
+        same = torch.eye(D, dtype=x.dtype).expand(len(W), D, D)
+        start = {"W": torch.from_numpy(W), "V": torch.from_numpy(V), "R": same}
+        ends = {method: trained(x, labels, rows, start, moving, case) for method, moving in MOVING.items()}
+        wrong = {method: logits(x[test], **end).argmax(2) != labels[test] for method, end in ends.items()}
+        errors = {method: found.double().mean(1) for method, found in wrong.items()}
         for method, found in errors.items():
             yield tidy("error", f"m{m}.{method}", m, found)
-        yield tidy("rotated-minus-free", f"m{m}", m, np.subtract(errors["rotated"], errors["free"]))
-        yield tidy("moved", f"m{m}", m, moved, random_energy(D, case.power) - least_energy(m, D, case.power))
+        yield tidy("rotated-minus-free", f"m{m}", m, errors["rotated"] - errors["free"])
+        s = case.power
+        moved = [energy(new, s) - energy(old, s) for new, old in zip(ends["free"]["W"].numpy(), W, strict=True)]
+        yield tidy("moved", f"m{m}", m, moved, random_energy(D, s) - least_energy(m, D, s))
 
 
-def forward(X: Array, W: Array, V: Array, R: Array) -> tuple[Array, Array, Array]:
-    """R x, h = max(W R x, 0) and the logits V h of each row."""
-    Z = X @ R.T
-    h = np.maximum(Z @ W.T, 0.0)
-    return Z, h, h @ V.T
+def logits(x: Tensor, W: Tensor, V: Tensor, R: Tensor) -> Tensor:
+    """V max(W R x, 0) of each row, network by network."""
+    return torch.relu(x @ R.mT @ W.mT) @ V.mT
 
 
-def trained(
-    X: Array, labels: Array, W: Array, V: Array, method: str, rng: np.random.Generator, case: Rotation
-) -> tuple[Array, Array, Array]:
-    """W, V and R after stochastic gradient descent with momentum 0.9 on the soft-max loss, from R = I.
+def trained(x: Tensor, labels: Tensor, rows: np.ndarray, start: Parts, moving: str, case: Rotation) -> Parts:
+    """W, V and R of networks after stochastic gradient descent with momentum 0.9 on the soft-max loss of ``rows``
+    (steps, networks, batch), where some of the three are trained.
 
-    V is trained, W if the neurons are "free", R if they are "rotated": R stays orthogonal, as momentum is taken in
-    the ambient space, projected, and followed by a QR step.
+    R stays orthogonal: momentum is taken in the ambient space, projected, and followed by a QR step.
     """
-    R, rate = np.eye(X.shape[1]), case.learning_rate
-    speed_V = speed_W = speed_R = np.zeros(())
-    for _ in range(case.steps):
-        rows = rng.integers(len(X), size=case.batch)
-        Z, h, logits = forward(X[rows], W, V, R)
-        p = np.exp(logits - logits.max(1, keepdims=True))
-        p /= p.sum(1, keepdims=True)
-        p[np.arange(len(rows)), labels[rows]] -= 1
-        p /= len(rows)
-        back = (p @ V) * (h > 0)
-        if method == "free":
-            speed_W = 0.9 * speed_W + back.T @ Z
-            W = W - rate * speed_W
-        if method == "rotated":
-            speed_R = 0.9 * speed_R + W.T @ back.T @ X[rows]
-            turn = speed_R @ R.T
-            q, r = np.linalg.qr(R - rate * (turn - turn.T) / 2 @ R)
-            R = q * np.sign(np.diag(r))
-        speed_V = 0.9 * speed_V + p.T @ h
-        V = V - rate * speed_V
-    return W, V, R
+    parts, speed = dict(start), {name: torch.zeros_like(start[name]) for name in moving}
+
+    def loss(moved: Parts, batch: np.ndarray) -> Tensor:
+        found = logits(x[batch], **parts | moved).mT
+        return cross_entropy(found, labels[batch], reduction="none").mean(1).sum()
+
+    for batch in rows:
+        slopes = grad(loss)({name: parts[name] for name in moving}, batch)
+        for name in moving:
+            speed[name] = 0.9 * speed[name] + slopes[name]
+            if name == "R":
+                turn = speed["R"] @ parts["R"].mT
+                q, r = torch.linalg.qr(parts["R"] - case.learning_rate * (turn - turn.mT) / 2 @ parts["R"])
+                parts["R"] = q * r.diagonal(dim1=1, dim2=2).sign()[:, None]
+            else:
+                parts[name] = parts[name] - case.learning_rate * speed[name]
+    return parts

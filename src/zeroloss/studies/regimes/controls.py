@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ledger.near import near
 from ledger.study import control
-from zeroloss.studies.declared import instead, off_by, passed_off, tilted
+from zeroloss.studies.declared import instead, off_by, passed_off, shifted, tilted
 from zeroloss.studies.regimes import plan
 from zeroloss.studies.regimes.small import EXPONENTS
 
@@ -26,21 +25,17 @@ independent_as_path = passed_off(
 
 exponents_off = tilted("regimes.exponents", plan.Exponents, -0.05, "norm")
 deviations_off = tilted("regimes.affine", plan.Exponents, -0.1, "deviation")
+leaks = shifted("regimes.balance", plan.Balance, "drift", 2e-6)  # of δ²
 sum_off = tilted("regimes.optimiser", plan.Optimiser, -0.2, "norm")
 variation_falls = off_by("regimes.inherited", plan.Inherited, 0.98, "variation", "value")
 hurst_off = tilted("regimes.statistics", plan.Paths, -0.05, "root-sum")
 law_off = off_by("regimes.law", plan.Chains, 1.15, "norm", "value")
+line_off = shifted("regimes.trichotomy", plan.Chains, "level", -0.1, "predicted")  # β is larger than H
 drift_off = off_by("regimes.drift", plan.Chains, 1.15, "drift", "value")
 increments_off = tilted("regimes.bridge", plan.Starts, 0.05, "increment")
 variation_off = off_by("regimes.variation", plan.Variation, 1.1)
 regularised_off = tilted("regimes.bridge-relu", plan.Kink, 0.15, "increment")
 jumps_off = tilted("regimes.kink", plan.Kink, -0.35, "variation")
-
-
-@near("regimes.balance", plan.Balance)
-def leaks(table: pd.DataFrame, case: plan.Balance) -> pd.DataFrame:
-    """Invariants that drift by 2·10⁻⁶ of δ²."""
-    return table.assign(value=table.value.where(table.quantity != "drift", table.value + 2e-6))
 
 
 @control("regimes.optimiser", plan.Optimiser)
@@ -55,12 +50,6 @@ def independent_as_smooth(table: pd.DataFrame, case: plan.Chains) -> pd.DataFram
     """Independent layers passed off as noise of H = 0.75."""
     rows = (table.quantity == "level") & (table.cell == "h0.5")
     return table.assign(predicted=table.predicted.where(~rows, 0.75))
-
-
-@near("regimes.trichotomy", plan.Chains)
-def line_off(table: pd.DataFrame, case: plan.Chains) -> pd.DataFrame:
-    """A critical β that is larger than H by 0.1."""
-    return table.assign(predicted=table.predicted.where(table.quantity != "level", table.predicted - 0.1))
 
 
 @control("regimes.variation", plan.Variation)
