@@ -8,10 +8,11 @@ from judging import cases_of, run_case
 from scipy.integrate import quad
 from scipy.optimize import root_scalar
 
+from zeroloss.studies.drawn import sphere
 from zeroloss.studies.interpolation import equivalents, kernels, plan, samples
 from zeroloss.studies.interpolation.benign import endless, with_flat_tail
 from zeroloss.studies.interpolation.features import MU_STAR_SQUARED, ZETA, risk
-from zeroloss.studies.interpolation.kernels import KERNELS, Kernel, parts, sphere
+from zeroloss.studies.interpolation.kernels import KERNELS, Kernel, parts
 
 
 def test_isotropic_equivalents_are_closed() -> None:

@@ -2,45 +2,34 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy.integrate import quad
+from scipy.integrate import quad, solve_ivp
+from scipy.linalg import expm
 
-from zeroloss.studies.landscape import circle, hessian, paths, relu, smooth, spheres
+from zeroloss.studies.drawn import sphere
+from zeroloss.studies.landscape import circle, paths, relu, smooth, spheres
 from zeroloss.studies.landscape.measure import needed
-from zeroloss.studies.replicated import at_infinity, slope_row, tidy
+from zeroloss.studies.replicated import tidy
+from zeroloss.studies.two_layer import tangent
 
 RNG = np.random.default_rng
+Array = np.ndarray
 
 
-def test_the_kernel_is_that_of_the_network() -> None:
-    X = relu.sphere(RNG(1), 4, 3)
-    W = RNG(2).standard_normal((400000, 3))
-    gates = (W @ X.T > 0).astype(float)
-    assert relu.kernel(X) == pytest.approx(gates.T @ gates / len(W) * (X @ X.T), abs=3e-3)
-    H = smooth.limit_kernel(X)
-    slopes = smooth.slope(W @ X.T)
-    assert pytest.approx(slopes.T @ slopes / len(W) * (X @ X.T), abs=3e-3) == H
+def difference(function: Callable[[Array], Array], at: Array, direction: Array) -> Array:
+    """The derivative along a direction."""
+    return (function(at + 1e-6 * direction) - function(at - 1e-6 * direction)) / 2e-6
 
 
-def test_one_step_of_descent_is_along_the_gradient() -> None:
-    X, y = relu.labelled(3, 6, 4)
-    half = RNG(3).standard_normal((10, 4))
-    first, signs = relu.paired(half)
-    last = relu.trained(X, y, half, 1e-3, until=0.999)
-
-    def loss(W: np.ndarray) -> float:
-        return 0.5 * float(((signs @ np.maximum(W @ X.T, 0) - y) ** 2).sum())
-
-    direction = RNG(4).standard_normal(first.shape)
-    slope = (loss(first + 1e-6 * direction) - loss(first - 1e-6 * direction)) / 2e-6
-    (start, _), (once, _) = islice(relu.descent(X, y, half, 1e-6), 2)
-    assert ((start - once) / 1e-6 * direction).sum() == pytest.approx(slope, rel=1e-4)
-    assert (start == first).all() and loss(last) < loss(first)
+def test_the_kernel_of_smooth_networks_is_a_mean_over_units() -> None:
+    X = sphere(RNG(1), 4, 3)
+    slopes = smooth.slope(RNG(2).standard_normal((400000, 3)) @ X.T)
+    assert smooth.limit_kernel(X) == pytest.approx(slopes.T @ slopes / len(slopes) * (X @ X.T), abs=3e-3)
 
 
 def test_flips_are_those_of_a_line_of_starts() -> None:
@@ -55,7 +44,7 @@ def test_flips_are_those_of_a_line_of_starts() -> None:
 def test_eigenvalues_of_the_circle_are_integrals() -> None:
     found = circle.eigenvalues(8)
     for k in range(8):
-        value = quad(lambda a, k=k: relu.tangent(np.cos(a)) * np.cos(k * a), 0, np.pi)[0] / np.pi
+        value = quad(lambda a, k=k: tangent(np.cos(a)) * np.cos(k * a), 0, np.pi)[0] / np.pi
         assert found[k] == pytest.approx(value, abs=1e-8)
     assert circle.with_bias(3) == pytest.approx(0.00939, abs=1e-5)
 
@@ -78,31 +67,27 @@ def test_second_derivatives_of_tanh_networks() -> None:
     W, signs = RNG(7).standard_normal((5, 3)), RNG(8).choice([-1.0, 1.0], 5) / np.sqrt(5)
     direction = RNG(9).standard_normal((5, 3))
 
-    def at(e: float) -> tuple[np.ndarray, np.ndarray]:
-        moved = W + e * direction
-        return signs @ np.tanh(moved @ X.T), smooth.jacobian(moved, signs, X)
-
-    (plus, J_plus), (minus, J_minus) = at(1e-6), at(-1e-6)
-    assert smooth.jacobian(W, signs, X) @ direction.ravel() == pytest.approx((plus - minus) / 2e-6, abs=1e-8)
+    slopes = difference(lambda at: signs @ np.tanh(at @ X.T), W, direction)
+    assert smooth.jacobian(W, signs, X) @ direction.ravel() == pytest.approx(slopes, abs=1e-8)
     c = np.array([0.3, -1.0, 0.5])
-    bent = smooth.second_order(W, signs, X, c) @ direction.ravel()
-    assert bent == pytest.approx(c @ (J_plus - J_minus) / 2e-6, abs=1e-8)
+    bent = difference(lambda at: c @ smooth.jacobian(at, signs, X), W, direction)
+    assert smooth.second_order(W, signs, X, c) @ direction.ravel() == pytest.approx(bent, abs=1e-8)
     end = smooth.minimiser(W, signs, X, 0.3 * y)
     assert signs @ np.tanh(end @ X.T) == pytest.approx(0.3 * y, abs=1e-12)
     u = np.linspace(-3, 3, 2001)
     assert np.abs(smooth.curvature(u)).max() == pytest.approx(smooth.SUP_CURVATURE, rel=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["linear", "head", "bottleneck"])
+@pytest.mark.parametrize("kind", smooth.NETS)
 def test_norms_of_hessians_are_those_of_dense_ones(kind: str) -> None:
-    size, net = hessian.network(kind, 6, 3)
-    p = hessian.drawn(kind, 6, 3, 3, ("test", kind))
+    net, outer = smooth.NETS[kind]
+    p = smooth.drawn(6 * (3 + outer), 6, 3, "test", kind)
     x = torch.tensor([0.6, 0.0, 0.8], dtype=torch.float64)
     dense = torch.stack([torch.linalg.matrix_norm(torch.func.hessian(net)(q, x), 2) for q in p])
-    found = hessian.norms(net, p, x, torch.from_numpy(RNG(10).standard_normal((3, size))))
+    found = smooth.norms(net, p, x, torch.from_numpy(RNG(10).standard_normal(p.shape)))
     assert found.numpy() == pytest.approx(dense.numpy(), rel=0.02)
     if kind == "linear":
-        assert hessian.closed_form(p, 6, x).numpy() == pytest.approx(dense.numpy(), rel=1e-10)
+        assert smooth.closed_form(p, 6, x).numpy() == pytest.approx(dense.numpy(), rel=1e-10)
 
 
 def test_energies_of_neurons() -> None:
@@ -121,36 +106,32 @@ def test_energies_of_neurons() -> None:
         spheres.least_energy(7, 3, 1.0)
 
 
-def test_the_gradient_over_rotations_is_that_of_differences() -> None:
+def test_the_gradient_over_rotations_is_that_of_automatic_differentiation() -> None:
     X, y = relu.labelled(12, 5, 3)
     W = RNG(12).standard_normal((7, 3))
 
-    def loss(R: np.ndarray) -> float:
-        features = np.maximum(X @ R.T @ W.T, 0) / np.sqrt(7)
-        return 0.1 * float(y @ np.linalg.solve(features @ features.T + 0.1 * np.eye(5), y))
+    def loss(R: torch.Tensor) -> torch.Tensor:
+        features = torch.relu(torch.from_numpy(X) @ R.T @ torch.from_numpy(W).T) / 7**0.5
+        kernel = features @ features.T + 0.1 * torch.eye(5, dtype=R.dtype)
+        return 0.1 * torch.from_numpy(y) @ torch.linalg.solve(kernel, torch.from_numpy(y))
 
-    slopes = []
-    for i, j in ((0, 1), (0, 2), (1, 2)):
-        A = np.zeros((3, 3))
-        A[i, j], A[j, i] = 1.0, -1.0
-        slopes.append((loss(np.eye(3) + 1e-6 * A) - loss(np.eye(3) - 1e-6 * A)) / 2e-6)
-    # in the basis (e_ij − e_ji)/√2
-    assert spheres.gradient(W, X, y, 0.1) == pytest.approx(np.linalg.norm(slopes) / np.sqrt(2), rel=1e-5)
+    free = torch.func.grad(loss)(torch.eye(3, dtype=torch.float64))
+    assert spheres.gradient(W, X, y, 0.1) == pytest.approx((free - free.T).norm().item() / 2)
 
 
 def test_derivatives_of_maps() -> None:
-    """D by differences, its adjoint, DDᵀ; and a path of least energy is stationary among those of its ends."""
+    """D by differences; steps of flow and of least norm; a path of least energy is stationary for its ends."""
     maps = paths.Maps.drawn(("test",), 2, 3, 2, 12, 4)
-    A = 0.3 * RNG(13).standard_normal(maps.zero.shape)
-    other = RNG(14).standard_normal(A.shape)
-    end, features, P = maps.derivative(A)
-    pushed = (maps.ends(A + 1e-6 * other) - maps.ends(A - 1e-6 * other)) / 2e-6
-    assert maps.pushed(features, P, other) == pytest.approx(pushed, abs=1e-8)
+    a = 0.3 * RNG(13).standard_normal(maps.zero.shape)
+    other = RNG(14).standard_normal(a.shape)
+    end, D = maps.derivative(a)
+    pushed = difference(lambda at: maps.forward(at)[0], a, other)
+    assert (D @ other[..., None])[..., 0] == pytest.approx(pushed, abs=1e-8)
     c = RNG(15).standard_normal(end.shape)
-    pulled = maps.adjoint(features, P, c)
-    assert (pulled * other).sum((2, 3)).mean(1) == pytest.approx((c * pushed).sum((1, 2)))  # (1/L) Σ_l
-    K = maps.kernel(features, P)
-    assert maps.pushed(features, P, pulled).reshape(2, -1) == pytest.approx((K @ c.reshape(2, -1, 1))[..., 0])
+    K = D @ D.mT
+    assert (D @ paths.step(D, c)[..., None])[..., 0] == pytest.approx(c)
+    rest = np.stack([expm(-3.0 * one) @ r for one, r in zip(K, c, strict=True)])  # of c, once flow has gone on
+    assert (D @ paths.step(D, c, 3.0)[..., None])[..., 0] == pytest.approx(c - rest)
     Y = paths.displaced(maps, 0.1, ("test", "targets"))
     flowed = paths.flow(maps, Y)
     least = paths.least(maps, Y, flowed)
@@ -161,34 +142,19 @@ def test_derivatives_of_maps() -> None:
 def test_flow_is_that_of_small_steps() -> None:
     maps = paths.Maps.drawn(("small",), 1, 3, 2, 16, 3)
     Y = paths.displaced(maps, 0.2, ("small", "targets"))
-    A = maps.zero
-    for _ in range(20000):
-        end, features, P = maps.derivative(A)
-        if np.linalg.norm(end - Y) < paths.STOP * np.linalg.norm(Y - maps.X):
-            break
-        A = A + 0.02 * maps.adjoint(features, P, Y - end)
+
+    def slope(_: float, a: Array) -> Array:
+        end, D = maps.derivative(a[None])
+        return ((Y - end) @ D[0])[0]
+
+    a = solve_ivp(slope, (0, 400), maps.zero[0], rtol=1e-6, atol=1e-9).y[:, -1]
     for _ in range(4):
-        end, features, P = maps.derivative(A)
-        A = A + maps.adjoint(features, P, paths.solved(maps.kernel(features, P), Y - end))
-    assert paths.energy(paths.flow(maps, Y)) == pytest.approx(paths.energy(A), rel=1e-4)
+        end, D = maps.derivative(a[None])
+        a = a + np.linalg.pinv(D[0]) @ (Y - end)[0]
+    assert paths.energy(paths.flow(maps, Y)) == pytest.approx((a**2).sum(), rel=1e-4)
 
 
-def test_limits_and_slopes_of_replicates() -> None:
-    """1 + 2/n + 3/n² is extrapolated exactly; a power has its slope; the least width that suffices."""
-    noise = np.array([-1e-9, 1e-9])
-    sizes = (10, 20, 40)
-    assert at_infinity(sizes, [1 + 2 / n + 3 / n**2 + noise for n in sizes]).value == pytest.approx(1)
-    table = pd.concat([tidy("q", "c", n, 5 * n**-0.5 * (1 + noise)) for n in sizes])
-    assert slope_row("", "slope", "c", table, "case")["estimate"] == pytest.approx(-0.5)
+def test_the_least_width_that_suffices() -> None:
     shares = [(4, [0, 1]), (8, [1, 1]), (16, [0, 1]), (32, [1, 1]), (64, [1, 1])]
     assert needed(pd.concat([tidy("success", "c", m, one) for m, one in shares])) == 32
     assert needed(tidy("success", "c", 4, [0, 1])) == np.inf
-
-
-def test_training_ends_where_all_networks_have_arrived() -> None:
-    X, y = relu.labelled(3, 4, 6)
-    W, signs = relu.paired(RNG(11).standard_normal((3, 32, 6)))
-    first, last = (smooth.trained(W, signs, X, y, steps, 1.0, 1e-4) for steps in (2000, 4000))
-    assert (first <= 1e-4).all() and (first == last).all()
-    assert first.max() > 1e-5, "the last to arrive has just done so"
-    assert (smooth.trained(W, signs, X, y, 2, 1.0, 1e-4) > 1e-4).all()

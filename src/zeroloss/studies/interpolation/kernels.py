@@ -25,7 +25,7 @@ import pandas as pd
 
 from ledger.study import job
 from zeroloss.model.arrays import Array
-from zeroloss.studies.drawn import normals, sphere, streams
+from zeroloss.studies.drawn import sphere, streams
 from zeroloss.studies.interpolation.equivalents import ridge_law
 from zeroloss.studies.interpolation.plan import Kernels, Snr, Spike, Trained
 from zeroloss.studies.replicated import tidy
@@ -159,12 +159,12 @@ def trained(case: Trained) -> Iterator[pd.DataFrame]:
         for m in case.widths:
             found = []
             data = streams(case.replicates, case.seed, "trained", d, n)  # the same at every width
-            starts = normals(case.replicates, (m // 2, d), case.seed, "trained-weights", d, n, m)
+            starts = streams(case.replicates, case.seed, "trained-weights", d, n, m)
             for rng, start in zip(data, starts, strict=True):
                 U, V, beta = sphere(rng, n, d), sphere(rng, case.test_points, d), sphere(rng, 1, d)[0]
                 y = np.sqrt(d) * (U @ beta) + np.sqrt(case.noise) * rng.standard_normal(n)
                 truth = np.sqrt(d) * (V @ beta)
-                f = train(U, y, start, V)
+                f = train(U, y, start.standard_normal((m // 2, d)), V)
                 g = KERNELS["tangent"].value(V @ U.T) @ np.linalg.solve(gram(KERNELS["tangent"], U), y)
                 found.append([((values - truth) ** 2).mean() for values in (f, g)])
             yield tidy("trained", f"n{share:g}", np.sqrt(m), *np.transpose(found))

@@ -14,7 +14,7 @@ import pandas as pd
 from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.model.arrays import Array
-from zeroloss.studies.drawn import normals, streams
+from zeroloss.studies.drawn import streams
 from zeroloss.studies.interpolation.equivalents import SPECTRA, risk_of_ridge
 from zeroloss.studies.interpolation.plan import Exact, Measured, Spectra
 from zeroloss.studies.replicated import tidy
@@ -62,8 +62,8 @@ def spectra(case: Spectra) -> Iterator[pd.DataFrame]:
             eigenvalues = spectrum(case.directions * n)
             ones = np.ones(len(eigenvalues))
             roots = np.sqrt(eigenvalues)
-            drawn = normals(replicates, (n, len(roots)), case.seed, name, n)
-            found = [risks(inputs * roots, eigenvalues, ones) for inputs in drawn]
+            rngs = streams(replicates, case.seed, name, n)
+            found = [risks(rng.standard_normal((n, len(roots))) * roots, eigenvalues, ones) for rng in rngs]
             both = zip(("bias", "variance"), np.transpose(found), risk_of_ridge(eigenvalues, ones, n), strict=True)
             for quantity, values, predicted in both:
                 yield tidy(quantity, name, n, values, predicted)
