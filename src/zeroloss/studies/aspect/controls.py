@@ -9,7 +9,20 @@ from ledger.study import control
 from zeroloss.studies.aspect.chains import growth, log_factor
 from zeroloss.studies.aspect.gaussian import critical, mean_square
 from zeroloss.studies.aspect.plan import Bias, Classes, Information, Product, Rank, Residual, Vertex
+from zeroloss.studies.declared import off_by
 from zeroloss.studies.replicated import by_size
+
+wider = off_by("aspect.optimum", Information, 2.0, mark=control)
+
+law_off = off_by("aspect.product", Product, 1.03, "mean")
+vertex_off = off_by("aspect.vertex", Vertex, 1.05)
+recursion_off = off_by("aspect.residual", Residual, 1.05)
+slope_off = off_by("aspect.classes", Classes, 1.02, "slope", "value")
+far_growth_off = off_by("aspect.half-stable", Classes, 1.25, "half-stable", "value")  # c₀/4 in the end, for c₀/5
+formula_off = off_by("aspect.residual-formula", Residual, 1.1, column="textbook")  # it is exact for linear layers
+coefficient_off = off_by("aspect.information", Information, 1.02, "cubic")
+optimum_off = off_by("aspect.optimum", Information, 1.2)
+rank_off = off_by("aspect.rank", Rank, 1.03, "rank")
 
 
 @control("aspect.product", Product)
@@ -76,12 +89,6 @@ def gaussian_scale(table: pd.DataFrame, case: Information) -> pd.DataFrame:
     return table.assign(predicted=table.predicted.where(table.quantity != "cubic", (20 + 2 * m) / 6))
 
 
-@control("aspect.optimum", Information)
-def wider(table: pd.DataFrame, case: Information) -> pd.DataFrame:
-    """An optimum twice as far."""
-    return table.assign(predicted=2 * table.predicted)
-
-
 @control("aspect.rank", Rank)
 def free_product(table: pd.DataFrame, case: Rank) -> pd.DataFrame:
     """n/(L + 1), the rank of a product of free matrices, which holds at L ≪ n alone."""
@@ -96,58 +103,6 @@ def mistaken_start(table: pd.DataFrame, case: Bias) -> pd.DataFrame:
     gaussian = table.loc[table.cell.str.startswith("gaussian")]
     renamed = gaussian.assign(cell=gaussian.cell.str.replace("gaussian", "orthogonal"))
     return pd.concat([table.loc[~table.cell.str.startswith("orthogonal")], renamed], ignore_index=True)
-
-
-# ---- near controls
-
-
-@near("aspect.product", Product)
-def law_off(table: pd.DataFrame, case: Product) -> pd.DataFrame:
-    """Means of log Ĝ predicted 3 % too large."""
-    return scaled(table, table.quantity == "mean", 1.03, "predicted")
-
-
-@near("aspect.vertex", Vertex)
-@near("aspect.residual", Residual)
-def vertex_off(table: pd.DataFrame, case: Vertex | Residual) -> pd.DataFrame:
-    """V predicted 5 % too large."""
-    return table.assign(predicted=1.05 * table.predicted)
-
-
-@near("aspect.classes", Classes)
-def slope_off(table: pd.DataFrame, case: Classes) -> pd.DataFrame:
-    """Slopes of V/K² that are 2 % larger."""
-    return scaled(table, table.quantity == "slope", 1.02)
-
-
-@near("aspect.half-stable", Classes)
-def far_growth_off(table: pd.DataFrame, case: Classes) -> pd.DataFrame:
-    """A growth of c₀/4 in the end, where it is c₀/5."""
-    return scaled(table, table.quantity == "half-stable", 1.25)
-
-
-@near("aspect.residual-formula", Residual)
-def formula_off(table: pd.DataFrame, case: Residual) -> pd.DataFrame:
-    """The formula 10 % larger; it is exact for linear layers."""
-    return table.assign(textbook=1.1 * table.textbook)
-
-
-@near("aspect.information", Information)
-def coefficient_off(table: pd.DataFrame, case: Information) -> pd.DataFrame:
-    """A cubic coefficient that is 2 % larger."""
-    return scaled(table, table.quantity == "cubic", 1.02, "predicted")
-
-
-@near("aspect.optimum", Information)
-def optimum_off(table: pd.DataFrame, case: Information) -> pd.DataFrame:
-    """An optimum of the series that is 20 % farther."""
-    return table.assign(predicted=1.2 * table.predicted)
-
-
-@near("aspect.rank", Rank)
-def rank_off(table: pd.DataFrame, case: Rank) -> pd.DataFrame:
-    """Ranks predicted 3 % too large."""
-    return scaled(table, table.quantity == "rank", 1.03, "predicted")
 
 
 @near("aspect.bias", Bias)
