@@ -11,7 +11,6 @@ from ledger.paper.drawing import Frames
 from ledger.record.interval import CONFIDENCE
 from ledger.record.statistics import student
 from zeroloss.studies.landscape import plan
-from zeroloss.studies.landscape.circle import deviations, eigenvalues, total
 from zeroloss.studies.replicated import by_size, means, part_of, ratio_of
 
 CONSTANTS = {"movement": "squared movement", "flips": "gates crossed", "flips-ends": "gates, from the ends"}
@@ -66,13 +65,11 @@ def circle(frames: Frames) -> Figure:
     figure, axes = style.canvas([["floor", "odd", "nonconvex"]], 2.7)
     _, case, table = frames.run.one(plan.Circle)
     ax = axes["floor"]
-    n = np.array(case.num_samples, dtype=float)
     for (where, part), colour, marker in style.series(part_of(table, "floor")):
         k, _, lifetimes = where[1:].partition(".t")
-        x, mean = means(part)
-        ax.plot(x, mean / x, marker, color=colour, label=rf"$k={k}$, ${float(lifetimes):g}/\lambda_k$")
-        T = float(lifetimes) / eigenvalues(int(k) + 1)[int(k)]
-        ax.plot(n, total(deviations(int(k), T), int(k)) / n, color=colour, linewidth=0.8)
+        (n, mean), (_, predicted) = means(part), means(part, "predicted")
+        ax.plot(n, mean / n, marker, color=colour, label=rf"$k={k}$, ${float(lifetimes):g}/\lambda_k$")
+        ax.plot(n, predicted / n, color=colour, linewidth=0.8)
     style.sizes_axis(ax, case.num_samples)
     ax.set(yscale="log", xlabel="samples $n$", ylabel="mean square deviation")
     low, high = ax.get_ylim()
