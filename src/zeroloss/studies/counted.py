@@ -27,8 +27,8 @@ class PerSize(Closed):
 
     @model_validator(mode="after")
     def _one_count_each(self) -> Self:
-        lists = (getattr(self, name, None) for name in ("widths", "dims", "num_samples"))
-        sizes = next(one for one in lists if isinstance(one, tuple))
+        either = getattr(self, "dims", ()) or getattr(self, "num_samples", ())
+        sizes: tuple[int, ...] = getattr(self, "widths", ()) or either
         if len(self.replicates) != len(sizes):
             raise ValueError(f"replicates must have one number for each of {list(sizes)}, got {list(self.replicates)}")
         return self

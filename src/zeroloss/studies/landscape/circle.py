@@ -102,7 +102,7 @@ def circle(case: Circle) -> Iterator[pd.DataFrame]:
     # e^{−1} of the square is left at the first of the times, at which rates are taken
     times = np.array([0.5, *case.lifetimes])[:, None] / lam
     # one decomposition for all degrees: the even ones at their times, then the third at its own
-    schedule = block_diag(times, np.transpose([case.times]))
+    schedule = np.asarray(block_diag(times, np.transpose([case.times])), dtype=np.float64)
     weights = [[deviations(k, T) for k, T in zip(degrees, row, strict=True)] for row in times[1:]]
     odd_weights = [memorised(T) for T in case.times]
     for n, replicates in zip(case.num_samples, case.replicates, strict=True):

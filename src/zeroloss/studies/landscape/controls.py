@@ -8,6 +8,7 @@ import pandas as pd
 
 from ledger.near import near
 from ledger.study import control
+from zeroloss.model.arrays import Array
 from zeroloss.studies.declared import off_by, passed_off, predicted_as, shifted, tilted
 from zeroloss.studies.landscape import plan
 from zeroloss.studies.landscape.circle import deviations, eigenvalues, total
@@ -18,10 +19,10 @@ def naive_movement(table: pd.DataFrame) -> float:
     return table.loc[table.quantity == "naive", "value"].iloc[0]
 
 
-def rank_of_one_direction_less(table: pd.DataFrame) -> pd.Series:
+def rank_of_one_direction_less(table: pd.DataFrame) -> Array:
     """p + min(p, d − 1): smaller by one from p = d on."""
     d = table.cell.str.extract(r"d(\d+)\.", expand=False).astype(int)
-    return table["size"] + np.minimum(table["size"], d - 1)
+    return (table["size"] + np.minimum(table["size"], d - 1)).to_numpy()
 
 
 as_if_parallel = predicted_as("landscape.antipodal", plan.Parallel, "rank", lambda table: table["size"])

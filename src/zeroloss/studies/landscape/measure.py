@@ -100,8 +100,8 @@ def flips(run: Run) -> Iterator[Row]:
         for m, (_, part) in zip(case.widths[-2:], by_size(part_of(table, "flips")[0][1])[-2:], strict=True):
             share, ratio = part.value, part.value.mean() / along.mean()
             errors = [(ratio * v.std() / v.mean() / np.sqrt(len(v)), len(v) - 1) for v in (share, along)]
-            counts = {"replicates": len(share), "sizes": len(case.widths)}
-            yield row("landscape.flips", "share", f"m{m}", welch(float(ratio), errors, CONFIDENCE), [name], **counts)
+            one = rows_of([name], replicates=len(share), sizes=len(case.widths))
+            yield one("landscape.flips", "share", f"m{m}", welch(float(ratio), errors, CONFIDENCE))
 
 
 def needed(table: pd.DataFrame) -> float:
