@@ -58,8 +58,7 @@ def test_the_flow_ends_at_the_share_that_is_asked_for_and_keeps_its_balance() ->
 def test_a_network_that_rests_above_the_share_has_no_weights() -> None:
     """Samples in one place with two targets keep their variance: the flow to it has a finite cost."""
     one, state = stack(["own", "own"], ["gelu", "gelu"])
-    one.x[0] = one.x[0, 0]
-    one.y[1] = one.x[1] + 0.1 * one.y[1]
+    one.x[0], one.y[1] = one.x[0, 0], one.x[1] + 0.1 * one.y[1]
     end = one.by_risk(state, (0.5, 1e-3), 1e-6)
     assert np.isnan(end[1, 0, :-1]).all() and np.isfinite(end[:, 1]).all()
 

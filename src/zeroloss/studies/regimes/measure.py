@@ -43,12 +43,11 @@ def exponents(run: Run) -> Iterator[Row]:
     slope of the affine deviation; how many networks rest above the share."""
     for name, case, table in run.of(plan.Exponents):
         last = table[(table.quantity == "norm") & (table.share == min(case.shares))]
-        depths = len(case.num_layers)
-        networks = last.cell.nunique() * case.replicates * depths
+        networks = last.cell.nunique() * case.replicates * len(case.num_layers)
         at_rest = clopper_pearson(networks - len(last), networks, CONFIDENCE)
         yield row("regimes.exponents", "at_rest", "all", at_rest, [name], replicates=networks)
         seen = table.groupby(["share", "quantity", "cell", "replicate"]).value.transform("size")
-        table = table[seen == depths]
+        table = table[seen == len(case.num_layers)]
         for share, at_share in table.groupby("share"):
             for where, part in part_of(at_share, "norm"):
                 alpha, beta = EXPONENTS[where.partition(".")[0]]

@@ -147,8 +147,7 @@ class Stack:
             power = self.power(down, rows)
             return risk * power / (power**2 + (risk / REST) ** 2)
 
-        times = [float(-np.log(share)) for share in shares]
-        flow = self._follow(state, pace, times, rtol)
+        flow = self._follow(state, pace, [float(-np.log(share)) for share in shares], rtol)
         assert flow.states is not None
         states = flow.states.numpy()
         for end in states:
