@@ -105,7 +105,7 @@ def test_large_ends_at_a_hundred_million_particles_one_network_to_a_job() -> Non
 
 
 def test_a_setting_has_jobs_of_its_own_size(tmp_path: Path) -> None:
-    over = {"limits": {"settings": {"surface": {"elements_per_job": 10**6}}}}
+    over = {"limits": {"settings": {"surface": {"elements_per_job": 2 * 10**6}}}}
     below, above = specs(load(FULL)), specs(load(FULL, write(tmp_path, over)))
 
     def of(setting: str, jobs: dict[str, Any]) -> dict[str, Any]:
