@@ -218,7 +218,7 @@ def test_the_large_study_is_priced_before_anybody_runs_it(capsys, monkeypatch) -
     added = set(whole["predicted"]) - set(published["together"]["unmeasured"])
     assert added and all(name.startswith("limits/") or name.endswith("/estimates") for name in added)
     low, high = limits["cpu_minutes_between"]
-    assert low < limits["cpu_minutes"] < high and limits["cpu_minutes"] > 60_000
+    assert low < limits["cpu_minutes"] < high and limits["cpu_minutes"] > 30_000
     assert limits["wall_minutes"] >= limits["cpu_minutes"] / 64
     assert limits["peak_memory_mb"] > 10**5 and limits["disk_mb"] > 100
     laws = {law["kind"]: law for law in answer["laws"] if law["study"] == "limits"}
