@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -128,7 +129,7 @@ def lognormal(case: Spread, power: float, shift: float) -> study.Run:
 
 @pytest.mark.parametrize(("power", "shift"), [(-0.5, 0.0), (0.0, 0.4)])
 def test_exponent_and_drift_of_log_normal_risks(power: float, shift: float) -> None:
-    case = cases_of("zero_loss")["spread-sine"].model_copy(update={"widths": (64, 512), "replicates": 4000})
+    case: Any = cases_of("zero_loss")["spread-sine"].model_copy(update={"widths": (64, 512), "replicates": 4000})
     table = estimates_of("zero_loss", lognormal(case, power, shift))
     for quantity, true, accuracy in (("exponent", power, 0.04), ("drift", shift, 0.04)):
         rows = table[table.quantity == quantity]
@@ -139,7 +140,7 @@ def test_exponent_and_drift_of_log_normal_risks(power: float, shift: float) -> N
 
 
 def test_networks_of_a_spread_are_those_trained_one_by_one() -> None:
-    case = cases_of("zero_loss")["spread-surface"]
+    case: Any = cases_of("zero_loss")["spread-surface"]
     table = run_case("zero_loss", case)
     problem, M = build_problem(case), case.widths[-1]
     theta = independent_parameters(case, problem, range(3, 4), case.num_layers, M)
@@ -154,7 +155,7 @@ def test_networks_of_a_spread_are_those_trained_one_by_one() -> None:
 def course(risk: np.ndarray, r: np.ndarray, covariance: np.ndarray, scrambles: int = 6) -> Course:
     """One setting at as many times as ``risk`` (R, T) has, with the same law at each and on every scramble."""
     T, N = risk.shape[1], len(r)
-    case = cases_of("zero_loss")["networks-sine"]
+    case: Any = cases_of("zero_loss")["networks-sine"]
     case = case.model_copy(update={"num_layers": 8, "num_units": 50, "flow_times": tuple(map(float, range(T)))})
     shape = scrambles, T
     residuals = np.broadcast_to(r, (*shape, N))

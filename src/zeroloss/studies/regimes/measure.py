@@ -47,7 +47,7 @@ def exponents(run: Run) -> Iterator[Row]:
         at_rest = clopper_pearson(networks - len(last), networks, CONFIDENCE)
         yield row("regimes.exponents", "at_rest", "all", at_rest, [name], replicates=networks)
         seen = table.groupby(["share", "quantity", "cell", "replicate"]).value.transform("size")
-        table = table[seen == len(case.num_layers)]
+        table = table.loc[seen == len(case.num_layers)]
         for share, at_share in table.groupby("share"):
             for where, part in part_of(at_share, "norm"):
                 alpha, beta = EXPONENTS[where.partition(".")[0]]

@@ -112,7 +112,7 @@ def restrained_oscillation(run: Run) -> Iterator[Row]:
 def median(values: Array) -> Estimate:
     """The median, with the interval of its order statistics: no end where there are too few."""
     middle = float(np.median(values))
-    low, high = stats.quantile_test(values, q=middle, p=0.5).confidence_interval(CONFIDENCE.level)
+    low, high = stats.quantile_test(values, q=middle, p=0.5).confidence_interval(CONFIDENCE.level)  # pyright: ignore
     return Estimate(middle, np.nan_to_num(low, nan=-np.inf), np.nan_to_num(high, nan=np.inf), CONFIDENCE)
 
 
