@@ -73,7 +73,7 @@ def chances(predicate: Predicate, row: Mapping[str, Any], truth: float, sigma: f
     """Of one predicate, for an estimate that is N(truth, sigma²) with an interval of the length of
     `row`'s: to both sides alike where there is chance, since one that is cut off, as that of no
     failure at all, is so on one side only by chance."""
-    if not math.isfinite(truth) or not sigma > 0.0:
+    if not (math.isfinite(truth) and 0.0 < sigma < math.inf):
         below, above = row["estimate"] - row["lower"], row["upper"] - row["estimate"]
         verdict = weigh(predicate, truth, truth - below, truth + above).verdict
         return Chances(float(verdict == SUPPORTED), float(verdict == REFUTED))

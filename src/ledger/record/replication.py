@@ -131,7 +131,7 @@ def compare(foretold: Mapping[str, Any], record: Mapping[str, Any]) -> Replicati
 
 def error_of_difference(row: Mapping[str, Any], first: Mapping[str, Any]) -> float:
     """√(σ_new² + σ_old²) of a row and of what was foretold of it."""
-    return math.hypot(power.standard_error(row), first["standard_error"])
+    return math.hypot(power.standard_error(row), number(first["standard_error"]))
 
 
 def _ratio(new: float, old: float, error: float) -> float:

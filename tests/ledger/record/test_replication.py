@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import evidence
@@ -87,6 +88,15 @@ def test_round_off_is_no_difference() -> None:
     for value, agrees in ((-1.0 - 2e-16, True), (-1.0 - 1e-9, False)):
         found = replication.compare(one, run(0, estimate=value, lower=value, upper=value))
         assert (list(found.beyond) == []) == agrees
+
+
+def test_an_estimate_without_an_end_to_its_interval_is_compared_with_none() -> None:
+    """What was foretold is read from JSON, where an infinite error is a word; it says nothing of another estimate."""
+    endless = {"lower": -math.inf, "upper": math.inf}
+    foretold = results.jsonable(replication.foretell(claims(), run(0, **endless)))
+    assert foretold["estimates"]["toy.depth/slope_L/c0"]["standard_error"] == "inf"
+    found = replication.compare(foretold, run(3, estimate=5.0, **endless))
+    assert found.z["toy.depth/slope_L/c0"] == 0.0 and not found.beyond
 
 
 def test_an_estimate_below_the_regime_of_its_claim_counts() -> None:
