@@ -34,7 +34,7 @@ def rates(record: Record, _: Callable[[str], Run]) -> Record:
 
 
 def compared(record: Record, _: Callable[[str], Run]) -> Record:
-    """What was foretold beside what was measured, nothing fitted."""
+    """What was predicted beside what was measured, nothing fitted."""
     rows = {row["key"]: row for entry in record["claims"] for row in entry["rows"]}
     rows |= {row["key"]: row for row in record["numbers"]}
     pairs = {
@@ -53,13 +53,13 @@ def compared(record: Record, _: Callable[[str], Run]) -> Record:
     }
 
 
-def _matched(rows: Rows, foretold: str, measured: str) -> list[Pair]:
+def _matched(rows: Rows, predicted: str, measured: str) -> list[Pair]:
     """Pairs of two quantities at the same cells; of exponents the size, since planes are of positive numbers."""
     cells = {key.removeprefix(f"{measured}/"): row for key, row in rows.items() if key.startswith(f"{measured}/")}
     return [
-        _pair(row, abs(results.number(rows[f"{foretold}/{cell}"]["estimate"])), 1.0)
+        _pair(row, abs(results.number(rows[f"{predicted}/{cell}"]["estimate"])), 1.0)
         for cell, row in cells.items()
-        if f"{foretold}/{cell}" in rows
+        if f"{predicted}/{cell}" in rows
     ]
 
 
@@ -73,10 +73,10 @@ def _variances(rows: Rows) -> list[Pair]:
     ]
 
 
-def _pair(row: Mapping[str, Any], foretold: float, unit: float) -> Pair:
+def _pair(row: Mapping[str, Any], predicted: float, unit: float) -> Pair:
     value, *ends = (unit * results.number(row[name]) for name in ("estimate", "lower", "upper"))
     lower, upper = (value if math.isnan(end) else end for end in ends)
-    return Pair(row["key"], foretold, *sorted(map(abs, (lower, value, upper))))
+    return Pair(row["key"], predicted, *sorted(map(abs, (lower, value, upper))))
 
 
 def sizes(_: Record, run_of: Callable[[str], Run]) -> Record:

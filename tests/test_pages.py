@@ -54,7 +54,7 @@ def test_the_notebook_is_the_page_run() -> None:
 
 
 def test_the_parts_of_the_article_are_drawn_of_the_published_numbers() -> None:
-    """Nothing foretold is far from what was measured: two to the power of one rung of a ladder of widths."""
+    """Nothing predicted is far from what was measured: two to the power of one rung of a ladder of widths."""
     record = verify.read_verdicts(ROOT / "published" / "verdicts.json", sealed=False)
     named = interactive.rates(record, lambda _: pytest.fail("needs no table"))["claims"]
     assert named == list(interactive.RATES)
@@ -62,4 +62,4 @@ def test_the_parts_of_the_article_are_drawn_of_the_published_numbers() -> None:
         assert len(drawn.plane(pairs).pairs) > 4
         for pair in pairs:
             assert pair.lower <= pair.estimate <= pair.upper
-            assert pair.foretold / 2 < pair.estimate < pair.foretold * 4 or not math.isfinite(pair.estimate)
+            assert pair.predicted / 2 < pair.estimate < pair.predicted * 4 or not math.isfinite(pair.estimate)

@@ -1,7 +1,8 @@
 """The paper as one web page: what LaTeXML made of its TeX, with pictures and the evidence of each number in it.
 
-In the page of LaTeXML each number is a link into evidence.html. Here it leads to a panel of the page itself. What a
-paper wants to be interactive follows the figures that it names (`ledger.show.drawn`).
+In the page of LaTeXML each number is a link into evidence.html. Here its evidence opens in the page itself; without
+a script the link still leads there. What a paper wants to be interactive follows the figures that it names
+(`ledger.show.drawn`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
+
+import jinja2
+from markupsafe import Markup
 
 from ledger.config.paper import paper
 from ledger.paper.latex import macros, mathematics
@@ -28,8 +32,9 @@ from ledger.study import Run
 
 TEMPLATE = "article.html.jinja"
 FOLLOWS = "interactive.html.jinja"
+PANEL = "panel.html.jinja"
 STYLE = re.compile(r'<link rel="stylesheet" href="([^"]+)"')
-LINK = re.compile(r'href="evidence\.html#([^"]+)"')
+LINK = re.compile(r'href="evidence\.html#(zl:[^"]+)"')
 TOKEN = re.compile(r'<(m\w+)([^>]*?) (href="evidence[^"]+")([^>]*)>(.*?)</\1>')
 PICTURE = re.compile(r'<object type="image/svg\+xml" data="([^"]+)"[^>]*></object>')
 SIZE = re.compile(r' (?:math|max|min)size="\d+%"')
@@ -42,7 +47,7 @@ SECTION = re.compile(r'<section id="([^"]+)" class="ltx_(?:section|appendix)">\s
 
 
 class Panel(NamedTuple):
-    """What opens at a number, a verdict or a setting: `target` is its anchor, `kind` names the part of the template."""
+    """What opens at a number, a verdict or a setting: `target` is its anchor, `kind` a part of the template."""
 
     target: str
     kind: str
@@ -58,8 +63,6 @@ def write(
     `preamble` defines the macros of the statements; `interactive` is the module that says what follows which figure,
     "" for none. Same files, same bytes.
     """
-    import markupsafe
-
     made = results.read_text(page)
     record, claims = read_verdicts(folder / VERDICTS, mode=mode), by_id(stated)
     unknown = sorted({entry["id"] for entry in record["claims"]} - set(claims))
@@ -68,31 +71,25 @@ def write(
             f"each claim of {VERDICTS} must be stated, got {', '.join(unknown)} "
             "besides; give the file that states it with --claims"
         )
-    environment = templates(results.read_text(preamble))
+    environment = templates(results.read_text(preamble), mode)
     answering = drawn.parts_of(interactive, record, lambda study: run_of(study, folder)) if interactive else {}
     entries = {entry["id"]: entry for entry in record["claims"]}
     shown = partial(environment.get_template(FOLLOWS).render, entries=entries, stated=claims)
     body = with_parts(article_of(made), {figure: shown(figure=figure, part=part) for figure, part in answering.items()})
     specs = {path.parent.name: results.read_sealed(path) for path in sorted(folder.glob("*/specs.json"))}
-    opened = list(panels(targets_of(body), record, claims, specs))
+    panel = environment.get_template(PANEL)
     text = environment.get_template(TEMPLATE).render(
-        paper=paper(),
-        mode=mode,
         summary=claims_table.summary(record),
-        body=markupsafe.Markup(with_pictures(body, page.parent)),
-        style=markupsafe.Markup("\n".join(results.read_text(page.parent / name) for name in STYLE.findall(made))),
-        contents=[(target, markupsafe.Markup(ID.sub("", heading))) for target, heading in SECTION.findall(body)],
-        panels=opened,
-        inside={panel.target for panel in opened},
+        body=Markup(with_pictures(body, page.parent)),
+        style=Markup("\n".join(results.read_text(page.parent / name) for name in STYLE.findall(made))),
+        contents=[(target, Markup(ID.sub("", heading))) for target, heading in SECTION.findall(body)],
+        panels={one.target: panel.render(panel=one) for one in panels(targets_of(body), record, claims, specs)},
     )
     results.write_text(out, text)
 
 
-def templates(preamble: str) -> Any:
+def templates(preamble: str, mode: str) -> jinja2.Environment:
     """Return the environment of the templates; `preamble` defines the macros of the statements."""
-    import jinja2
-    import markupsafe
-
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ledger.show"),
         autoescape=True,
@@ -104,15 +101,19 @@ def templates(preamble: str) -> Any:
         "estimate": claims_table.estimate_of,
         "interval": claims_table.interval_of,
         "mathematics": partial(mathematics, defined=macros(preamble)),
-        "files": files_of,
         "json": partial(json.dumps, ensure_ascii=False, indent=1),
         "bars": lambda rows, claim: zip(rows, drawn.bars(rows, claim.predicate), strict=True),
         "plane": drawn.plane,
-        # in a script nothing is escaped, and a "<" could end it
-        "script": lambda data: markupsafe.Markup(json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")),
+        "script": in_script,
     }
-    environment.globals |= {"WIDTH": drawn.WIDTH, "SIDE": drawn.SIDE}
+    environment.globals |= {"WIDTH": drawn.WIDTH, "SIDE": drawn.SIDE, "paper": paper(), "mode": mode}
     return environment
+
+
+def in_script(data: Any) -> Markup:
+    """Return data as JSON that can stand in a script, where nothing is escaped and `</script` would end it."""
+    text = json.dumps(data, ensure_ascii=False)
+    return Markup(text.replace("</", "<\\/").replace("<!--", "\\u003c!--"))
 
 
 def run_of(study: str, folder: Path) -> Run:
@@ -121,15 +122,14 @@ def run_of(study: str, folder: Path) -> Run:
 
 
 def article_of(made: str) -> str:
-    """Return the article of a page of LaTeXML; links to evidence lead to its own panels."""
+    """Return the article of a page of LaTeXML, with links and sizes as browsers take them."""
     found = re.search(r"<article.*</article>", made, re.DOTALL)
     if found is None:
         raise ResultError("the page must hold an article as LaTeXML writes it; run make article again")
     # MathML in browsers has no links: the text of a token is one. It is a number, and upright.
     body = TOKEN.sub(r"<mn\2\4><a \3>\5</a></mn>", found[0])
     # Tables and captions have the size that the page gives; a slash that could stretch has the room of an operator.
-    body = SLASH.sub('<mo lspace="0" rspace="0">/</mo>', SIZE.sub("", body))
-    return LINK.sub(lambda link: f'href="#{html.escape(unquote(html.unescape(link[1])))}" aria-haspopup="dialog"', body)
+    return SLASH.sub('<mo lspace="0" rspace="0">/</mo>', SIZE.sub("", body))
 
 
 def with_parts(body: str, parts: Mapping[str, str]) -> str:
@@ -159,7 +159,7 @@ def with_pictures(body: str, folder: Path) -> str:
 
 def targets_of(body: str) -> list[str]:
     """Return the anchors of evidence that a body links to, each once, in order."""
-    return list(dict.fromkeys(html.unescape(target) for target in re.findall(r'href="#(zl:[^"]+)"', body)))
+    return list(dict.fromkeys(unquote(html.unescape(target)) for target in LINK.findall(body)))
 
 
 def panels(
@@ -180,15 +180,11 @@ def panels(
         if name in rows:
             claim, row = rows[name]
             study = estimates.study_of(claim or name.partition("/")[0])
-            yield Panel(target, "number", name, {"row": row, "claim": claim, "study": study})
+            files = [f"{study}/{case}.parquet" for case in row["sources"].split(";") if case]
+            yield Panel(target, "number", name, {"row": row, "claim": claim, "study": study, "files": files})
         elif (claim := name.removeprefix("claim:")) in judged:
             yield Panel(target, "claim", claim, {"entry": judged[claim], "stated": claims[claim]})
         elif (case := name.removeprefix("case:")) in of_case:
             yield Panel(target, "setting", "/".join((of_case[case][0], case)), of_case[case][1])
         else:
             raise ResultError(f"the article links to {name}, which the run does not have; run make article again")
-
-
-def files_of(row: Mapping[str, Any], study: str) -> list[str]:
-    """Return the files that a row was computed from, below the folder of the run."""
-    return [f"{study}/{case}.parquet" for case in row["sources"].split(";") if case]

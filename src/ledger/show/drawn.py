@@ -1,4 +1,4 @@
-"""What the article draws itself: intervals beside what is asked, estimates beside what foretold them.
+"""What the article draws itself: intervals beside what is asked, estimates beside what predicted them.
 
 A paper names them in a module that binds `INTERACTIVE = {figure: function}`; each function takes the
 verdicts of the run and a function from a study to its `Run`, and returns what follows that figure:
@@ -75,17 +75,17 @@ def bars(rows: Sequence[Mapping[str, Any]], predicates: Sequence[Predicate]) -> 
 
 
 class Pair(NamedTuple):
-    """A positive estimate of the run, by its key, with its interval and the value that was foretold."""
+    """A positive estimate of the run, by its key, with its interval and the value that was predicted."""
 
     key: str
-    foretold: float
+    predicted: float
     lower: float
     estimate: float
     upper: float
 
 
 class Plane(NamedTuple):
-    """Pairs (x foretold, y measured) in a square of SIDE, both axes with the same logarithmic scale."""
+    """Pairs (x predicted, y measured) in a square of SIDE, both axes with the same logarithmic scale."""
 
     pairs: list[Pair]
     ticks: list[tuple[float, str]]
@@ -96,10 +96,10 @@ def plane(pairs: Sequence[Pair]) -> Plane:
 
     Values that are not positive and finite have no place in it: their pairs are left out.
     """
-    shown = [pair for pair in pairs if 0 < pair.estimate < math.inf and 0 < pair.foretold < math.inf]
+    shown = [pair for pair in pairs if 0 < pair.estimate < math.inf and 0 < pair.predicted < math.inf]
     if not shown:
         return Plane([], [])
-    values = [value for pair in shown for value in (pair.foretold, pair.estimate)]
+    values = [value for pair in shown for value in (pair.predicted, pair.estimate)]
     low, high = math.log10(min(values)), math.log10(max(values))
     margin = 0.06 * (high - low) or 0.1
     low, span = low - margin, high - low + 2 * margin

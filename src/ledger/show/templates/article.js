@@ -1,37 +1,57 @@
 "use strict";
-function show(hash) {
-  const panel = document.getElementById(decodeURIComponent(hash.slice(1)));
-  if (panel?.popover && !panel.matches(":popover-open")) panel.showPopover();
+const panel = document.getElementById("panel");
+let evidence; // {anchor: what the panel holds}, read at the first look
+// Without a script these links lead to the page of all evidence; so do those of which the panel holds nothing.
+function show(address) {
+  const anchor = decodeURIComponent(address.split("#")[1] ?? "");
+  if (!anchor.startsWith("zl:")) return false;
+  evidence ??= JSON.parse(document.getElementById("evidence").textContent);
+  if (!Object.hasOwn(evidence, anchor)) return false;
+  panel.lastElementChild.innerHTML = evidence[anchor];
+  panel.showPopover(); // of no effect if it is open
+  panel.firstElementChild.focus();
+  panel.scrollTop = 0;
+  return true;
 }
 document.addEventListener("click", (event) => {
-  const link = event.target.closest('a[href^="#zl:"]');
-  if (!link) return;
-  event.preventDefault();
-  show(link.getAttribute("href"));
+  const link = event.target.closest('a[href^="evidence.html#"]');
+  if (link && !event.ctrlKey && !event.metaKey && show(link.getAttribute("href"))) event.preventDefault();
 });
 addEventListener("hashchange", () => show(location.hash));
 show(location.hash);
+document.querySelectorAll('main a[href^="evidence.html#"]').forEach((link) => link.setAttribute("aria-haspopup", "dialog"));
 // What is wider than the screen, such as a formula that cannot be broken, scrolls by itself, and with the keyboard.
+// All is measured before anything is changed: the page is too long to be laid out for each formula.
 function fit() {
-  const edge = document.querySelector("main").getBoundingClientRect().right;
-  for (const math of document.querySelectorAll('main math[display="inline"]')) { // its line may be of no block's width
-    if (math.getBoundingClientRect().right <= edge || math.closest(".scroll, .ltx_tabular, .ltx_eqn_table")) continue;
+  const main = document.querySelector("main"), edge = main.getBoundingClientRect().right;
+  const blocks = [...main.querySelectorAll("figure, .ltx_eqn_table, .ltx_p, .ltx_para, li, .wide")];
+  blocks.forEach((block) => setScroll(block, false));
+  const broad = [...main.querySelectorAll('math[display="inline"]')].filter((math) => // its line may be of no block's width
+    math.getBoundingClientRect().right > edge && !math.closest(".scroll, .ltx_tabular, .ltx_eqn_table"));
+  for (const math of broad) {
     const frame = document.createElement("span");
     math.replaceWith(frame);
     frame.append(math);
-    frame.className = "scroll";
-    frame.tabIndex = 0;
+    setScroll(frame, true);
   }
-  const blocks = document.querySelectorAll("main figure, main .ltx_eqn_table, main .ltx_p, main .ltx_para, main li, .part .wide");
-  for (const block of [...blocks].reverse()) { // the innermost first: what is around it then fits
-    const wide = block.clientWidth > 0 && block.scrollWidth > block.clientWidth + 1;
-    block.classList.toggle("scroll", wide);
-    if (wide) block.tabIndex = 0;
-    else block.removeAttribute("tabindex");
-  }
+  let wide;
+  do { // the innermost first: what is around them then fits
+    wide = blocks.filter((block) => block.clientWidth > 0 && block.scrollWidth > block.clientWidth + 1 && !block.classList.contains("scroll"));
+    wide.filter((block) => !wide.some((other) => other !== block && block.contains(other))).forEach((block) => setScroll(block, true));
+  } while (wide.length);
+}
+function setScroll(element, whether) {
+  element.classList.toggle("scroll", whether);
+  if (whether) element.tabIndex = 0;
+  else element.removeAttribute("tabindex");
 }
 fit();
-addEventListener("resize", fit);
+let width = innerWidth;
+addEventListener("resize", () => { // which a phone does with its bars too, in mid-scroll
+  if (innerWidth === width) return;
+  width = innerWidth;
+  fit();
+});
 // Of the choices of a menu one is shown; without a script, all of them are.
 for (const menu of document.querySelectorAll("select[data-choose]")) {
   const choices = menu.closest("section").querySelectorAll(".choice");
