@@ -202,18 +202,24 @@ def test_rates_and_pairs_are_chosen_and_open_their_evidence(browser: webdriver.C
             panel.find_element(By.CSS_SELECTOR, "button").click()
 
 
-def test_sliders_answer_and_draw(browser: webdriver.Chrome) -> None:
+def test_sliders_answer_to_the_keyboard_and_draw(browser: webdriver.Chrome) -> None:
     one = part(browser, "How wide must it be?")
-    answer, drawing = one.find_element(By.CSS_SELECTOR, '[role="status"]'), one.find_element(By.TAG_NAME, "svg")
-    menu, said = Select(one.find_element(By.TAG_NAME, "select")), set[str]()
-    for i in range(len(menu.options)):
+    menu, inputs = Select(one.find_element(By.TAG_NAME, "select")), one.find_elements(By.TAG_NAME, "input")
+    computed = json.loads(str(one.find_element(By.TAG_NAME, "script").get_attribute("textContent")))
+    answers, known = one.find_element(By.CSS_SELECTOR, '[role="status"]'), 0
+    for i, option in enumerate(menu.options):
         menu.select_by_index(i)
-        for slider in one.find_elements(By.CSS_SELECTOR, "input"):
-            slider.send_keys(Keys.END)
-            said.add(answer.text)
-        assert drawing.find_elements(By.CSS_SELECTOR, "circle")
-    assert len(said) > len(menu.options)
-    assert re.search(r"predicted law [\d,]+", answer.text)
+        sliders, curves = (computed[option.text][name] for name in ("sliders", "curves"))
+        for key, end in ((Keys.HOME, 0), (Keys.END, -1)):
+            for slider, its in zip(inputs, sliders, strict=True):
+                slider.send_keys(key)
+                assert slider.get_attribute("aria-valuetext") == its["values"][end]
+            for name, values in curves.items():
+                value = values[end][end][end]
+                assert f"{name} {'none of those tried' if value is None else f'{value:,.0f}'}" in answers.text
+                known += value is not None
+        assert one.find_elements(By.CSS_SELECTOR, "svg path.curve0")
+    assert known > 2 * len(menu.options), "most answers are numbers"
 
 
 def test_it_is_readable_on_a_phone(browser: webdriver.Chrome) -> None:

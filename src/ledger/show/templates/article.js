@@ -8,7 +8,7 @@ function show(address) {
   evidence ??= JSON.parse(document.getElementById("evidence").textContent);
   if (!Object.hasOwn(evidence, anchor)) return false;
   panel.lastElementChild.innerHTML = evidence[anchor];
-  panel.showPopover(); // of no effect if it is open
+  if (!panel.matches(":popover-open")) panel.showPopover();
   panel.firstElementChild.focus();
   panel.scrollTop = 0;
   return true;
@@ -24,7 +24,7 @@ document.querySelectorAll('main a[href^="evidence.html#"]').forEach((link) => li
 // All is measured before anything is changed: the page is too long to be laid out for each formula.
 function fit() {
   const main = document.querySelector("main"), edge = main.getBoundingClientRect().right;
-  const blocks = [...main.querySelectorAll("figure, .ltx_eqn_table, .ltx_p, .ltx_para, li, .wide")];
+  const blocks = [...main.querySelectorAll("figure, .ltx_eqn_table, .ltx_p, .ltx_para, li")];
   blocks.forEach((block) => setScroll(block, false));
   const broad = [...main.querySelectorAll('math[display="inline"]')].filter((math) => // its line may be of no block's width
     math.getBoundingClientRect().right > edge && !math.closest(".scroll, .ltx_tabular, .ltx_eqn_table"));
