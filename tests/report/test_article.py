@@ -41,6 +41,7 @@ FLAGS = (
     "--no-first-run",
     "--window-size=1280,900",
 )
+PATIENCE = 300  # seconds for axe-core on a busy machine
 HERE = ("file:", "data:", "blob:", "about:", "chrome:")
 FITS = "return document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 
@@ -65,7 +66,8 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(options=options, service=Service(str(programs[1])))
-    browser.set_script_timeout(300)
+    browser.command_executor.client_config.timeout = PATIENCE  # ends a script too, whatever that is allowed
+    browser.set_script_timeout(PATIENCE)
     yield browser
     browser.quit()
 

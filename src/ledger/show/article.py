@@ -39,6 +39,7 @@ TOKEN = re.compile(r'<(m\w+)([^>]*?) (href="evidence[^"]+")([^>]*)>(.*?)</\1>')
 PICTURE = re.compile(r'<object type="image/svg\+xml" data="([^"]+)"[^>]*></object>')
 SIZE = re.compile(r' (?:math|max|min)size="\d+%"')
 SLASH = re.compile(r"<mo[^>]*>/</mo>")
+BEFORE_POINT = re.compile(r"</math>(?=[.,;:)])")
 PATH = re.compile(r'(?<= d=")[^"]+')
 DECIMALS = re.compile(r"\d+\.\d{3,}")
 ALT = "The drawing that the caption describes"
@@ -129,7 +130,8 @@ def article_of(made: str) -> str:
     # MathML in browsers has no links: the text of a token is one. It is a number, and upright.
     body = TOKEN.sub(r"<mn\2\4><a \3>\5</a></mn>", found[0])
     # Tables and captions have the size that the page gives; a slash that could stretch has the room of an operator.
-    return SLASH.sub('<mo lspace="0" rspace="0">/</mo>', SIZE.sub("", body))
+    body = SLASH.sub('<mo lspace="0" rspace="0">/</mo>', SIZE.sub("", body))
+    return BEFORE_POINT.sub("</math>&NoBreak;", body)
 
 
 def with_parts(body: str, parts: Mapping[str, str]) -> str:
