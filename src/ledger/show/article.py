@@ -35,11 +35,13 @@ FOLLOWS = "interactive.html.jinja"
 PANEL = "panel.html.jinja"
 STYLE = re.compile(r'<link rel="stylesheet" href="([^"]+)"')
 LINK = re.compile(r'href="evidence\.html#(zl:[^"]+)"')
+FORMULA = re.compile(r"<math\b.*?</math>", re.DOTALL)
 TOKEN = re.compile(r'<(m\w+)([^>]*?) (href="evidence[^"]+")([^>]*)>(.*?)</\1>')
 PICTURE = re.compile(r'<object type="image/svg\+xml" data="([^"]+)"[^>]*></object>')
+SMALL = re.compile(r'<mo([^>]*) maxsize="\d\d%" minsize="\d\d%"([^>]*?)(?: stretchy="true")?(?: symmetric="true")?>')
 SIZE = re.compile(r' (?:math|max|min)size="\d+%"')
 SLASH = re.compile(r"<mo[^>]*>/</mo>")
-BEFORE_POINT = re.compile(r"</math>(?=[.,;:)])")
+BEFORE_POINT = re.compile(r"(</math>(?:</a>)?)(?=[.,;:)])")
 PATH = re.compile(r'(?<= d=")[^"]+')
 DECIMALS = re.compile(r"\d+\.\d{3,}")
 ALT = "The drawing that the caption describes"
@@ -127,11 +129,27 @@ def article_of(made: str) -> str:
     found = re.search(r"<article.*</article>", made, re.DOTALL)
     if found is None:
         raise ResultError("the page must hold an article as LaTeXML writes it; run make article again")
-    # MathML in browsers has no links: the text of a token is one. It is a number, and upright.
-    body = TOKEN.sub(r"<mn\2\4><a \3>\5</a></mn>", found[0])
-    # Tables and captions have the size that the page gives; a slash that could stretch has the room of an operator.
-    body = SLASH.sub('<mo lspace="0" rspace="0">/</mo>', SIZE.sub("", body))
-    return BEFORE_POINT.sub("</math>&NoBreak;", body)
+    body = FORMULA.sub(linked, found[0])
+    # Tables and captions have the size that the page gives, so that no parenthesis of theirs need be stretched to it;
+    # a slash that could stretch has the room of an operator.
+    body = SIZE.sub("", SMALL.sub(r'<mo\1\2 stretchy="false">', body))
+    body = SLASH.sub('<mo lspace="0" rspace="0">/</mo>', body)
+    return BEFORE_POINT.sub(r"\1&NoBreak;", body)
+
+
+def linked(formula: re.Match[str]) -> str:
+    """Return a formula in a link to the evidence of its number, of which it may hold one.
+
+    MathML in browsers has no links, and what lies in a formula is, for a screen reader, no link either.
+    """
+    targets = {token[3] for token in TOKEN.finditer(formula[0])}
+    if len(targets) > 1:
+        raise ResultError(
+            f"a formula must hold one number that has evidence, got {', '.join(sorted(targets))}; "
+            "write each in a formula of its own"
+        )
+    made = TOKEN.sub(r'<mn\2\4 class="zl">\5</mn>', formula[0])  # which is upright
+    return f'<a {targets.pop()} class="zl">{made}</a>' if targets else made
 
 
 def with_parts(body: str, parts: Mapping[str, str]) -> str:

@@ -18,7 +18,8 @@ from toy import walk
 from ledger.paper import latex
 from ledger.record import results
 from ledger.record.claims import load_claims
-from ledger.show import drawn
+from ledger.record.results import ResultError
+from ledger.show import article, drawn
 from ledger.show.drawn import SIDE, WIDTH, Pair
 from zeroloss import cli
 
@@ -70,7 +71,8 @@ def test_each_link_opens_its_evidence_and_nothing_lies_outside(run: Path) -> Non
     key = results.read_sealed(run / "results" / "quick" / "verdicts.json")["claims"][0]["rows"][0]["key"]
     evidence = held(text)
     assert f'<a href="evidence.html#zl:{key}"' in text
-    assert '<mn mathvariant="normal"><a href="evidence.html#zl:claim:toy.depth">2</a></mn>' in text
+    link = '<a href="evidence.html#zl:claim:toy.depth" class="zl">'
+    assert f'{link}<math><mn mathvariant="normal" class="zl">2</mn></math></a>' in text
     assert set(evidence) == {f"zl:{key}", "zl:claim:toy.depth"}
     assert f" trace {key} --mode quick</code>" in evidence[f"zl:{key}"]
     assert (
@@ -84,6 +86,19 @@ def test_each_link_opens_its_evidence_and_nothing_lies_outside(run: Path) -> Non
 def test_a_number_that_the_run_does_not_have_is_an_error(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert written(run, "toy.depth/slope/nowhere") == 2
     assert "toy.depth/slope/nowhere" in capsys.readouterr().err and not (run / "article.html").exists()
+
+
+def test_a_formula_has_one_number_with_evidence() -> None:
+    number = '<mi href="evidence.html#zl:{}">1</mi>'
+    assert article.article_of(f"<article><math>{number.format('a')}</math>.</article>").count("<a ") == 1
+    with pytest.raises(ResultError, match="a formula of its own"):
+        article.article_of(f"<article><math>{number.format('a')}{number.format('b')}</math></article>")
+
+
+def test_small_text_has_the_size_that_the_page_gives() -> None:
+    small = '<mi mathsize="80%">O</mi><mo maxsize="80%" minsize="80%" rspace="0em" stretchy="true">(</mo>'
+    made = article.article_of(f"<article><math>{small}</math></article>")
+    assert '<mi>O</mi><mo rspace="0em" stretchy="false">(</mo>' in made
 
 
 def test_a_part_follows_its_figure_and_an_empty_one_is_left_out(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

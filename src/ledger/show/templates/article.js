@@ -30,8 +30,9 @@ function fit() {
     math.getBoundingClientRect().right > edge && !math.closest(".scroll, .ltx_tabular, .ltx_eqn_table"));
   for (const math of broad) {
     const frame = document.createElement("span");
-    math.replaceWith(frame);
-    frame.append(math);
+    const whole = math.closest("a") ?? math;
+    whole.replaceWith(frame);
+    frame.append(whole);
     setScroll(frame, true);
   }
   let wide;
