@@ -142,14 +142,16 @@ def linked(formula: re.Match[str]) -> str:
 
     MathML in browsers has no links, and what lies in a formula is, for a screen reader, no link either.
     """
-    targets = {token[3] for token in TOKEN.finditer(formula[0])}
+    targets = {token[3]: token[5] for token in TOKEN.finditer(formula[0])}
     if len(targets) > 1:
         raise ResultError(
             f"a formula must hold one number that has evidence, got {', '.join(sorted(targets))}; "
             "write each in a formula of its own"
         )
     made = TOKEN.sub(r'<mn\2\4 class="zl">\5</mn>', formula[0])  # which is upright
-    return f'<a {targets.pop()} class="zl">{made}</a>' if targets else made
+    for target, number in targets.items():
+        return f'<a {target} class="zl" title="evidence of {number}">{made}</a>'
+    return made
 
 
 def with_parts(body: str, parts: Mapping[str, str]) -> str:

@@ -71,7 +71,7 @@ def test_each_link_opens_its_evidence_and_nothing_lies_outside(run: Path) -> Non
     key = results.read_sealed(run / "results" / "quick" / "verdicts.json")["claims"][0]["rows"][0]["key"]
     evidence = held(text)
     assert f'<a href="evidence.html#zl:{key}"' in text
-    link = '<a href="evidence.html#zl:claim:toy.depth" class="zl">'
+    link = '<a href="evidence.html#zl:claim:toy.depth" class="zl" title="evidence of 2">'
     assert f'{link}<math><mn mathvariant="normal" class="zl">2</mn></math></a>' in text
     assert set(evidence) == {f"zl:{key}", "zl:claim:toy.depth"}
     assert f" trace {key} --mode quick</code>" in evidence[f"zl:{key}"]
