@@ -5,8 +5,8 @@
 #   make verify      reproduce, then compare with published/ (CLAIMS=limits.depth: that alone)
 #   make replicate   once more with another seed, against what the first run foretells (SEED=7 MODE=quick)
 #   make estimate    what a run costs: jobs, minutes, memory (MODE=quick or large, CLAIMS=limits.depth)
-#   make report      results/<MODE>/report.html: verdicts, figures, Snakemake's report (MODE=quick)
-#   make test-report the report in a headless browser (MODE=full or quick)
+#   make article     results/<MODE>/article.html: paper and supplement as one web page, evidence in it (MODE=quick)
+#   make test-article   the article in a headless browser (MODE=full or quick)
 #   make test        all tests;   make lint   style, types, workflow;   make clean   remove results
 #   make test-faults kills, full disks, damaged files, bad inputs: docs/faults.md says what is tried
 #   make audit       the pinned versions against a data base of known vulnerabilities
@@ -19,7 +19,7 @@
 #   make docs        docs/build/index.html: pages and API documentation, offline
 #   make bench       this code beside its peers: benchmarks/results/ (ONLY=w1,w2; ONLY=quick: has it become slower?)
 #   make bench-gpu   the same for networks on a GPU: benchmarks/results/gpu.md
-# Variables: CORES=2, PYTHON=python3.12, MODE=quick (report, crate, estimate), SNAKEMAKE_FLAGS=-n.
+# Variables: CORES=2, PYTHON=python3.12, MODE=quick (article, crate, estimate), SNAKEMAKE_FLAGS=-n.
 
 ifndef PYTHON
 PYTHON := $(shell command -v python3.11 || command -v python3)
@@ -35,10 +35,11 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 AUDIT := .venv-audit
 DOCS := .venv-docs
+AXE := .axe/axe_playwright_python/axe.min.js
 SNAKEMAKE = $(BIN)/snakemake --profile workflow/profiles/local --cores $(CORES) $(SNAKEMAKE_FLAGS)
 
-.PHONY: help reproduce quick verify replicate estimate report test test-faults test-report test-slurm crate arxiv diff lint \
-	audit bench bench-gpu docs notebook shell clean tex run-full run-quick
+.PHONY: help reproduce quick verify replicate estimate article test test-faults test-article test-report test-slurm \
+	crate arxiv diff lint audit bench bench-gpu docs notebook shell clean tex run-full run-quick
 
 help:
 	@sed -n '2,24s/^# *//p' Makefile
@@ -77,16 +78,22 @@ replicate: $(READY)
 estimate: $(READY)
 	@$(BIN)/zeroloss estimate --mode $(MODE) --cores $(CORES) $(CLAIMS)
 
-# Snakemake's own report, and around it verdicts, figures, rules and configuration in one file.
-report: run-$(MODE)
+# The same TeX, by LaTeXML, as one page that needs no network, and Snakemake's own report, to which it links.
+article: run-$(MODE)
 	@$(SNAKEMAKE) --config mode=$(MODE) --report results/$(MODE)/logs/snakemake.html
-	@$(if $(IDLE),,$(BIN)/zeroloss report --mode $(MODE) --configuration results/$(MODE)/configuration.yaml \
-		--snakemake results/$(MODE)/logs/snakemake.html --out results/$(MODE)/report.html)
+	@$(if $(IDLE),,bash workflow/scripts/article.sh results/$(MODE))
+	@$(if $(IDLE),,$(BIN)/zeroloss article --mode $(MODE) --page results/$(MODE)/tex/article/article.html \
+		--interactive figures.interactive --out results/$(MODE)/article.html)
 
-# The report in a headless Chromium, which is installed where that is possible.
-test-report: report $(DEV)
+# The article in a headless Chromium, which is installed where that is possible; .ci/run calls it test-report.
+test-report test-article: article $(DEV) $(AXE)
 	@bash workflow/scripts/find-chromium.sh install
-	@REPORT=results/$(MODE)/report.html $(BIN)/pytest -m browser tests/report $(PYTEST_FLAGS)
+	@ARTICLE=results/$(MODE)/article.html AXE=$(AXE) $(BIN)/pytest -m browser tests/report $(PYTEST_FLAGS)
+
+# Of the wheel one script is used, whose accessibility rules the page is held to; offline that test is skipped.
+$(AXE): tests/report/axe.txt $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --upgrade \
+		--target .axe -r $< && touch $@ || echo "axe-core could not be fetched: its test is skipped" >&2
 
 test: $(DEV) tex
 	@PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/pytest -n $(CORES) --dist loadfile \

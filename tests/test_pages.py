@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ import nbformat
 import pytest
 from matplotlib import pyplot
 
+from figures import interactive
+from ledger.record import verify
+from ledger.show import drawn
 from workflow.scripts.notebook import cells, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,3 +51,15 @@ def test_the_notebook_is_the_page_run() -> None:
         )
         assert not expected or doctest.OutputChecker().check_output(expected, shown + "\n", LOOSE), shown
     assert sum(one.output_type == "display_data" for cell in code for one in cell.outputs) >= 4, "figures"
+
+
+def test_the_parts_of_the_article_are_drawn_of_the_published_numbers() -> None:
+    """Nothing predicted is far from what was measured: two to the power of one rung of a ladder of widths."""
+    record = verify.read_verdicts(ROOT / "published" / "verdicts.json", sealed=False)
+    named = interactive.rates(record, lambda _: pytest.fail("needs no table"))["claims"]
+    assert named == list(interactive.RATES)
+    for pairs in interactive.compared(record, lambda _: pytest.fail("needs no table"))["pairs"].values():
+        assert len(drawn.plane(pairs).pairs) > 4
+        for pair in pairs:
+            assert pair.lower <= pair.estimate <= pair.upper
+            assert pair.predicted / 2 < pair.estimate < pair.predicted * 4 or not math.isfinite(pair.estimate)

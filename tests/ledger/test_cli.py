@@ -209,8 +209,8 @@ def test_every_command_says_what_it_does_with_an_example(capsys) -> None:
     names = list(app.commands)
     rules = {"configuration", "specs", "run", "measure", "near", "judge", "draw", "typeset", "artifact"}
     assert set(names) == rules | {
-        "claims", "verify", "trace", "estimate", "replicate", "size", "plant", "report", "new-study", "compare",
-        "publish", "crate"}  # fmt: skip
+        "claims", "verify", "trace", "estimate", "replicate", "size", "plant", "new-study", "compare",
+        "publish", "crate", "article"}  # fmt: skip
     assert cli.main(["--help"]) == 0
     page = capsys.readouterr().out
     _, people, of_rules = re.split(r"─ Commands[^─]*─", page)

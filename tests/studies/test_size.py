@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from judging import Run, block_of, run_case, tiny
 
+from figures import interactive
 from ledger.record.interval import CONFIDENCE
 from ledger.record.statistics import clopper_pearson
 from zeroloss.studies.size import plan
@@ -110,6 +111,19 @@ def test_four_methods_stand_in_their_order(ran: Run) -> None:
         for time in ladder.times():
             least = demand(evidence(ran), ladder, middle(ladder), 0.2, time)
             assert least.law <= least.chebyshev <= 10 ** min(least.log10_theorem, 300.0)
+
+
+def test_the_sliders_of_the_article_know_every_width_that_is_shown(ran: Run) -> None:
+    sliders = interactive.sizes({}, lambda _: ran.run)["sliders"]
+    for ladder in evidence(ran).with_role("ladder"):
+        part = sliders[f"{ladder.setting}, {interactive.LAYERS[ladder.sampling]}"]
+        times, accuracies, etas = (one["values"] for one in part["sliders"])
+        assert (len(times), accuracies) == (len(ladder.times()), [f"{eps:g}" for eps in ladder.accuracies])
+        for j, eta in enumerate(etas):
+            least = demand(evidence(ran), ladder, ladder.accuracies[0], float(eta), ladder.times()[-1])
+            assert part["curves"]["predicted law"][-1][0][j] == least.law
+            shown = part["curves"]["measured"][-1][0][j]
+            assert shown == least.measured if math.isfinite(least.measured) else shown is None
 
 
 def test_likelihoods_know_their_own_law() -> None:

@@ -87,10 +87,10 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str, str], ...] = (
     (EVERYONE, people.new_study, "new-study", "averages"),
     (
         EVERYONE,
-        people.report,
-        "report",
-        "--mode quick --snakemake results/quick/logs/snakemake.html"
-        " --configuration results/quick/configuration.yaml --out results/quick/report.html",
+        people.article,
+        "article",
+        "--mode quick --page results/quick/tex/article/article.html --interactive figures.interactive"
+        " --out results/quick/article.html",
     ),
     (EVERYONE, people.publish, "publish", "--costs"),
     (EVERYONE, people.crate, "crate", "--mode quick --out results/quick/crate.zip"),

@@ -11,11 +11,9 @@ from typer import Argument, Context, Option
 from ledger.cli.options import (
     PUBLISHED,
     RUNS,
-    SEVERAL,
     ClaimFiles,
     ClaimIds,
     Cores,
-    Files,
     Json,
     Mode,
     Out,
@@ -211,21 +209,19 @@ def plant(
     return 0 if record["verdict"] == verdicts.REFUTED else 1
 
 
-def report(
-    snakemake: Annotated[Path, Option(help="what snakemake --report wrote", show_default=False)],
-    configuration: Files,
+def article(
+    page: Annotated[Path, Option(help="what LaTeXML made of the paper", show_default=False)],
     out: Out,
     mode: Mode = "full",
     results: Results = RUNS,
-    claims: Annotated[
-        list[Path] | None, Option(metavar=SEVERAL, help="state claims; by default the files of every study")
-    ] = None,
+    claims: ClaimFiles = None,
     preamble: Annotated[Path, Option(help="file of the macros of the statements")] = Path("paper/preamble.tex"),
+    interactive: Annotated[str, Option(help="module of the parts that answer, such as figures.interactive")] = "",
 ) -> None:
-    """Write a run as one HTML file around Snakemake's own report."""
-    from ledger.show import html_report
+    """Write the paper as one HTML file in which each number opens its evidence."""
+    from ledger.show import article as web
 
-    html_report.write(results / mode, mode, stated_in(claims), snakemake, configuration, preamble, out)
+    web.write(page, results / mode, mode, stated_in(claims), preamble, interactive, out)
     print(out.as_posix())
 
 

@@ -5,6 +5,7 @@ A figure that lies there, such as the one that the README shows, is renewed.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ledger.config.configuration import CONFIGURATION
@@ -15,7 +16,9 @@ from ledger.record.verify import ESTIMATES, REBUILD, VERDICTS, read_verdicts
 from ledger.run import costs
 
 PAPER = "paper.pdf"
-BESIDE = ("supplement.pdf", "evidence.html", CONFIGURATION, FLOATS)  # of the runs that have them
+ARTICLE = "article.html"
+BESIDE = ("supplement.pdf", "evidence.html", ARTICLE, CONFIGURATION, FLOATS)  # of the runs that have them
+OF_THE_RUN = re.compile(rb"<!-- run -->.*?<!-- /run -->")  # in the article: links to what is not published
 
 
 def publish(results_folder: Path, published_folder: Path, mode: str) -> list[Path]:
@@ -34,6 +37,8 @@ def publish(results_folder: Path, published_folder: Path, mode: str) -> list[Pat
     pictures = [path.name for path in sorted(target.glob("*.png"))]
     files = {name: results.read_bytes(source / name) for name in pages}
     files |= {name: results.read_bytes(source / "figures" / name) for name in pictures}
+    if ARTICLE in files:
+        files[ARTICLE] = OF_THE_RUN.sub(b"", files[ARTICLE])
     spent = costs.publish(source, target, mode)
     results.write_json(target / VERDICTS, record)
     results.write_text(target / ESTIMATES, table)

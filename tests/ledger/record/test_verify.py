@@ -75,6 +75,12 @@ def test_publishing_is_reproducible(tree: Tree) -> None:
     assert sorted(before) == ["costs.csv", "estimates.csv", "paper.pdf", "verdicts.json"]
 
 
+def test_the_published_article_leads_to_nothing_that_is_not_published(tree: Tree) -> None:
+    results.write_bytes(tree.folder / "article.html", b"<p><a>all</a><!-- run -->, <a>report</a><!-- /run -->.</p>")
+    assert tree.call("publish") == 0
+    assert tree.verdicts.with_name("article.html").read_bytes() == b"<p><a>all</a>.</p>"
+
+
 def test_a_published_figure_is_renewed(tree: Tree, capsys) -> None:
     shown = tree.verdicts.with_name("toy-rates.png")
     shown.write_bytes(b"of the run before")
