@@ -23,6 +23,7 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.remote_connection import RemoteConnection
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select
 
@@ -66,7 +67,9 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(options=options, service=Service(str(programs[1])))
-    browser.command_executor.client_config.timeout = PATIENCE  # ends a script too, whatever that is allowed
+    connection = browser.command_executor
+    assert isinstance(connection, RemoteConnection)
+    connection.client_config.timeout = PATIENCE  # ends a script too, whatever that is allowed
     browser.set_script_timeout(PATIENCE)
     yield browser
     browser.quit()
