@@ -13,6 +13,8 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -23,6 +25,7 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.remote_connection import RemoteConnection
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select
 
@@ -66,7 +69,9 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(options=options, service=Service(str(programs[1])))
-    browser.command_executor.client_config.timeout = PATIENCE  # ends a script too, whatever that is allowed
+    connection = browser.command_executor
+    assert isinstance(connection, RemoteConnection)
+    connection.client_config.timeout = PATIENCE  # ends a script too, whatever that is allowed
     browser.set_script_timeout(PATIENCE)
     yield browser
     browser.quit()
@@ -99,7 +104,7 @@ def seen(driver: webdriver.Chrome, element: Any) -> bool:
     """Whether an element lies, at least with its upper edge, on the screen."""
     script = "const b = arguments[0].getBoundingClientRect(); return [b.top, innerHeight]"
     top, height = driver.execute_script(script, element)
-    return element.is_displayed() and 0 <= top < height
+    return element.is_displayed() and -1 < top < height  # browsers scroll by whole pixels
 
 
 def open_panels(browser: webdriver.Chrome) -> list[WebElement]:
@@ -237,7 +242,11 @@ def test_numbers_of_the_pdf_lead_to_their_rows(driver: webdriver.Chrome, path: P
     """Three links of the PDF, followed: the row of evidence.html says what the PDF says."""
     words = ["pdftohtml", "-xml", "-i", "-stdout", "paper.pdf"]
     pages = subprocess.run(words, cwd=path.parent, capture_output=True, text=True, check=True).stdout
-    numbers = re.findall(r'<a href="(evidence\.html#zl:[^"]+)">([\d.]*\d)</a>', pages)
+    # A number is in pieces: its point is of another font.
+    pieces = re.findall(r'<a href="(evidence\.html#zl:[^"]+)">(.*?)</a>', pages)
+    texts = [(to, "".join(piece for _, piece in its)) for to, its in groupby(pieces, key=itemgetter(0))]
+    said = ((to, re.match(r"\d+\.\d+", re.sub("<[^>]*>", "", text))) for to, text in texts)
+    numbers = [(to, number[0]) for to, number in said if number]
     assert len(numbers) > 3
     for address, number in (numbers[0], numbers[len(numbers) // 2], numbers[-1]):
         driver.get("about:blank")
