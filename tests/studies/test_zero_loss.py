@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -174,6 +175,17 @@ def test_networks_drawn_from_the_predicted_law_are_at_one() -> None:
         found = seen.deviation(t)
         assert found.lower < expected * 1.05 and found.upper > expected * 0.95 and found.half_width < 0.1
     assert seen.reach() == 1
+
+
+def test_a_distance_of_laws_has_the_error_of_the_prediction() -> None:
+    """Scrambles whose Σ scatters by a factor of ten each way leave little to be said of the law."""
+    rng, r, scrambles = np.random.default_rng(3), np.array([0.5, -0.2, 0.1]), 4
+    risk = 0.5 * np.mean((r + rng.standard_normal((2000, 1, 3)) / math.sqrt(400)) ** 2, -1)
+    same = course(risk, r, np.eye(3), scrambles)
+    scattered = replace(same, covariances=same.covariances * 10.0 ** np.linspace(-1, 1, scrambles)[:, None, None, None])
+    sure, unsure = same.distance(0), scattered.distance(0)
+    assert sure.value < 0.05 and sure.upper < 0.1
+    assert unsure.value > 0.1 and unsure.lower == 0.0 and unsure.upper > unsure.value + 0.2
 
 
 def test_variance_of_log_risk_is_that_of_many_units() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -74,6 +74,23 @@ class Course:
         errors = [(ratio * own / 2, len(logs) - 1), (ratio * V.error / V.value / 2, V.degrees)]
         return welch(ratio, errors, CONFIDENCE)
 
+    def distance(self, time: int) -> Estimate:
+        """Distance of Kolmogorov and Smirnov between the measured and the predicted law of E.
+
+        Its interval has, besides the error of the draws, that of the prediction: Student's of the
+        jackknife over the scrambles of either rule.
+        """
+        found = ks_distance(self.risk[:, time], self.predicted(time), one_sided())
+        errors: list[tuple[float, float]] = []
+        for parts in (("wide",), ("residuals", "covariances")):
+            n = len(getattr(self, parts[0]))
+            without = [{name: np.delete(getattr(self, name), i, axis=0) for name in parts} for i in range(n)]
+            laws = (replace(self, **rest).predicted(time) for rest in without)
+            distances = np.array([ks_distance(self.risk[:, time], law, one_sided()).value for law in laws])
+            errors.append((math.sqrt((n - 1) * distances.var()), n - 1))
+        more = welch(found.value, errors, one_sided()).half_width
+        return Estimate(found.value, max(found.lower - more, 0.0), found.upper + more, one_sided())
+
     def reach(self) -> int:
         """The last time until which measured and predicted deviation of log E agree within NEAR; -1 if at none."""
         near_one = [abs(self.deviation(t).value - 1) <= NEAR for t in range(len(self.case.flow_times))]
@@ -104,14 +121,14 @@ def law(run: Run) -> Rows:
         case, scrambles = course.case, len(course.residuals)
         one = rows_of(course.sources, replicates=len(course.risk))
         for t, s in enumerate(case.flow_times):
-            where, predicted, risk = cell(case.setting, s), course.predicted(t), course.risk[:, t]
+            where, shift = cell(case.setting, s), np.log(course.risk[:, t]).mean() - np.log(course.predicted(t)).mean()
             trace = Trace.of(np.trace(course.covariances[:, t], axis1=1, axis2=2))
             rows += [
                 one("zero_loss.law", "deviation", where, course.deviation(t)),
-                one("zero_loss.law", "ks", where, ks_distance(risk, predicted, one_sided())),
+                one("zero_loss.law", "ks", where, course.distance(t)),
                 one("", "predicted_deviation", where, between(np.sqrt(course.variances(t) / course.count))),
                 one("", "trace_error", where, exact(trace.relative_error), note=f"{scrambles} scrambles"),
-                one("", "mean_shift", where, plain(float(np.log(risk).mean() - np.log(predicted).mean()))),
+                one("", "mean_shift", where, plain(float(shift))),
             ]
         left = np.log10(np.median(course.risk, axis=0))
         reach = left[max(course.reach(), 0)] - left[0]
