@@ -65,7 +65,7 @@ MinJobAge=86400
 SlurmdParameters=config_overrides
 DefMemPerCPU=500
 NodeName=n[1-2] NodeHostname=localhost NodeAddr=127.0.0.1 Port=[$first-$last] \
-    CPUs=1 RealMemory=16000 State=UNKNOWN
+    CPUs=1 RealMemory=32000 State=UNKNOWN
 PartitionName=debug Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 CONF
 }
