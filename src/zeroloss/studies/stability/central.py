@@ -7,8 +7,6 @@ where S is the one eigenvalue at the edge and σ² the variance of the oscillati
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 import torch
@@ -17,11 +15,10 @@ from torch import Tensor
 from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.studies.replicated import tidy
-from zeroloss.studies.stability.layer import beside
+from zeroloss.studies.stability.layer import Parts, beside
 from zeroloss.studies.stability.nets import Net, memorising
 from zeroloss.studies.stability.plan import Central
 
-Array = np.ndarray
 SUBSTEPS = 2  # of the flows in one step of descent
 RETURN = 4  # substeps in which S comes back to 2/η, as e^{−1}
 CYCLES = 60  # steps that are averaged at the end: some whole oscillations of S
@@ -30,7 +27,7 @@ AFTER = 20  # steps from the fastest growth to where the tangent has turned
 
 
 @job(Central)
-def central(case: Central) -> Iterator[pd.DataFrame]:
+def central(case: Central) -> Parts:
     """Variance, loss and path of descent over those of the central flow; tangents; a series to be drawn."""
     net, theta = memorising(case)
     path, S, pairs = descend(net, theta, case)
@@ -67,7 +64,7 @@ def descend(net: Net, theta: Tensor, case: Central) -> tuple[Tensor, Tensor, Ten
     return torch.stack(path), torch.stack(found), torch.stack(pairs, 1)
 
 
-def tangents(case: Central, S: Tensor, pairs: Tensor) -> Iterator[pd.DataFrame]:
+def tangents(case: Central, S: Tensor, pairs: Tensor) -> Parts:
     """Where the tangent grows fastest: its angle to u there and later, its rate, its spread over weights;
     the share of its growth in the first passage of the edge."""
     v, u = pairs

@@ -6,11 +6,9 @@ learning rate h* L M: the mean-field kernel has a limit, and with it the rate gr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -23,17 +21,16 @@ from zeroloss.model.kernel import Linearised
 from zeroloss.model.problem import Problem, built_in
 from zeroloss.network.resnet import Network
 from zeroloss.studies.replicated import tidy
-from zeroloss.studies.stability.layer import beside, crossing
+from zeroloss.studies.stability.layer import Parts, beside, crossing
 from zeroloss.studies.stability.plan import Depth
 
-Array = np.ndarray
 PUSH = 1e-6  # of the residual that is put on the top mode
 READ = 6  # steps over which its factor is read
 FLOOR = 1e-27  # a risk below it is round-off
 
 
 @job(Depth)
-def depth(case: Depth) -> Iterator[pd.DataFrame]:
+def depth(case: Depth) -> Parts:
     """Factors at h*, curvature beyond the edge, and the largest stable step over layers and units."""
     problem = built_in(case.problem, case.num_samples, case.data_seed)
     limits = [_limit(problem, case, scramble) for scramble in range(case.scrambles)]
@@ -84,7 +81,7 @@ def _stable(problem: Problem, case: Depth, L: int, M: int, i: int) -> float:
     return crossing(lambda h: float(np.log(factor(network, theta, h))), own, 1.3)
 
 
-def _edge(problem: Problem, case: Depth) -> Iterator[pd.DataFrame]:
+def _edge(problem: Problem, case: Depth) -> Parts:
     """One small network: factors about h*, then descent with more than h* of the flow, to its edge."""
     N, factors, ends = problem.num_samples, [], []
     for i in range(case.edge_replicates):

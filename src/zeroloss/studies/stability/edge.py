@@ -9,21 +9,19 @@ On an eigenvalue S + λ they lose stability at 2/η, (2 + 2β)/η and (2 + 2β)/
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
 from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.studies.replicated import tidy
-from zeroloss.studies.stability.layer import beside
+from zeroloss.studies.stability.layer import Array, Parts, beside
 from zeroloss.studies.stability.nets import PRECISIONS, Net, memorising
 from zeroloss.studies.stability.plan import Decay, Delay, Edge, Method
 
-Array = np.ndarray
 GEOMETRIC = -0.5 * (np.euler_gamma + np.log(2))  # mean of ln |ξ|, ξ standard normal
 FALL = 0.02  # of S from its peak: by so much it has turned
 
@@ -51,7 +49,7 @@ def sharpness(net: Net, methods: list[Method], theta: Tensor, num_steps: int, ev
 
 
 @job(Edge)
-def edge(case: Edge) -> Iterator[pd.DataFrame]:
+def edge(case: Edge) -> Parts:
     """Mean of S + λ over the last third of the steps beside the threshold of the method, and beside 2/η."""
     net, theta = memorising(case, max(method.times for method in case.methods.values()))
     counts = [method.times * case.replicates for method in case.methods.values()]
@@ -63,7 +61,7 @@ def edge(case: Edge) -> Iterator[pd.DataFrame]:
 
 
 @job(Decay)
-def decay(case: Decay) -> Iterator[pd.DataFrame]:
+def decay(case: Decay) -> Parts:
     """Peaks of S + λ over 2/η, of descent and of the flow with the same decay or none, over the same training time."""
     net, theta = memorising(case)
     flows = _peaks_of_flows(net, case, theta)
@@ -96,26 +94,19 @@ def _peaks_of_flows(net: Net, case: Decay, theta: Tensor) -> Array:
     return peak.view(len(case.decays), -1).numpy()
 
 
-def _homogeneous(data: Net, case: Decay) -> Iterator[pd.DataFrame]:
+def _homogeneous(data: Net, case: Decay) -> Parts:
     """w·∇S over 2 (D − 1) S for the largest eigenvalue S of JJᵀ/n, of ReLU networks of D layers."""
-    for biases in (False, True):
-        for depth in (2, 3, 4):
-            widths, slopes = (data.x.shape[1], *[20] * (depth - 1), 1), []
-            net = Net(widths, data.x, data.y, relu=True, biases=biases)
-            for i in range(case.replicates):
-                theta = net.start(case.seed, "homogeneous", depth, i)
-                theta = theta + 0.1 * (theta == 0)  # biases, where there are any
-
-                def top(w: Tensor, net: Net = net) -> Tensor:
-                    J = torch.func.jacrev(lambda v: net.outputs(v[None], net.x)[0])(w)
-                    return torch.linalg.eigvalsh(J @ J.mT / len(net.x))[-1]
-
-                slopes.append(float(torch.func.grad(top)(theta) @ theta / (2 * (depth - 1) * top(theta))))
-            yield tidy("homogeneous_error" + "_wrong" * biases, f"d{depth}", 0.0, slopes)
+    for biases, depth in product((False, True), (2, 3, 4)):
+        net = Net((data.x.shape[1], *[20] * (depth - 1), 1), data.x, data.y, relu=True, biases=biases)
+        starts = [net.start(case.seed, "homogeneous", depth, i) for i in range(case.replicates)]
+        starts = [w + 0.1 * (w == 0) for w in starts]  # biases, where there are any
+        top = net.gauss_newton
+        slopes = [float(torch.func.grad(top)(w) @ w / (2 * (depth - 1) * top(w))) for w in starts]
+        yield tidy("homogeneous_error" + "_wrong" * biases, f"d{depth}", 0.0, slopes)
 
 
 @job(Delay)
-def delay(case: Delay) -> Iterator[pd.DataFrame]:
+def delay(case: Delay) -> Parts:
     """Step at which S turns, which is where x reaches δ, and S there, by size of the noise; both predicted. The sum
     that has grown by then, beside ln 1/ε."""
     net, theta = memorising(case)

@@ -21,7 +21,6 @@ from zeroloss.studies.stability.nets import PRECISIONS
 from zeroloss.studies.stability.plan import Accuracy, LastBitSettings, Recipe
 
 Cells = list[tuple[float, int, int]]  # rate, factor and order of a run
-MOMENTUM, WEIGHT_DECAY = 0.9, 5e-4
 TINY = 1e-8  # of the difference of two networks whose growth is followed
 NUM_TRAIN = 1200  # of 1797 digits
 
@@ -80,9 +79,8 @@ def _train(case: Accuracy, x: Tensor, y: Tensor, cells: Cells, replicate: int) -
     these follow the first factor of their rate at a distance of TINY, and their growth is the largest rise of its
     logarithm up to the end."""
     rng, kind = stream(case.seed, "stability", "digits", replicate), x.dtype
-    start: list[np.ndarray] = []
-    for fan, out in ((64, 32), (32, 10)):
-        start += [rng.standard_normal((fan, out)) / fan**0.5, np.zeros((1, out))]
+    shapes = (64, 32), (32, 10)
+    start = [w for m, n in shapes for w in (rng.standard_normal((m, n)) / m**0.5, np.zeros((1, n)))]
     own = [cells.index((rate, case.factors[0], 0)) for rate in case.rates] if kind is torch.float64 else []
     near = [len(cells) + i for i in range(len(own))]
     cells = [*cells, *((cells[i][0], 1, 0) for i in own)]
@@ -98,7 +96,7 @@ def _train(case: Accuracy, x: Tensor, y: Tensor, cells: Cells, replicate: int) -
         theta = [w.detach().requires_grad_() for w in theta]
         loss = nn.functional.cross_entropy(logits(theta, x[batch]).flatten(0, 1), y[batch].flatten(), reduction="sum")
         slopes = torch.autograd.grad(loss / batch.shape[1], theta)
-        speed = [MOMENTUM * v + g for v, g in zip(speed, slopes, strict=True)]
+        speed = [case.momentum * v + g for v, g in zip(speed, slopes, strict=True)]
         theta = [(w - step * (v / k)).detach() for w, v in zip(theta, speed, strict=True)]
         if near:
             apart = sum((w[near] - w[own]).square().sum((1, 2)) for w in (*theta, *speed)) ** 0.5  # pyright: ignore
@@ -109,35 +107,27 @@ def _train(case: Accuracy, x: Tensor, y: Tensor, cells: Cells, replicate: int) -
     return theta, (logs[-1] - logs[1:].min(0).values).tolist() if near else []
 
 
-class Residual:
+class Residual(nn.Module):
     """Residual networks side by side: 3×3 convolutions of 8 channels with batch norm, the first one and
     three blocks of two; mean, linear. Groups of channels are networks, which share nothing."""
 
     def __init__(self, networks: int, rng: np.random.Generator) -> None:
-        self.networks = networks
-        self.moments = [[torch.zeros(8 * networks), torch.ones(8 * networks)] for _ in range(7)]
-        self.weights: list[Tensor] = []
+        super().__init__()
+        self.networks, self.layers = networks, nn.ModuleList()
         for fan in (1, *[8] * 6):
-            kernel = rng.standard_normal((8, fan, 3, 3)) * (2 / (9 * fan)) ** 0.5
-            self.weights += [torch.from_numpy(kernel).float().repeat(networks, 1, 1, 1)]
-            self.weights += [torch.ones(8 * networks), torch.zeros(8 * networks)]
+            kernel = torch.from_numpy(rng.standard_normal((8, fan, 3, 3)) * (2 / (9 * fan)) ** 0.5).float()
+            conv = nn.Conv2d(fan * networks, 8 * networks, 3, padding=1, groups=networks, bias=False)
+            conv.weight.data = kernel.repeat(networks, 1, 1, 1)
+            self.layers.append(nn.Sequential(conv, nn.BatchNorm2d(8 * networks)))
         last = torch.from_numpy(rng.standard_normal((8, 10)) * 0.5).float()
-        self.weights += [last.repeat(networks, 1, 1), torch.zeros(networks, 1, 10)]
+        self.last, self.shift = nn.Parameter(last.repeat(networks, 1, 1)), nn.Parameter(torch.zeros(networks, 1, 10))
 
-    def logits(self, x: Tensor, training: bool) -> Tensor:
-        """(n, networks, 64) -> (networks, n, 10); in training the moments of batch norm follow."""
-        z = kept = x.view(*x.shape[:2], 8, 8)
-        for i in range(7):
-            kernel, scale, shift = self.weights[3 * i : 3 * i + 3]
-            mean, variance = self.moments[i]
-            y = nn.functional.conv2d(z, kernel, padding=1, groups=self.networks)
-            y = nn.functional.batch_norm(y, mean, variance, scale, shift, training)
-            if i % 2 == 0 and i > 0:  # the second of a block
-                y = y + kept
-            z = torch.relu(y)
-            kept = z if i % 2 == 0 else kept
-        z = z.mean((2, 3)).view(len(x), self.networks, 8).transpose(0, 1)
-        return z @ self.weights[-2] + self.weights[-1]
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, networks, 64) -> (networks, n, 10)."""
+        z = torch.relu(self.layers[0](x.view(*x.shape[:2], 8, 8)))
+        for one, other in zip(self.layers[1::2], self.layers[2::2], strict=True):
+            z = torch.relu(other(torch.relu(one(z))) + z)
+        return z.mean((2, 3)).view(len(x), self.networks, 8).transpose(0, 1) @ self.last + self.shift
 
 
 @job(Recipe)
@@ -148,19 +138,18 @@ def recipe(case: Recipe) -> Iterator[pd.DataFrame]:
     x, y, x_test, y_test = digits(case.data_seed)
     x, every = x.float(), x_test.float()[:, None].expand(-1, len(ks), -1)
     net, per_epoch = Residual(len(ks), stream(case.seed, "stability", "recipe")), -(-NUM_TRAIN // case.batch)
-    k = torch.tensor(ks, dtype=torch.float32)
-    factors = [k.repeat_interleave(len(w) // len(k)).view(-1, *[1] * (w.ndim - 1)) for w in net.weights]
-    speed, found = [torch.zeros_like(w) for w in net.weights], []
+    k, weights = torch.tensor(ks, dtype=torch.float32), list(net.parameters())
+    factors = [k.repeat_interleave(len(w) // len(k)).view(-1, *[1] * (w.ndim - 1)) for w in weights]
+    speed, found = [torch.zeros_like(w) for w in weights], []
     for n, batch in enumerate(batches(case.seed, orders, case.epochs, case.batch)):
         rate = case.rate * 0.1 ** (n * 5 // (per_epoch * case.epochs))
-        net.weights = [w.detach().requires_grad_() for w in net.weights]
-        out = net.logits(x[batch.T], training=True)
+        out = net.train()(x[batch.T])
         loss = nn.functional.cross_entropy(out.flatten(0, 1), y[batch].flatten(), reduction="sum") / batch.shape[1]
-        slopes = torch.autograd.grad(loss, net.weights)
-        for i, (w, g, f) in enumerate(zip(net.weights, slopes, factors, strict=True)):
-            g = g + WEIGHT_DECAY * w.detach()
-            speed[i] = MOMENTUM * speed[i] + g
-            net.weights[i] = w.detach() - (rate * f) * ((g + MOMENTUM * speed[i]) / f)
+        slopes = torch.autograd.grad(loss, weights)
+        for w, v, g, f in zip(weights, speed, slopes, factors, strict=True):
+            g = g + case.decay * w.detach()
+            v[:] = case.momentum * v + g
+            w.data -= (rate * f) * ((g + case.momentum * v) / f)
         if (n + 1) % per_epoch == 0:
-            found.append(net.logits(every, training=False).argmax(2).eq(y_test).double().mean(1))
+            found.append(net.eval()(every).argmax(2).eq(y_test).double().mean(1))
     yield from compared(case, "digits", torch.stack(found[-max(1, case.epochs // 4) :]).mean(0))

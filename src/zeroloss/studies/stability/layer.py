@@ -22,11 +22,12 @@ from ledger.record.streams import stream
 from zeroloss.studies.replicated import tidy
 
 Array = np.ndarray
+Parts = Iterator[pd.DataFrame]
 Advance = Callable[[Array, float], Array]
 IMAGES = ("checkerboard", "smooth", "noise")
 
 
-def beside(quantity: str, where: str, values: Any, predicted: Any, wrong: Any) -> Iterator[pd.DataFrame]:
+def beside(quantity: str, where: str, values: Any, predicted: Any, wrong: Any) -> Parts:
     """What is measured beside what is predicted, and beside what the wrong theory of a negative control says."""
     yield tidy(quantity, where, 0.0, values, predicted)
     yield tidy(f"{quantity}_wrong", where, 0.0, values, wrong)
@@ -67,9 +68,11 @@ class Layer:
         a = frozen if frozen is not None else expit((U * s).mean(-1, keepdims=True)) - self.label
         return (a * s * (1 + U * (1 - s))) @ self.A / len(self.A)
 
-    def descend(self, K: Array, step: float, factor: float = 1.0) -> Array:
-        """K − Δt ∇L, written as (Δt k)(∇ℓ/k): in exact arithmetic no ``factor`` k changes it."""
-        return (1 - step * self.decay) * K - (step * factor) * (self.loss_gradient(K) / factor)
+    def descend(self, K: Array, step: float, factor: float = 1.0, num_steps: int = 1) -> Array:
+        """K − Δt ∇L, so many times, written as (Δt k)(∇ℓ/k): in exact arithmetic no ``factor`` k changes it."""
+        for _ in range(num_steps):
+            K = (1 - step * self.decay) * K - (step * factor) * (self.loss_gradient(K) / factor)
+        return K
 
     def hessian(self, K: Array, gauss_newton: bool = False) -> Array:
         """H (k², k²) at K (k²,); without the term of r'' if ``gauss_newton``."""

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
-import pandas as pd
 
 from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.studies.replicated import tidy
-from zeroloss.studies.stability.layer import IMAGES, Layer, beside, image, onset, patches
+from zeroloss.studies.stability.layer import IMAGES, Array, Layer, Parts, beside, image, onset, patches
 from zeroloss.studies.stability.plan import Thresholds
 
-Array = np.ndarray
 SMALL = 1e-4  # of a kernel whose growth is measured: r' is ½ + v/2 up to the cube of it
 
 
 @job(Thresholds)
-def thresholds(case: Thresholds) -> Iterator[pd.DataFrame]:
+def thresholds(case: Thresholds) -> Parts:
     """Thresholds measured and predicted of the heat equation and of each image; delays by rounding."""
     yield from _heat(case)
     for name in IMAGES:
@@ -44,7 +41,7 @@ def delay(start: Array, step: float) -> Array:
     return left
 
 
-def _heat(case: Thresholds) -> Iterator[pd.DataFrame]:
+def _heat(case: Thresholds) -> Parts:
     J, rng = case.heat_intervals, stream(case.seed, "stability", "heat")
     highest = np.sin(np.pi * (J - 1) / (2 * J)) ** 2  # of modes sin(π m j/J), m < J
     start = np.pad(rng.standard_normal((1, J - 1)), ((0, 0), (1, 1)))
@@ -59,7 +56,7 @@ def _heat(case: Thresholds) -> Iterator[pd.DataFrame]:
         yield tidy(quantity, "heat", 0.0, late - early, gap)
 
 
-def _layer(case: Thresholds, name: str) -> Iterator[pd.DataFrame]:
+def _layer(case: Thresholds, name: str) -> Parts:
     """With a frozen, K ↦ (1 − Δt α) K − Δt (a/2P) AᵀA K: stable if 0 ≤ α + (a/2P) λ ≤ 2/Δt for the
     eigenvalues λ of AᵀA. On a torus they would be the squares of the image's Fourier transform."""
     pixels = image(name, case.pixels, case.data_seed)

@@ -32,37 +32,35 @@ class Net:
             parts += [rng.standard_normal(fan * out) / np.sqrt(fan), np.zeros(out * self.biases)]
         return torch.from_numpy(np.concatenate(parts))
 
-    def outputs(self, theta: Tensor, x: Tensor) -> Tensor:
-        """f(x): theta (B, P), x (n, d) -> (B, n)."""
-        h, at = x.to(theta.dtype).expand(len(theta), *x.shape), 0
-        for i, (fan, out) in enumerate(self.shapes):
-            h = h @ theta[:, at : at + fan * out].view(-1, fan, out)
-            at += fan * out
-            if self.biases:
-                h = h + theta[:, None, at : at + out]
-                at += out
-            h = self.activation(h) if i < len(self.shapes) - 1 else h
+    def outputs(self, theta: Tensor) -> Tensor:
+        """f at the samples: theta (B, P) -> (B, n)."""
+        parts = theta.split([size for fan, out in self.shapes for size in (fan * out, out * self.biases)], 1)
+        h = self.x.to(theta.dtype).expand(len(theta), *self.x.shape)
+        for i, shape in enumerate(self.shapes):
+            h = (self.activation(h) if i else h) @ parts[2 * i].view(-1, *shape)
+            h = h + parts[2 * i + 1][:, None] if self.biases else h
         return h[..., 0]
 
     def loss(self, theta: Tensor) -> Tensor:
         """(B,)."""
-        return 0.5 * (self.outputs(theta, self.x) - self.y.to(theta.dtype)).square().mean(1)
+        return 0.5 * (self.outputs(theta) - self.y.to(theta.dtype)).square().mean(1)
 
-    def _slope(self, theta: Tensor, *along: Tensor) -> Tensor:
-        """∇L, or the gradient of its derivative along a vector, or of the second one along two."""
+    def gradient(self, theta: Tensor, *along: Tensor) -> Tensor:
+        """∇L, like theta (B, P), or the gradient of its derivative along a vector, or of the second one along two."""
         theta = theta.detach().requires_grad_()
         value = self.loss(theta)
         for v in along:
             value = torch.autograd.grad(value.sum(), theta, create_graph=True)[0] * v
         return torch.autograd.grad(value.sum(), theta)[0]
 
-    def gradient(self, theta: Tensor) -> Tensor:
-        """∇L, like theta (B, P)."""
-        return self._slope(theta)
-
     def curvature(self, theta: Tensor, v: Tensor) -> Tensor:
         """H v, like v (B, P)."""
-        return self._slope(theta, v)
+        return self.gradient(theta, v)
+
+    def gauss_newton(self, theta: Tensor) -> Tensor:
+        """Largest eigenvalue of JJᵀ/n at theta (P,), J the Jacobian of the outputs."""
+        J = torch.func.jacrev(lambda w: self.outputs(w[None])[0])(theta)
+        return torch.linalg.eigvalsh(J @ J.mT / len(self.x))[-1]
 
     def first_top(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """S and its vector from a fixed random one."""
@@ -75,9 +73,8 @@ class Net:
         basis, images = [torch.nn.functional.normalize(u)], []
         for _ in range(depth):
             images.append(self.curvature(theta, basis[-1]))
-            v = images[-1]
+            v, Q = images[-1], torch.stack(basis, 1)
             for _ in range(2):
-                Q = torch.stack(basis, 1)
                 v = v - torch.einsum("bk,bkp->bp", torch.einsum("bkp,bp->bk", Q, v), Q)
             basis.append(torch.nn.functional.normalize(v))
         Q, HQ = torch.stack(basis[:-1], 1), torch.stack(images, 1)
@@ -88,7 +85,7 @@ class Net:
 
     def steepening(self, theta: Tensor, u: Tensor) -> Tensor:
         """∇S = ∇(uᵀ H u), like theta (B, P), of the eigenvalue whose unit vector is u."""
-        return self._slope(theta, u, u)
+        return self.gradient(theta, u, u)
 
 
 def memorising(case: Edge | Delay | Decay | Central, times: int = 1) -> tuple[Net, Tensor]:

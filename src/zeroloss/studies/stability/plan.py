@@ -109,8 +109,10 @@ class CentralSettings(Memorised):
 
 
 class LastBitSettings(Closed):
-    """Factors k of the step, powers of two that change no bit, orders of the samples; 1 is a factor."""
+    """Factors k of the step, powers of two that change no bit, orders of the samples; 1 is a factor. Momentum, which
+    is Nesterov's in the recipe."""
 
+    momentum: NonNegative
     factors: Counts
     powers: Counts
     orders: Several
@@ -126,9 +128,10 @@ class AccuracySettings(LastBitSettings):
 
 
 class RecipeSettings(LastBitSettings):
-    """A network with batch norm at the rate of the source's recipe."""
+    """A network with batch norm at the rate and with the decay of the source's recipe."""
 
     rate: Positive
+    decay: NonNegative
 
 
 class DepthSettings(Closed):

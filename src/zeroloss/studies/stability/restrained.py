@@ -7,20 +7,16 @@ On a checkerboard A has rank one, A K = ±c with c = χ·K, and for an even numb
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
-import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import expit
 
 from ledger.record.streams import stream
 from ledger.study import job
 from zeroloss.studies.replicated import tidy
-from zeroloss.studies.stability.layer import Layer, beside, image, onset, patches, swish_slopes
+from zeroloss.studies.stability.layer import Array, Layer, Parts, beside, image, onset, patches, swish_slopes
 from zeroloss.studies.stability.plan import Restrained
 
-Array = np.ndarray
 TINY = 1e-7  # of the differences whose growth is followed
 LAST_BIT = 3.0  # the factor that the step is multiplied and the gradient divided by
 BURN = 300  # steps that bring a start to the attractor
@@ -70,7 +66,7 @@ class Checkerboard:
 
 
 @job(Restrained)
-def restrained(case: Restrained) -> Iterator[pd.DataFrame]:
+def restrained(case: Restrained) -> Parts:
     """Onset and amplitude, norms and growth at the ends of the band, exponents and last bits."""
     checkerboard, one = on("checkerboard", case, case.decay), Checkerboard(case.decay, case.kernel_width)
     yield from _onset("checkerboard", checkerboard, _starts(case))
@@ -86,22 +82,18 @@ def on(name: str, case: Restrained, decay: float, label: float = 1.0) -> Layer:
     return Layer(patches(image(name, case.pixels, 0), case.kernel_width), label, decay)
 
 
-def _onset(name: str, layer: Layer, starts: Array) -> Iterator[pd.DataFrame]:
-    K = starts[0]
-    for _ in range(4000):  # to the equilibrium, by small steps
-        K = layer.descend(K, 1.0 / layer.decay / 20)
+def _onset(name: str, layer: Layer, starts: Array) -> Parts:
+    K = layer.descend(starts[0], 1.0 / layer.decay / 20, num_steps=4000)  # to the equilibrium, by small steps
     exact, wrong = (float(2 / np.linalg.eigvalsh(layer.hessian(K, part))[-1]) for part in (False, True))
     found = onset(lambda v, step: layer.descend(K + v, step) - K, starts[1:2], 600, exact, 1e-6)
     yield from beside("onset", name, found, exact, wrong)
 
 
-def _amplitude(case: Restrained, layer: Layer, one: Checkerboard) -> Iterator[pd.DataFrame]:
+def _amplitude(case: Restrained, layer: Layer, one: Checkerboard) -> Parts:
     pattern = layer.A[0]
     for beyond in case.beyond:
         step = one.onset * (1 + beyond)
-        K = 1.01 * one.equilibrium * pattern / len(pattern)
-        for _ in range(int(10 / beyond)):
-            K = layer.descend(K, step)
+        K = layer.descend(1.01 * one.equilibrium * pattern / len(pattern), step, num_steps=int(10 / beyond))
         swing = float(np.abs((layer.descend(K, step) - K) @ pattern)) / 2
         yield tidy("amplitude", f"checkerboard.e{beyond:g}", beyond, swing, one.amplitude(step))
 
@@ -110,7 +102,7 @@ def _starts(case: Restrained) -> Array:
     return stream(case.seed, "stability", "kernels").standard_normal((case.starts, case.kernel_width**2))
 
 
-def band(case: Restrained, decay: float) -> Iterator[pd.DataFrame]:
+def band(case: Restrained, decay: float) -> Parts:
     """Norms over their bound, and growth over that of a bounded force, with a decay in the update.
 
     |∇ℓ| ≤ sup|r'| · the mean norm of a row, so limsup |K| ≤ Δt sup|∇ℓ|/(1 − |1 − Δt α|) if Δt < 2/α.
@@ -131,16 +123,14 @@ def band(case: Restrained, decay: float) -> Iterator[pd.DataFrame]:
             yield tidy("growth", f"f{share:g}", 0.0, rates, np.log(factor))
 
 
-def _windows(case: Restrained, layer: Layer, one: Checkerboard) -> Iterator[pd.DataFrame]:
+def _windows(case: Restrained, layer: Layer, one: Checkerboard) -> Parts:
     rng = stream(case.seed, "stability", "windows")
     first = one.equilibrium * np.abs(rng.standard_normal(case.starts))
     multiplier = one.pull(one.equilibrium)[1]
     for share in case.windows:
         step, where = share * 2 / case.decay, f"f{share:g}"
         exponents = one.orbit(first, step, 10 * case.window_steps)[1].mean(0)
-        K = rng.standard_normal((case.starts, layer.A.shape[1]))
-        for _ in range(BURN):
-            K = layer.descend(K, step)
+        K = layer.descend(rng.standard_normal((case.starts, layer.A.shape[1])), step, num_steps=BURN)
         near, bit = K + TINY * rng.standard_normal(K.shape), K
         total, largest, seen = np.zeros(case.starts), np.zeros(case.starts), []
         for n in range(case.window_steps):
@@ -158,7 +148,7 @@ def _windows(case: Restrained, layer: Layer, one: Checkerboard) -> Iterator[pd.D
         yield tidy("network", where, share, seen[-SHOWN:])
 
 
-def _diagram(case: Restrained, one: Checkerboard) -> Iterator[pd.DataFrame]:
+def _diagram(case: Restrained, one: Checkerboard) -> Parts:
     """The attractor of G and its exponent over the band, to be drawn."""
     shares = np.linspace(0.2, 0.99, case.drawn)
     c, logs = one.orbit(np.full(case.drawn, one.equilibrium * 1.1), shares * 2 / case.decay, 400)
