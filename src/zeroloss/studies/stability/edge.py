@@ -33,7 +33,11 @@ def threshold(method: Method) -> float:
 
 
 def sharpness(net: Net, methods: list[Method], theta: Tensor, num_steps: int, every: int) -> Array:
-    """S + λ at every so many steps, of a method for each start, theta (B, P): (times, B)."""
+    """S + λ at every so many steps, of a method for each start, theta (B, P): (times, B).
+
+    In float32, at 0.4 of the cost of float64: means over steps and starts are asked for, not paths.
+    """
+    theta = theta.float()
     settings = ([m.step, m.momentum, m.decay, m.nesterov] for m in methods)
     eta, beta, decay, ahead = (torch.tensor(each)[:, None] for each in zip(*settings, strict=True))
     w = before = theta

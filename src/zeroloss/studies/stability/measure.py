@@ -153,8 +153,8 @@ def central_flow(run: Run) -> Iterator[Row]:
     """Variance, loss and path over those of the central flow; the tangent at its fastest growth."""
     for name, _, table in run.of(Central):
         rows = partial(each, name, table)
-        yield from rows("central", mean, "variance", "loss")
-        yield from rows("central", median, "path")
+        yield from rows("central", mean, "loss")
+        yield from rows("central", median, "variance", "path")
         yield from rows("localised", mean, "cosine", "cosine_after", "rate", "passage", "participation")
         yield from rows("", between, "growth")
         yield from rows("", between, "loss_wrong", label="loss_of_flow")

@@ -65,7 +65,7 @@ class Net:
     def first_top(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """S and its vector from a fixed random one."""
         u = stream("stability", "top").standard_normal(theta.shape[1])
-        return self.top(theta, torch.from_numpy(u).expand_as(theta), FIRST)
+        return self.top(theta, torch.from_numpy(u).to(theta).expand_as(theta), FIRST)
 
     def top(self, theta: Tensor, u: Tensor, depth: int = 5) -> tuple[Tensor, Tensor]:
         """Largest eigenvalue S (B,) of H and its vector, from the Krylov space of so many products with
