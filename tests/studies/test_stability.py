@@ -95,6 +95,13 @@ def test_noise_alone_decides_when_a_slow_passage_ends() -> None:
     assert np.log(np.abs(x)).mean() == pytest.approx(predicted, abs=0.1)
 
 
+def test_a_turn_is_looked_for_after_the_crossing() -> None:
+    """A start that is near the edge already, falls from it, and crosses it later."""
+    S = np.array([1.9, 1.5, 1.2, 1.6, 1.99, 2.1, 2.4, 2.3, 1.0, 2.6])
+    assert edge.turn(S, 5) == 6
+    assert edge.turn(S[:7], 5) == 6 == edge.turn(S[:7], 6)  # which does not turn: the last step
+
+
 # ---- the last bit
 
 

@@ -33,11 +33,7 @@ def threshold(method: Method) -> float:
 
 
 def sharpness(net: Net, methods: list[Method], theta: Tensor, num_steps: int, every: int) -> Array:
-    """S + λ at every so many steps, of a method for each start, theta (B, P): (times, B).
-
-    In float32, at 0.4 of the cost of float64: means over steps and starts are asked for, not paths.
-    """
-    theta = theta.float()
+    """S + λ at every so many steps, of a method for each start, theta (B, P): (times, B)."""
     settings = ([m.step, m.momentum, m.decay, m.nesterov] for m in methods)
     eta, beta, decay, ahead = (torch.tensor(each)[:, None] for each in zip(*settings, strict=True))
     w = before = theta
@@ -56,12 +52,11 @@ def sharpness(net: Net, methods: list[Method], theta: Tensor, num_steps: int, ev
 def edge(case: Edge) -> Parts:
     """Mean of S + λ over the last third of the steps beside the threshold of the method, and beside 2/η."""
     net, theta = memorising(case, max(method.times for method in case.methods.values()))
-    counts = [method.times * case.replicates for method in case.methods.values()]
-    each = [method for method, n in zip(case.methods.values(), counts, strict=True) for _ in range(n)]
-    seen = sharpness(net, each, torch.cat([theta[:n] for n in counts]), case.num_steps, 40)
-    late = np.split(seen[-len(seen) // 3 :].mean(0), np.cumsum(counts)[:-1])
-    for (name, method), values in zip(case.methods.items(), late, strict=True):
-        yield from beside("hovers", name, values, threshold(method), 2 / method.step)
+    for name, method in case.methods.items():
+        starts = theta[: method.times * case.replicates]
+        seen = sharpness(net, [method] * len(starts), starts.float() if method.single else starts, case.num_steps, 40)
+        late = seen[-len(seen) // 3 :].mean(0)
+        yield from beside("single" if method.single else "hovers", name, late, threshold(method), 2 / method.step)
 
 
 @job(Decay)
@@ -130,11 +125,9 @@ def delay(case: Delay) -> Parts:
 
 def turn(S: Array, crossing: int) -> int:
     """Step of the first peak of S (t,) after it has crossed 2/η; the last step if S does not fall by FALL."""
-    fallen = (1 - FALL) * np.maximum.accumulate(S) > S
-    fallen[:crossing] = False
-    if crossing == len(S) - 1 or not fallen.any():
-        return len(S) - 1
-    return int(S[: fallen.argmax()].argmax())
+    after = S[crossing:]
+    fallen = (1 - FALL) * np.maximum.accumulate(after) > after
+    return crossing + int(after[: fallen.argmax()].argmax()) if fallen.any() else len(S) - 1
 
 
 class Quiet:

@@ -60,13 +60,15 @@ class RestrainedSettings(Closed):
 
 
 class Method(Closed):
-    """Step η, momentum β, Nesterov's or Polyak's, decay λ; from so many times the starts of the others."""
+    """Step η, momentum β, Nesterov's or Polyak's, decay λ; from so many times the starts of the others, in
+    float32 if single."""
 
     step: Positive
     momentum: NonNegative = 0.0
     nesterov: bool = False
     decay: NonNegative = 0.0
     times: Count = 1
+    single: bool = False
 
 
 class Memorised(Closed):
