@@ -32,6 +32,12 @@ def publish(results_folder: Path, published_folder: Path, mode: str) -> list[Pat
     if failed:
         cases = "; ".join(f"{study}: {', '.join(sorted(lost))}" for study, lost in failed.items())
         raise ResultError(f"a run with failed cases must not be published, got {cases}; {REBUILD}")
+    stale = [name for name in BESIDE if (target / name).exists() and not (source / name).exists()]
+    if stale:
+        raise ResultError(
+            f"{source} must have what an older run has published, got no {', '.join(stale)}; "
+            f"run make reproduce and make article, or remove it from {target}"
+        )
     table = estimates.to_csv(estimates.read(found))
     pages = [PAPER, *(name for name in BESIDE if (source / name).exists())]
     pictures = [path.name for path in sorted(target.glob("*.png"))]

@@ -81,6 +81,14 @@ def test_the_published_article_leads_to_nothing_that_is_not_published(tree: Tree
     assert tree.verdicts.with_name("article.html").read_bytes() == b"<p><a>all</a>.</p>"
 
 
+def test_what_an_older_run_has_published_does_not_stay_beside_a_new_one(tree: Tree, capsys) -> None:
+    results.write_bytes(tree.verdicts.with_name("article.html"), b"of the run before")
+    before = tree.verdicts.read_bytes()
+    assert tree.call("publish") == 2
+    assert "got no article.html; run make reproduce and make article" in capsys.readouterr().err
+    assert tree.verdicts.read_bytes() == before
+
+
 def test_a_published_figure_is_renewed(tree: Tree, capsys) -> None:
     shown = tree.verdicts.with_name("toy-rates.png")
     shown.write_bytes(b"of the run before")
