@@ -96,8 +96,8 @@ def test_noise_alone_decides_when_a_slow_passage_ends() -> None:
 
 
 def test_a_turn_is_looked_for_after_the_crossing() -> None:
-    """A start that is near the edge already, falls from it, and crosses it later."""
-    S = np.array([1.9, 1.5, 1.2, 1.6, 1.99, 2.1, 2.4, 2.3, 1.0, 2.6])
+    """A start near the edge falls from it: at the crossing of the quiet path S is still below what it began with."""
+    S = np.array([1.9, 1.5, 1.2, 1.6, 1.7, 1.8, 2.4, 2.3, 1.0, 2.6])
     assert edge.turn(S, 5) == 6
     assert edge.turn(S[:7], 5) == 6 == edge.turn(S[:7], 6)  # which does not turn: the last step
 
