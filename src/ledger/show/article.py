@@ -149,9 +149,10 @@ def linked(formula: re.Match[str]) -> str:
             "write each in a formula of its own"
         )
     made = TOKEN.sub(r'<mn\2\4 class="zl">\5</mn>', formula[0])  # which is upright
-    for target, number in targets.items():
-        return f'<a {target} class="zl" title="evidence of {number}">{made}</a>'
-    return made
+    if not targets:
+        return made
+    [(target, number)] = targets.items()
+    return f'<a {target} class="zl" title="evidence of {number}">{made}</a>'
 
 
 def with_parts(body: str, parts: Mapping[str, str]) -> str:
